@@ -1,0 +1,111 @@
+/* change.c - changing tensors in place, and copying between them. */
+#include <string.h>
+#include "core/core.h"
+
+bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t)
+{
+    if (!tn_check_input(ctx, what, "tensor", t))
+        return false;
+    if (t->var && ctx->grad_enabled) {
+        tn_fail(ctx, TN_ERR_STATE,
+                "%s: a tensor of shape %s that requires a gradient is changed in place while "
+                "gradients are enabled",
+                what, TN_SHAPE_TEXT(t));
+        return false;
+    }
+    t->storage->version++;
+    return true;
+}
+
+typedef struct fill_args {
+    tn_dtype dtype;
+    double value;
+} fill_args;
+
+static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const fill_args *args = payload;
+    size_t size = tn_dtype_size(args->dtype);
+    char first[8];
+    tn__store_f64(args->dtype, first, args->value);
+    for (int64_t i = 0; i < n; i++)
+        memcpy((char *)p[0] + i * strides[0] * (int64_t)size, first, size);
+}
+
+void tn__fill(const tn_tensor *t, double value)
+{
+    tn__iter it = tn__iter_new(t->ndim, t->shape, 1, &t);
+    tn__iter_run(t->ctx, &it, fill_row, &(fill_args){t->dtype, value});
+}
+
+tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
+{
+    if (tn__begin_change(ctx, "fill_", t))
+        tn__fill(t, value);
+    return tn_error_status(ctx);
+}
+
+#define COPY_LOOP(type)             \
+    for (int64_t i = 0; i < n; i++) \
+    ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]
+
+static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    size_t size = *(const size_t *)payload;
+    if (strides[0] == 1 && strides[1] == 1)
+        memcpy(p[0], p[1], (size_t)n * size);
+    else if (size == 8)
+        COPY_LOOP(uint64_t);
+    else if (size == 4)
+        COPY_LOOP(uint32_t);
+    else
+        COPY_LOOP(uint8_t);
+}
+
+void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
+{
+    size_t size = tn_dtype_size(dst->dtype);
+    tn__iter it = tn__iter_new(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
+    tn__iter_run(ctx, &it, copy_row, &size);
+}
+
+tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
+{
+    if (!t)
+        return NULL;
+    if (tn_is_contiguous(t))
+        return tn__view(ctx, t, t->ndim, t->shape, NULL, t->offset);
+    tn_tensor *copy = tn__new(ctx, "contiguous", t->dtype, t->ndim, t->shape);
+    if (copy)
+        tn__copy(ctx, copy, t);
+    return copy;
+}
+
+/* Do the elements of a and b share memory? An answer that errs on the side of yes. */
+static bool overlap(const tn_tensor *a, const tn_tensor *b)
+{
+    return a->storage == b->storage;
+}
+
+tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)
+{
+    if (!tn_check_input(ctx, "copy_", "dst", dst) || !tn_check_input(ctx, "copy_", "src", src) ||
+        !tn_check_same_dtype(ctx, "copy_", "dst", dst, "src", src))
+        return tn_error_status(ctx);
+    if (!tn__broadcasts_to(src, dst->ndim, dst->shape))
+        return tn_fail(ctx, TN_ERR_SHAPE, "copy_: src %s does not broadcast to dst %s",
+                       TN_SHAPE_TEXT(src), TN_SHAPE_TEXT(dst));
+    if (!tn__begin_change(ctx, "copy_", dst))
+        return tn_error_status(ctx);
+    tn_scope scope = tn_scope_begin(ctx);
+    if (overlap(dst, src)) {
+        tn_tensor *copy = tn__new(ctx, "copy_", src->dtype, src->ndim, src->shape);
+        if (copy)
+            tn__copy(ctx, copy, src);
+        src = copy;
+    }
+    if (src)
+        tn__copy(ctx, dst, src);
+    tn_scope_end(ctx, scope);
+    return tn_error_status(ctx);
+}

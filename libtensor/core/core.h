@@ -1,0 +1,311 @@
+/* core.h - the inside of the library: the structs behind the public types, and the functions that
+ * the rooms share. Functions with two underscores (tn__x) are not part of the interface. */
+#ifndef TN_CORE_H
+#define TN_CORE_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <tn/autograd.h>
+#include <tn/op.h>
+#include <tn/ops.h>
+#include <tn/tensor.h>
+#include "kernels/kernels.h"
+
+#define TN_ALIGNMENT 64
+#define TN_ERROR_SIZE 512
+
+/* ---- memory (memory.c) ------------------------------------------------------------------------
+ */
+
+typedef struct tn__block tn__block;
+
+/* Freed blocks by size class, eight classes to each doubling. */
+extern const tn_allocator tn__system_allocator; /* aligned_alloc and free */
+
+#define TN_SIZE_CLASSES (64 * 8)
+
+typedef struct tn__memory {
+    tn_allocator allocator;
+    tn__block *cache[TN_SIZE_CLASSES];
+    tn_memory_stats stats;
+} tn__memory;
+
+/* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second is
+ * zeroed; the third keeps the contents of `memory` (NULL allowed), which stays valid on failure. */
+void *tn__alloc(tn_ctx *ctx, size_t size);
+void *tn__alloc_zeroed(tn_ctx *ctx, size_t size);
+void *tn__realloc(tn_ctx *ctx, void *memory, size_t size);
+void tn__free(tn_ctx *ctx, void *memory);
+
+/* An array that grows: makes room for `count` elements of `size` bytes in *array, whose capacity is
+ * *capacity elements. */
+bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, size_t size);
+
+char *tn__strdup(tn_ctx *ctx, const char *text);
+
+/* ---- storage and tensors ----------------------------------------------------------------------
+ */
+
+typedef struct tn__storage {
+    atomic_int refs;  /* views share a storage, across contexts too */
+    uint32_t version; /* counts changes in place */
+    tn_ctx *ctx;
+    void *data;
+    void (*release)(void *data, void *payload); /* of a blob */
+    void *payload;
+    bool borrowed; /* the data is the caller's */
+} tn__storage;
+
+/* What the tape knows of a tensor that requires a gradient. Views of a leaf have their own. */
+typedef struct tn__var {
+    atomic_int refs;
+    tn_ctx *ctx;
+    tn_node *node;   /* that made it; NULL for a leaf */
+    tn_tensor *grad; /* gathered so far */
+    tn_dtype dtype;
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+} tn__var;
+
+struct tn_tensor {
+    tn_ctx *ctx;
+    tn__storage *storage;
+    tn__var *var; /* NULL: requires no gradient */
+    tn_dtype dtype;
+    int ndim;
+    int64_t offset; /* in elements */
+    int64_t shape[TN_MAX_DIMS];
+    int64_t strides[TN_MAX_DIMS];
+    int64_t scope; /* that owns it; -1: something else does */
+    tn_tensor *prev, *next;
+};
+
+/* A scope: its tensors, in the order they were made. */
+typedef struct tn__list {
+    tn_tensor *first, *last;
+    uint64_t id;
+} tn__list;
+
+struct tn_node {
+    const tn_op *op;
+    tn__var *output;  /* owns this node */
+    int64_t position; /* on the tape */
+    bool done;        /* backward has passed */
+    int n_inputs;
+    int n_saved;
+    tn__var *inputs[TN_MAX_INPUTS]; /* NULL: wants no gradient */
+    tn_tensor *saved[TN_MAX_SAVED];
+    uint32_t versions[TN_MAX_SAVED];
+    void *data;
+    tn_node *next_dead;
+};
+
+/* Objects that live until they are freed or the context is: modules, optimisers... */
+typedef struct tn__object {
+    tn_ctx *ctx;
+    void (*free)(struct tn__object *object);
+    struct tn__object *prev, *next;
+} tn__object;
+
+struct tn_ctx {
+    tn_status status;
+    char error[TN_ERROR_SIZE];
+    tn_error_hook hook;
+    void *hook_payload;
+
+    tn__memory memory;
+    tn__list *scopes; /* [0] is the one around all others */
+    int64_t n_scopes, scopes_capacity;
+    uint64_t next_scope_id;
+    tn__object *objects;
+
+    tn_node **tape; /* in the order of recording; NULL where a node has died */
+    int64_t n_tape, tape_capacity;
+    tn_node *dead; /* being freed */
+    bool freeing;
+    bool grad_enabled;
+
+    tn_rng_state rng;
+    int threads;
+    int isa;
+    const tn__kernels *kernels[2]; /* for TN_F32 and TN_F64 */
+};
+
+/* True, or false with TN_ERR_ARGUMENT recorded if t is NULL; false if an error is recorded. */
+#define tn__check(ctx, what, t) tn_check_input(ctx, what, "input", t)
+
+/* The error of memory that ran out. Its text is static, so that it cannot fail. */
+void tn__out_of_memory(tn_ctx *ctx, size_t size);
+
+void tn__object_add(tn_ctx *ctx, tn__object *object, void (*free)(tn__object *object));
+void tn__object_remove(tn__object *object);
+
+/* A contiguous tensor of the innermost scope, not initialised (tensor.c). */
+tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* A view of t's storage in the innermost scope, without a gradient. */
+tn_tensor *tn__view(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape,
+                    const int64_t *strides, int64_t offset);
+
+/* t with two dimensions swapped; NULL gives NULL. A view without a gradient. */
+tn_tensor *tn__swap_dims(tn_ctx *ctx, const tn_tensor *t, int dim0, int dim1);
+
+/* A view of contiguous t with another shape of as many elements; NULL gives NULL. */
+tn_tensor *tn__reshaped(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape);
+
+/* A view of all of t that belongs to the caller, to be released by tn__release. It shares t's place
+ * on the tape if `with_var`. */
+tn_tensor *tn__alias(tn_ctx *ctx, const tn_tensor *t, bool with_var);
+void tn__release(tn_tensor *t);
+
+/* Takes t out of the scope that owns it: the caller owns it then. */
+void tn__disown(tn_tensor *t);
+
+/* Gives t to scope number `scope`; frees the tensors of one. */
+void tn__own(tn_tensor *t, int64_t scope);
+void tn__free_scope(tn_ctx *ctx, int64_t scope);
+
+bool tn__same_shape(const tn_tensor *a, const tn_tensor *b);
+void tn__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides);
+
+/* The product of the sizes; -1 if it, times `size`, does not fit 63 bits. */
+int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size);
+
+/* `dim`, counted from the end if negative, in [0, ndim); -1 with an error otherwise. */
+int tn__dim(tn_ctx *ctx, const char *what, int dim, int ndim);
+
+bool tn__is_float(tn_dtype dtype);
+bool tn__is_index(tn_dtype dtype); /* TN_I64, TN_I32 or TN_U8 */
+
+/* The address of the first element. */
+static inline void *tn__ptr(const tn_tensor *t)
+{
+    return (char *)t->storage->data + (size_t)t->offset * tn_dtype_size(t->dtype);
+}
+
+/* Counts a change in place; false with TN_ERR_STATE if the tape forbids one (tensor.c). */
+bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t);
+
+/* One element as a double or an int64_t, and back. */
+double tn__load_f64(tn_dtype dtype, const void *p);
+int64_t tn__load_i64(tn_dtype dtype, const void *p);
+void tn__store_f64(tn_dtype dtype, void *p, double value);
+void tn__store_i64(tn_dtype dtype, void *p, int64_t value);
+
+/* A contiguous tensor with t's elements: a view of t, or a copy. No gradient flows. */
+tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t);
+
+/* Every element = value. */
+void tn__fill(const tn_tensor *t, double value);
+
+/* dst[...] = src[...], src broadcast to dst; same dtype, any strides, no memory shared. */
+void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src);
+
+/* ---- iteration (iter.c) -----------------------------------------------------------------------
+ */
+
+/* Walks operands over one shape: dimensions of size 1 are dropped and neighbours that are laid out
+ * alike are joined, so that the innermost loop is as long as it can be. */
+typedef struct tn__iter {
+    int n; /* operands */
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+    int64_t strides[TN_MAX_OPERANDS][TN_MAX_DIMS]; /* in elements; 0 where it is broadcast */
+    char *data[TN_MAX_OPERANDS];
+    size_t size[TN_MAX_OPERANDS]; /* of an element */
+} tn__iter;
+
+/* Operands broadcast to `shape`; each one's shape must allow it. */
+tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands);
+
+/* Calls `loop` for each innermost row, on several threads if there is enough to do. */
+typedef void (*tn__row_fn)(int64_t n, void *const *p, const int64_t *strides, void *payload);
+void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
+
+/* The same on this thread alone, for functions that use threads themselves. */
+void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload);
+
+/* The shape that a and b broadcast to; false with TN_ERR_SHAPE that names `what`. */
+bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
+                   const int64_t *b, int *ndim, int64_t *shape);
+
+/* Does t broadcast to `shape`? A view of t that does. */
+bool tn__broadcasts_to(const tn_tensor *t, int ndim, const int64_t *shape);
+tn_tensor *tn__broadcast_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape);
+
+/* t summed to `shape`, which broadcasts to t's: t itself if it has that shape. */
+const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape);
+
+/* ---- reductions (reduce.c) --------------------------------------------------------------------
+ */
+
+/* t summed over the dimensions marked, which stay with size 1. */
+tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce);
+
+/* Marks the dimensions of x that opts reduces; false if one is out of range or listed twice. */
+bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_reduce_opts opts,
+                      bool *reduce);
+
+/* A view of t without the dimensions marked, which have size 1. */
+tn_tensor *tn__drop_dims(tn_ctx *ctx, const tn_tensor *t, const bool *drop);
+
+/* ---- the tape (tape.c) ------------------------------------------------------------------------
+ */
+
+tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
+void tn__var_retain(tn__var *var);
+void tn__var_release(tn__var *var);
+
+/* Adds g to what var has gathered. */
+void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g);
+
+/* ---- threads and instruction sets (threads.c, isa.c) ------------------------------------------
+ */
+
+int tn__default_threads(void);
+int tn__choose_isa(void);
+const tn__kernels *tn__kernel_table(tn_dtype dtype, int isa);
+
+/* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
+typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
+void tn__parallel(const tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
+
+/* ---- random numbers (random.c) ----------------------------------------------------------------
+ */
+
+/* The bijection of Philox 4x32-10. */
+void tn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* An integer below `bound` (> 0), every one equally likely, from one block of the stream or more.
+ */
+uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound);
+
+/* Fills with a random order of 0 .. n-1. */
+void tn__random_permutation(tn_ctx *ctx, int64_t n, int64_t *out);
+
+/* ---- BLAS (blas.c) ----------------------------------------------------------------------------
+ */
+
+/* C = alpha op(A) op(B) + beta C, row-major; op transposes where trans is true; [m,k] [k,n] ->
+ * [m,n]; lda, ldb, ldc: elements from row to row as stored. */
+typedef struct tn__gemm_args {
+    tn_dtype dtype;
+    bool trans_a, trans_b;
+    int64_t m, n, k;
+    double alpha, beta;
+    const void *a, *b;
+    void *c;
+    int64_t lda, ldb, ldc;
+} tn__gemm_args;
+
+void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
+
+/* Told once for the process: BLAS is called by threads of ours, it need not start its own. */
+void tn__blas_single_thread(void);
+
+static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, tn_dtype dtype)
+{
+    return ctx->kernels[dtype];
+}
+
+#endif

@@ -1,0 +1,214 @@
+/* gradcheck.c - the gradients of backward against central differences (autograd.h).
+ *
+ * The differences are taken of each element of the output before they are projected, so that large
+ * outputs do not drown small gradients. */
+#include <math.h>
+#include <string.h>
+#include "core/core.h"
+
+typedef struct check {
+    tn_ctx *ctx;
+    tn_gradcheck_fn fn;
+    void *payload;
+    tn_tensor *const *inputs;
+    int count;
+    tn_gradcheck_opts opts;
+    tn_rng_state rng; /* that every call of fn starts with */
+    tn_gradcheck_report *report;
+} check;
+
+static tn_tensor *call(check *c)
+{
+    tn_set_rng_state(c->ctx, c->rng);
+    tn_tensor *y = c->fn(c->ctx, c->inputs, c->payload);
+    if (!y && tn_ok(c->ctx))
+        tn_fail(c->ctx, TN_ERR_ARGUMENT, "gradcheck: the function returned NULL");
+    if (y && y->dtype != TN_F64) {
+        tn_fail(c->ctx, TN_ERR_DTYPE, "gradcheck: the function returned %s, not f64",
+                tn_dtype_name(y->dtype));
+        return NULL;
+    }
+    return y;
+}
+
+static tn_tensor *call_without_grad(check *c)
+{
+    bool before = tn_set_grad_enabled(c->ctx, false);
+    tn_tensor *y = tn__contiguous(c->ctx, call(c));
+    tn_set_grad_enabled(c->ctx, before);
+    return y;
+}
+
+static double *element(const tn_tensor *t, int64_t i, int64_t *index)
+{
+    int64_t offset = 0;
+    for (int dim = t->ndim - 1; dim >= 0; dim--) {
+        index[dim] = i % t->shape[dim];
+        i /= t->shape[dim];
+        offset += index[dim] * t->strides[dim];
+    }
+    return (double *)tn__ptr(t) + offset;
+}
+
+/* d(v . fn) / dx[i], by moving x[i] to both sides. */
+static double difference(check *c, const tn_tensor *v, double *x)
+{
+    double old = *x, h = c->opts.eps * fmax(1, fabs(old));
+    double above = old + h, below = old - h, sum = 0;
+    tn_scope scope = tn_scope_begin(c->ctx);
+    *x = above;
+    const tn_tensor *y1 = call_without_grad(c);
+    *x = below;
+    const tn_tensor *y0 = y1 ? call_without_grad(c) : NULL;
+    *x = old;
+    if (y0 && !tn__same_shape(y0, v))
+        tn_fail(c->ctx, TN_ERR_SHAPE, "gradcheck: the function returned %s, then %s",
+                TN_SHAPE_TEXT(v), TN_SHAPE_TEXT(y0));
+    else if (y0)
+        for (int64_t i = 0; i < tn_numel(v); i++)
+            sum += tn_data_f64(v)[i] * (tn_data_f64(y1)[i] - tn_data_f64(y0)[i]);
+    tn_scope_end(c->ctx, scope);
+    return sum / (above - below);
+}
+
+typedef struct sample {
+    int64_t element;
+    double analytic, numeric;
+} sample;
+
+/* Relative to the largest gradient of the input, so that the noise of the differences does not
+ * count where a gradient is almost 0. */
+static void compare(check *c, int input, int64_t n, const sample *samples)
+{
+    double scale = 1e-3;
+    for (int64_t i = 0; i < n; i++)
+        scale = fmax(scale, fmax(fabs(samples[i].analytic), fabs(samples[i].numeric)));
+    tn_gradcheck_report *r = c->report;
+    for (int64_t i = 0; i < n; i++) {
+        double error = fabs(samples[i].analytic - samples[i].numeric) / scale;
+        error = isnan(error) ? INFINITY : error;
+        if (r->checked++ == 0 || error > r->worst) {
+            r->worst = error;
+            r->input = input;
+            r->element = samples[i].element;
+            element(c->inputs[input], samples[i].element, r->index);
+            r->analytic = samples[i].analytic;
+            r->numeric = samples[i].numeric;
+        }
+    }
+}
+
+static void check_input(check *c, const tn_tensor *v, int input)
+{
+    tn_tensor *x = c->inputs[input];
+    int64_t numel = tn_numel(x), index[TN_MAX_DIMS];
+    bool all = c->opts.samples <= 0 || c->opts.samples >= numel;
+    int64_t n = all ? numel : c->opts.samples;
+    const tn_tensor *grad = tn_grad(x);
+    sample *samples = tn__alloc(c->ctx, (size_t)n * sizeof *samples);
+    for (int64_t i = 0; samples && tn_ok(c->ctx) && i < n; i++) {
+        tn_rng_state rng = {.seed = c->rng.seed + 1, .position = (uint64_t)c->report->checked};
+        tn_set_rng_state(c->ctx, (tn_rng_state){rng.seed, rng.position + (uint64_t)i});
+        int64_t at = all ? i : (int64_t)tn__random_below(c->ctx, (uint64_t)numel);
+        samples[i].element = at;
+        samples[i].analytic = grad ? tn_data_f64(grad)[at] : 0;
+        samples[i].numeric = difference(c, v, element(x, at, index));
+    }
+    if (samples && tn_ok(c->ctx))
+        compare(c, input, n, samples);
+    tn__free(c->ctx, samples);
+}
+
+static bool is_checked(const tn_tensor *x)
+{
+    return x && x->var;
+}
+
+static void clear_grads(const check *c)
+{
+    for (int i = 0; i < c->count; i++)
+        tn_clear_grad(c->inputs[i]);
+}
+
+/* One random vector v: backward of v . fn, then every input. */
+static void check_projection(check *c, int64_t number)
+{
+    tn_scope scope = tn_scope_begin(c->ctx);
+    bool before = tn_set_grad_enabled(c->ctx, true);
+    clear_grads(c);
+    tn_tensor *y = call(c);
+    tn_set_rng_state(c->ctx, (tn_rng_state){.seed = c->rng.seed + 2 + (uint64_t)number});
+    tn_tensor *v = y ? tn_randn(c->ctx, TN_F64, y->ndim, y->shape) : NULL;
+    if (v && y->var)
+        tn_backward_with(c->ctx, y, v);
+    tn_set_grad_enabled(c->ctx, before);
+    for (int i = 0; v && tn_ok(c->ctx) && i < c->count; i++)
+        if (is_checked(c->inputs[i]))
+            check_input(c, v, i);
+    clear_grads(c);
+    tn_scope_end(c->ctx, scope);
+}
+
+static bool has_own_elements(const tn_tensor *x)
+{
+    for (int i = 0; i < x->ndim; i++)
+        if (x->shape[i] > 1 && x->strides[i] == 0)
+            return false;
+    return true;
+}
+
+static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
+{
+    bool any = false;
+    for (int i = 0; i < count; i++) {
+        if (!tn_check_input(ctx, "gradcheck", "an input", inputs[i]))
+            return false;
+        if (!is_checked(inputs[i]))
+            continue;
+        any = true;
+        if (inputs[i]->dtype != TN_F64)
+            tn_fail(ctx, TN_ERR_DTYPE, "gradcheck: input %d is %s; differences need f64", i,
+                    tn_dtype_name(inputs[i]->dtype));
+        else if (inputs[i]->var->node || !has_own_elements(inputs[i]))
+            tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: input %d of shape %s is %s", i,
+                    TN_SHAPE_TEXT(inputs[i]),
+                    inputs[i]->var->node ? "not a leaf" : "expanded: its elements share memory");
+    }
+    if (!any && tn_ok(ctx))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: none of %d inputs requires a gradient", count);
+    return tn_ok(ctx);
+}
+
+tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor *const *inputs,
+                       int count, const tn_gradcheck_opts *opts, tn_gradcheck_report *report)
+{
+    tn_gradcheck_report own;
+    tn_gradcheck_opts o = opts ? *opts : (tn_gradcheck_opts){0};
+    report = report ? report : &own;
+    *report = (tn_gradcheck_report){0};
+    if (!tn_ok(ctx) || !check_inputs(ctx, inputs, count))
+        return tn_error_status(ctx);
+    if (!fn)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: the function is NULL");
+    o.eps = o.eps > 0 ? o.eps : 1e-5;
+    o.rtol = o.rtol > 0 ? o.rtol : 1e-6;
+    o.projections = o.projections > 0 ? o.projections : 2;
+    check c = {.ctx = ctx,
+               .fn = fn,
+               .payload = payload,
+               .inputs = inputs,
+               .count = count,
+               .opts = o,
+               .rng = tn_get_rng_state(ctx),
+               .report = report};
+    for (int64_t i = 0; tn_ok(ctx) && i < o.projections; i++)
+        check_projection(&c, i);
+    tn_set_rng_state(ctx, c.rng);
+    if (tn_ok(ctx) && !(report->worst <= o.rtol))
+        return tn_fail(ctx, TN_ERR_GRADIENT,
+                       "gradcheck: input %d at %s: backward gives %.12g but differences give "
+                       "%.12g, relative error %.3g above %.3g",
+                       report->input, tn_shape_text(inputs[report->input]->ndim, report->index).s,
+                       report->analytic, report->numeric, report->worst, o.rtol);
+    return tn_error_status(ctx);
+}

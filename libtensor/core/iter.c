@@ -1,0 +1,144 @@
+/* iter.c - walking broadcast, strided operands together. */
+#include "core/core.h"
+
+/* Rows are spread over threads when there are more elements than this for each. */
+#define GRAIN 16384
+
+/* The stride of t along dimension `dim` of a shape of `ndim` dimensions that t broadcasts to. */
+static int64_t stride_in(const tn_tensor *t, int dim, int ndim)
+{
+    int i = dim - (ndim - t->ndim);
+    return i < 0 || t->shape[i] == 1 ? 0 : t->strides[i];
+}
+
+static bool can_join(const tn__iter *it, int outer, int inner)
+{
+    for (int j = 0; j < it->n; j++)
+        if (it->strides[j][outer] != it->strides[j][inner] * it->shape[inner])
+            return false;
+    return true;
+}
+
+tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands)
+{
+    tn__iter it = {.n = n};
+    for (int j = 0; j < n; j++) {
+        it.data[j] = tn__ptr(operands[j]);
+        it.size[j] = tn_dtype_size(operands[j]->dtype);
+    }
+    for (int i = 0; i < ndim; i++) {
+        if (shape[i] == 1)
+            continue;
+        int last = it.ndim;
+        it.shape[last] = shape[i];
+        for (int j = 0; j < n; j++)
+            it.strides[j][last] = stride_in(operands[j], i, ndim);
+        if (last == 0 || !can_join(&it, last - 1, last)) {
+            it.ndim++;
+            continue;
+        }
+        it.shape[last - 1] *= shape[i];
+        for (int j = 0; j < n; j++)
+            it.strides[j][last - 1] = it.strides[j][last];
+    }
+    if (it.ndim == 0)
+        it.shape[it.ndim++] = 1;
+    return it;
+}
+
+typedef struct run_args {
+    const tn__iter *it;
+    tn__row_fn fn;
+    void *payload;
+    int64_t strides[TN_MAX_OPERANDS]; /* of the rows */
+    int64_t pieces;                   /* that each row is cut into */
+} run_args;
+
+/* Piece `number` of all the rows: its coordinates are the digits of number / pieces. */
+static void run_piece(const run_args *args, int64_t number)
+{
+    const tn__iter *it = args->it;
+    int inner = it->ndim - 1;
+    int64_t row = number / args->pieces, piece = number % args->pieces;
+    int64_t begin = it->shape[inner] * piece / args->pieces;
+    int64_t end = it->shape[inner] * (piece + 1) / args->pieces;
+    void *p[TN_MAX_OPERANDS];
+    for (int j = 0; j < it->n; j++)
+        p[j] = it->data[j] + begin * it->strides[j][inner] * (int64_t)it->size[j];
+    for (int i = inner - 1; i >= 0; i--) {
+        int64_t index = row % it->shape[i];
+        row /= it->shape[i];
+        for (int j = 0; j < it->n; j++)
+            p[j] = (char *)p[j] + index * it->strides[j][i] * (int64_t)it->size[j];
+    }
+    args->fn(end - begin, p, args->strides, args->payload);
+}
+
+static void run_range(int64_t begin, int64_t end, void *payload)
+{
+    for (int64_t i = begin; i < end; i++)
+        run_piece(payload, i);
+}
+
+static run_args arguments(const tn__iter *it, tn__row_fn fn, void *payload, int64_t *rows)
+{
+    run_args args = {.it = it, .fn = fn, .payload = payload, .pieces = 1};
+    *rows = it->shape[it->ndim - 1] > 0;
+    for (int i = 0; i < it->ndim - 1; i++)
+        *rows *= it->shape[i];
+    for (int j = 0; j < it->n; j++)
+        args.strides[j] = it->strides[j][it->ndim - 1];
+    return args;
+}
+
+void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload)
+{
+    int64_t rows, length = it->shape[it->ndim - 1];
+    run_args args = arguments(it, fn, payload, &rows);
+    if (rows < ctx->threads && length > GRAIN)
+        args.pieces = length / GRAIN + 1;
+    int64_t piece = length / args.pieces + 1;
+    tn__parallel(ctx, rows * args.pieces, GRAIN / piece + 1, run_range, &args);
+}
+
+void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)
+{
+    int64_t rows;
+    run_args args = arguments(it, fn, payload, &rows);
+    run_range(0, rows, &args);
+}
+
+bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
+                   const int64_t *b, int *ndim, int64_t *shape)
+{
+    *ndim = ndim_a > ndim_b ? ndim_a : ndim_b;
+    for (int i = 1; i <= *ndim; i++) {
+        int64_t size_a = i <= ndim_a ? a[ndim_a - i] : 1;
+        int64_t size_b = i <= ndim_b ? b[ndim_b - i] : 1;
+        if (size_a != size_b && size_a != 1 && size_b != 1) {
+            tn_fail(ctx, TN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
+                    tn_shape_text(ndim_a, a).s, tn_shape_text(ndim_b, b).s);
+            return false;
+        }
+        shape[*ndim - i] = size_a == 1 ? size_b : size_a;
+    }
+    return true;
+}
+
+bool tn__broadcasts_to(const tn_tensor *t, int ndim, const int64_t *shape)
+{
+    if (t->ndim > ndim)
+        return false;
+    for (int i = 1; i <= t->ndim; i++)
+        if (t->shape[t->ndim - i] != 1 && t->shape[t->ndim - i] != shape[ndim - i])
+            return false;
+    return true;
+}
+
+tn_tensor *tn__broadcast_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape)
+{
+    int64_t strides[TN_MAX_DIMS];
+    for (int i = 0; i < ndim; i++)
+        strides[i] = stride_in(t, i, ndim);
+    return tn__view(ctx, t, ndim, shape, strides, t->offset);
+}

@@ -1,0 +1,97 @@
+/* map.c - formulas over broadcast, strided operands, and the operators made of them (op.h). */
+#include <string.h>
+#include "core/core.h"
+
+typedef struct map_args {
+    tn_loop loop;
+    double c[TN_MAX_CONSTANTS];
+} map_args;
+
+static void map_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const map_args *args = payload;
+    args->loop(n, p, strides, args->c);
+}
+
+/* The operands may be of any shapes that broadcast; they are named by their place in messages. */
+static bool broadcast_all(tn_ctx *ctx, const char *what, int count,
+                          const tn_tensor *const *operands, int *ndim, int64_t *shape)
+{
+    *ndim = 0;
+    for (int i = 0; i < count; i++) {
+        if (!tn_check_float(ctx, what, i ? "other" : "input", operands[i]) ||
+            !tn_check_same_dtype(ctx, what, "input", operands[0], "other", operands[i]))
+            return false;
+        int64_t before[TN_MAX_DIMS];
+        memcpy(before, shape, sizeof before);
+        if (!tn__broadcast(ctx, what, *ndim, before, operands[i]->ndim, operands[i]->shape, ndim,
+                           shape))
+            return false;
+    }
+    return true;
+}
+
+tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, const double *c,
+                  const tn_tensor *const *operands)
+{
+    int ndim;
+    int64_t shape[TN_MAX_DIMS] = {0};
+    if (!tn_ok(ctx) || !broadcast_all(ctx, what, formula->operands, operands, &ndim, shape))
+        return NULL;
+    tn_tensor *y = tn__new(ctx, what, operands[0]->dtype, ndim, shape);
+    if (!y)
+        return NULL;
+    const tn_tensor *all[TN_MAX_OPERANDS] = {y};
+    memcpy(all + 1, operands, (size_t)formula->operands * sizeof *operands);
+    map_args args = {.loop = formula->loops[y->dtype][ctx->isa]};
+    if (c)
+        memcpy(args.c, c, sizeof args.c);
+    tn__iter it = tn__iter_new(ndim, shape, formula->operands + 1, all);
+    tn__iter_run(ctx, &it, map_row, &args);
+    return y;
+}
+
+tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, const double *c)
+{
+    tn_tensor *y = tn_map(ctx, op->op.name, &op->y, c, (const tn_tensor *[]){x});
+    tn_record_args args = {.inputs = {x}};
+    if (op->save & TN_SAVE_X)
+        args.saved[0] = x;
+    if (op->save & TN_SAVE_Y)
+        args.saved[1] = y;
+    if (c) {
+        args.data = c;
+        args.size = TN_MAX_CONSTANTS * sizeof *c;
+    }
+    return tn_record(ctx, &op->op, y, args);
+}
+
+void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_unary_op *op = (const tn_unary_op *)(const void *)node->op;
+    const tn_tensor *x = tn_saved(node, 0), *y = tn_saved(node, 1);
+    const tn_tensor *operands[] = {x ? x : dy, y ? y : dy, dy};
+    tn_add_grad(ctx, node, 0, tn_map(ctx, node->op->name, &op->dx, node->data, operands));
+}
+
+tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a, const tn_tensor *b)
+{
+    tn_tensor *y = tn_map(ctx, op->op.name, &op->y, NULL, (const tn_tensor *[]){a, b});
+    tn_record_args args = {.inputs = {a, b}};
+    if (op->save & TN_SAVE_A)
+        args.saved[0] = a;
+    if (op->save & TN_SAVE_B)
+        args.saved[1] = b;
+    return tn_record(ctx, &op->op, y, args);
+}
+
+void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_binary_op *op = (const tn_binary_op *)(const void *)node->op;
+    const tn_tensor *a = tn_saved(node, 0), *b = tn_saved(node, 1);
+    const tn_tensor *operands[] = {a ? a : dy, b ? b : dy, dy};
+    if (tn_wants_grad(node, 0))
+        tn_add_grad(ctx, node, 0, tn_map(ctx, node->op->name, &op->da, NULL, operands));
+    if (tn_wants_grad(node, 1))
+        tn_add_grad(ctx, node, 1, tn_map(ctx, node->op->name, &op->db, NULL, operands));
+}

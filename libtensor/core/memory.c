@@ -1,0 +1,207 @@
+/* memory.c - the allocator of a context, with a cache of freed blocks by size.
+ *
+ * Sizes are rounded up to eight classes per doubling, so at most an eighth is wasted; a freed block
+ * goes to the list of its class and is the first to be used again. */
+#include <stdlib.h>
+#include <string.h>
+#include "core/core.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+/* Debug builds fill freed blocks with 0xff, a NaN in every float type; under the address sanitizer
+ * they cannot be touched either. */
+static void forbid(void *memory, size_t size)
+{
+#if defined(TN_DEBUG)
+    memset(memory, 0xff, size);
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_POISON_MEMORY_REGION(memory, size);
+#endif
+    (void)memory, (void)size;
+}
+
+static void permit(void *memory, size_t size)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(memory, size);
+#endif
+    (void)memory, (void)size;
+}
+
+/* In front of every block, as long as the alignment. */
+struct tn__block {
+    tn__block *next; /* in the cache */
+    size_t size;     /* that the caller may use: a whole class */
+    int bin;
+};
+
+static_assert(sizeof(struct tn__block) <= TN_ALIGNMENT, "a block's header fits its alignment");
+
+static void *system_alloc(void *payload, size_t size, size_t alignment)
+{
+    (void)payload;
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void system_free(void *payload, void *memory, size_t size)
+{
+    (void)payload;
+    (void)size;
+    free(memory);
+}
+
+const tn_allocator tn__system_allocator = {.alloc = system_alloc, .free = system_free};
+
+/* Class 8 e + m holds sizes up to 2^e (1 + m/8), in units of 64 bytes. */
+static int size_class(size_t size, size_t *rounded)
+{
+    size_t units = size / TN_ALIGNMENT + (size % TN_ALIGNMENT != 0);
+    units = units ? units : 1;
+    int e = 0;
+    while (units >> e > 1)
+        e++;
+    size_t step = e > 3 ? (size_t)1 << (e - 3) : 1;
+    size_t base = (size_t)1 << e;
+    size_t m = (units - base + step - 1) / step;
+    *rounded = (base + m * step) * TN_ALIGNMENT;
+    return 8 * e + (int)m;
+}
+
+static tn__block *block_of(void *memory)
+{
+    return (tn__block *)(void *)((char *)memory - TN_ALIGNMENT);
+}
+
+static void count_live(tn__memory *memory, int64_t bytes)
+{
+    memory->stats.live_bytes += bytes;
+    if (memory->stats.live_bytes > memory->stats.peak_bytes)
+        memory->stats.peak_bytes = memory->stats.live_bytes;
+}
+
+static tn__block *take_cached(tn__memory *memory, int bin)
+{
+    tn__block *block = memory->cache[bin];
+    if (block) {
+        memory->cache[bin] = block->next;
+        memory->stats.cached_bytes -= (int64_t)block->size;
+    }
+    return block;
+}
+
+static tn__block *new_block(tn__memory *memory, size_t size)
+{
+    memory->stats.allocations++;
+    return memory->allocator.alloc(memory->allocator.payload, size + TN_ALIGNMENT, TN_ALIGNMENT);
+}
+
+void *tn__alloc(tn_ctx *ctx, size_t size)
+{
+    tn__memory *memory = &ctx->memory;
+    if (size > PTRDIFF_MAX / 2) {
+        tn__out_of_memory(ctx, size);
+        return NULL;
+    }
+    size_t rounded;
+    int bin = size_class(size, &rounded);
+    tn__block *block = take_cached(memory, bin);
+    if (!block)
+        block = new_block(memory, rounded);
+    if (!block && memory->stats.cached_bytes) {
+        tn_empty_cache(ctx);
+        block = new_block(memory, rounded);
+    }
+    if (!block) {
+        tn__out_of_memory(ctx, size);
+        return NULL;
+    }
+    *block = (tn__block){.size = rounded, .bin = bin};
+    permit((char *)block + TN_ALIGNMENT, rounded);
+    count_live(memory, (int64_t)rounded);
+    return (char *)block + TN_ALIGNMENT;
+}
+
+void *tn__alloc_zeroed(tn_ctx *ctx, size_t size)
+{
+    void *memory = tn__alloc(ctx, size);
+    if (memory)
+        memset(memory, 0, size);
+    return memory;
+}
+
+void *tn__realloc(tn_ctx *ctx, void *memory, size_t size)
+{
+    size_t old = memory ? block_of(memory)->size : 0;
+    if (memory && size <= old)
+        return memory;
+    void *bigger = tn__alloc(ctx, size);
+    if (bigger && memory) {
+        memcpy(bigger, memory, old);
+        tn__free(ctx, memory);
+    }
+    return bigger;
+}
+
+void tn__free(tn_ctx *ctx, void *memory)
+{
+    if (!memory)
+        return;
+    tn__block *block = block_of(memory);
+    forbid(memory, block->size);
+    block->next = ctx->memory.cache[block->bin];
+    ctx->memory.cache[block->bin] = block;
+    ctx->memory.stats.cached_bytes += (int64_t)block->size;
+    ctx->memory.stats.live_bytes -= (int64_t)block->size;
+}
+
+void tn_empty_cache(tn_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    tn__memory *memory = &ctx->memory;
+    for (int bin = 0; bin < TN_SIZE_CLASSES; bin++)
+        for (tn__block *block; (block = take_cached(memory, bin));) {
+            permit((char *)block + TN_ALIGNMENT, block->size);
+            memory->allocator.free(memory->allocator.payload, block, block->size + TN_ALIGNMENT);
+        }
+}
+
+bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, size_t size)
+{
+    if (count <= *capacity)
+        return true;
+    int64_t wanted = *capacity < 8 ? 8 : 2 * *capacity;
+    while (wanted < count)
+        wanted *= 2;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *bigger = tn__realloc(ctx, old, (size_t)wanted * size);
+    if (!bigger)
+        return false;
+    memcpy(array, &bigger, sizeof bigger);
+    *capacity = wanted;
+    return true;
+}
+
+char *tn__strdup(tn_ctx *ctx, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = tn__alloc(ctx, size);
+    if (copy)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+tn_memory_stats tn_memory(const tn_ctx *ctx)
+{
+    return ctx ? ctx->memory.stats : (tn_memory_stats){0};
+}
+
+void tn_memory_reset_peak(tn_ctx *ctx)
+{
+    if (ctx)
+        ctx->memory.stats.peak_bytes = ctx->memory.stats.live_bytes;
+}

@@ -1,0 +1,230 @@
+/* random.c - random numbers of a context: Philox 4x32-10.
+ *
+ * Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. Block number
+ * i of a stream is a function of i and the seed alone, so threads can fill parts of a tensor and
+ * the numbers are the same. Every call starts at a new block. */
+#include <math.h>
+#include <string.h>
+#include "core/core.h"
+
+void tn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t a = (uint64_t)0xD2511F53 * c0, b = (uint64_t)0xCD9E8D57 * c2;
+        uint32_t next0 = (uint32_t)(b >> 32) ^ c1 ^ k0, next2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
+        c1 = (uint32_t)b;
+        c3 = (uint32_t)a;
+        c0 = next0;
+        c2 = next2;
+        k0 += 0x9E3779B9;
+        k1 += 0xBB67AE85;
+    }
+    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+static void block(tn_rng_state rng, uint64_t i, uint32_t out[4])
+{
+    uint64_t position = rng.position + i;
+    uint32_t counter[4] = {(uint32_t)position, (uint32_t)(position >> 32), 0, 0};
+    uint32_t key[2] = {(uint32_t)rng.seed, (uint32_t)(rng.seed >> 32)};
+    tn__philox(counter, key, out);
+}
+
+void tn_manual_seed(tn_ctx *ctx, uint64_t seed)
+{
+    if (ctx)
+        ctx->rng = (tn_rng_state){.seed = seed};
+}
+
+tn_rng_state tn_get_rng_state(const tn_ctx *ctx)
+{
+    return ctx ? ctx->rng : (tn_rng_state){0};
+}
+
+void tn_set_rng_state(tn_ctx *ctx, tn_rng_state state)
+{
+    if (ctx)
+        ctx->rng = state;
+}
+
+/* ---- distributions: a block gives four numbers of float precision or two of double -------------
+ */
+
+/* Uniform on [0, 1): the upper 24 bits. */
+static double unit24(uint32_t word)
+{
+    return (word >> 8) * 0x1p-24;
+}
+
+/* Uniform on [0, 1): the upper 53 bits of two words. */
+static double unit53(uint32_t high, uint32_t low)
+{
+    return (double)((((uint64_t)high << 32) | low) >> 11) * 0x1p-53;
+}
+
+/* Two standard normal numbers from two uniform ones (Box and Muller 1958). */
+static void box_muller(double u, double v, double out[2])
+{
+    double radius = sqrt(-2 * log1p(-u)), angle = 6.283185307179586 * v;
+    out[0] = radius * cos(angle);
+    out[1] = radius * sin(angle);
+}
+
+typedef struct random_args {
+    tn_rng_state rng;
+    tn_dtype dtype;
+    bool normal;
+    double a, b; /* low and width, or mean and standard deviation */
+    double p;    /* not NaN: 1 with probability p, 0 otherwise */
+    char *out;
+    int64_t n;
+} random_args;
+
+static int per_block(const random_args *args)
+{
+    return args->dtype == TN_F32 || !isnan(args->p) ? 4 : 2;
+}
+
+static void block_values(const random_args *args, int64_t i, double values[4])
+{
+    uint32_t word[4];
+    block(args->rng, (uint64_t)i, word);
+    if (per_block(args) == 4)
+        for (int j = 0; j < 4; j++)
+            values[j] = unit24(word[j]);
+    else
+        for (int j = 0; j < 2; j++)
+            values[j] = unit53(word[2 * j], word[2 * j + 1]);
+    if (args->normal)
+        for (int j = 0; j < per_block(args); j += 2)
+            box_muller(values[j], values[j + 1], values + j);
+}
+
+/* Rounding to float can reach the upper end of the interval, which does not belong to it. */
+static double transform(const random_args *args, double value)
+{
+    if (!isnan(args->p))
+        return value < args->p;
+    double x = args->a + args->b * value;
+    if (!args->normal && args->dtype == TN_F32 && (float)x >= (float)(args->a + args->b))
+        return args->b > 0 ? (double)nextafterf((float)(args->a + args->b), (float)args->a) : x;
+    return x;
+}
+
+static void fill_blocks(int64_t begin, int64_t end, void *payload)
+{
+    const random_args *args = payload;
+    int count = per_block(args);
+    size_t size = tn_dtype_size(args->dtype);
+    for (int64_t i = begin; i < end; i++) {
+        double values[4];
+        block_values(args, i, values);
+        for (int j = 0; j < count && i * count + j < args->n; j++)
+            tn__store_f64(args->dtype, args->out + (size_t)(i * count + j) * size,
+                          transform(args, values[j]));
+    }
+}
+
+/* Numbers are drawn in row-major order, whatever the strides. */
+static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    bool plain = tn_is_contiguous(t);
+    tn_tensor *out = plain ? t : tn__new(ctx, "random", t->dtype, t->ndim, t->shape);
+    if (out) {
+        args.rng = ctx->rng;
+        args.dtype = t->dtype;
+        args.out = tn__ptr(out);
+        args.n = tn_numel(t);
+        int64_t blocks = (args.n + per_block(&args) - 1) / per_block(&args);
+        tn__parallel(ctx, blocks, 4096, fill_blocks, &args);
+        ctx->rng.position += (uint64_t)blocks;
+        if (!plain)
+            tn__copy(ctx, t, out);
+    }
+    tn_scope_end(ctx, scope);
+    return tn_error_status(ctx);
+}
+
+tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
+{
+    if (!tn_check_float(ctx, "uniform_", "tensor", t))
+        return tn_error_status(ctx);
+    if (!(low <= high) || !isfinite(high - low))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "uniform_: no interval from %g to %g", low, high);
+    if (!tn__begin_change(ctx, "uniform_", t))
+        return tn_error_status(ctx);
+    return fill_random(ctx, t, (random_args){.a = low, .b = high - low, .p = NAN});
+}
+
+tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std)
+{
+    if (!tn_check_float(ctx, "normal_", "tensor", t))
+        return tn_error_status(ctx);
+    if (!(std >= 0) || !isfinite(mean) || !isfinite(std))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "normal_: mean %g and standard deviation %g", mean,
+                       std);
+    if (!tn__begin_change(ctx, "normal_", t))
+        return tn_error_status(ctx);
+    return fill_random(ctx, t, (random_args){.normal = true, .a = mean, .b = std, .p = NAN});
+}
+
+tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p)
+{
+    if (!tn_check_input(ctx, "bernoulli_", "tensor", t))
+        return tn_error_status(ctx);
+    if (!(p >= 0 && p <= 1))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "bernoulli_: p = %g is not between 0 and 1", p);
+    if (!tn__begin_change(ctx, "bernoulli_", t))
+        return tn_error_status(ctx);
+    return fill_random(ctx, t, (random_args){.p = p});
+}
+
+tn_tensor *tn_rand(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    tn_tensor *t = tn__new(ctx, "rand", dtype, ndim, shape);
+    return t && tn_uniform_(ctx, t, 0, 1) == TN_OK ? t : NULL;
+}
+
+tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    tn_tensor *t = tn__new(ctx, "randn", dtype, ndim, shape);
+    return t && tn_normal_(ctx, t, 0, 1) == TN_OK ? t : NULL;
+}
+
+/* ---- integers ---------------------------------------------------------------------------------
+ */
+
+/* The upper half of a 128-bit product; the lower half is rejected where it would favour some
+ * (Lemire, "Fast random integer generation in an interval", 2019). */
+uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound)
+{
+    for (;;) {
+        uint32_t word[4];
+        block(ctx->rng, 0, word);
+        ctx->rng.position++;
+        uint64_t x = ((uint64_t)word[1] << 32) | word[0];
+        __extension__ unsigned __int128 product = (unsigned __int128)x * bound;
+        if ((uint64_t)product >= -bound % bound)
+            return (uint64_t)(product >> 64);
+    }
+}
+
+void tn__random_permutation(tn_ctx *ctx, int64_t n, int64_t *out)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t j = (int64_t)tn__random_below(ctx, (uint64_t)i + 1);
+        out[i] = out[j];
+        out[j] = i;
+    }
+}
+
+tn_tensor *tn_randperm(tn_ctx *ctx, int64_t n)
+{
+    tn_tensor *t = tn__new(ctx, "randperm", TN_I64, 1, &n);
+    if (t)
+        tn__random_permutation(ctx, n, tn__ptr(t));
+    return t;
+}

@@ -1,0 +1,450 @@
+/* tape.c - recording operators, and walking the record backward.
+ *
+ * A tensor that requires a gradient has a tn__var. The var of a result owns the node that made it,
+ * and the node owns the vars of its inputs; so a part of the graph lives as long as some result of
+ * it does. The tape lists the nodes in the order of recording, which is a topological order, and
+ * owns none. */
+#include <string.h>
+#include "core/core.h"
+
+/* ---- vars and nodes ---------------------------------------------------------------------------
+ */
+
+tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t)
+{
+    tn__var *var = tn__alloc_zeroed(ctx, sizeof *var);
+    if (!var)
+        return NULL;
+    var->refs = 1;
+    var->ctx = ctx;
+    var->dtype = t->dtype;
+    var->ndim = t->ndim;
+    memcpy(var->shape, t->shape, sizeof var->shape);
+    return var;
+}
+
+void tn__var_retain(tn__var *var)
+{
+    if (var)
+        atomic_fetch_add(&var->refs, 1);
+}
+
+static void release_saved(tn_node *node)
+{
+    for (int i = 0; i < node->n_saved; i++) {
+        tn__release(node->saved[i]);
+        node->saved[i] = NULL;
+    }
+}
+
+static void leave_tape(tn_ctx *ctx, const tn_node *node)
+{
+    ctx->tape[node->position] = NULL;
+    while (ctx->n_tape > 0 && !ctx->tape[ctx->n_tape - 1])
+        ctx->n_tape--;
+}
+
+static void node_free(tn_ctx *ctx, tn_node *node)
+{
+    if (node->position >= 0)
+        leave_tape(ctx, node);
+    release_saved(node);
+    for (int i = 0; i < node->n_inputs; i++)
+        tn__var_release(node->inputs[i]);
+    ctx->memory.stats.nodes--;
+    tn__free(ctx, node->data);
+    tn__free(ctx, node);
+}
+
+/* Freeing a node may release the last reference to the next one of a long chain, so nodes queue up
+ * here instead of calling each other. */
+static void bury(tn_ctx *ctx, tn_node *node)
+{
+    node->next_dead = ctx->dead;
+    ctx->dead = node;
+    if (ctx->freeing)
+        return;
+    ctx->freeing = true;
+    while (ctx->dead) {
+        tn_node *dead = ctx->dead;
+        ctx->dead = dead->next_dead;
+        node_free(ctx, dead);
+    }
+    ctx->freeing = false;
+}
+
+void tn__var_release(tn__var *var)
+{
+    if (!var || atomic_fetch_sub(&var->refs, 1) > 1)
+        return;
+    tn_ctx *ctx = var->ctx;
+    tn__release(var->grad);
+    if (var->node)
+        bury(ctx, var->node);
+    tn__free(ctx, var);
+}
+
+/* ---- recording --------------------------------------------------------------------------------
+ */
+
+bool tn_will_record(const tn_ctx *ctx, const tn_tensor *const *inputs, int count)
+{
+    for (int i = 0; tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
+        if (inputs[i] && inputs[i]->var)
+            return true;
+    return false;
+}
+
+static bool compact_tape(tn_ctx *ctx)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < ctx->n_tape; i++)
+        if (ctx->tape[i]) {
+            ctx->tape[kept] = ctx->tape[i];
+            ctx->tape[kept]->position = kept;
+            kept++;
+        }
+    ctx->n_tape = kept;
+    return tn__reserve(ctx, &ctx->tape, &ctx->tape_capacity, 2 * kept + 1, sizeof *ctx->tape);
+}
+
+static bool append_to_tape(tn_ctx *ctx, tn_node *node)
+{
+    if (ctx->n_tape == ctx->tape_capacity && !compact_tape(ctx))
+        return false;
+    node->position = ctx->n_tape;
+    ctx->tape[ctx->n_tape++] = node;
+    return true;
+}
+
+static int last_given(const tn_tensor *const *tensors, int count)
+{
+    while (count > 0 && !tensors[count - 1])
+        count--;
+    return count;
+}
+
+static bool save(tn_ctx *ctx, tn_node *node, const tn_record_args *args)
+{
+    node->n_saved = last_given(args->saved, TN_MAX_SAVED);
+    for (int i = 0; i < node->n_saved; i++) {
+        if (!args->saved[i])
+            continue;
+        node->saved[i] = tn__alias(ctx, args->saved[i], false);
+        if (!node->saved[i])
+            return false;
+        node->versions[i] = node->saved[i]->storage->version;
+    }
+    if (args->size) {
+        node->data = tn__alloc(ctx, args->size);
+        if (!node->data)
+            return false;
+        memcpy(node->data, args->data, args->size);
+    }
+    return true;
+}
+
+static tn_node *node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *args)
+{
+    tn_node *node = tn__alloc_zeroed(ctx, sizeof *node);
+    if (!node)
+        return NULL;
+    ctx->memory.stats.nodes++;
+    node->op = op;
+    node->position = -1;
+    node->n_inputs = last_given(args->inputs, TN_MAX_INPUTS);
+    for (int i = 0; i < node->n_inputs; i++) {
+        node->inputs[i] = args->inputs[i] ? args->inputs[i]->var : NULL;
+        tn__var_retain(node->inputs[i]);
+    }
+    if (save(ctx, node, args) && append_to_tape(ctx, node))
+        return node;
+    node_free(ctx, node);
+    return NULL;
+}
+
+tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args)
+{
+    if (!y || !tn_ok(ctx))
+        return NULL;
+    if (!tn_will_record(ctx, args.inputs, TN_MAX_INPUTS))
+        return y;
+    tn_node *node = node_new(ctx, op, &args);
+    if (!node)
+        return NULL;
+    y->var = tn__var_new(ctx, y);
+    if (!y->var) {
+        node_free(ctx, node);
+        return NULL;
+    }
+    y->var->node = node;
+    node->output = y->var;
+    return y;
+}
+
+bool tn_set_grad_enabled(tn_ctx *ctx, bool enabled)
+{
+    if (!ctx)
+        return false;
+    bool before = ctx->grad_enabled;
+    ctx->grad_enabled = enabled;
+    return before;
+}
+
+bool tn_is_grad_enabled(const tn_ctx *ctx)
+{
+    return ctx && ctx->grad_enabled;
+}
+
+/* ---- leaves -----------------------------------------------------------------------------------
+ */
+
+tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad)
+{
+    if (!tn_check_input(ctx, "set_requires_grad", "tensor", t))
+        return tn_error_status(ctx);
+    if (t->var && t->var->node)
+        return tn_fail(ctx, TN_ERR_STATE,
+                       "set_requires_grad: a tensor of shape %s that %s made is not a leaf; "
+                       "tn_detach makes one of it",
+                       TN_SHAPE_TEXT(t), t->var->node->op->name);
+    if (!requires_grad) {
+        tn__var_release(t->var);
+        t->var = NULL;
+    } else if (tn_check_float(ctx, "set_requires_grad", "tensor", t) && !t->var) {
+        t->var = tn__var_new(ctx, t);
+    }
+    return tn_error_status(ctx);
+}
+
+bool tn_requires_grad(const tn_tensor *t)
+{
+    return t && t->var;
+}
+
+tn_tensor *tn_grad(const tn_tensor *t)
+{
+    return t && t->var && !t->var->node ? t->var->grad : NULL;
+}
+
+static void drop_grad(tn__var *var)
+{
+    tn__release(var->grad);
+    var->grad = NULL;
+}
+
+void tn_clear_grad(tn_tensor *t)
+{
+    if (t && t->var)
+        drop_grad(t->var);
+}
+
+tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t)
+{
+    if (!tn_check_input(ctx, "detach", "input", t))
+        return NULL;
+    return tn__view(ctx, t, t->ndim, t->shape, t->strides, t->offset);
+}
+
+/* ---- backward ---------------------------------------------------------------------------------
+ */
+
+bool tn_wants_grad(const tn_node *node, int i)
+{
+    return i >= 0 && i < node->n_inputs && node->inputs[i];
+}
+
+const tn_tensor *tn_saved(const tn_node *node, int i)
+{
+    return i >= 0 && i < node->n_saved ? node->saved[i] : NULL;
+}
+
+const void *tn_node_data(const tn_node *node)
+{
+    return node->data;
+}
+
+int tn_input_ndim(const tn_node *node, int i)
+{
+    return tn_wants_grad(node, i) ? node->inputs[i]->ndim : 0;
+}
+
+const int64_t *tn_input_shape(const tn_node *node, int i)
+{
+    return tn_wants_grad(node, i) ? node->inputs[i]->shape : NULL;
+}
+
+/* True if nobody but `holders` objects refers to g's elements, and they are laid out plainly. */
+static bool is_own(const tn_tensor *g, int holders)
+{
+    return atomic_load(&g->storage->refs) == holders && !g->storage->borrowed &&
+           tn_is_contiguous(g);
+}
+
+/* The first gradient is kept as it is where that is safe; that of a leaf, which its owner may
+ * change in place, gets elements of its own. */
+static void accumulate_first(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+{
+    if (!var->node && !is_own(g, 1)) {
+        tn_tensor *copy = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
+        if (copy)
+            tn__copy(ctx, copy, g);
+        g = copy;
+    }
+    if (g)
+        var->grad = tn__alias(ctx, g, false);
+}
+
+/* The others are added: in place, unless somebody else refers to what has been gathered. */
+static void accumulate_more(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+{
+    tn_tensor *sum = NULL;
+    if (is_own(var->grad, 1)) {
+        const tn_tensor *plain = tn__contiguous(ctx, g);
+        if (plain)
+            tn__kernels_of(ctx, g->dtype)->add_to(tn_numel(g), tn__ptr(plain), tn__ptr(var->grad));
+        return;
+    }
+    sum = tn_add(ctx, var->grad, g);
+    if (!sum)
+        return;
+    tn__disown(sum);
+    drop_grad(var);
+    var->grad = sum;
+}
+
+void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+{
+    if (var->grad)
+        accumulate_more(ctx, var, g);
+    else
+        accumulate_first(ctx, var, g);
+}
+
+void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
+{
+    if (!dx || !tn_ok(ctx) || !tn_wants_grad(node, i))
+        return;
+    tn__var *var = node->inputs[i];
+    if (dx->dtype != var->dtype) {
+        tn_fail(ctx, TN_ERR_DTYPE, "backward: %s gave a gradient of %s for input %d of %s",
+                node->op->name, tn_dtype_name(dx->dtype), i, tn_dtype_name(var->dtype));
+        return;
+    }
+    dx = tn__sum_to(ctx, dx, var->ndim, var->shape);
+    if (!dx)
+        return;
+    if (dx->ndim != var->ndim || memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)))
+        tn_fail(ctx, TN_ERR_SHAPE, "backward: %s gave a gradient %s for input %d of shape %s",
+                node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
+    else
+        tn__accumulate(ctx, var, dx);
+}
+
+static bool check_saved(tn_ctx *ctx, const tn_node *node)
+{
+    for (int i = 0; i < node->n_saved; i++) {
+        const tn_tensor *t = node->saved[i];
+        if (t && t->storage->version != node->versions[i]) {
+            tn_fail(ctx, TN_ERR_STATE,
+                    "backward: a tensor of shape %s that %s saved was changed in place since "
+                    "(version %u, now %u)",
+                    TN_SHAPE_TEXT(t), node->op->name, node->versions[i], t->storage->version);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Passes one node: its output's gradient goes to its inputs, and is released. */
+static void pass(tn_ctx *ctx, tn_node *node)
+{
+    if (node->done) {
+        tn_fail(ctx, TN_ERR_STATE,
+                "backward: the record of %s was used up by an earlier backward; run the forward "
+                "pass again",
+                node->op->name);
+        return;
+    }
+    if (!check_saved(ctx, node))
+        return;
+    tn_scope scope = tn_scope_begin(ctx);
+    node->op->backward(ctx, node, node->output->grad);
+    tn_scope_end(ctx, scope);
+    drop_grad(node->output);
+    release_saved(node);
+    node->done = true;
+}
+
+static void drop_pending(tn_ctx *ctx)
+{
+    for (int64_t i = 0; i < ctx->n_tape; i++)
+        if (ctx->tape[i])
+            drop_grad(ctx->tape[i]->output);
+}
+
+static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *first = tn__new(ctx, "backward", grad->dtype, grad->ndim, grad->shape);
+    if (first) {
+        tn__copy(ctx, first, grad);
+        tn__accumulate(ctx, var, first);
+    }
+    tn_scope_end(ctx, scope);
+}
+
+static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
+{
+    bool before = tn_set_grad_enabled(ctx, false);
+    int64_t last = root->node ? root->node->position : -1;
+    if (root->node && root->node->done)
+        pass(ctx, root->node);
+    else
+        seed(ctx, root, grad);
+    for (int64_t i = last; i >= 0 && tn_ok(ctx); i--)
+        if (ctx->tape[i] && ctx->tape[i]->output->grad)
+            pass(ctx, ctx->tape[i]);
+    if (!tn_ok(ctx))
+        drop_pending(ctx);
+    tn_set_grad_enabled(ctx, before);
+    return ctx->status;
+}
+
+static bool check_root(tn_ctx *ctx, const tn_tensor *t)
+{
+    if (!tn_check_input(ctx, "backward", "loss", t))
+        return false;
+    if (!t->var)
+        tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s requires no gradient",
+                TN_SHAPE_TEXT(t));
+    return t->var != NULL;
+}
+
+tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss)
+{
+    if (!check_root(ctx, loss))
+        return tn_error_status(ctx);
+    if (tn_numel(loss) != 1)
+        return tn_fail(ctx, TN_ERR_SHAPE,
+                       "backward: the loss has shape %s, not one element; reduce it, or give a "
+                       "gradient to tn_backward_with",
+                       TN_SHAPE_TEXT(loss));
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *one = tn_full(ctx, loss->dtype, loss->ndim, loss->shape, 1);
+    if (one)
+        run_backward(ctx, loss->var, one);
+    tn_scope_end(ctx, scope);
+    return ctx->status;
+}
+
+tn_status tn_backward_with(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *grad)
+{
+    if (!check_root(ctx, t) || !tn_check_input(ctx, "backward", "grad", grad) ||
+        !tn_check_same_dtype(ctx, "backward", "the tensor", t, "its gradient", grad))
+        return tn_error_status(ctx);
+    if (!tn__same_shape(t, grad))
+        return tn_fail(ctx, TN_ERR_SHAPE, "backward: a tensor of shape %s and a gradient of %s",
+                       TN_SHAPE_TEXT(t), TN_SHAPE_TEXT(grad));
+    return run_backward(ctx, t->var, grad);
+}

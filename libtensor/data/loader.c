@@ -1,0 +1,167 @@
+/* loader.c - batches of samples in order or shuffled. */
+#include <math.h>
+#include <string.h>
+#include <tn/data.h>
+#include "core/core.h"
+
+struct tn_loader {
+    tn__object object;
+    tn_ctx *ctx;
+    tn_loader_opts opts;
+    tn_tensor *x, *y;             /* the dataset, contiguous, shared */
+    tn_tensor *x_batch, *y_batch; /* [batch_size, ...] */
+    tn_tensor *x_view, *y_view;   /* what the last batch is: the first `size` of these */
+    int64_t n, batches, next;
+    int64_t *order; /* [n] if shuffled */
+};
+
+static void free_object(tn__object *object)
+{
+    tn_loader_free((tn_loader *)(void *)object);
+}
+
+void tn_loader_free(tn_loader *loader)
+{
+    if (!loader)
+        return;
+    tn_ctx *ctx = loader->ctx;
+    tn__object_remove(&loader->object);
+    tn_tensor *tensors[] = {loader->x,       loader->y,      loader->x_batch,
+                            loader->y_batch, loader->x_view, loader->y_view};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        tn__release(tensors[i]);
+    tn__free(ctx, loader->order);
+    tn__free(ctx, loader);
+}
+
+static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y,
+                            const tn_loader_opts *opts)
+{
+    if (!tn_check_input(ctx, "loader", "x", x))
+        return false;
+    if (x->ndim < 1 || x->shape[0] < 1 || (y && (y->ndim < 1 || y->shape[0] != x->shape[0])))
+        tn_fail(ctx, TN_ERR_SHAPE,
+                "loader: x %s and y %s; expected as many samples in each, and "
+                "at least one",
+                TN_SHAPE_TEXT(x), y ? TN_SHAPE_TEXT(y) : "NULL");
+    else if (opts->batch_size < 0 || !isfinite(opts->scale))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: batch size %lld, scale %g",
+                (long long)opts->batch_size, opts->scale);
+    return tn_ok(ctx);
+}
+
+static tn_tensor *own(tn_tensor *t)
+{
+    if (t)
+        tn__disown(t);
+    return t;
+}
+
+/* A batch of samples like those of `t`, and a view of it that can be narrowed. */
+static tn_tensor *batch_like(tn_ctx *ctx, const tn_tensor *t, tn_dtype dtype, int64_t size,
+                             tn_tensor **view)
+{
+    int64_t shape[TN_MAX_DIMS];
+    memcpy(shape, t->shape, sizeof shape);
+    shape[0] = size;
+    tn_tensor *batch = own(tn__new(ctx, "loader", dtype, t->ndim, shape));
+    *view = batch ? tn__alias(ctx, batch, false) : NULL;
+    return batch;
+}
+
+static void prepare(tn_loader *l, const tn_tensor *x, const tn_tensor *y)
+{
+    tn_ctx *ctx = l->ctx;
+    int64_t size = l->opts.batch_size;
+    l->x = own(tn__contiguous(ctx, x));
+    l->y = own(tn__contiguous(ctx, y));
+    l->x_batch = batch_like(ctx, x, l->opts.scale != 0 ? TN_F32 : x->dtype, size, &l->x_view);
+    if (y)
+        l->y_batch = batch_like(ctx, y, y->dtype, size, &l->y_view);
+    if (l->opts.shuffle)
+        l->order = tn__alloc(ctx, (size_t)l->n * sizeof *l->order);
+}
+
+tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn_loader_opts opts)
+{
+    if (!check_arguments(ctx, x, y, &opts))
+        return NULL;
+    tn_loader *l = tn__alloc_zeroed(ctx, sizeof *l);
+    if (!l)
+        return NULL;
+    tn__object_add(ctx, &l->object, free_object);
+    l->ctx = ctx;
+    l->n = x->shape[0];
+    if (opts.batch_size == 0 || opts.batch_size > l->n)
+        opts.batch_size = l->n;
+    l->opts = opts;
+    l->batches =
+        opts.drop_last ? l->n / opts.batch_size : (l->n + opts.batch_size - 1) / opts.batch_size;
+    prepare(l, x, y);
+    if (tn_ok(ctx))
+        return l;
+    tn_loader_free(l);
+    return NULL;
+}
+
+int64_t tn_loader_batches(const tn_loader *loader)
+{
+    return loader ? loader->batches : 0;
+}
+
+typedef struct gather_args {
+    const tn_loader *loader;
+    const tn_tensor *from, *to;
+    int64_t first, sample; /* elements of a sample */
+    double scale;          /* 0: copy bytes */
+} gather_args;
+
+static void gather_samples(int64_t begin, int64_t end, void *payload)
+{
+    const gather_args *a = payload;
+    size_t size = tn_dtype_size(a->from->dtype);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at = a->loader->order ? a->loader->order[a->first + i] : a->first + i;
+        const char *from = (const char *)tn__ptr(a->from) + (size_t)(at * a->sample) * size;
+        char *to = (char *)tn__ptr(a->to) + (size_t)(i * a->sample) * tn_dtype_size(a->to->dtype);
+        if (a->scale == 0)
+            memcpy(to, from, (size_t)a->sample * size);
+        else if (a->from->dtype == TN_U8)
+            tn__kernels_of(a->loader->ctx, TN_F32)
+                ->scale_u8(a->sample, (const uint8_t *)from, a->scale, to);
+        else
+            for (int64_t j = 0; j < a->sample; j++)
+                ((float *)(void *)to)[j] =
+                    (float)(a->scale * tn__load_f64(a->from->dtype, from + (size_t)j * size));
+    }
+}
+
+static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *batch,
+                         tn_tensor *view, int64_t first, int64_t size, double scale)
+{
+    gather_args args = {.loader = l, .from = from, .to = batch, .first = first, .scale = scale};
+    args.sample = tn_numel(from) / l->n;
+    tn__parallel(l->ctx, size, 65536 / (args.sample + 1) + 1, gather_samples, &args);
+    batch->storage->version++;
+    view->shape[0] = size;
+    return view;
+}
+
+bool tn_loader_next(tn_loader *l, tn_batch *batch)
+{
+    if (!l || !batch || !tn_ok(l->ctx))
+        return false;
+    if (l->next == l->batches) {
+        l->next = 0;
+        return false;
+    }
+    if (l->next == 0 && l->order)
+        tn__random_permutation(l->ctx, l->n, l->order);
+    int64_t first = l->next * l->opts.batch_size, left = l->n - first;
+    int64_t size = left < l->opts.batch_size ? left : l->opts.batch_size;
+    *batch = (tn_batch){.size = size, .number = l->next++};
+    batch->x = gather(l, l->x, l->x_batch, l->x_view, first, size, l->opts.scale);
+    if (l->y)
+        batch->y = gather(l, l->y, l->y_batch, l->y_view, first, size, 0);
+    return true;
+}

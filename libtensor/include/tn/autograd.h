@@ -1,0 +1,83 @@
+/* autograd.h - reverse-mode automatic differentiation, and checking it.
+ *
+ * An eager tape: while gradients are enabled, an operator that meets an input which requires one
+ * records itself; tn_backward walks the record from the end. Gradients add up in the leaves until
+ * they are cleared. */
+#ifndef TN_AUTOGRAD_H
+#define TN_AUTOGRAD_H
+
+#include <tn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Makes a leaf (a tensor that no operator made) ask for a gradient, or not. TN_F32 and TN_F64
+ * only. TN_ERR_STATE for a tensor that an operator made. Returns the status. */
+TN_API tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad);
+TN_API bool tn_requires_grad(const tn_tensor *t);
+
+/* The gradient that a leaf has gathered, of its shape and dtype; NULL while there is none.
+ * It belongs to `t` and stays until it is cleared. */
+TN_API tn_tensor *tn_grad(const tn_tensor *t);
+TN_API void tn_clear_grad(tn_tensor *t);
+
+/* Adds d(loss)/d(leaf) to the gradient of every leaf below `loss`, which has one element.
+ * The record is used up: a second backward through it is TN_ERR_STATE, and so is one through a
+ * tensor that was changed in place after it had been saved. */
+TN_API tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss);
+
+/* The same for any tensor, from the gradient `grad` of its shape and dtype (a vector-Jacobian
+ * product; torch.Tensor.backward(gradient)). */
+TN_API tn_status tn_backward_with(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *grad);
+
+/* Enables or disables recording and returns what was set before, so that calls nest:
+ * bool before = tn_set_grad_enabled(ctx, false); ... tn_set_grad_enabled(ctx, before); */
+TN_API bool tn_set_grad_enabled(tn_ctx *ctx, bool enabled);
+TN_API bool tn_is_grad_enabled(const tn_ctx *ctx);
+
+/* A view of `t` that no gradient flows through. */
+TN_API tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t);
+
+/* ---- gradient check --------------------------------------------------------------------------
+ *
+ * Compares the gradients that tn_backward computes with signed central differences
+ *     (f(x + eps) - f(x - eps)) / 2 eps
+ * in float64. The output, of any shape, is projected on random vectors, so f is the scalar
+ * sum(v * fn(inputs)) (as autograd's test_util and torch.autograd.gradcheck's fast mode do). */
+
+typedef tn_tensor *(*tn_gradcheck_fn)(tn_ctx *ctx, tn_tensor *const *inputs, void *payload);
+
+/* Zero means the default. */
+typedef struct tn_gradcheck_opts {
+    double eps;          /* step; 1e-5, scaled by max(1, |x|) */
+    double rtol;         /* accepted |analytic - numeric| / scale; 1e-6 */
+    int64_t samples;     /* coordinates tried per input, drawn at random; 0: every one */
+    int64_t projections; /* random vectors; 2 */
+} tn_gradcheck_opts;
+
+typedef struct tn_gradcheck_report {
+    int64_t checked;  /* coordinates compared */
+    double worst;     /* largest relative error: |analytic - numeric| divided by the scale, the
+                         largest |gradient| of the input or 1e-3, whichever is larger */
+    int input;        /* where it was: which input, */
+    int64_t element;  /* which element of it in row-major order, */
+    int64_t index[8]; /* and its coordinates */
+    double analytic;  /* the value that backward gave there */
+    double numeric;   /* the value of the central difference */
+} tn_gradcheck_report;
+
+/* Checks fn at `inputs` (`count` leaves; those of TN_F64 that require a gradient are checked; they
+ * are moved and put back). `fn` must be a function of its inputs: one that draws random numbers
+ * gets the same ones in every call. Gradients of the inputs are cleared. `opts` and `report` may be
+ * NULL. TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
+ * that is float32, TN_ERR_ARGUMENT if nothing requires a gradient, or what fn failed with. */
+TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload,
+                              tn_tensor *const *inputs, int count, const tn_gradcheck_opts *opts,
+                              tn_gradcheck_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,171 @@
+/* context.h - the state of the library: errors, memory, threads, random numbers.
+ *
+ * All state lives in a tn_ctx. The library has no mutable globals, prints nothing unless asked to
+ * and never ends the program. A context belongs to one thread at a time; different contexts are
+ * independent. */
+#ifndef TN_CONTEXT_H
+#define TN_CONTEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TN_API __attribute__((visibility("default")))
+#define TN_USE_RESULT __attribute__((warn_unused_result))
+#define TN_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#else
+#define TN_API
+#define TN_USE_RESULT
+#define TN_PRINTF(at, first)
+#endif
+
+#define TN_VERSION_MAJOR 0
+#define TN_VERSION_MINOR 1
+#define TN_VERSION_PATCH 0
+#define TN_VERSION "0.1.0"
+
+/* The version of the library that is linked, to compare with TN_VERSION of the header. */
+TN_API const char *tn_version(void);
+
+typedef struct tn_ctx tn_ctx;
+typedef struct tn_tensor tn_tensor;
+
+/* What a call may report. Negative means failure, and nothing else is negative. */
+typedef enum tn_status {
+    TN_OK = 0,
+    TN_ERR_ARGUMENT = -1, /* a NULL, an index or an option out of range */
+    TN_ERR_SHAPE = -2,    /* shapes that do not fit each other or the operator */
+    TN_ERR_DTYPE = -3,    /* a data type that the operator does not take */
+    TN_ERR_MEMORY = -4,   /* the allocator returned NULL, or a size does not fit 63 bits */
+    TN_ERR_STATE = -5,    /* backward twice, a tensor changed in place, scopes out of order */
+    TN_ERR_FILE = -6,     /* the system could not open, read or write a file */
+    TN_ERR_FORMAT = -7,   /* the contents of a file are not what its format says */
+    TN_ERR_GRADIENT = -8  /* tn_gradcheck found a gradient that is wrong */
+} tn_status;
+
+/* "TN_ERR_SHAPE" and so on; "unknown status" for other values. */
+TN_API const char *tn_status_name(tn_status status);
+
+/* Where memory comes from. `alloc` returns `size` bytes aligned to `alignment` (a power of two, at
+ * most 64) or NULL; `free` gets what alloc returned and the same size. Both get `payload`. */
+typedef struct tn_allocator {
+    void *(*alloc)(void *payload, size_t size, size_t alignment);
+    void (*free)(void *payload, void *memory, size_t size);
+    void *payload;
+} tn_allocator;
+
+/* Zero means the default everywhere. */
+typedef struct tn_ctx_opts {
+    uint64_t seed;          /* of the random stream; 0 is a seed like any other */
+    int threads;            /* 0: as many as OpenMP would use (cores, or OMP_NUM_THREADS) */
+    tn_allocator allocator; /* alloc == NULL: the C library's aligned_alloc and free */
+    bool keep_blas_threads; /* leave OpenBLAS's own threads as the program set them, see below */
+} tn_ctx_opts;
+
+/* A new context; `opts` may be NULL. Returns NULL if memory is short. To be freed by tn_ctx_free.
+ *
+ * The kernels for this processor are chosen here: TN_ISA=baseline, v3 (AVX2 and FMA) or v4
+ * (AVX-512) in the environment asks for less than the best; what the processor lacks is not used.
+ *
+ * The context's threads call BLAS in parallel, each for a part of a product, so OpenBLAS is told
+ * once, for the process, to start no threads of its own, unless `keep_blas_threads` is set. */
+TN_API TN_USE_RESULT tn_ctx *tn_ctx_new(const tn_ctx_opts *opts);
+
+/* Frees the context with everything that was made in it: tensors, modules, optimisers, loaders,
+ * dictionaries. Tensors that another context made from this one's must be gone. NULL is allowed. */
+TN_API void tn_ctx_free(tn_ctx *ctx);
+
+/* ---- errors ----------------------------------------------------------------------------------
+ *
+ * A failing call records its status and one line of text, and returns NULL or the status. The first
+ * error stays; until tn_clear_error the context does nothing more: every call returns NULL or the
+ * status at once. So calls compose, and one check at the end of a step is enough. */
+
+/* The text of the first error, or "" if there is none. Belongs to the context. */
+TN_API const char *tn_error(const tn_ctx *ctx);
+
+/* The status of the first error, or TN_OK. TN_ERR_ARGUMENT for a NULL context. */
+TN_API tn_status tn_error_status(const tn_ctx *ctx);
+
+TN_API void tn_clear_error(tn_ctx *ctx);
+
+/* Calls `hook` with each first error, before the failing call returns. NULL takes it away. */
+typedef void (*tn_error_hook)(tn_status status, const char *message, void *payload);
+TN_API void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload);
+
+/* ---- memory: scopes that grow, and are reused -------------------------------------------------
+ *
+ * A tensor belongs to the innermost scope that is open when it is made; tn_scope_end frees it with
+ * its part of the tape. What is made outside any scope goes with the context. Parameters, modules,
+ * optimisers, loaders and dictionaries belong to no scope. Freed memory is kept for reuse by size,
+ * so that a training step in its steady state allocates nothing. */
+
+typedef struct tn_scope {
+    int64_t depth;
+    uint64_t id;
+} tn_scope;
+
+TN_API tn_scope tn_scope_begin(tn_ctx *ctx);
+
+/* Ends `scope` and those begun inside it. It works while an error is recorded, too.
+ * TN_ERR_STATE if the scope has ended already. */
+TN_API tn_status tn_scope_end(tn_ctx *ctx, tn_scope scope);
+
+/* Moves `tensor` out of `scope` to the one around it, and detaches it from the tape.
+ * Returns `tensor`; NULL with TN_ERR_ARGUMENT if it is not of this scope or one inside it. */
+TN_API tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor);
+
+typedef struct tn_memory_stats {
+    int64_t live_bytes;   /* in tensors, nodes and everything else that is in use */
+    int64_t peak_bytes;   /* the most that live_bytes has been since tn_memory_reset_peak */
+    int64_t cached_bytes; /* freed, and kept for reuse */
+    int64_t tensors;      /* tensor objects, the library's own included */
+    int64_t nodes;        /* of the tape */
+    int64_t allocations;  /* calls of the allocator so far */
+} tn_memory_stats;
+
+TN_API tn_memory_stats tn_memory(const tn_ctx *ctx);
+TN_API void tn_memory_reset_peak(tn_ctx *ctx);
+
+/* Gives the memory that is kept for reuse back to the allocator. */
+TN_API void tn_empty_cache(tn_ctx *ctx);
+
+/* ---- threads and instruction sets -------------------------------------------------------------
+ */
+
+/* The number of threads that one call may use; at least 1. Results of float operators may differ in
+ * the last bits between thread counts, never between runs with the same one. */
+TN_API tn_status tn_set_threads(tn_ctx *ctx, int threads);
+TN_API int tn_threads(const tn_ctx *ctx);
+
+/* The instruction set of the kernels in use: "baseline", "v3" or "v4". */
+TN_API const char *tn_isa(const tn_ctx *ctx);
+
+/* ---- random numbers ---------------------------------------------------------------------------
+ *
+ * One stream per context: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as
+ * easy as 1, 2, 3, SC 2011). The stream is a function of seed and position alone: it does not
+ * depend on threads or instruction sets. */
+
+typedef struct tn_rng_state {
+    uint64_t seed;
+    uint64_t position; /* in blocks of 128 bits */
+} tn_rng_state;
+
+/* Starts the stream of `seed` at its beginning. */
+TN_API void tn_manual_seed(tn_ctx *ctx, uint64_t seed);
+
+TN_API tn_rng_state tn_get_rng_state(const tn_ctx *ctx);
+TN_API void tn_set_rng_state(tn_ctx *ctx, tn_rng_state state);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

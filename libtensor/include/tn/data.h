@@ -1,0 +1,44 @@
+/* data.h - batches of a dataset. */
+#ifndef TN_DATA_H
+#define TN_DATA_H
+
+#include <tn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tn_loader tn_loader;
+
+typedef struct tn_loader_opts {
+    int64_t batch_size; /* 0: everything at once */
+    bool shuffle;       /* a new order each epoch, from the context's random stream */
+    bool drop_last;     /* leave out the last batch if it is smaller */
+    double scale;       /* not 0: x is converted to TN_F32 and multiplied by this (1/255) */
+} tn_loader_opts;
+
+typedef struct tn_batch {
+    tn_tensor *x;   /* [size, ...] */
+    tn_tensor *y;   /* [size, ...], or NULL */
+    int64_t size;   /* samples in this batch */
+    int64_t number; /* of the batch in its epoch, from 0 */
+} tn_batch;
+
+/* Batches of samples x[i], y[i] along the first dimension; x and y of any dtypes, y may be NULL.
+ * The loader shares their storage: changes to them are seen. It lives until tn_loader_free or goes
+ * with the context. TN_ERR_SHAPE if x and y have different numbers of samples, or none. */
+TN_API tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y,
+                                tn_loader_opts opts);
+
+/* The next batch. False at the end of an epoch (the next call begins another) and on error.
+ * The tensors belong to the loader and are filled anew by the next call, without allocation. */
+TN_API bool tn_loader_next(tn_loader *loader, tn_batch *batch);
+
+TN_API int64_t tn_loader_batches(const tn_loader *loader); /* in an epoch */
+TN_API void tn_loader_free(tn_loader *loader);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,133 @@
+/* tensor.h - strided tensors: making, asking, reading, changing in place, printing.
+ *
+ * A tensor is a view (shape, strides in elements, offset; outermost dimension first) of a storage
+ * that views share. It belongs to the scope in which it was made (context.h); a function that
+ * returns a tensor returns a new one of the innermost scope unless it says otherwise. Dimensions
+ * may be given as negative numbers that count from the end. On failure these functions return NULL
+ * (or the status) and record TN_ERR_ARGUMENT for a NULL or an index out of range, TN_ERR_SHAPE,
+ * TN_ERR_DTYPE or TN_ERR_MEMORY. Views and everything else that gradients flow through: ops.h. */
+#ifndef TN_TENSOR_H
+#define TN_TENSOR_H
+
+#include <tn/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum tn_dtype {
+    TN_F32 = 0, /* float */
+    TN_F64 = 1, /* double */
+    TN_I64 = 2, /* int64_t */
+    TN_I32 = 3, /* int32_t */
+    TN_U8 = 4,  /* uint8_t */
+    TN_BOOL = 5 /* uint8_t, 0 or 1 */
+} tn_dtype;
+
+#define TN_DTYPES 6
+#define TN_MAX_DIMS 8
+
+/* A number of dimensions and a shape, as the functions below take them:
+ * tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3)). A tensor of no dimensions has TN_SCALAR. */
+#define TN_SHAPE(...)                                                            \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) \
+    {                                                                            \
+        __VA_ARGS__                                                              \
+    }
+#define TN_SCALAR 0, NULL
+
+TN_API const char *tn_dtype_name(tn_dtype dtype); /* "f32" */
+TN_API size_t tn_dtype_size(tn_dtype dtype);      /* bytes of an element; 0 if unknown */
+
+/* ---- making tensors ---------------------------------------------------------------------------
+ */
+
+TN_API tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+TN_API tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+TN_API tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+TN_API tn_tensor *tn_full(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
+                          double value);
+TN_API tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value); /* shape [] */
+
+/* [start, start + step, ...), as numpy.arange: ceil((end - start) / step) elements. */
+TN_API tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, double step);
+
+/* Copies `data`, which holds the elements in row-major order. */
+TN_API tn_tensor *tn_from_data(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
+                               const void *data);
+
+/* A tensor over memory that the caller owns, without a copy. When nothing refers to it any more,
+ * `release` (may be NULL) is called with `data` and `payload`; on failure it is not called. */
+TN_API tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
+                               void *data, void (*release)(void *data, void *payload),
+                               void *payload);
+
+/* From the context's random stream, TN_F32 or TN_F64: uniform on [0, 1), or standard normal. */
+TN_API tn_tensor *tn_rand(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+TN_API tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* The numbers 0 .. n-1 in random order, TN_I64 [n] (Fisher and Yates). */
+TN_API tn_tensor *tn_randperm(tn_ctx *ctx, int64_t n);
+
+/* Frees a tensor before its scope ends. Views of it stay valid. NULL is allowed; tensors that a
+ * module, an optimiser or a dictionary owns are left alone. */
+TN_API void tn_free(tn_tensor *tensor);
+
+/* ---- asking ----------------------------------------------------------------------------------
+ * A NULL tensor has no dimensions, no elements, dtype TN_F32 and no data. */
+
+TN_API tn_dtype tn_dtype_of(const tn_tensor *t);
+TN_API int tn_ndim(const tn_tensor *t);
+TN_API const int64_t *tn_shape(const tn_tensor *t);   /* [ndim], belongs to the tensor */
+TN_API const int64_t *tn_strides(const tn_tensor *t); /* [ndim], in elements */
+TN_API int64_t tn_size(const tn_tensor *t, int dim);  /* of one dimension; 0 if there is none */
+TN_API int64_t tn_numel(const tn_tensor *t);
+TN_API bool tn_is_contiguous(const tn_tensor *t); /* row-major without gaps */
+
+/* The first element. The elements follow in row-major order if tn_is_contiguous. Writing through
+ * tn_data_mut counts as a change in place: backward refuses a saved tensor that was changed. */
+TN_API const void *tn_data(const tn_tensor *t);
+TN_API const float *tn_data_f32(const tn_tensor *t);   /* NULL unless TN_F32 */
+TN_API const double *tn_data_f64(const tn_tensor *t);  /* NULL unless TN_F64 */
+TN_API const int64_t *tn_data_i64(const tn_tensor *t); /* NULL unless TN_I64 */
+TN_API void *tn_data_mut(tn_tensor *t);
+
+/* The only element of a tensor that has one, of any dtype, as a double.
+ * NaN, with an error in `ctx`, otherwise. */
+TN_API double tn_item(tn_ctx *ctx, const tn_tensor *t);
+
+/* The element at index[0 .. ndim-1], as a double. */
+TN_API double tn_at(tn_ctx *ctx, const tn_tensor *t, const int64_t *index);
+
+/* ---- changing in place ------------------------------------------------------------------------
+ * No gradient flows through these. While gradients are enabled a tensor that requires one is
+ * refused with TN_ERR_STATE; wrap the change in tn_set_grad_enabled(ctx, false). */
+
+TN_API tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value);
+
+/* dst[...] = src[...], src broadcast to dst's shape; dtypes must be the same. */
+TN_API tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src);
+
+/* From the context's random stream: uniform on [low, high), normal, or 1 with probability p and 0
+ * otherwise. The first two take TN_F32 and TN_F64, the last every dtype. */
+TN_API tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high);
+TN_API tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std);
+TN_API tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p);
+
+/* ---- showing ----------------------------------------------------------------------------------
+ */
+
+/* Writes the tensor as numpy.array2string(separator=', ') does into `buffer`, cut to `size` bytes
+ * with the terminating zero, and returns the length of the whole text, as snprintf does. */
+TN_API int64_t tn_format(const tn_tensor *t, char *buffer, size_t size);
+
+/* Prints "tensor(...)" and a line break on standard output, as PyTorch's words and NumPy's numbers:
+ * tensor([[1. , 2.5],
+ *         [0. , 1. ]], f32)                                                                     */
+TN_API tn_status tn_print(tn_ctx *ctx, const tn_tensor *t);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,27 @@
+/* elementwise.c - loops over one row of numbers. */
+#include "kernels/real.h"
+
+void KERNEL(add_to)(int64_t n, const void *px, void *py)
+{
+    const real *restrict x = px;
+    real *restrict y = py;
+    for (int64_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+void KERNEL(scale_u8)(int64_t n, const uint8_t *x, double scale, void *py)
+{
+    real *restrict y = py;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = (real)x[i] * (real)scale;
+}
+
+int64_t KERNEL(argmax)(int64_t n, const void *px, int64_t stride)
+{
+    const real *x = px;
+    int64_t best = 0;
+    for (int64_t i = 1; i < n && !isnan(x[best * stride]); i++)
+        if (x[i * stride] > x[best * stride] || isnan(x[i * stride]))
+            best = i;
+    return best;
+}

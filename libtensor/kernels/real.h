@@ -1,0 +1,48 @@
+/* real.h - the scalar type and the instruction set that a kernel is being compiled for.
+ *
+ * Kernels are plain loops on raw pointers: no tensors, no allocation, no errors. Each file of this
+ * room is compiled once per {float, double} x {baseline, v3, v4}; KERNEL(name) gives a function its
+ * own name in each, and table.c collects them. */
+#ifndef TN_REAL_H
+#define TN_REAL_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "kernels/kernels.h"
+
+#if defined(TN_REAL_f32)
+typedef float real;
+#define TN_TYPE_ f32
+#else
+typedef double real;
+#define TN_TYPE_ f64
+#endif
+
+#if defined(TN_ISA_v4)
+#define TN_NAME_ v4
+#define TN_VECTOR_BYTES 64
+#elif defined(TN_ISA_v3)
+#define TN_NAME_ v3
+#define TN_VECTOR_BYTES 32
+#else
+#define TN_NAME_ baseline
+#define TN_VECTOR_BYTES 16
+#endif
+
+#define TN_PASTE_(name, type, isa) tn__##name##_##type##_##isa
+#define TN_PASTE(name, type, isa) TN_PASTE_(name, type, isa)
+#define KERNEL(name) TN_PASTE(name, TN_TYPE_, TN_NAME_)
+
+/* Every kernel of the list, declared under this build's names. */
+#define TN_DECLARE_(result, name, parameters) result KERNEL(name) parameters;
+TN__KERNELS(TN_DECLARE_)
+
+/* A vector register of this build, and the numbers in it. */
+typedef real vec __attribute__((vector_size(TN_VECTOR_BYTES)));
+typedef real vec_unaligned
+    __attribute__((vector_size(TN_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+#define LANES ((int64_t)(TN_VECTOR_BYTES / sizeof(real)))
+
+#endif

@@ -1,0 +1,44 @@
+/* count_equal(a, b):  how many elements are the same;  no gradient. */
+#include "core/core.h"
+
+typedef struct count_args {
+    tn_dtype a, b;
+    int64_t count;
+} count_args;
+
+static void count_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    count_args *args = payload;
+    int64_t step_a = strides[0] * (int64_t)tn_dtype_size(args->a);
+    int64_t step_b = strides[1] * (int64_t)tn_dtype_size(args->b);
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        count += tn__load_i64(args->a, (const char *)p[0] + i * step_a) ==
+                 tn__load_i64(args->b, (const char *)p[1] + i * step_b);
+    __atomic_fetch_add(&args->count, count, __ATOMIC_RELAXED);
+}
+
+static bool check(tn_ctx *ctx, const char *name, const tn_tensor *t)
+{
+    if (!tn_check_input(ctx, "count_equal", name, t))
+        return false;
+    if (tn__is_float(t->dtype))
+        tn_fail(ctx, TN_ERR_DTYPE, "count_equal: %s is %s but must be an integer or bool", name,
+                tn_dtype_name(t->dtype));
+    return !tn__is_float(t->dtype);
+}
+
+int64_t tn_count_equal(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    if (!check(ctx, "input", a) || !check(ctx, "other", b))
+        return -1;
+    if (!tn__same_shape(a, b)) {
+        tn_fail(ctx, TN_ERR_SHAPE, "count_equal: shapes %s and %s differ", TN_SHAPE_TEXT(a),
+                TN_SHAPE_TEXT(b));
+        return -1;
+    }
+    count_args args = {.a = a->dtype, .b = b->dtype};
+    tn__iter it = tn__iter_new(a->ndim, a->shape, 2, (const tn_tensor *[]){a, b});
+    tn__iter_run(ctx, &it, count_row, &args);
+    return args.count;
+}

@@ -1,0 +1,37 @@
+/* expand(x, shape):  y = x broadcast;  dx = dy summed over the dimensions that were broadcast. */
+#include "core/core.h"
+
+static void expand_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    tn_add_grad(ctx, node, 0, dy);
+}
+
+static const tn_op expand_op = {.name = "expand", .backward = expand_backward};
+
+/* -1 keeps the size of x. */
+static bool expanded_shape(const tn_tensor *x, int ndim, const int64_t *wanted, int64_t *shape)
+{
+    if (ndim < x->ndim || ndim > TN_MAX_DIMS || (ndim > 0 && !wanted))
+        return false;
+    for (int i = 0; i < ndim; i++) {
+        int from = i - (ndim - x->ndim);
+        shape[i] = wanted[i] == -1 && from >= 0 ? x->shape[from] : wanted[i];
+        if (shape[i] < 0)
+            return false;
+    }
+    return tn__broadcasts_to(x, ndim, shape) && tn__numel_of(ndim, shape, 8) >= 0;
+}
+
+tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape)
+{
+    int64_t full[TN_MAX_DIMS];
+    if (!tn_check_input(ctx, "expand", "input", x))
+        return NULL;
+    if (!expanded_shape(x, ndim, shape, full)) {
+        tn_fail(ctx, TN_ERR_SHAPE, "expand: %s does not broadcast to %s", TN_SHAPE_TEXT(x),
+                shape && ndim >= 0 ? tn_shape_text(ndim, shape).s : "?");
+        return NULL;
+    }
+    return tn_record(ctx, &expand_op, tn__broadcast_to(ctx, x, ndim, full),
+                     (tn_record_args){.inputs = {x}});
+}

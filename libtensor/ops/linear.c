@@ -1,0 +1,196 @@
+/* linear(x, w, b):  y = x w^T + b, x [..., in], w [out, in], b [out];
+ *     dx = dy w,  dw = dy^T x,  db = sum of dy over all but the last dimension. */
+#include <limits.h>
+#include <string.h>
+#include "core/core.h"
+
+/* Up to this many outputs the kernels of kernels/thin.c are faster than BLAS. */
+#define THIN 16
+
+typedef struct linear_args {
+    const tn__kernels *k;
+    int64_t m, out, in; /* x [m, in], w [out, in], y [m, out] */
+    size_t size;
+    const char *x, *w, *bias, *dy;
+    char *y, *dw;
+} linear_args;
+
+static void thin_rows(int64_t begin, int64_t end, void *payload)
+{
+    const linear_args *a = payload;
+    int64_t size = (int64_t)a->size;
+    a->k->thin_linear(end - begin, a->out, a->in, a->x + begin * a->in * size, a->w, a->bias,
+                      a->y + begin * a->out * size);
+}
+
+/* Parts of a whole number of cache lines. */
+static void thin_columns(int64_t begin, int64_t end, void *payload)
+{
+    const linear_args *a = payload;
+    begin *= 64;
+    end = end * 64 < a->in ? end * 64 : a->in;
+    a->k->thin_outer(a->m, a->out, a->in, a->dy, a->x, begin, end, a->dw);
+}
+
+static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)
+{
+    int64_t cols = tn_size(t, -1), rows = 1;
+    for (int i = 0; i < t->ndim - 1; i++)
+        rows *= t->shape[i];
+    return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
+}
+
+/* y = x w^T + bias for contiguous x [m, in], w [out, in]. */
+static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
+                          const tn_tensor *bias)
+{
+    tn_tensor *y = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){x->shape[0], w->shape[0]});
+    if (!y)
+        return NULL;
+    linear_args a = {.k = tn__kernels_of(ctx, x->dtype),
+                     .m = x->shape[0],
+                     .out = w->shape[0],
+                     .in = x->shape[1],
+                     .size = tn_dtype_size(x->dtype),
+                     .x = tn__ptr(x),
+                     .w = tn__ptr(w),
+                     .bias = bias ? tn__ptr(bias) : NULL,
+                     .y = tn__ptr(y)};
+    if (a.out <= THIN || a.in == 0) {
+        tn__parallel(ctx, a.m, 100000 / (a.in * a.out + 1) + 1, thin_rows, &a);
+        return y;
+    }
+    if (bias)
+        tn__copy(ctx, y, bias);
+    tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
+                                   .trans_b = true,
+                                   .m = a.m,
+                                   .n = a.out,
+                                   .k = a.in,
+                                   .alpha = 1,
+                                   .beta = bias ? 1 : 0,
+                                   .a = a.x,
+                                   .lda = a.in,
+                                   .b = a.w,
+                                   .ldb = a.in,
+                                   .c = a.y,
+                                   .ldc = a.out});
+    return y;
+}
+
+static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w, int ndim,
+                            const int64_t *shape)
+{
+    tn_tensor *dx = tn__new(ctx, "linear", w->dtype, ndim, shape);
+    int64_t in = w->shape[1], out = w->shape[0];
+    if (dx && out == 0)
+        tn__fill(dx, 0);
+    else if (dx && in > 0)
+        tn__gemm(ctx, &(tn__gemm_args){.dtype = w->dtype,
+                                       .m = dy->shape[0],
+                                       .n = in,
+                                       .k = out,
+                                       .alpha = 1,
+                                       .a = tn__ptr(dy),
+                                       .lda = out,
+                                       .b = tn__ptr(w),
+                                       .ldb = in,
+                                       .c = tn__ptr(dx),
+                                       .ldc = in});
+    return dx;
+}
+
+static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
+{
+    int64_t m = x->shape[0], in = x->shape[1], out = dy->shape[1];
+    tn_tensor *dw = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){out, in});
+    if (!dw)
+        return NULL;
+    linear_args a = {.k = tn__kernels_of(ctx, x->dtype),
+                     .m = m,
+                     .out = out,
+                     .in = in,
+                     .x = tn__ptr(x),
+                     .dy = tn__ptr(dy),
+                     .dw = tn__ptr(dw)};
+    if (out <= THIN || m == 0)
+        tn__parallel(ctx, (in + 63) / 64, 100000 / (m * out * 64 + 1) + 1, thin_columns, &a);
+    else if (in > 0)
+        tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
+                                       .trans_a = true,
+                                       .m = out,
+                                       .n = in,
+                                       .k = m,
+                                       .alpha = 1,
+                                       .a = a.dy,
+                                       .lda = out,
+                                       .b = a.x,
+                                       .ldb = in,
+                                       .c = a.dw,
+                                       .ldc = in});
+    return dw;
+}
+
+static void linear_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_tensor *x = tn_saved(node, 0), *w = tn_saved(node, 1), *rows = rows_of(ctx, dy);
+    if (!rows)
+        return;
+    if (tn_wants_grad(node, 0))
+        tn_add_grad(ctx, node, 0,
+                    grad_of_x(ctx, rows, w, tn_input_ndim(node, 0), tn_input_shape(node, 0)));
+    if (tn_wants_grad(node, 1))
+        tn_add_grad(ctx, node, 1, grad_of_weight(ctx, rows, x));
+    if (tn_wants_grad(node, 2))
+        tn_add_grad(ctx, node, 2, rows);
+}
+
+static const tn_op linear_op = {.name = "linear", .backward = linear_backward};
+
+static bool check_shapes(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w, const tn_tensor *bias)
+{
+    if (w->ndim != 2 || x->ndim < 1 || tn_size(x, -1) != w->shape[1]) {
+        tn_fail(ctx, TN_ERR_SHAPE, "linear: input %s and weight %s; expected [...,in] and [out,in]",
+                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(w));
+        return false;
+    }
+    if (bias && (bias->ndim != 1 || bias->shape[0] != w->shape[0])) {
+        tn_fail(ctx, TN_ERR_SHAPE, "linear: weight %s has %lld outputs but bias is %s",
+                TN_SHAPE_TEXT(w), (long long)w->shape[0], TN_SHAPE_TEXT(bias));
+        return false;
+    }
+    if (w->shape[0] > INT_MAX || w->shape[1] > INT_MAX ||
+        (w->shape[1] > 0 && tn_numel(x) / w->shape[1] > INT_MAX)) {
+        tn_fail(ctx, TN_ERR_SHAPE, "linear: input %s or weight %s has a size above %d",
+                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(w), INT_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
+                            const tn_tensor *bias)
+{
+    return tn_check_float(ctx, "linear", "input", x) &&
+           tn_check_float(ctx, "linear", "weight", w) &&
+           tn_check_same_dtype(ctx, "linear", "input", x, "weight", w) &&
+           (!bias || tn_check_same_dtype(ctx, "linear", "input", x, "bias", bias)) &&
+           check_shapes(ctx, x, w, bias);
+}
+
+tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                     const tn_tensor *bias)
+{
+    if (!check_arguments(ctx, x, weight, bias))
+        return NULL;
+    const tn_tensor *rows = rows_of(ctx, x), *w = tn__contiguous(ctx, weight);
+    const tn_tensor *b = bias ? tn__contiguous(ctx, bias) : NULL;
+    if (!tn_ok(ctx))
+        return NULL;
+    int64_t shape[TN_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->ndim - 1] = weight->shape[0];
+    tn_tensor *y = tn__reshaped(ctx, forward(ctx, rows, w, b), x->ndim, shape);
+    return tn_record(ctx, &linear_op, y,
+                     (tn_record_args){.inputs = {x, weight, bias}, .saved = {rows, w}});
+}

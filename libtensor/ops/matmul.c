@@ -1,0 +1,182 @@
+/* matmul(a, b):  y = a b, [..., m, k] [..., k, n] -> [..., m, n];  da = dy b^T,  db = a^T dy.
+ * Leading dimensions broadcast. */
+#include <limits.h>
+#include <string.h>
+#include "core/core.h"
+
+/* A matrix as BLAS takes it: rows `ld` apart, transposed or not. */
+typedef struct layout {
+    bool trans;
+    int64_t ld;
+} layout;
+
+/* The last two dimensions of t, if one of them has stride 1 and the other does not fold back. */
+static bool blas_layout(const tn_tensor *t, layout *out)
+{
+    int64_t rows = t->shape[t->ndim - 2], cols = t->shape[t->ndim - 1];
+    int64_t down = t->strides[t->ndim - 2], right = t->strides[t->ndim - 1];
+    if ((right == 1 || cols <= 1) && (down >= cols || rows <= 1)) {
+        *out = (layout){false, rows <= 1 || down < 1 ? (cols > 1 ? cols : 1) : down};
+        return out->ld >= cols;
+    }
+    *out = (layout){true, cols <= 1 ? (rows > 1 ? rows : 1) : right};
+    return (down == 1 || rows <= 1) && out->ld >= rows && out->ld >= 1;
+}
+
+/* t, or a copy of it that BLAS can take. */
+static const tn_tensor *for_blas(tn_ctx *ctx, const tn_tensor *t, layout *out)
+{
+    if (blas_layout(t, out))
+        return t;
+    const tn_tensor *copy = tn__new(ctx, "matmul", t->dtype, t->ndim, t->shape);
+    if (copy) {
+        tn__copy(ctx, copy, t);
+        blas_layout(copy, out);
+    }
+    return copy;
+}
+
+typedef struct batch_args {
+    tn_ctx *ctx;
+    tn__gemm_args gemm;
+} batch_args;
+
+static void multiply_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const batch_args *args = payload;
+    int64_t size = (int64_t)tn_dtype_size(args->gemm.dtype);
+    for (int64_t i = 0; i < n; i++) {
+        tn__gemm_args g = args->gemm;
+        g.c = (char *)p[0] + i * strides[0] * size;
+        g.a = (char *)p[1] + i * strides[1] * size;
+        g.b = (char *)p[2] + i * strides[2] * size;
+        tn__gemm(args->ctx, &g);
+    }
+}
+
+static tn_tensor *leading(tn_ctx *ctx, const tn_tensor *t)
+{
+    return tn__view(ctx, t, t->ndim - 2, t->shape, t->strides, t->offset);
+}
+
+/* Products of all the matrices of a and b into y, which has the broadcast shape. */
+static void multiply(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b, tn_tensor *y)
+{
+    layout la, lb;
+    a = for_blas(ctx, a, &la);
+    b = a ? for_blas(ctx, b, &lb) : NULL;
+    if (!b)
+        return;
+    int64_t n = y->shape[y->ndim - 1];
+    batch_args args = {.ctx = ctx,
+                       .gemm = {.dtype = y->dtype,
+                                .trans_a = la.trans,
+                                .trans_b = lb.trans,
+                                .m = y->shape[y->ndim - 2],
+                                .n = n,
+                                .k = a->shape[a->ndim - 1],
+                                .alpha = 1,
+                                .lda = la.ld,
+                                .ldb = lb.ld,
+                                .ldc = n > 1 ? n : 1}};
+    const tn_tensor *matrices[] = {leading(ctx, y), leading(ctx, a), leading(ctx, b)};
+    if (!tn_ok(ctx))
+        return;
+    tn__iter it = tn__iter_new(y->ndim - 2, y->shape, 3, matrices);
+    tn__iter_run_serial(&it, multiply_row, &args);
+}
+
+/* Every size must fit the int of CBLAS. */
+static bool check_sizes(tn_ctx *ctx, const tn_tensor *t)
+{
+    for (int i = t->ndim - 2; i < t->ndim; i++)
+        if (t->shape[i] > INT_MAX || t->strides[i] > INT_MAX) {
+            tn_fail(ctx, TN_ERR_SHAPE, "matmul: matrix %s has a size or stride above %d",
+                    TN_SHAPE_TEXT(t), INT_MAX);
+            return false;
+        }
+    return true;
+}
+
+static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+    if (!a || !b || !check_sizes(ctx, a) || !check_sizes(ctx, b) ||
+        !tn__broadcast(ctx, "matmul", a->ndim - 2, a->shape, b->ndim - 2, b->shape, &ndim, shape))
+        return NULL;
+    if (a->shape[a->ndim - 1] != b->shape[b->ndim - 2]) {
+        tn_fail(ctx, TN_ERR_SHAPE, "matmul: input %s has %lld columns but other %s has %lld rows",
+                TN_SHAPE_TEXT(a), (long long)tn_size(a, -1), TN_SHAPE_TEXT(b),
+                (long long)tn_size(b, -2));
+        return NULL;
+    }
+    shape[ndim] = tn_size(a, -2);
+    shape[ndim + 1] = tn_size(b, -1);
+    tn_tensor *y = tn__new(ctx, "matmul", a->dtype, ndim + 2, shape);
+    if (y && tn_size(a, -1) == 0)
+        tn__fill(y, 0);
+    else if (y)
+        multiply(ctx, a, b, y);
+    return tn_ok(ctx) ? y : NULL;
+}
+
+static tn_tensor *transposed(tn_ctx *ctx, const tn_tensor *t)
+{
+    return t ? tn__swap_dims(ctx, t, t->ndim - 2, t->ndim - 1) : NULL;
+}
+
+/* Leading dimensions become rows of one matrix. */
+static tn_tensor *folded(tn_ctx *ctx, const tn_tensor *t)
+{
+    int64_t cols = tn_size(t, -1), rows = 1;
+    for (int i = 0; i < t->ndim - 1; i++)
+        rows *= t->shape[i];
+    return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
+}
+
+static void matmul_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_tensor *a = tn_saved(node, 0), *b = tn_saved(node, 1);
+    if (tn_wants_grad(node, 0))
+        tn_add_grad(ctx, node, 0, product(ctx, dy, transposed(ctx, b)));
+    if (!tn_wants_grad(node, 1))
+        return;
+    if (b->ndim == 2 && a->ndim > 2) {
+        a = folded(ctx, a);
+        dy = folded(ctx, dy);
+    }
+    tn_add_grad(ctx, node, 1, product(ctx, transposed(ctx, a), dy));
+}
+
+static const tn_op matmul_op = {.name = "matmul", .backward = matmul_backward};
+
+/* A matrix that all of a shares is multiplied once. */
+static tn_tensor *product_folded(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    if (a->ndim == 2 || b->ndim > 2 || !tn_is_contiguous(a))
+        return product(ctx, a, b);
+    int64_t shape[TN_MAX_DIMS];
+    memcpy(shape, a->shape, sizeof shape);
+    shape[a->ndim - 1] = tn_size(b, -1);
+    tn_tensor *y = product(ctx, folded(ctx, a), b);
+    return tn__reshaped(ctx, y, a->ndim, shape);
+}
+
+tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    if (!tn_check_float(ctx, "matmul", "input", a) || !tn_check_float(ctx, "matmul", "other", b) ||
+        !tn_check_same_dtype(ctx, "matmul", "input", a, "other", b))
+        return NULL;
+    if (a->ndim == 0 || b->ndim == 0) {
+        tn_fail(ctx, TN_ERR_SHAPE, "matmul: shapes %s and %s need at least one dimension each",
+                TN_SHAPE_TEXT(a), TN_SHAPE_TEXT(b));
+        return NULL;
+    }
+    if (a->ndim == 1)
+        return tn_select(ctx, tn_matmul(ctx, tn_unsqueeze(ctx, a, 0), b), b->ndim == 1 ? 0 : -2, 0);
+    if (b->ndim == 1)
+        return tn_select(ctx, tn_matmul(ctx, a, tn_unsqueeze(ctx, b, -1)), -1, 0);
+    tn_tensor *y = product_folded(ctx, a, b);
+    return tn_record(ctx, &matmul_op, y, (tn_record_args){.inputs = {a, b}, .saved = {a, b}});
+}

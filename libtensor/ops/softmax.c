@@ -1,0 +1,87 @@
+/* softmax(x):      y_i = e^x_i / sum_j e^x_j;         dx = y (dy - sum_j y_j dy_j).
+ * log_softmax(x):  y_i = x_i - ln sum_j e^x_j;        dx = dy - e^y sum_j dy_j.
+ *
+ * The kernels work on rows, so another dimension than the last is moved to the end and back. */
+#include "core/core.h"
+
+typedef struct softmax_args {
+    void (*forward)(int64_t rows, int64_t n, const void *x, void *y);
+    void (*backward)(int64_t rows, int64_t n, const void *y, const void *dy, void *dx);
+    int64_t n, row_bytes;
+    const char *x, *dy;
+    char *y;
+} softmax_args;
+
+static void run_rows(int64_t begin, int64_t end, void *payload)
+{
+    const softmax_args *a = payload;
+    int64_t at = begin * a->row_bytes, rows = end - begin;
+    if (a->forward)
+        a->forward(rows, a->n, a->x + at, a->y + at);
+    else
+        a->backward(rows, a->n, a->x + at, a->dy + at, a->y + at);
+}
+
+/* x, and dy where there is one, with `dim` moved to the end; the result is moved back. */
+static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, int dim,
+                          softmax_args args)
+{
+    const tn_tensor *rows = tn__contiguous(ctx, tn__swap_dims(ctx, x, dim, x->ndim - 1));
+    const tn_tensor *drows =
+        dy ? tn__contiguous(ctx, tn__swap_dims(ctx, dy, dim, x->ndim - 1)) : NULL;
+    if (!rows || (dy && !drows))
+        return NULL;
+    tn_tensor *y = tn__new(ctx, "softmax", x->dtype, rows->ndim, rows->shape);
+    if (!y)
+        return NULL;
+    args.n = x->ndim ? x->shape[dim] : 1;
+    args.row_bytes = args.n * (int64_t)tn_dtype_size(x->dtype);
+    args.x = tn__ptr(rows);
+    args.dy = drows ? tn__ptr(drows) : NULL;
+    args.y = tn__ptr(y);
+    if (args.n > 0)
+        tn__parallel(ctx, tn_numel(x) / args.n, 4096 / args.n + 1, run_rows, &args);
+    return tn__swap_dims(ctx, y, dim, x->ndim - 1);
+}
+
+static void softmax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_tensor *y = tn_saved(node, 0);
+    softmax_args args = {.backward = tn__kernels_of(ctx, y->dtype)->softmax_backward};
+    tn_add_grad(ctx, node, 0, by_rows(ctx, y, dy, *(const int *)tn_node_data(node), args));
+}
+
+static void log_softmax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_tensor *y = tn_saved(node, 0);
+    softmax_args args = {.backward = tn__kernels_of(ctx, y->dtype)->log_softmax_backward};
+    tn_add_grad(ctx, node, 0, by_rows(ctx, y, dy, *(const int *)tn_node_data(node), args));
+}
+
+static const tn_op softmax_op = {.name = "softmax", .backward = softmax_backward};
+static const tn_op log_softmax_op = {.name = "log_softmax", .backward = log_softmax_backward};
+
+static tn_tensor *forward(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int dim)
+{
+    if (!tn_check_float(ctx, op->name, "input", x))
+        return NULL;
+    dim = x->ndim == 0 && (dim == 0 || dim == -1) ? 0 : tn__dim(ctx, op->name, dim, x->ndim);
+    if (dim < 0)
+        return NULL;
+    const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
+    softmax_args args = {.forward = op == &softmax_op ? k->softmax : k->log_softmax};
+    tn_tensor *y = by_rows(ctx, x, NULL, dim, args);
+    return tn_record(
+        ctx, op, y,
+        (tn_record_args){.inputs = {x}, .saved = {y}, .data = &dim, .size = sizeof dim});
+}
+
+tn_tensor *tn_softmax(tn_ctx *ctx, const tn_tensor *x, int dim)
+{
+    return forward(ctx, &softmax_op, x, dim);
+}
+
+tn_tensor *tn_log_softmax(tn_ctx *ctx, const tn_tensor *x, int dim)
+{
+    return forward(ctx, &log_softmax_op, x, dim);
+}

@@ -1,0 +1,73 @@
+/* sum(x):  y = sum of x over some dimensions;  dx = dy, broadcast to x's shape.
+ * mean(x):  y = sum(x) / n, n the number of elements in each sum;  dx = dy / n. */
+#include "core/core.h"
+
+typedef struct sum_data {
+    bool reduce[TN_MAX_DIMS];
+    double scale;
+} sum_data;
+
+/* dy with the reduced dimensions put back, with size 1. */
+static tn_tensor *with_kept_dims(tn_ctx *ctx, const tn_node *node, const tn_tensor *dy)
+{
+    const sum_data *data = tn_node_data(node);
+    int ndim = tn_input_ndim(node, 0), from = 0;
+    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
+    bool dropped = dy->ndim < ndim;
+    for (int i = 0; i < ndim; i++) {
+        bool absent = data->reduce[i] && dropped;
+        shape[i] = absent ? 1 : dy->shape[from];
+        strides[i] = absent ? 0 : dy->strides[from];
+        from += !absent;
+    }
+    return tn__view(ctx, dy, ndim, shape, strides, dy->offset);
+}
+
+static void sum_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const sum_data *data = tn_node_data(node);
+    tn_tensor *kept = with_kept_dims(ctx, node, dy);
+    if (kept && data->scale != 1)
+        kept = tn_mul_scalar(ctx, kept, data->scale);
+    if (kept)
+        tn_add_grad(ctx, node, 0,
+                    tn__broadcast_to(ctx, kept, tn_input_ndim(node, 0), tn_input_shape(node, 0)));
+}
+
+static const tn_op sum_op = {.name = "sum", .backward = sum_backward};
+static const tn_op mean_op = {.name = "mean", .backward = sum_backward};
+
+static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
+{
+    sum_data data = {.scale = 1};
+    if (!tn_check_float(ctx, op->name, "input", x) ||
+        !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))
+        return NULL;
+    tn_tensor *y = tn__sum_dims(ctx, x, data.reduce);
+    if (!y)
+        return NULL;
+    if (op == &mean_op) {
+        double n = 1;
+        for (int i = 0; i < x->ndim; i++)
+            n *= data.reduce[i] ? (double)x->shape[i] : 1;
+        data.scale = 1 / n;
+        bool before = tn_set_grad_enabled(ctx, false);
+        y = n > 0 ? tn_mul_scalar(ctx, y, data.scale)
+                  : tn_full(ctx, y->dtype, y->ndim, y->shape, NAN);
+        tn_set_grad_enabled(ctx, before);
+    }
+    if (y && !opts.keepdim)
+        y = tn__drop_dims(ctx, y, data.reduce);
+    return tn_record(ctx, op, y,
+                     (tn_record_args){.inputs = {x}, .data = &data, .size = sizeof data});
+}
+
+tn_tensor *tn_sum(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts)
+{
+    return reduce(ctx, &sum_op, x, opts);
+}
+
+tn_tensor *tn_mean(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts)
+{
+    return reduce(ctx, &mean_op, x, opts);
+}

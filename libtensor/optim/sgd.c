@@ -1,0 +1,51 @@
+/* sgd.c - stochastic gradient descent with momentum. */
+#include "optim/optim.h"
+
+static void sgd_update(tn_optim *opt, tn__slot *slot, const tn_tensor *grad)
+{
+    const tn_sgd_opts *o = opt->opts;
+    tn__sgd step = {.lr = opt->lr,
+                    .momentum = o->momentum,
+                    .dampening = o->dampening,
+                    .weight_decay = o->weight_decay,
+                    .nesterov = o->nesterov,
+                    .first = slot->steps == 0};
+    void *v = slot->moments[0] ? tn__ptr(slot->moments[0]) : NULL;
+    tn__kernels_of(opt->ctx, grad->dtype)
+        ->sgd_step(&step, tn_numel(grad), tn__ptr(grad), v, tn__ptr(slot->param));
+}
+
+static bool check_opts(tn_ctx *ctx, const tn_sgd_opts *o)
+{
+    if (!tn_ok(ctx))
+        return false;
+    if (!(o->momentum >= 0) || !(o->weight_decay >= 0))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "sgd: momentum %g, weight decay %g", o->momentum,
+                o->weight_decay);
+    else if (o->nesterov && (!(o->momentum > 0) || o->dampening != 0))
+        tn_fail(ctx, TN_ERR_ARGUMENT,
+                "sgd: nesterov needs momentum above 0 and no dampening, not %g and %g", o->momentum,
+                o->dampening);
+    return tn_ok(ctx);
+}
+
+static tn_optim model(tn_sgd_opts *opts)
+{
+    return (tn_optim){.name = "sgd",
+                      .lr = opts->lr != 0 ? opts->lr : 1e-3,
+                      .moments = opts->momentum > 0,
+                      .update = sgd_update,
+                      .opts = opts};
+}
+
+tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts)
+{
+    tn_optim m = model(&opts);
+    return check_opts(ctx, &opts) ? tn__optim_of_module(ctx, &m, module, sizeof opts) : NULL;
+}
+
+tn_optim *tn_sgd_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_sgd_opts opts)
+{
+    tn_optim m = model(&opts);
+    return check_opts(ctx, &opts) ? tn__optim_of(ctx, &m, params, count, sizeof opts) : NULL;
+}
