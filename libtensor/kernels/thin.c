@@ -4,12 +4,14 @@
  * itself when one side is as thin as ten. These loops read the tall matrix once, in order. */
 #include "kernels/real.h"
 
-#if TN_VECTOR_BYTES == 64
+#if defined(TN_ISA_v4)
 #define ROWS 4 /* times OUTPUTS accumulators: 32 registers */
 #else
 #define ROWS 2 /* 16 registers */
 #endif
 #define OUTPUTS 5
+#define AHEAD 16 /* rows of x that are fetched before they are needed */
+#define UNROLL _Pragma("GCC unroll 8")
 
 static inline vec load(const real *p)
 {
@@ -21,31 +23,42 @@ static inline void store(real *p, vec v)
     *(vec_unaligned *)p = v;
 }
 
+/* Into the second-level cache: the first is full of weights. An address past the end does no harm.
+ */
+static inline void prefetch(const real *p)
+{
+    __builtin_prefetch(p, 0, 2);
+}
+
 static inline real add_lanes(vec v)
 {
-    real lanes[LANES], sum = 0;
+    real lanes[LANES];
     store(lanes, v);
     for (int64_t width = LANES / 2; width > 0; width /= 2)
         for (int64_t i = 0; i < width; i++)
             lanes[i] += lanes[i + width];
-    sum = lanes[0];
-    return sum;
+    return lanes[0];
 }
 
 /* y[i][j] = x[i] . w[j] + bias[j] for `rows` rows and `outputs` outputs, constants after inlining.
  */
-__attribute__((always_inline)) static inline void dots(int rows, int outputs, int64_t k,
+__attribute__((always_inline)) static inline void dots(int rows, int outputs, bool fetch, int64_t k,
                                                        const real *x, const real *w,
                                                        const real *bias, real *y, int64_t ldy)
 {
     vec sum[ROWS][OUTPUTS] = {{{0}}};
     int64_t p = 0;
-    for (; p + LANES <= k; p += LANES)
-        for (int i = 0; i < rows; i++) {
+    for (; p + LANES <= k; p += LANES) {
+        vec wj[OUTPUTS];
+        UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * k + p);
+        UNROLL for (int i = 0; i < rows; i++)
+        {
             vec xi = load(x + i * k + p);
-            for (int j = 0; j < outputs; j++)
-                sum[i][j] += xi * load(w + j * k + p);
+            if (fetch)
+                prefetch(x + (i + AHEAD) * k + p);
+            UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
         }
+    }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < outputs; j++) {
             real total = add_lanes(sum[i][j]);
@@ -61,9 +74,9 @@ __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t
 {
     int64_t j = 0;
     for (; j + OUTPUTS <= n; j += OUTPUTS)
-        dots(rows, OUTPUTS, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
+        dots(rows, OUTPUTS, j == 0, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
     for (; j < n; j++)
-        dots(rows, 1, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
+        dots(rows, 1, j == 0, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
 }
 
 void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const void *pw,
@@ -78,7 +91,7 @@ void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const 
         dots_of_rows(1, n, k, x + i * k, w, bias, y + i * n);
 }
 
-#define DEPTH 8 /* rows of x whose products are added before the sum goes back to memory */
+#define DEPTH 16 /* rows of x whose products are added before the sum goes back to memory */
 
 /* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. */
 __attribute__((always_inline)) static inline void
@@ -90,6 +103,8 @@ outer(int64_t depth, int outputs, int64_t n, int64_t k, const real *dy, const re
             sum[j][v] = load(w + j * k + v * LANES);
     for (int64_t i = 0; i < depth; i++) {
         vec x0 = load(x + i * k), x1 = load(x + i * k + LANES);
+        prefetch(x + (i + AHEAD) * k);
+        prefetch(x + (i + AHEAD) * k + LANES);
         for (int j = 0; j < outputs; j++) {
             sum[j][0] += dy[i * n + j] * x0;
             sum[j][1] += dy[i * n + j] * x1;

@@ -57,7 +57,7 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                      .bias = bias ? tn__ptr(bias) : NULL,
                      .y = tn__ptr(y)};
     if (a.out <= THIN || a.in == 0) {
-        tn__parallel(ctx, a.m, 100000 / (a.in * a.out + 1) + 1, thin_rows, &a);
+        tn__parallel(ctx, a.m, 500000 / (a.in * a.out + 1) + 1, thin_rows, &a);
         return y;
     }
     if (bias)
@@ -114,7 +114,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                      .dy = tn__ptr(dy),
                      .dw = tn__ptr(dw)};
     if (out <= THIN || m == 0)
-        tn__parallel(ctx, (in + 63) / 64, 100000 / (m * out * 64 + 1) + 1, thin_columns, &a);
+        tn__parallel(ctx, (in + 63) / 64, 500000 / (m * out * 64 + 1) + 1, thin_columns, &a);
     else if (in > 0)
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                        .trans_a = true,
