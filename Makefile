@@ -3,7 +3,6 @@
 VERSION := $(shell sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)
 SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 
-CC ?= gcc
 BUILD ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -14,9 +13,9 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
 CFLAGS ?= -O2 -g
 TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -fPIC -fvisibility=hidden \
              -ffp-contract=off -fno-math-errno $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CFLAGS)
-BLAS_CFLAGS := $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
-BLAS_LIBS := $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
-LIBS := $(BLAS_LIBS) -lz -lm
+BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
+BLAS_LIBS = $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
+LIBS = $(BLAS_LIBS) -lz -lm
 DEPFLAGS = -MMD -MP
 
 all: lib examples
@@ -28,8 +27,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
 # Each kernel is compiled once for every scalar type and instruction set (libtensor/kernels/real.h).
 KERNELS := $(sort $(wildcard libtensor/kernels/*.c))
-MACHINE := $(shell $(CC) -dumpmachine)
-ISAS := baseline $(if $(findstring x86_64,$(MACHINE)),v3 v4)
+ISAS := baseline $(if $(filter x86_64 amd64,$(shell uname -m)),v3 v4)
 REALS := f32 f64
 FLAGS_v3 := -march=x86-64-v3
 FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
@@ -83,11 +81,95 @@ $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
 examples: $(PROGRAMS:%=$(BUILD)/bin/%)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+# ---- data, demonstration, tests --------------------------------------------------------------------
+
+data:
+	examples/data/fetch_mnist.sh
+
+demo: $(BUILD)/bin/digits
+	$(BUILD)/bin/digits train --out out/digits
 
 include tests/tests.mk
+
+# ---- installing ------------------------------------------------------------------------------------
+
+HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
+# The OpenMP runtime of the compiler, for programs that link the static library.
+OPENMP_LIB = $(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp)
+
+define PC_FILE
+prefix=$(PREFIX)
+libdir=$(LIBDIR)
+includedir=$(INCLUDEDIR)
+
+Name: libtensor
+Description: Strided tensors, automatic differentiation and small networks for C programs
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -ltensor
+Libs.private: $(LIBS) $(OPENMP_LIB)
+endef
+export PC_FILE
+
+install: lib
+	install -d $(DESTDIR)$(INCLUDEDIR)/tn $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/tn
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED).$(VERSION) $(DESTDIR)$(LIBDIR)
+	ln -sf libtensor.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtensor.so.$(SOVERSION)
+	ln -sf libtensor.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtensor.so
+	@printenv PC_FILE >$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc
+
+uninstall:
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/tn
+	rm -f $(DESTDIR)$(LIBDIR)/libtensor.* $(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc
+
+# ---- what must be there before anything can be built -----------------------------------------------
+
+PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev check gnuplot-nox
+SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+
+deps:
+	@if ! command -v dpkg-query >/dev/null; then \
+	    echo "This is not Debian or Ubuntu. Please install: a C11 compiler with OpenMP, pkg-config,"; \
+	    echo "OpenBLAS and zlib with their headers, Check (for the tests), gnuplot (for pictures)."; \
+	    exit 0; \
+	fi; \
+	missing=; \
+	for package in $(PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || \
+	        missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    $(SUDO) apt-get -qq update && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing; \
+	fi
+
+# `make -j deps check` installs before it builds.
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(OBJECTS) $(COMMON) $(TEST_OBJECTS): | deps
+endif
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all lib examples clean
+help:
+	@echo "all        the library, static and shared, and the examples (the default)"
+	@echo "deps       installs the packages that are missing (Debian, Ubuntu)"
+	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
+	@echo "data       fetches the full MNIST into data/mnist"
+	@echo "check      builds and runs the tests"
+	@echo "gradcheck  checks every operator's gradient and prints a table"
+	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
+	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
+	@echo "valgrind   the tests under valgrind"
+	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
+	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
+	@echo "clean      removes $(BUILD)/"
+	@echo "Variables: CC, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, DESTDIR."
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.DELETE_ON_ERROR:
+.PHONY: all lib examples data demo install uninstall deps clean help

@@ -1,7 +1,8 @@
 # The tests: one Check program for each tests/unit/test_*.c, linked with tests/common/*.c.
 
-CHECK_LIBS := $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
+CHECK_LIBS = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm -pthread)
 TEST_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/common/*.c)))
+TEST_OBJECTS := $(TEST_COMMON) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedantic
@@ -9,3 +10,56 @@ $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedant
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+
+# Those whose results depend on the kernels run once for each instruction set.
+NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd training threads
+NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
+
+tests: $(TESTS)
+
+check: lib $(TESTS)
+	@tests/run.sh $(TESTS)
+	@for isa in baseline v3; do \
+	    echo "with the kernels of $$isa:"; \
+	    TN_ISA=$$isa tests/run.sh $(NUMERIC_TESTS) || exit 1; \
+	done
+	@echo "an outside program, installed:"
+	@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
+
+# ---- the tests under tools that watch memory -------------------------------------------------------
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+asan:
+	$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)" asan-run
+
+asan-run: $(TESTS)
+	@CK_FORK=no OMP_NUM_THREADS=2 tests/run.sh $(TESTS)
+
+VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
+
+valgrind: $(TESTS)
+	@CK_FORK=no OMP_NUM_THREADS=1 WRAPPER="$(VALGRIND)" tests/run.sh $(TESTS)
+
+# ---- benchmarks and lint ---------------------------------------------------------------------------
+
+$(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench: $(BUILD)/tests/bench
+	@tests/bench/run.sh $<
+
+# gcc and clang, each with all warnings as errors.
+lint:
+	@tests/lint.sh
+	@for cc in gcc clang; do \
+	    if ! command -v $$cc >/dev/null; then echo "lint: $$cc is not installed"; continue; fi; \
+	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint-$$cc CC=$$cc CFLAGS="-O2 -Werror" \
+	        lint-objects || exit 1; \
+	done
+
+lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/main.c))
+
+.PHONY: tests check asan asan-run valgrind bench lint lint-objects

@@ -182,7 +182,7 @@ static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
 tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor *const *inputs,
                        int count, const tn_gradcheck_opts *opts, tn_gradcheck_report *report)
 {
-    tn_gradcheck_report own;
+    tn_gradcheck_report own = {0};
     tn_gradcheck_opts o = opts ? *opts : (tn_gradcheck_opts){0};
     report = report ? report : &own;
     *report = (tn_gradcheck_report){0};

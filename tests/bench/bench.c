@@ -44,8 +44,9 @@ static setup make_setup(int threads, int64_t n)
     s.labels = tn_cast(ctx, tn_mul_scalar(ctx, tn_rand(ctx, TN_F32, TN_SHAPE(n)), 9.99), TN_I64);
     s.net = tn_sequential(ctx, tn_nn_linear(ctx, 784, 10));
     s.opt = tn_sgd(ctx, s.net, (tn_sgd_opts){.lr = 1e-5, .momentum = 0.9});
-    s.loader = tn_loader_new(ctx, s.bytes, s.labels,
-                             (tn_loader_opts){.batch_size = 64, .shuffle = true, .scale = 1 / 255.0});
+    s.loader =
+        tn_loader_new(ctx, s.bytes, s.labels,
+                      (tn_loader_opts){.batch_size = 64, .shuffle = true, .scale = 1 / 255.0});
     return s;
 }
 

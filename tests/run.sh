@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs the Check programs given, two at a time, shows a line for each and what the failing ones
+# print, and ends with the sum in the words of Check. Options: WRAPPER in the environment is put in
+# front of each program (valgrind).
+set -u
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+run_one='
+    name=$(basename "$1")
+    ${WRAPPER:-} "$1" >"$2/$name.log" 2>&1 && status=ok || status=FAILED
+    [ "$status" = ok ] || echo "$name" >>"$2/failed"
+    line=$(grep -E "^[0-9]+%: Checks:" "$2/$name.log" | tail -1)
+    [ -n "$line" ] || echo "$name" >>"$2/failed"
+    printf "%-28s %-7s %s\n" "$name" "$status" "$line"
+    grep -hi "skip\|not in this library" "$2/$name.log" || true
+'
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c "$run_one" sh {} "$log"
+
+for name in $(sort -u "$log/failed" 2>/dev/null); do
+    printf '\n---- %s\n' "$name"
+    tail -40 "$log/$name.log"
+done
+cat "$log"/*.log | sed -n 's/^[0-9]*%: Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 \2 \3/p' |
+    awk '{ c += $1; f += $2; e += $3 }
+         END { printf "%d%%: Checks: %d, Failures: %d, Errors: %d\n", c ? 100 * (c - f - e) / c : 0, c, f, e }'
+[ ! -s "$log/failed" ]
