@@ -18,6 +18,10 @@ BLAS_LIBS = $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
 LIBS = $(BLAS_LIBS) -lz -lm
 DEPFLAGS = -MMD -MP
 
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+SAY = $(if $(V),,@echo "  $(1)	$(2)";)
+
 all: lib examples
 
 # ---- the library ---------------------------------------------------------------------------------
@@ -36,7 +40,8 @@ KERNEL_CFLAGS := -O3 -ffp-contract=fast -fno-trapping-math
 define kernel_rule
 $(BUILD)/obj/libtensor/kernels/%.$(1).$(2).o: libtensor/kernels/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(DEPFLAGS) $$(TN_CFLAGS) $$(KERNEL_CFLAGS) $$(FLAGS_$(2)) \
+	$$(call SAY,CC,$$@)
+	$$(Q)$$(CC) $$(DEPFLAGS) $$(TN_CFLAGS) $$(KERNEL_CFLAGS) $$(FLAGS_$(2)) \
 	    -DTN_REAL_$(1) -DTN_ISA_$(2) -c $$< -o $$@
 OBJECTS += $$(KERNELS:%.c=$$(BUILD)/obj/%.$(1).$(2).o)
 endef
@@ -48,20 +53,23 @@ $(BUILD)/obj/libtensor/core/blas.o: TN_CFLAGS += $(BLAS_CFLAGS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(DEPFLAGS) $(TN_CFLAGS) -c $< -o $@
+	$(call SAY,CC,$@)
+	$(Q)$(CC) $(DEPFLAGS) $(TN_CFLAGS) -c $< -o $@
 
 STATIC := $(BUILD)/libtensor.a
 SHARED := $(BUILD)/libtensor.so
 
 $(STATIC): $(OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call SAY,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 $(SHARED): $(OBJECTS)
-	$(CC) -shared -fopenmp -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined $(LDFLAGS) \
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -shared -fopenmp -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined $(LDFLAGS) \
 	    -o $(SHARED).$(VERSION) $^ $(LIBS)
-	ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
-	ln -sf libtensor.so.$(VERSION) $@
+	@ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
+	@ln -sf libtensor.so.$(VERSION) $@
 
 lib: $(STATIC) $(SHARED)
 
@@ -75,7 +83,8 @@ $(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes
 define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
-	$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(call SAY,LD,$$@)
+	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 

@@ -9,7 +9,8 @@ $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedant
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd training threads
@@ -41,11 +42,27 @@ VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-k
 valgrind: $(TESTS)
 	@CK_FORK=no OMP_NUM_THREADS=1 WRAPPER="$(VALGRIND)" tests/run.sh $(TESTS)
 
+# ---- mutants: a tn_add_grad that lies stands between every backward function and the tape --------------
+
+OP_TESTS = $(filter $(patsubst libtensor/ops/%.c,$(BUILD)/tests/test_%,$(wildcard libtensor/ops/*.c)),$(TESTS))
+
+mutants:
+	$(MAKE) BUILD=$(BUILD)/mutants CFLAGS=-O2 MUTANTS=1 mutants-run
+
+mutants-run: $(OP_TESTS)
+	@CK_FORK=no OMP_NUM_THREADS=1 tests/mutants/run.sh $(OP_TESTS)
+
+ifdef MUTANTS
+$(BUILD)/obj/libtensor/core/tape.o: TN_CFLAGS += -Dtn_add_grad=tn__unmutated_add_grad
+$(STATIC) $(SHARED): $(BUILD)/obj/tests/mutants/mutant.o
+endif
+
 # ---- benchmarks and lint ---------------------------------------------------------------------------
 
 $(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: $(BUILD)/tests/bench
 	@tests/bench/run.sh $<
@@ -62,4 +79,15 @@ lint:
 lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
     $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/main.c))
 
-.PHONY: tests check asan asan-run valgrind bench lint lint-objects
+.PHONY: tests check mutants mutants-run asan asan-run valgrind bench lint lint-objects
+
+# Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
+UNTESTED = $(filter-out $(TESTS:$(BUILD)/tests/test_%=%),$(notdir $(basename $(wildcard libtensor/ops/*.c))))
+
+gradcheck: $(OP_TESTS)
+	@$(if $(UNTESTED),echo "no test yet: $(UNTESTED)")
+	@for test in $(OP_TESTS); do \
+	    $$test --gradcheck || echo "$$test failed"; \
+	done | awk -f tests/gradcheck.awk
+
+.PHONY: gradcheck

@@ -1,0 +1,55 @@
+/* cli.h - command lines: options in a table, with their types, limits and help. */
+#ifndef EXAMPLES_CLI_H
+#define EXAMPLES_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum cli_type {
+    CLI_FLAG,   /* bool: --quiet */
+    CLI_INT,    /* int64_t: --batch 64 or --batch=64 */
+    CLI_DOUBLE, /* double, finite */
+    CLI_STRING, /* const char *, not empty */
+    CLI_CHOICE  /* int: the index in `choices` */
+} cli_type;
+
+/* One option. What `value` points to before parsing is the default, which the help shows unless
+ * `shown_default` says something else ("" for nothing). Numbers lie in [min, max], or in (min, max]
+ * if `above_min`; min == max means any. */
+typedef struct cli_option {
+    const char *name; /* without the dashes; NULL ends the table */
+    cli_type type;
+    void *value;
+    const char *argument; /* "N", "DIR" */
+    const char *help;
+    double min, max;
+    bool above_min;
+    const char *const *choices; /* ended by NULL */
+    const char *shown_default;
+} cli_option;
+
+typedef struct cli_program {
+    const char *name;    /* as it is called: "digits train" */
+    const char *summary; /* what it does, in sentences */
+} cli_program;
+
+typedef enum cli_result {
+    CLI_RUN,  /* the options are set: go on */
+    CLI_HELP, /* --help was given and answered */
+    CLI_WRONG /* an error was reported */
+} cli_result;
+
+enum { CLI_EXIT_FAILURE = 1, CLI_EXIT_USAGE = 2 };
+
+/* Sets the options from argv[0 .. argc-1], which has no program name. */
+cli_result cli_parse(const cli_program *program, const cli_option *options, int argc, char **argv);
+
+/* Prints `text` on standard output, broken at spaces, from `column` on to column 80; following
+ * lines are indented by `indent`. Ends with a line break. */
+void cli_print_wrapped(const char *text, int column, int indent);
+
+/* One line on standard error, "NAME: ...". */
+void cli_error(const cli_program *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

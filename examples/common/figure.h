@@ -1,0 +1,22 @@
+/* figure.h - pictures by gnuplot. */
+#ifndef EXAMPLES_FIGURE_H
+#define EXAMPLES_FIGURE_H
+
+/* Commands of gnuplot that draw a picture. They find line types 1 to 7 in colours that colour-blind
+ * readers can tell apart, data files in the folder of the figure, and commas between columns. */
+typedef struct figure {
+    const char *name; /* of the files, without an ending */
+    int width, height;
+    const char *commands;
+} figure;
+
+typedef enum figure_result {
+    FIGURE_DRAWN,
+    FIGURE_NOT_DRAWN, /* the script is there, but gnuplot is not, or failed */
+    FIGURE_FAILED     /* errno: the script could not be written */
+} figure_result;
+
+/* Writes the script DIR/NAME.gp, and draws DIR/NAME.svg and DIR/NAME.png if gnuplot is there. */
+figure_result figure_draw(const char *dir, const figure *f);
+
+#endif

@@ -1,0 +1,156 @@
+#include "common/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+path path_join(const char *dir, const char *name)
+{
+    path p;
+    size_t length = strlen(dir);
+    const char *slash = length > 0 && dir[length - 1] == '/' ? "" : "/";
+    int n = snprintf(p.s, sizeof(p.s), "%s%s%s", dir, slash, name);
+    if (n < 0 || (size_t)n >= sizeof(p.s))
+        p.s[0] = '\0';
+    return p;
+}
+
+bool file_exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+static bool make_directory(const char *dir)
+{
+    struct stat status;
+    if (mkdir(dir, 0777) == 0)
+        return true;
+    if (stat(dir, &status) != 0)
+        return false;
+    errno = ENOTDIR;
+    return S_ISDIR(status.st_mode);
+}
+
+bool make_directories(const char *dir)
+{
+    path p = path_join(dir, "");
+    for (char *at = p.s + 1; p.s[0] && *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (!make_directory(p.s))
+            return false;
+        *at = '/';
+    }
+    return access(p.s, W_OK | X_OK) == 0;
+}
+
+bool report_open(report *r, const char *dir, const char *name)
+{
+    path temporary = path_join(dir, name);
+    *r = (report){.target = temporary};
+    if (strlen(temporary.s) + sizeof(".tmp") > sizeof(temporary.s)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    strcat(temporary.s, ".tmp");
+    r->temporary = temporary;
+    r->file = fopen(temporary.s, "w");
+    return r->file != NULL;
+}
+
+bool report_close(report *r)
+{
+    bool good = fflush(r->file) == 0 && !ferror(r->file) && fsync(fileno(r->file)) == 0;
+    good = fclose(r->file) == 0 && good;
+    good = good && rename(r->temporary.s, r->target.s) == 0;
+    if (!good) {
+        int reason = errno;
+        unlink(r->temporary.s);
+        errno = reason;
+    }
+    return good;
+}
+
+/* ---- JSON --------------------------------------------------------------------------------------
+ */
+
+static void put_quoted(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(file, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(file, "\\u%04x", (unsigned)*c);
+        else
+            fputc(*c, file);
+    }
+    fputc('"', file);
+}
+
+static void put_name(report *r, const char *name)
+{
+    fputs(r->fields++ > 0 ? ",\n  " : "\n  ", r->file);
+    put_quoted(r->file, name);
+    fputs(": ", r->file);
+}
+
+/* The fewest digits, up to 17, that read back as the same number. */
+static void put_number(FILE *file, double value)
+{
+    char text[32];
+    double back = NAN;
+    for (int digits = 6; digits <= 17 && back != value; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        sscanf(text, "%lf", &back);
+    }
+    fputs(text, file);
+}
+
+void json_begin(report *r)
+{
+    fputc('{', r->file);
+}
+
+void json_number(report *r, const char *name, double value)
+{
+    put_name(r, name);
+    if (isfinite(value))
+        put_number(r->file, value);
+    else
+        fputs("null", r->file);
+}
+
+void json_integer(report *r, const char *name, int64_t value)
+{
+    put_name(r, name);
+    fprintf(r->file, "%lld", (long long)value);
+}
+
+void json_string(report *r, const char *name, const char *value)
+{
+    put_name(r, name);
+    put_quoted(r->file, value);
+}
+
+void json_end(report *r)
+{
+    fputs("\n}\n", r->file);
+}
+
+/* ---- CSV ---------------------------------------------------------------------------------------
+ */
+
+void csv_row(report *r, const double *values, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            fputc(',', r->file);
+        if (isfinite(values[i]))
+            put_number(r->file, values[i]);
+    }
+    fputc('\n', r->file);
+}

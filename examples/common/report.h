@@ -1,0 +1,43 @@
+/* report.h - files of results: written beside their place, synced, and put there whole. */
+#ifndef EXAMPLES_REPORT_H
+#define EXAMPLES_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct path {
+    char s[4096];
+} path;
+
+/* DIR/NAME; "" if that is too long, which no function opens. */
+path path_join(const char *dir, const char *name);
+
+bool file_exists(const char *name);
+
+/* Makes the folder and those around it. False with errno if it cannot be made or written to. */
+bool make_directories(const char *dir);
+
+typedef struct report {
+    FILE *file;
+    path target, temporary;
+    int fields; /* written so far to an object of JSON */
+} report;
+
+/* Begins DIR/NAME. False with errno. */
+bool report_open(report *r, const char *dir, const char *name);
+
+/* Puts the file in its place, or removes it if anything could not be written: false with errno. */
+bool report_close(report *r);
+
+/* One object of JSON. A number that is not finite is written as null. */
+void json_begin(report *r);
+void json_number(report *r, const char *name, double value);
+void json_integer(report *r, const char *name, int64_t value);
+void json_string(report *r, const char *name, const char *value);
+void json_end(report *r);
+
+/* One line of CSV: `count` numbers. One that is not finite is left empty. */
+void csv_row(report *r, const double *values, int count);
+
+#endif

@@ -1,0 +1,10 @@
+/* digits.h - the sub-commands: one file each, and one line in main.c. */
+#ifndef EXAMPLES_DIGITS_H
+#define EXAMPLES_DIGITS_H
+
+/* Runs with the arguments after the sub-command's name, and returns the exit status. */
+typedef int (*digits_command)(int argc, char **argv);
+
+int digits_train(int argc, char **argv);
+
+#endif
