@@ -1,0 +1,102 @@
+/* file.c - regular files read by position (POSIX pread), 64-bit sizes, and the errors of this room.
+ */
+#define _FILE_OFFSET_BITS 64
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "io/io.h"
+
+/* The most that one call of pread is asked for; some systems allow no more than 2^31 - 4096. */
+#define READ_SIZE ((int64_t)1 << 30)
+
+static bool fail_errno(const tn__file *file, int error)
+{
+    char reason[128];
+    if (strerror_r(error, reason, sizeof reason) != 0)
+        snprintf(reason, sizeof reason, "error %d", error);
+    tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: %s", file->what, file->path, reason);
+    return false;
+}
+
+static bool read_status(tn__file *file)
+{
+    struct stat status;
+    if (fstat(file->descriptor, &status) != 0)
+        return fail_errno(file, errno);
+    if (S_ISDIR(status.st_mode))
+        return fail_errno(file, EISDIR);
+    if (!S_ISREG(status.st_mode)) {
+        tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: not a regular file", file->what, file->path);
+        return false;
+    }
+    file->size = (int64_t)status.st_size;
+    return true;
+}
+
+bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *path)
+{
+    *file = (tn__file){.ctx = ctx, .what = what, .path = path, .descriptor = -1};
+    if (!path) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: path is NULL", what);
+        return false;
+    }
+    file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (file->descriptor < 0)
+        return fail_errno(file, errno);
+    if (read_status(file))
+        return true;
+    tn__file_close(file);
+    return false;
+}
+
+void tn__file_close(tn__file *file)
+{
+    if (file->descriptor >= 0)
+        close(file->descriptor);
+    file->descriptor = -1;
+}
+
+bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    if (offset < 0 || size < 0 || offset > file->size || size > file->size - offset)
+        return tn__file_fail(file, "%lld bytes are expected at byte %lld, but the file has %lld",
+                             (long long)size, (long long)offset, (long long)file->size);
+    for (int64_t done = 0; done < size;) {
+        size_t rest = (size_t)(size - done < READ_SIZE ? size - done : READ_SIZE);
+        ssize_t n = pread(file->descriptor, (char *)out + done, rest, (off_t)(offset + done));
+        if (n < 0 && errno != EINTR)
+            return fail_errno(file, errno);
+        if (n == 0)
+            return tn__file_fail(file, "the file has become shorter than %lld bytes",
+                                 (long long)file->size);
+        done += n > 0 ? n : 0;
+    }
+    return true;
+}
+
+/* Names in a file can hold any byte, but a message is one line. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+bool tn__file_fail(const tn__file *file, const char *format, ...)
+{
+    char part[80] = "", reason[320];
+    if (file->part)
+        snprintf(part, sizeof part, "%.60s: ", file->part);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    make_printable(part);
+    make_printable(reason);
+    tn_fail(file->ctx, TN_ERR_FORMAT, "%s: %s: %s%s", file->what, file->path, part, reason);
+    return false;
+}

@@ -1,0 +1,221 @@
+/* npy.c - one array in NumPy's .npy format, versions 1 to 3 (NumPy: numpy.lib.format): a magic
+ * string, a Python dictionary {'descr': ..., 'fortran_order': ..., 'shape': ...} and the numbers.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "io/io.h"
+
+typedef struct npy_header {
+    tn__file *file;
+    const char *text, *p; /* the dictionary, and how far it is read */
+    bool has_type, has_order, has_shape;
+    tn__number type;
+    bool fortran;
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+} npy_header;
+
+static bool fail_at(const npy_header *h, const char *expected)
+{
+    return tn__file_fail(h->file, "header: %s is expected at byte %lld of its dictionary", expected,
+                         (long long)(h->p - h->text));
+}
+
+static void skip_spaces(npy_header *h)
+{
+    h->p += strspn(h->p, " \t\r\n");
+}
+
+/* Skips `c` and what space is before it, if it is next. */
+static bool accept(npy_header *h, char c)
+{
+    skip_spaces(h);
+    if (*h->p != c)
+        return false;
+    h->p++;
+    return true;
+}
+
+static bool accept_word(npy_header *h, const char *word)
+{
+    skip_spaces(h);
+    if (strncmp(h->p, word, strlen(word)) != 0)
+        return false;
+    h->p += strlen(word);
+    return true;
+}
+
+/* A string of Python without escapes, cut to the size of `out`. */
+static bool parse_string(npy_header *h, char *out, size_t size)
+{
+    skip_spaces(h);
+    char quote = *h->p;
+    const char *end = quote == '\'' || quote == '"' ? strchr(h->p + 1, quote) : NULL;
+    if (!end)
+        return fail_at(h, "a string");
+    snprintf(out, size, "%.*s", (int)(end - h->p - 1), h->p + 1);
+    h->p = end + 1;
+    return true;
+}
+
+/* A byte order, a kind and a size: '<f4'. */
+static bool parse_type(npy_header *h)
+{
+    static const struct {
+        const char *code;
+        tn__number type;
+    } types[] = {
+        {"b1", {TN__LOGICAL, 1, false}},  {"f2", {TN__FLOAT, 2, false}},
+        {"f4", {TN__FLOAT, 4, false}},    {"f8", {TN__FLOAT, 8, false}},
+        {"i1", {TN__SIGNED, 1, false}},   {"i2", {TN__SIGNED, 2, false}},
+        {"i4", {TN__SIGNED, 4, false}},   {"i8", {TN__SIGNED, 8, false}},
+        {"u1", {TN__UNSIGNED, 1, false}}, {"u2", {TN__UNSIGNED, 2, false}},
+        {"u4", {TN__UNSIGNED, 4, false}}, {"u8", {TN__UNSIGNED, 8, false}},
+    };
+    char name[32];
+    if (accept(h, '['))
+        return tn__file_fail(h->file, "arrays of structures cannot be read");
+    if (!parse_string(h, name, sizeof name))
+        return false;
+    for (size_t i = 0; strchr("<>|", name[0]) && i < sizeof types / sizeof *types; i++) {
+        h->type = types[i].type;
+        h->type.big_endian = name[0] == '>';
+        if (strcmp(name + 1, types[i].code) == 0 && (name[0] != '|' || h->type.size == 1))
+            return true;
+    }
+    return tn__file_fail(h->file, "arrays of %s'%s' cannot be read",
+                         strchr(name, 'O') ? "Python objects, " : "", name);
+}
+
+static bool parse_order(npy_header *h)
+{
+    h->fortran = accept_word(h, "True");
+    return h->fortran || accept_word(h, "False") || fail_at(h, "True or False");
+}
+
+static bool parse_size(npy_header *h, int64_t *size)
+{
+    skip_spaces(h);
+    if (*h->p < '0' || *h->p > '9')
+        return fail_at(h, "a size");
+    for (*size = 0; *h->p >= '0' && *h->p <= '9'; h->p++) {
+        if (*size > (INT64_MAX - 9) / 10)
+            return fail_at(h, "a size of 63 bits");
+        *size = *size * 10 + (*h->p - '0');
+    }
+    accept(h, 'L'); /* a long integer of Python 2 */
+    return true;
+}
+
+static bool parse_shape(npy_header *h)
+{
+    if (!accept(h, '('))
+        return fail_at(h, "'('");
+    for (h->ndim = 0; !accept(h, ')'); h->ndim++) {
+        if (h->ndim == TN_MAX_DIMS)
+            return tn__file_fail(h->file, "it has more than %d dimensions", TN_MAX_DIMS);
+        if (!parse_size(h, &h->shape[h->ndim]))
+            return false;
+        skip_spaces(h);
+        if (!accept(h, ',') && *h->p != ')')
+            return fail_at(h, "',' or ')'");
+    }
+    return true;
+}
+
+static bool parse_item(npy_header *h)
+{
+    char key[32];
+    if (!parse_string(h, key, sizeof key))
+        return false;
+    if (!accept(h, ':'))
+        return fail_at(h, "':'");
+    if (strcmp(key, "descr") == 0)
+        return h->has_type = true, parse_type(h);
+    if (strcmp(key, "fortran_order") == 0)
+        return h->has_order = true, parse_order(h);
+    if (strcmp(key, "shape") == 0)
+        return h->has_shape = true, parse_shape(h);
+    return tn__file_fail(h->file, "header: unknown key '%s'", key);
+}
+
+static bool parse_header(npy_header *h)
+{
+    if (!accept(h, '{'))
+        return fail_at(h, "'{'");
+    while (!accept(h, '}')) {
+        if (!parse_item(h))
+            return false;
+        skip_spaces(h);
+        if (!accept(h, ',') && *h->p != '}')
+            return fail_at(h, "',' or '}'");
+    }
+    skip_spaces(h);
+    if (*h->p)
+        return fail_at(h, "the end");
+    if (!h->has_type || !h->has_order || !h->has_shape)
+        return tn__file_fail(h->file, "header: no %s",
+                             !h->has_type    ? "'descr'"
+                             : !h->has_order ? "'fortran_order'"
+                                             : "'shape'");
+    return true;
+}
+
+/* The size of the dictionary; -1 if there is none. */
+static int64_t read_preamble(tn__stream *s)
+{
+    unsigned char magic[8], size[4];
+    tn__file *file = tn__stream_file(s);
+    if (!tn__stream_take(s, magic, sizeof magic))
+        return -1;
+    if (memcmp(magic, "\x93NUMPY", 6) != 0) {
+        tn__file_fail(file, "not an .npy file: it does not begin with \\x93NUMPY");
+        return -1;
+    }
+    if (magic[6] < 1 || magic[6] > 3 || magic[7] != 0) {
+        tn__file_fail(file, "version %d.%d of .npy cannot be read", magic[6], magic[7]);
+        return -1;
+    }
+    int bytes = magic[6] == 1 ? 2 : 4;
+    return tn__stream_take(s, size, bytes) ? (int64_t)tn__load_bytes(size, bytes, false) : -1;
+}
+
+static bool read_header(tn__stream *s, npy_header *h)
+{
+    int64_t size = read_preamble(s), left = tn__stream_left(s);
+    if (size < 0)
+        return false;
+    if (size > left)
+        return tn__file_fail(h->file, "header: %lld bytes are promised, but the file holds %lld",
+                             (long long)size, (long long)left);
+    char *text = tn__alloc(h->file->ctx, (size_t)size + 1);
+    if (!text)
+        return false;
+    bool ok = tn__stream_take(s, text, size);
+    text[size] = '\0';
+    h->text = h->p = text;
+    ok = ok && parse_header(h);
+    tn__free(h->file->ctx, text);
+    return ok;
+}
+
+tn_tensor *tn__read_npy(tn__stream *s)
+{
+    npy_header h = {.file = tn__stream_file(s)};
+    if (!read_header(s, &h))
+        return NULL;
+    return tn__read_array(s, h.type, h.ndim, h.shape, h.fortran);
+}
+
+tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path)
+{
+    tn__file file;
+    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_npy", path))
+        return NULL;
+    tn__stream *s = tn__stream_new(&file, 0, file.size, TN__PLAIN);
+    tn_tensor *t = s ? tn__read_npy(s) : NULL;
+    tn__stream_free(s);
+    tn__file_close(&file);
+    return t;
+}

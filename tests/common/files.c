@@ -1,0 +1,136 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+
+#ifndef TN_TEST_DATA
+#define TN_TEST_DATA "tests/data"
+#endif
+
+/* What a reader may use whatever the file: its buffers, zlib's window and tensors' headers. */
+#define FIXED_BYTES (256 * 1024)
+
+static char temporary[1024];
+
+const char *data_path(const char *name)
+{
+    static char path[1024];
+    snprintf(path, sizeof path, "%s/%s", TN_TEST_DATA, name);
+    return path;
+}
+
+const char *shared_path(const char *name)
+{
+    static char path[1024];
+    const char *root = getenv("TN_SHARED_DATA");
+    snprintf(path, sizeof path, "%s/%s", root ? root : "../shared/data", name);
+    if (access(path, R_OK) == 0)
+        return path;
+    printf("skipped: no %s\n", path);
+    return NULL;
+}
+
+static unsigned char *read_bytes(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "no file %s", path);
+    unsigned char *bytes = malloc(1 << 20);
+    *size = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    ck_assert(*size < 1 << 20);
+    return bytes;
+}
+
+const char *write_temporary(const void *bytes, size_t size)
+{
+    const char *directory = getenv("TMPDIR");
+    snprintf(temporary, sizeof temporary, "%s/tn_test_%ld", directory ? directory : "/tmp",
+             (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    ck_assert_msg(file != NULL, "%s cannot be written", temporary);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    return temporary;
+}
+
+void remove_temporary(void)
+{
+    remove(temporary);
+}
+
+static bool load_bytes(const unsigned char *bytes, size_t size, load_fn load, int64_t expansion)
+{
+    const char *path = write_temporary(bytes, size);
+    int64_t live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    bool loaded = load(path);
+    ck_assert_int_eq(loaded, tn_error_status(ctx) == TN_OK);
+    if (!loaded) {
+        ck_assert_msg(tn_error_status(ctx) == TN_ERR_FORMAT, "%s", tn_error(ctx));
+        ck_assert_ptr_nonnull(strstr(tn_error(ctx), path));
+        ck_assert_ptr_null(strchr(tn_error(ctx), '\n'));
+    }
+    tn_clear_error(ctx);
+    ck_assert_int_eq(tn_memory(ctx).live_bytes, live);
+    ck_assert_int_le(tn_memory(ctx).peak_bytes - live, FIXED_BYTES + expansion * (int64_t)size);
+    return loaded;
+}
+
+int load_prefixes(const char *name, load_fn load, int64_t expansion)
+{
+    size_t size;
+    int loaded = 0;
+    unsigned char *bytes = read_bytes(data_path(name), &size);
+    ck_assert(load_bytes(bytes, size, load, expansion));
+    for (size_t i = 0; i < size; i++)
+        loaded += load_bytes(bytes, i, load, expansion);
+    free(bytes);
+    remove_temporary();
+    return loaded;
+}
+
+void load_damaged(const char *name, load_fn load, int64_t expansion)
+{
+    static const unsigned char masks[] = {0x01, 0x80, 0xff};
+    size_t size;
+    unsigned char *bytes = read_bytes(data_path(name), &size);
+    for (size_t i = 0; i < size * sizeof masks; i++) {
+        bytes[i / sizeof masks] ^= masks[i % sizeof masks];
+        load_bytes(bytes, size, load, expansion);
+        bytes[i / sizeof masks] ^= masks[i % sizeof masks];
+    }
+    free(bytes);
+    remove_temporary();
+}
+
+void load_without_memory(const char *name, load_fn load)
+{
+    bool loaded = false;
+    int64_t failures = 0, live = tn_memory(ctx).live_bytes;
+    for (int64_t k = 1; !loaded; k++) {
+        tn_empty_cache(ctx);
+        memory.calls = 0;
+        memory.fail_at = k;
+        memory.for_good = true;
+        loaded = load(data_path(name));
+        memory.fail_at = 0;
+        failures += !loaded;
+        ck_assert_int_eq(tn_error_status(ctx), loaded ? TN_OK : TN_ERR_MEMORY);
+        tn_clear_error(ctx);
+        ck_assert_int_eq(tn_memory(ctx).live_bytes, live);
+    }
+    ck_assert_int_gt(failures, 1);
+}
+
+void check_error(tn_status status, const char *text, const char *path)
+{
+    char expected[2048];
+    const char *mark = strchr(text, '%');
+    ck_assert_ptr_nonnull(mark);
+    snprintf(expected, sizeof expected, "%.*s%s%s", (int)(mark - text), text, path, mark + 1);
+    ck_assert_str_eq(tn_error(ctx), expected);
+    ck_assert_int_eq(tn_error_status(ctx), status);
+    tn_clear_error(ctx);
+}

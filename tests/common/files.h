@@ -1,0 +1,37 @@
+/* files.h - the files that the tests of libtensor/io read, whole, cut and damaged. */
+#ifndef TEST_FILES_H
+#define TEST_FILES_H
+
+#include <tn/tn.h>
+
+/* The path of a file in tests/data, and of one in ../shared/data (or $TN_SHARED_DATA), which is
+ * NULL, with a line on standard output, if there is none. Each stays valid until the next call. */
+const char *data_path(const char *name);
+const char *shared_path(const char *name);
+
+/* Writes a temporary file and returns its path, which stays valid until the next call. */
+const char *write_temporary(const void *bytes, size_t size);
+void remove_temporary(void);
+
+/* Loads a file in the context of the test, forgets what it held, and says whether it could be
+ * loaded. */
+typedef bool (*load_fn)(const char *path);
+
+/* Loads every part of the file of tests/data that begins where it begins and is shorter: each must
+ * be refused with TN_ERR_FORMAT and a line of text with the path, leave nothing behind, and take no
+ * more memory than `expansion` bytes for each byte of the file. Returns how many were loaded all
+ * the same. */
+int load_prefixes(const char *name, load_fn load, int64_t expansion);
+
+/* The same for files in which one byte is changed; these may load. */
+void load_damaged(const char *name, load_fn load, int64_t expansion);
+
+/* Loads the file once for each allocation that this takes, while that one and those after it fail:
+ * each must end with TN_ERR_MEMORY and leave nothing behind. */
+void load_without_memory(const char *name, load_fn load);
+
+/* Fails the test unless the context has this error, and clears it; "%" in `text` stands for the
+ * path. */
+void check_error(tn_status status, const char *text, const char *path);
+
+#endif

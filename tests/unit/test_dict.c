@@ -1,0 +1,122 @@
+#include "common/check_tn.h"
+
+START_TEST(keeps_order)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    char name[] = "t00";
+    for (int i = 0; i < 100; i++) {
+        name[1] = (char)('0' + i / 10), name[2] = (char)('0' + i % 10);
+        ck_assert_int_eq(tn_dict_set(dict, name, tn_scalar(ctx, TN_F64, i)), TN_OK);
+    }
+    ck_assert_int_eq(tn_dict_count(dict), 100);
+    ck_assert_str_eq(tn_dict_name(dict, 0), "t00");
+    ck_assert_str_eq(tn_dict_name(dict, 73), "t73");
+    ck_assert_double_eq(tn_item(ctx, tn_dict_at(dict, 73)), 73);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "t99")), 99);
+}
+END_TEST
+
+START_TEST(replaces_in_place)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, "a", tn_scalar(ctx, TN_F64, 1));
+    tn_dict_set(dict, "b", tn_scalar(ctx, TN_F64, 2));
+    tn_dict_set(dict, "a", tn_zeros(ctx, TN_I32, TN_SHAPE(2, 3)));
+    ck_assert_int_eq(tn_dict_set(dict, "b", tn_dict_get(dict, "b")), TN_OK);
+    ck_assert_int_eq(tn_dict_count(dict), 2);
+    ck_assert_str_eq(tn_dict_name(dict, 0), "a");
+    ck_assert_int_eq(tn_numel(tn_dict_at(dict, 0)), 6);
+    ck_assert_int_eq(tn_dtype_of(tn_dict_get(dict, "a")), TN_I32);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "b")), 2);
+}
+END_TEST
+
+START_TEST(outlives_scopes_and_shares_data)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(4));
+    tn_dict_set(dict, "x", t);
+    tn_fill_(ctx, t, 3);
+    tn_scope_end(ctx, scope);
+    tn_free(tn_dict_get(dict, "x"));
+    ck_assert_float_eq(tn_data_f32(tn_dict_get(dict, "x"))[3], 3);
+}
+END_TEST
+
+START_TEST(holds_no_gradients)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(4));
+    tn_set_requires_grad(ctx, t, true);
+    tn_dict_set(dict, "x", t);
+    ck_assert(!tn_requires_grad(tn_dict_get(dict, "x")));
+    ck_assert_ptr_eq(tn_data(tn_dict_get(dict, "x")), tn_data(t));
+}
+END_TEST
+
+START_TEST(gives_memory_back)
+{
+    tn_memory_stats before = tn_memory(ctx);
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_dict_set(dict, "x", tn_zeros(ctx, TN_F32, TN_SHAPE(1000)));
+    tn_dict_set(dict, "x", tn_zeros(ctx, TN_F32, TN_SHAPE(2000)));
+    tn_scope_end(ctx, scope);
+    ck_assert_int_ge(tn_memory(ctx).live_bytes, before.live_bytes + 8000);
+    tn_dict_free(dict);
+    tn_dict_free(NULL);
+    ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
+    ck_assert_int_le(tn_memory(ctx).live_bytes, before.live_bytes);
+}
+END_TEST
+
+START_TEST(has_nothing_out_of_range)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, "x", tn_scalar(ctx, TN_F32, 0));
+    ck_assert_ptr_null(tn_dict_name(dict, -1));
+    ck_assert_ptr_null(tn_dict_name(dict, 1));
+    ck_assert_ptr_null(tn_dict_at(dict, -1));
+    ck_assert_ptr_null(tn_dict_at(dict, 1));
+    ck_assert_ptr_null(tn_dict_get(dict, "y"));
+    ck_assert_ptr_null(tn_dict_get(dict, NULL));
+    ck_assert_int_eq(tn_dict_count(NULL), 0);
+    ck_assert_ptr_null(tn_dict_name(NULL, 0));
+    ck_assert_ptr_null(tn_dict_at(NULL, 0));
+    ck_assert_ptr_null(tn_dict_get(NULL, "x"));
+    ck_assert_int_eq(tn_error_status(ctx), TN_OK);
+}
+END_TEST
+
+START_TEST(reports_errors)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_tensor *t = tn_scalar(ctx, TN_F32, 0);
+    ck_assert_int_eq(tn_dict_set(NULL, "x", t), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_dict_set(dict, NULL, t), TN_ERR_ARGUMENT);
+    ck_assert_str_eq(tn_error(ctx), "dict_set: name is NULL");
+    ck_assert_int_eq(tn_dict_set(dict, "x", t), TN_ERR_ARGUMENT);
+    ck_assert_ptr_null(tn_dict_new(ctx));
+    tn_clear_error(ctx);
+    ck_assert_int_eq(tn_dict_set(dict, "x", NULL), TN_ERR_ARGUMENT);
+    ck_assert_str_eq(tn_error(ctx), "dict_set: input is NULL");
+    ck_assert_int_eq(tn_dict_count(dict), 0);
+    ck_assert_ptr_null(tn_dict_new(NULL));
+    tn_clear_error(ctx);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("dict");
+    TCase *tc = tn_case(suite, "dict");
+    tcase_add_test(tc, keeps_order);
+    tcase_add_test(tc, replaces_in_place);
+    tcase_add_test(tc, outlives_scopes_and_shares_data);
+    tcase_add_test(tc, holds_no_gradients);
+    tcase_add_test(tc, gives_memory_back);
+    tcase_add_test(tc, has_nothing_out_of_range);
+    tcase_add_test(tc, reports_errors);
+    return tn_run(suite);
+}

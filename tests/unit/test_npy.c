@@ -1,0 +1,579 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+
+static bool load(const char *path)
+{
+    tn_tensor *t = tn_load_npy(ctx, path);
+    tn_free(t);
+    return t != NULL;
+}
+
+static bool load_zip(const char *path)
+{
+    tn_dict *dict = tn_load_npz(ctx, path);
+    tn_dict_free(dict);
+    return dict != NULL;
+}
+
+/* ---- .npy ------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name;
+    tn_dtype dtype;
+    const char *shape;
+} arrays[] = {
+    {"c.npy", TN_F32, "[2,3,4]"},
+    {"fortran.npy", TN_F64, "[2,3,4]"},
+    {"fortran_big.npy", TN_I32, "[2,3,4]"},
+    {"v2.npy", TN_U8, "[5]"},
+    {"v3.npy", TN_U8, "[5]"},
+    {"empty.npy", TN_I64, "[0,3]"},
+};
+
+#define ARRAYS ((int)(sizeof arrays / sizeof *arrays))
+
+/* Each counts from 0 in row-major order. */
+START_TEST(reads_arrays)
+{
+    tn_tensor *t = tn_load_npy(ctx, data_path(arrays[_i].name));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_int_eq(tn_dtype_of(t), arrays[_i].dtype);
+    ck_assert_str_eq(TN_SHAPE_TEXT(t), arrays[_i].shape);
+    ck_assert(tn_is_contiguous(t));
+    int64_t n = tn_numel(t);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t index[3] = {i / 12, i / 4 % 3, i % 4};
+        ck_assert_double_eq(tn_at(ctx, t, tn_ndim(t) == 1 ? &i : index), (double)i);
+    }
+}
+END_TEST
+
+START_TEST(reads_a_scalar)
+{
+    tn_tensor *t = tn_load_npy(ctx, data_path("scalar.npy"));
+    ck_assert_str_eq(TN_SHAPE_TEXT(t), "[]");
+    ck_assert_double_eq(tn_item(ctx, t), 2.5);
+}
+END_TEST
+
+static const struct {
+    const char *name, *error;
+} refused[] = {
+    {"object.npy", "load_npy: %: arrays of Python objects, '|O' cannot be read"},
+    {"text.npy", "load_npy: %: arrays of '<U2' cannot be read"},
+    {"struct.npy", "load_npy: %: arrays of structures cannot be read"},
+    {"u1.idx", "load_npy: %: not an .npy file: it does not begin with \\x93NUMPY"},
+};
+
+START_TEST(refuses_other_types)
+{
+    ck_assert_ptr_null(tn_load_npy(ctx, data_path(refused[_i].name)));
+    check_error(TN_ERR_FORMAT, refused[_i].error, data_path(refused[_i].name));
+}
+END_TEST
+
+/* Headers, followed by 12 bytes; no error means that they are [3] of i32. */
+static const struct {
+    const char *header, *error;
+} headers[] = {
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (3,)}", NULL},
+    {"{'shape':(3 , ),\"fortran_order\":True,'descr':\"<i4\",}  \n", NULL},
+    {" { 'descr' : '<i4' , 'fortran_order' : False , 'shape' : ( 3L , ) , }\n", NULL},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (4,)}",
+     "load_npy: %: header says [4] of i32, 16 bytes, but the file holds 12"},
+    {"{'descr': '<i2', 'fortran_order': True, 'shape': (1, 2)}",
+     "load_npy: %: header says [1,2] of i16, 4 bytes, but the file holds 12"},
+    {"{'descr': '|i4', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of '|i4' cannot be read"},
+    {"{'descr': '', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of '' cannot be read"},
+    {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of '<c8' cannot be read"},
+    {"{'descr': '<i4', 'fortran_order': 0, 'shape': (3,)}",
+     "load_npy: %: header: True or False is expected at byte 34 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': 3}",
+     "load_npy: %: header: '(' is expected at byte 50 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (-3,)}",
+     "load_npy: %: header: a size is expected at byte 51 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (3;)}",
+     "load_npy: %: header: ',' or ')' is expected at byte 52 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
+     "load_npy: %: header: a size of 63 bits is expected at byte 69 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (4611686018427387904, 4)}",
+     "load_npy: %: header says [4611686018427387904,4] of i32, which is too large"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4)}",
+     "load_npy: %: header says [0,4611686018427387904,4] of i32, which is too large"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,3)}",
+     "load_npy: %: it has more than 8 dimensions"},
+    {"{'descr': '<i4', 'fortran_order': False}", "load_npy: %: header: no 'shape'"},
+    {"{'shape': (3,), 'fortran_order': False}", "load_npy: %: header: no 'descr'"},
+    {"{'descr': '<i4', 'shape': (3,)}", "load_npy: %: header: no 'fortran_order'"},
+    {"{'descr': '<i4', 'order': 'C'}", "load_npy: %: header: unknown key 'order'"},
+    {"{'descr' '<i4'}", "load_npy: %: header: ':' is expected at byte 9 of its dictionary"},
+    {"{'descr': '<i4' 'shape': (3,)}",
+     "load_npy: %: header: ',' or '}' is expected at byte 16 of its dictionary"},
+    {"{descr: '<i4'}", "load_npy: %: header: a string is expected at byte 1 of its dictionary"},
+    {"{'descr", "load_npy: %: header: a string is expected at byte 1 of its dictionary"},
+    {"('descr', '<i4')", "load_npy: %: header: '{' is expected at byte 0 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (3,)} x",
+     "load_npy: %: header: the end is expected at byte 56 of its dictionary"},
+    {"{'one\ntwo': 3}", "load_npy: %: header: unknown key 'one?two'"},
+};
+
+START_TEST(parses_headers)
+{
+    static const char numbers[12] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0};
+    char bytes[256] = "\x93NUMPY\1";
+    size_t size = strlen(headers[_i].header);
+    bytes[8] = (char)size;
+    memcpy(bytes + 10, headers[_i].header, size);
+    memcpy(bytes + 10 + size, numbers, 12);
+    const char *path = write_temporary(bytes, size + 22);
+    tn_tensor *t = tn_load_npy(ctx, path);
+    if (headers[_i].error) {
+        ck_assert_ptr_null(t);
+        check_error(TN_ERR_FORMAT, headers[_i].error, path);
+    } else {
+        ck_assert_str_eq(tn_error(ctx), "");
+        ck_assert_int_eq(tn_dtype_of(t), TN_I32);
+        ck_assert_str_eq(TN_SHAPE_TEXT(t), "[3]");
+        ck_assert_double_eq(tn_at(ctx, t, (int64_t[]){2}), 3);
+    }
+    remove_temporary();
+}
+END_TEST
+
+static const struct {
+    const char *bytes;
+    size_t size;
+    const char *error;
+} preambles[] = {
+    {"\x93NUMPY\4\0\10\0\0\0{}      ", 20, "load_npy: %: version 4.0 of .npy cannot be read"},
+    {"\x93NUMPY\0\0\10\0{}      ", 18, "load_npy: %: version 0.0 of .npy cannot be read"},
+    {"\x93NUMPY\1\1\10\0{}      ", 18, "load_npy: %: version 1.1 of .npy cannot be read"},
+    {"\x93NUMPY\1\0\11\0{}      ", 18,
+     "load_npy: %: header: 9 bytes are promised, but the file holds 8"},
+    {"\x93NUMPY\2\0\377\377\377\377{}", 14,
+     "load_npy: %: header: 4294967295 bytes are promised, but the file holds 2"},
+};
+
+START_TEST(checks_the_preamble)
+{
+    const char *path = write_temporary(preambles[_i].bytes, preambles[_i].size);
+    ck_assert_ptr_null(tn_load_npy(ctx, path));
+    check_error(TN_ERR_FORMAT, preambles[_i].error, path);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(refuses_integers_beyond_63_bits)
+{
+    static const char bytes[] =
+        "\x93NUMPY\1\0\70\0{'descr': '>u8', 'fortran_order': False, 'shape': (1,)}\n"
+        "\200\0\0\0\0\0\0\1";
+    const char *path = write_temporary(bytes, 10 + 56 + 8);
+    ck_assert_ptr_null(tn_load_npy(ctx, path));
+    check_error(TN_ERR_FORMAT,
+                "load_npy: %: it holds 9223372036854775809, which is too large for i64", path);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(makes_booleans_0_or_1)
+{
+    static const char bytes[] =
+        "\x93NUMPY\1\0\70\0{'descr': '|b1', 'fortran_order': False, 'shape': (3,)}\n\0\1\2";
+    tn_tensor *t = tn_load_npy(ctx, write_temporary(bytes, 10 + 56 + 3));
+    ck_assert_int_eq(tn_dtype_of(t), TN_BOOL);
+    ck_assert_mem_eq(tn_data(t), "\0\1\1", 3);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(widens_every_half)
+{
+    char bytes[128 + 2 * 65536] = "\x93NUMPY\1\0\166";
+    snprintf(bytes + 10, 119, "%-118s",
+             "{'descr': '<f2', 'fortran_order': False, "
+             "'shape': (65536,), }");
+    for (int i = 0; i < 65536; i++) {
+        bytes[128 + 2 * i] = (char)(i & 0xff);
+        bytes[129 + 2 * i] = (char)(i >> 8);
+    }
+    tn_tensor *t = tn_load_npy(ctx, write_temporary(bytes, sizeof bytes));
+    ck_assert_str_eq(tn_error(ctx), "");
+    const float *values = tn_data_f32(t);
+    for (int i = 0; i < 65536; i++) {
+        int exponent = i >> 10 & 31, fraction = i & 1023;
+        float sign = i >> 15 ? -1.0f : 1.0f;
+        if (exponent == 31)
+            ck_assert(fraction ? isnan(values[i]) : values[i] == sign * INFINITY);
+        else
+            ck_assert_float_eq(values[i], sign * ldexpf((float)(fraction + (exponent ? 1024 : 0)),
+                                                        (exponent ? exponent : 1) - 25));
+        ck_assert(isnan(values[i]) || !signbit(values[i]) == !(i >> 15));
+    }
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(refuses_every_prefix)
+{
+    ck_assert_int_eq(load_prefixes("c.npy", load, 1), 0);
+    ck_assert_int_eq(load_prefixes("fortran.npy", load, 1), 0);
+    ck_assert_int_eq(load_prefixes("fortran_big.npy", load, 2), 0);
+    ck_assert_int_eq(load_prefixes("v3.npy", load, 1), 0);
+}
+END_TEST
+
+START_TEST(survives_damage)
+{
+    load_damaged("c.npy", load, 8);
+    load_damaged("fortran_big.npy", load, 8);
+    load_damaged("v2.npy", load, 8);
+}
+END_TEST
+
+/* ---- .npz ------------------------------------------------------------------------------------ */
+
+#define HIGH63 9223372036854775807.0
+
+static const struct {
+    const char *name;
+    tn_dtype dtype;
+    double values[6];
+} types[] = {
+    {"i1", TN_I32, {-128, -1, 2, 3, 100, 127}},
+    {"i2", TN_I32, {-32768, -1, 2, 3, 100, 32767}},
+    {"i4", TN_I32, {-2147483648.0, -1, 2, 3, 100, 2147483647}},
+    {"i8", TN_I64, {-HIGH63, -1, 2, 3, 100, HIGH63}},
+    {"u1", TN_U8, {0, 1, 2, 3, 100, 255}},
+    {"u2", TN_I32, {0, 1, 2, 3, 100, 65535}},
+    {"u4", TN_I64, {0, 1, 2, 3, 100, 4294967295.0}},
+    {"u8", TN_I64, {0, 1, 2, 3, 100, HIGH63}},
+    {"f2", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f4", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f8", TN_F64, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"b1", TN_BOOL, {1, 0, 0, 1, 1, 0}},
+};
+
+#define TYPES ((int)(sizeof types / sizeof *types))
+
+static void check_values(const tn_tensor *t, tn_dtype dtype, const double *values)
+{
+    ck_assert_int_eq(tn_dtype_of(t), dtype);
+    ck_assert_str_eq(TN_SHAPE_TEXT(t), "[2,3]");
+    for (int64_t i = 0; i < 6; i++) {
+        double value = tn_at(ctx, t, (int64_t[]){i / 3, i % 3});
+        ck_assert(value == values[i] || (isnan(value) && isnan(values[i])));
+    }
+}
+
+START_TEST(reads_every_type)
+{
+    char big[16];
+    tn_dict *dict = tn_load_npz(ctx, data_path("types.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_int_eq(tn_dict_count(dict), 2 * TYPES - 1);
+    for (int i = 0; i < TYPES; i++) {
+        check_values(tn_dict_get(dict, types[i].name), types[i].dtype, types[i].values);
+        snprintf(big, sizeof big, "big_%s", types[i].name);
+        if (types[i].dtype != TN_BOOL)
+            check_values(tn_dict_get(dict, big), types[i].dtype, types[i].values);
+    }
+    ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "i8"))[0], INT64_MIN);
+    ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "big_u8"))[5], INT64_MAX);
+}
+END_TEST
+
+START_TEST(reads_deflated)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("deflated.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_str_eq(tn_dict_name(dict, 0), "x");
+    ck_assert_str_eq(tn_dict_name(dict, 1), "y");
+    ck_assert_int_eq(tn_dict_count(dict), 2);
+    ck_assert_str_eq(TN_SHAPE_TEXT(tn_dict_at(dict, 0)), "[300]");
+    for (int i = 0; i < 300; i++)
+        ck_assert_int_eq(tn_data_i64(tn_dict_at(dict, 0))[i], i);
+    ck_assert_float_eq(tn_data_f32(tn_dict_at(dict, 1))[3], 1);
+}
+END_TEST
+
+START_TEST(reads_zip64)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("zip64.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    check_values(tn_dict_get(dict, "x"), TN_F64, (double[]){0, 1, 2, 3, 4, 5});
+    ck_assert_double_eq(tn_at(ctx, tn_dict_get(dict, "y"), (int64_t[]){3}), 3);
+}
+END_TEST
+
+START_TEST(reads_an_empty_archive)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("none.npz"));
+    ck_assert_ptr_nonnull(dict);
+    ck_assert_int_eq(tn_dict_count(dict), 0);
+}
+END_TEST
+
+START_TEST(outlives_the_scope)
+{
+    tn_memory_stats before = tn_memory(ctx);
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_dict *dict = tn_load_npz(ctx, data_path("stored.npz"));
+    ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors + 2);
+    tn_scope_end(ctx, scope);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "y")), 1.5);
+    tn_dict_free(dict);
+    ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
+}
+END_TEST
+
+START_TEST(refuses_every_zip_prefix)
+{
+    ck_assert_int_eq(load_prefixes("stored.npz", load_zip, 16), 0);
+    ck_assert_int_eq(load_prefixes("deflated.npz", load_zip, 1032), 0);
+    ck_assert_int_eq(load_prefixes("zip64.npz", load_zip, 1032), 0);
+}
+END_TEST
+
+START_TEST(survives_zip_damage)
+{
+    load_damaged("stored.npz", load_zip, 16);
+    load_damaged("deflated.npz", load_zip, 1032);
+    load_damaged("zip64.npz", load_zip, 1032);
+}
+END_TEST
+
+/* ---- zip archives made here ------------------------------------------------------------------ */
+
+static void put(unsigned char *p, int size, uint64_t value)
+{
+    for (int i = 0; i < size; i++)
+        p[i] = (unsigned char)(value >> 8 * i);
+}
+
+/* An archive of two entries: x, stored, is [1] of u8 = 7; y, deflated, is [2] of u8 = 8, 9. One
+ * byte that belongs to nothing is between y and the directory. */
+enum { HEADER = 74, CRC_X = 0xa2d32c4b, CRC_Y = 0xdc976aab, LOCAL = 30 + 1, RECORD = 46 + 1 };
+enum { SIZE_X = HEADER + 1, SIZE_Y = HEADER + 2, BLOCK = 5, Y = LOCAL + SIZE_X };
+enum { DIRECTORY = Y + LOCAL + BLOCK + SIZE_Y + 1, END = DIRECTORY + 2 * RECORD };
+enum { ARCHIVE = END + 22, RECORD_Y = DIRECTORY + RECORD };
+
+static void put_local(unsigned char *p, char name)
+{
+    memcpy(p, "PK\3\4", 4);
+    put(p + 26, 2, 1);
+    p[30] = (unsigned char)name;
+}
+
+static void put_array(unsigned char *p, int count, const char *numbers)
+{
+    memcpy(p, "\x93NUMPY\1\0\100\0", 10);
+    snprintf((char *)p + 10, HEADER - 9,
+             "{'descr': '|u1', 'fortran_order': False, 'shape': (%d,)}%9s", count, "");
+    memcpy(p + HEADER, numbers, (size_t)count);
+}
+
+static void put_record(unsigned char *p, char name, int method, uint32_t crc, uint64_t stored,
+                       uint64_t size, uint64_t offset)
+{
+    memcpy(p, "PK\1\2", 4);
+    put(p + 10, 2, (uint64_t)method);
+    put(p + 16, 4, crc);
+    put(p + 20, 4, stored);
+    put(p + 24, 4, size);
+    put(p + 28, 2, 1);
+    put(p + 42, 4, offset);
+    p[46] = (unsigned char)name;
+}
+
+/* Deflate's simplest form is one block that is not compressed. */
+static void make_archive(unsigned char *archive)
+{
+    unsigned char *block = archive + Y + LOCAL;
+    memset(archive, 0, ARCHIVE);
+    put_local(archive, 'x');
+    put_array(archive + LOCAL, 1, "\7");
+    put_local(archive + Y, 'y');
+    put(block, 1, 1);
+    put(block + 1, 2, SIZE_Y);
+    put(block + 3, 2, 0xffff ^ SIZE_Y);
+    put_array(block + BLOCK, 2, "\10\11");
+    put_record(archive + DIRECTORY, 'x', 0, CRC_X, SIZE_X, SIZE_X, 0);
+    put_record(archive + RECORD_Y, 'y', 8, CRC_Y, BLOCK + SIZE_Y, SIZE_Y, Y);
+    memcpy(archive + END, "PK\5\6", 4);
+    put(archive + END + 8, 2, 2);
+    put(archive + END + 10, 2, 2);
+    put(archive + END + 12, 4, 2 * RECORD);
+    put(archive + END + 16, 4, DIRECTORY);
+}
+
+START_TEST(reads_the_archive_made_here)
+{
+    unsigned char archive[ARCHIVE];
+    make_archive(archive);
+    tn_dict *dict = tn_load_npz(ctx, write_temporary(archive, sizeof archive));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_double_eq(tn_at(ctx, tn_dict_get(dict, "x"), (int64_t[]){0}), 7);
+    ck_assert_double_eq(tn_at(ctx, tn_dict_get(dict, "y"), (int64_t[]){1}), 9);
+    remove_temporary();
+}
+END_TEST
+
+/* One number in it changed, and what is said. */
+static const struct {
+    int at, size;
+    uint64_t value;
+    const char *error;
+} changes[] = {
+    {LOCAL + HEADER, 1, 6, "load_npz: %: x: its CRC-32 is d5d41cdd, but should be a2d32c4b"},
+    {DIRECTORY + 10, 2, 12, "load_npz: %: x: compression method 12 cannot be read"},
+    {DIRECTORY + 8, 2, 1, "load_npz: %: entry 'x' is encrypted"},
+    {DIRECTORY + 20, 4, 1000, "load_npz: %: x: no entry of 1000 bytes at byte 0"},
+    {DIRECTORY + 24, 4, 1000, "load_npz: %: x: 1000 bytes are promised, but the file holds 75"},
+    {DIRECTORY + 42, 4, 1, "load_npz: %: x: no entry of 75 bytes at byte 1"},
+    {DIRECTORY + 42, 4, 0xfffffffe, "load_npz: %: x: no entry of 75 bytes at byte 4294967294"},
+    {RECORD_Y + 46, 1, 'x', "load_npz: %: x: there are two arrays of this name"},
+    {DIRECTORY + 46, 1, '\n', NULL},
+    {DIRECTORY, 1, 'Q', "load_npz: %: the directory is damaged at byte 219"},
+    {RECORD_Y + 28, 2, 9, "load_npz: %: the directory is damaged at byte 266"},
+    {RECORD_Y + 30, 2, 9, "load_npz: %: the directory is damaged at byte 266"},
+    {RECORD_Y + 32, 2, 9, "load_npz: %: the directory is damaged at byte 266"},
+    {RECORD_Y + 46, 1, 0, "load_npz: %: the directory is damaged at byte 266"},
+    {END, 1, 'Q', "load_npz: %: not a zip archive: it has no end record"},
+    {END + 20, 2, 1, "load_npz: %: not a zip archive: it has no end record"},
+    {END + 10, 2, 1, "load_npz: %: the directory has 47 bytes more than entries"},
+    {END + 10, 2, 3,
+     "load_npz: %: the directory is said to have 3 entries in 94 bytes at byte 219, but there are "
+     "313 bytes before the end record"},
+    {END + 16, 4, 0xffffffff,
+     "load_npz: %: the directory is said to have 2 entries in 94 bytes at byte 4294967295, but "
+     "there are 313 bytes before the end record"},
+};
+
+START_TEST(says_what_is_wrong_with_an_archive)
+{
+    unsigned char archive[ARCHIVE];
+    make_archive(archive);
+    put(archive + changes[_i].at, changes[_i].size, changes[_i].value);
+    const char *path = write_temporary(archive, sizeof archive);
+    tn_dict *dict = tn_load_npz(ctx, path);
+    if (changes[_i].error)
+        check_error(TN_ERR_FORMAT, changes[_i].error, path);
+    ck_assert_int_eq(dict == NULL, changes[_i].error != NULL);
+    remove_temporary();
+}
+END_TEST
+
+/* What the directory says of y, the size in y's own header, and what is said. */
+static const struct {
+    uint64_t stored, size;
+    char count;
+    const char *error;
+} sizes[] = {
+    {BLOCK + SIZE_Y, SIZE_Y, '2', NULL},
+    {BLOCK + SIZE_Y, SIZE_Y - 1, '1',
+     "load_npz: %: y: the compressed data holds more than the 75 bytes promised"},
+    {BLOCK + SIZE_Y, SIZE_Y + 1, '3',
+     "load_npz: %: y: the compressed data holds 76 bytes, not the 77 promised"},
+    {BLOCK + SIZE_Y, SIZE_Y + 1, '2',
+     "load_npz: %: y: the compressed data holds 76 bytes, not the 77 promised"},
+    {BLOCK + SIZE_Y, SIZE_Y, '4',
+     "load_npz: %: y: header says [4] of u8, 4 bytes, but the file holds 2"},
+    {BLOCK + SIZE_Y, 100000, '2',
+     "load_npz: %: y: 100000 bytes are promised, but the file holds at most 83592"},
+    {BLOCK + SIZE_Y + 1, SIZE_Y, '2',
+     "load_npz: %: y: 1 bytes follow the end of the compressed data"},
+    {BLOCK + SIZE_Y + 2, SIZE_Y, '2', "load_npz: %: y: no entry of 83 bytes at byte 106"},
+    {BLOCK + SIZE_Y - 1, SIZE_Y, '2', "load_npz: %: y: the compressed data is cut off"},
+};
+
+START_TEST(checks_the_sizes_of_deflated_data)
+{
+    unsigned char archive[ARCHIVE];
+    make_archive(archive);
+    put(archive + RECORD_Y + 20, 4, sizes[_i].stored);
+    put(archive + RECORD_Y + 24, 4, sizes[_i].size);
+    archive[Y + LOCAL + BLOCK + 10 + 51] = (unsigned char)sizes[_i].count;
+    const char *path = write_temporary(archive, sizeof archive);
+    tn_dict *dict = tn_load_npz(ctx, path);
+    if (sizes[_i].error)
+        check_error(TN_ERR_FORMAT, sizes[_i].error, path);
+    ck_assert_int_eq(dict == NULL, sizes[_i].error != NULL);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(survives_without_memory)
+{
+    load_without_memory("fortran.npy", load);
+    load_without_memory("deflated.npz", load_zip);
+    load_without_memory("zip64.npz", load_zip);
+}
+END_TEST
+
+START_TEST(reports_the_system)
+{
+    ck_assert_ptr_null(tn_load_npy(ctx, "no/such/file"));
+    check_error(TN_ERR_FILE, "load_npy: %: No such file or directory", "no/such/file");
+    ck_assert_ptr_null(tn_load_npz(ctx, "no/such/file"));
+    check_error(TN_ERR_FILE, "load_npz: %: No such file or directory", "no/such/file");
+    ck_assert_ptr_null(tn_load_npy(ctx, "tests"));
+    check_error(TN_ERR_FILE, "load_npy: %: Is a directory", "tests");
+    ck_assert_ptr_null(tn_load_npz(ctx, "tests"));
+    check_error(TN_ERR_FILE, "load_npz: %: Is a directory", "tests");
+    ck_assert_ptr_null(tn_load_npz(ctx, NULL));
+    ck_assert_str_eq(tn_error(ctx), "load_npz: path is NULL");
+    ck_assert_ptr_null(tn_load_npz(ctx, data_path("stored.npz")));
+    ck_assert_ptr_null(tn_load_npy(ctx, data_path("c.npy")));
+    ck_assert_ptr_null(tn_load_npz(NULL, data_path("stored.npz")));
+    tn_clear_error(ctx);
+}
+END_TEST
+
+static void add_npy_tests(Suite *suite)
+{
+    TCase *tc = tn_case(suite, "npy");
+    tcase_add_loop_test(tc, reads_arrays, 0, ARRAYS);
+    tcase_add_test(tc, reads_a_scalar);
+    tcase_add_loop_test(tc, refuses_other_types, 0, (int)(sizeof refused / sizeof *refused));
+    tcase_add_loop_test(tc, parses_headers, 0, (int)(sizeof headers / sizeof *headers));
+    tcase_add_loop_test(tc, checks_the_preamble, 0, (int)(sizeof preambles / sizeof *preambles));
+    tcase_add_test(tc, refuses_integers_beyond_63_bits);
+    tcase_add_test(tc, makes_booleans_0_or_1);
+    tcase_add_test(tc, widens_every_half);
+    tcase_add_test(tc, refuses_every_prefix);
+    tcase_add_test(tc, survives_damage);
+    tcase_add_test(tc, survives_without_memory);
+    tcase_add_test(tc, reports_the_system);
+}
+
+static void add_npz_tests(Suite *suite)
+{
+    TCase *tc = tn_case(suite, "npz");
+    tcase_add_test(tc, reads_every_type);
+    tcase_add_test(tc, reads_deflated);
+    tcase_add_test(tc, reads_zip64);
+    tcase_add_test(tc, reads_an_empty_archive);
+    tcase_add_test(tc, outlives_the_scope);
+    tcase_add_test(tc, refuses_every_zip_prefix);
+    tcase_add_test(tc, survives_zip_damage);
+    tcase_add_test(tc, reads_the_archive_made_here);
+    tcase_add_loop_test(tc, says_what_is_wrong_with_an_archive, 0,
+                        (int)(sizeof changes / sizeof *changes));
+    tcase_add_loop_test(tc, checks_the_sizes_of_deflated_data, 0,
+                        (int)(sizeof sizes / sizeof *sizes));
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("npy");
+    add_npy_tests(suite);
+    add_npz_tests(suite);
+    return tn_run(suite);
+}
