@@ -26,6 +26,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
     ctx->threads = o.threads > 0 ? o.threads : tn__default_threads();
+    ctx->threads = ctx->threads < TN_MAX_THREADS ? ctx->threads : TN_MAX_THREADS;
     ctx->isa = tn__choose_isa();
     ctx->kernels[TN_F32] = tn__kernel_table(TN_F32, ctx->isa);
     ctx->kernels[TN_F64] = tn__kernel_table(TN_F64, ctx->isa);
@@ -48,6 +49,7 @@ void tn_ctx_free(tn_ctx *ctx)
         tn__free_scope(ctx, --ctx->n_scopes);
     tn__free(ctx, ctx->scopes);
     tn__free(ctx, ctx->tape);
+    tn__profile_free(ctx);
     tn_empty_cache(ctx);
     ctx->memory.allocator.free(ctx->memory.allocator.payload, ctx, sizeof *ctx);
 }
@@ -94,6 +96,16 @@ tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor)
     tn__var_release(tensor->var);
     tensor->var = NULL;
     return tensor;
+}
+
+tn_tensor *tn__scope_return(tn_ctx *ctx, tn_scope scope, tn_tensor *t)
+{
+    if (t && is_open(ctx, scope) && t->ctx == ctx && t->scope >= scope.depth) {
+        tn__disown(t);
+        tn__own(t, scope.depth - 1);
+    }
+    tn_scope_end(ctx, scope);
+    return t;
 }
 
 void tn__object_add(tn_ctx *ctx, tn__object *object, void (*free)(tn__object *object))

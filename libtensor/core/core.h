@@ -13,6 +13,7 @@
 
 #define TN_ALIGNMENT 64
 #define TN_ERROR_SIZE 512
+#define TN_MAX_THREADS 1024
 
 /* ---- memory (memory.c) ------------------------------------------------------------------------
  */
@@ -100,6 +101,8 @@ struct tn_node {
     tn_node *next_dead;
 };
 
+typedef struct tn__profile tn__profile;
+
 /* Objects that live until they are freed or the context is: modules, optimisers... */
 typedef struct tn__object {
     tn_ctx *ctx;
@@ -124,6 +127,10 @@ struct tn_ctx {
     tn_node *dead; /* being freed */
     bool freeing;
     bool grad_enabled;
+    bool detect_anomaly;
+    bool profiling;
+    const tn_node *passing; /* whose backward runs; NULL outside of it */
+    tn__profile *profile;   /* what was gathered; NULL before the first tn_profile */
 
     tn_rng_state rng;
     int threads;
@@ -139,6 +146,10 @@ void tn__out_of_memory(tn_ctx *ctx, size_t size);
 
 void tn__object_add(tn_ctx *ctx, tn__object *object, void (*free)(tn__object *object));
 void tn__object_remove(tn__object *object);
+
+/* Ends `scope`; t, if it is of this scope, moves to the one around it with its place on the tape.
+ * Returns t. */
+tn_tensor *tn__scope_return(tn_ctx *ctx, tn_scope scope, tn_tensor *t);
 
 /* A contiguous tensor of the innermost scope, not initialised (tensor.c). */
 tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, const int64_t *shape);
@@ -249,6 +260,12 @@ bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_redu
 /* A view of t without the dimensions marked, which have size 1. */
 tn_tensor *tn__drop_dims(tn_ctx *ctx, const tn_tensor *t, const bool *drop);
 
+/* A view of t, which may lack the dimensions marked, with them: `ndim` dimensions. */
+tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *keep);
+
+/* How many elements of x go into one of the result. */
+double tn__count_reduced(const tn_tensor *x, const bool *reduce);
+
 /* ---- the tape (tape.c) ------------------------------------------------------------------------
  */
 
@@ -258,6 +275,34 @@ void tn__var_release(tn__var *var);
 
 /* Adds g to what var has gathered. */
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g);
+
+/* ---- looking inside (anomaly.c, profile.c) ----------------------------------------------------
+ */
+
+/* True if every element is finite; otherwise the error that describes where the first other one
+ * came from. */
+bool tn__check_result(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args);
+bool tn__check_gradient(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *dx);
+
+/* To be called while profiling: a function checks an input, an operator has a result, a backward
+ * that started at `start` has ended, whatever has begun will not end. */
+void tn__profile_begin(tn_ctx *ctx, const char *name);
+void tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args);
+void tn__profile_backward(tn_ctx *ctx, const tn_op *op, int64_t start);
+void tn__profile_forget(tn_ctx *ctx);
+void tn__profile_free(tn_ctx *ctx);
+int64_t tn__now(void); /* in nanoseconds, of a clock that is never set back */
+
+/* ---- text (text.c) ----------------------------------------------------------------------------
+ */
+
+/* Text that is written piece by piece, as by snprintf: cut to `size`, `length` goes on. */
+typedef struct tn__text {
+    char *buffer;
+    size_t size;
+    int64_t length;
+} tn__text;
+void tn__append(tn__text *text, const char *format, ...) TN_PRINTF(2, 3);
 
 /* ---- threads and instruction sets (threads.c, isa.c) ------------------------------------------
  */
@@ -299,6 +344,9 @@ typedef struct tn__gemm_args {
 } tn__gemm_args;
 
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
+
+/* The same on this thread alone, for functions that use threads themselves. */
+void tn__gemm_serial(const tn__gemm_args *g);
 
 /* Told once for the process: BLAS is called by threads of ours, it need not start its own. */
 void tn__blas_single_thread(void);

@@ -29,6 +29,8 @@ const char *tn_status_name(tn_status status)
         return "TN_ERR_FORMAT";
     case TN_ERR_GRADIENT:
         return "TN_ERR_GRADIENT";
+    case TN_ERR_NUMBER:
+        return "TN_ERR_NUMBER";
     }
     return "unknown status";
 }
@@ -54,6 +56,8 @@ void tn_clear_error(tn_ctx *ctx)
         return;
     ctx->status = TN_OK;
     ctx->error[0] = '\0';
+    if (ctx->profiling)
+        tn__profile_forget(ctx);
 }
 
 void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload)
@@ -104,6 +108,8 @@ bool tn_check_input(tn_ctx *ctx, const char *what, const char *name, const tn_te
         return false;
     if (!t)
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s is NULL", what, name);
+    else if (ctx->profiling)
+        tn__profile_begin(ctx, what);
     return t != NULL;
 }
 

@@ -77,6 +77,7 @@ typedef struct random_args {
     tn_dtype dtype;
     bool normal;
     double a, b; /* low and width, or mean and standard deviation */
+    double high; /* of the interval */
     double p;    /* not NaN: 1 with probability p, 0 otherwise */
     char *out;
     int64_t n;
@@ -102,15 +103,18 @@ static void block_values(const random_args *args, int64_t i, double values[4])
             box_muller(values[j], values[j + 1], values + j);
 }
 
-/* Rounding to float can reach the upper end of the interval, which does not belong to it. */
+/* Rounding can reach the upper end of the interval, which does not belong to it. */
 static double transform(const random_args *args, double value)
 {
     if (!isnan(args->p))
         return value < args->p;
     double x = args->a + args->b * value;
-    if (!args->normal && args->dtype == TN_F32 && (float)x >= (float)(args->a + args->b))
-        return args->b > 0 ? (double)nextafterf((float)(args->a + args->b), (float)args->a) : x;
-    return x;
+    if (args->normal || args->b == 0)
+        return x;
+    if (args->dtype == TN_F64)
+        return x < args->high ? x : nextafter(args->high, args->a);
+    float high = (float)args->high;
+    return (float)x < high ? x : (double)nextafterf(high, (float)args->a);
 }
 
 static void fill_blocks(int64_t begin, int64_t end, void *payload)
@@ -156,7 +160,7 @@ tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "uniform_: no interval from %g to %g", low, high);
     if (!tn__begin_change(ctx, "uniform_", t))
         return tn_error_status(ctx);
-    return fill_random(ctx, t, (random_args){.a = low, .b = high - low, .p = NAN});
+    return fill_random(ctx, t, (random_args){.a = low, .b = high - low, .high = high, .p = NAN});
 }
 
 tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std)

@@ -119,3 +119,25 @@ tn_tensor *tn__drop_dims(tn_ctx *ctx, const tn_tensor *t, const bool *drop)
         }
     return tn__view(ctx, t, ndim, shape, strides, t->offset);
 }
+
+tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *keep)
+{
+    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
+    int from = 0;
+    bool dropped = t->ndim < ndim;
+    for (int i = 0; i < ndim; i++) {
+        bool absent = keep[i] && dropped;
+        shape[i] = absent ? 1 : t->shape[from];
+        strides[i] = absent ? 0 : t->strides[from];
+        from += !absent;
+    }
+    return tn__view(ctx, t, ndim, shape, strides, t->offset);
+}
+
+double tn__count_reduced(const tn_tensor *x, const bool *reduce)
+{
+    double n = 1;
+    for (int i = 0; i < x->ndim; i++)
+        n *= reduce[i] ? (double)x->shape[i] : 1;
+    return n;
+}

@@ -167,6 +167,10 @@ tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args 
 {
     if (!y || !tn_ok(ctx))
         return NULL;
+    if (ctx->profiling)
+        tn__profile_end(ctx, op, y, &args);
+    if (ctx->detect_anomaly && !tn__check_result(ctx, op, y, &args))
+        return NULL;
     if (!tn_will_record(ctx, args.inputs, TN_MAX_INPUTS))
         return y;
     tn_node *node = node_new(ctx, op, &args);
@@ -337,7 +341,7 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
     if (dx->ndim != var->ndim || memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)))
         tn_fail(ctx, TN_ERR_SHAPE, "backward: %s gave a gradient %s for input %d of shape %s",
                 node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
-    else
+    else if (!ctx->detect_anomaly || tn__check_gradient(ctx, node, i, dx))
         tn__accumulate(ctx, var, dx);
 }
 
@@ -369,7 +373,12 @@ static void pass(tn_ctx *ctx, tn_node *node)
     if (!check_saved(ctx, node))
         return;
     tn_scope scope = tn_scope_begin(ctx);
+    int64_t start = ctx->profiling ? tn__now() : 0;
+    ctx->passing = node;
     node->op->backward(ctx, node, node->output->grad);
+    ctx->passing = NULL;
+    if (start && ctx->profiling)
+        tn__profile_backward(ctx, node->op, start);
     tn_scope_end(ctx, scope);
     drop_grad(node->output);
     release_saved(node);

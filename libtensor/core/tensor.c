@@ -119,8 +119,11 @@ void tn__store_i64(tn_dtype dtype, void *p, int64_t value)
     case TN_BOOL:
         *(uint8_t *)p = value != 0;
         return;
-    default:
-        tn__store_f64(dtype, p, (double)value);
+    case TN_F32:
+        *(float *)p = (float)value;
+        return;
+    case TN_F64:
+        *(double *)p = (double)value;
         return;
     }
 }

@@ -12,8 +12,9 @@ tn_status tn_set_threads(tn_ctx *ctx, int threads)
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (threads < 1 || threads > 1024)
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "set_threads: %d is not between 1 and 1024", threads);
+    if (threads < 1 || threads > TN_MAX_THREADS)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "set_threads: %d is not between 1 and %d", threads,
+                       TN_MAX_THREADS);
     ctx->threads = threads;
     return TN_OK;
 }

@@ -92,11 +92,12 @@ tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn
     tn__object_add(ctx, &l->object, free_object);
     l->ctx = ctx;
     l->n = x->shape[0];
-    if (opts.batch_size == 0 || opts.batch_size > l->n)
+    if (opts.batch_size == 0)
+        opts.batch_size = l->n;
+    l->batches = opts.drop_last ? l->n / opts.batch_size : (l->n - 1) / opts.batch_size + 1;
+    if (opts.batch_size > l->n)
         opts.batch_size = l->n;
     l->opts = opts;
-    l->batches =
-        opts.drop_last ? l->n / opts.batch_size : (l->n + opts.batch_size - 1) / opts.batch_size;
     prepare(l, x, y);
     if (tn_ok(ctx))
         return l;

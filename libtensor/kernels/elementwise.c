@@ -9,6 +9,13 @@ void KERNEL(add_to)(int64_t n, const void *px, void *py)
         y[i] += x[i];
 }
 
+void KERNEL(fill)(int64_t n, const void *value, void *py)
+{
+    real *y = py, v = *(const real *)value;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = v;
+}
+
 void KERNEL(scale_u8)(int64_t n, const uint8_t *x, double scale, void *py)
 {
     real *restrict y = py;
@@ -22,6 +29,16 @@ int64_t KERNEL(argmax)(int64_t n, const void *px, int64_t stride)
     int64_t best = 0;
     for (int64_t i = 1; i < n && !isnan(x[best * stride]); i++)
         if (x[i * stride] > x[best * stride] || isnan(x[i * stride]))
+            best = i;
+    return best;
+}
+
+int64_t KERNEL(argmin)(int64_t n, const void *px, int64_t stride)
+{
+    const real *x = px;
+    int64_t best = 0;
+    for (int64_t i = 1; i < n && !isnan(x[best * stride]); i++)
+        if (x[i * stride] < x[best * stride] || isnan(x[i * stride]))
             best = i;
     return best;
 }

@@ -23,24 +23,76 @@ typedef struct tn__sgd {
     bool first; /* v is not there yet */
 } tn__sgd;
 
+typedef struct tn__adam {
+    double step; /* lr / (1 - beta1^t) */
+    double norm; /* 1 / sqrt(1 - beta2^t) */
+    double beta1, beta2, eps;
+    double l2;     /* added to the gradient, times p */
+    double shrink; /* p is multiplied by it first */
+} tn__adam;
+
+typedef struct tn__rmsprop {
+    double lr, alpha, eps, weight_decay, momentum;
+} tn__rmsprop;
+
+/* A window that slides over planes [h, w] and gives planes [out_h, out_w]. */
+typedef struct tn__window {
+    int64_t h, w, out_h, out_w;
+    int64_t kernel_h, kernel_w, stride_h, stride_w;
+    int64_t padding_h, padding_w, dilation_h, dilation_w;
+} tn__window;
+
+/* Convolution reads padded rows: `stride_w` phases of as many numbers each as a row of the result
+ * needs, phase f holding columns f, f + stride_w, f + 2 stride_w... of the row with its padding. A
+ * row of the result then meets neighbours only, whatever the stride. */
+static inline int64_t tn__window_phase(const tn__window *w)
+{
+    return w->out_w + (w->kernel_w - 1) * w->dilation_w / w->stride_w;
+}
+
+/* The padded rows under `rows` rows of the result. */
+static inline int64_t tn__window_rows(const tn__window *w, int64_t rows)
+{
+    return (rows - 1) * w->stride_h + (w->kernel_h - 1) * w->dilation_h + 1;
+}
+
+/* Rows begin .. end of a matrix of windows: row (c kernel_h + i) kernel_w + j holds what element
+ * [i, j] of the kernel meets in plane c, for `out_rows` rows of the result in each of `images`
+ * padded images of `planes` planes of `rows` rows. */
+typedef struct tn__columns {
+    int64_t begin, end;
+    int64_t images, planes, rows, out_rows;
+} tn__columns;
+
+/* What kernels may read and write past the end of an array, in bytes. */
+#define TN__SLACK 64
+
+/* How batch normalisation sees one channel: `n` rows of `size` numbers, `stride` apart. */
+typedef struct tn__channel {
+    int64_t n, size, stride;
+} tn__channel;
+
 /* K(result, name, parameters) */
 #define TN__KERNELS(K)                                                                             \
     /* y += x */                                                                                   \
     K(void, add_to, (int64_t n, const void *x, void *y))                                           \
+    /* y = value[0] */                                                                             \
+    K(void, fill, (int64_t n, const void *value, void *y))                                         \
     /* y = scale x, from bytes */                                                                  \
     K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                        \
     /* y[0] = sum_i x[i];  y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */      \
     K(void, sum, (int64_t n, const void *x, void *y))                                              \
     K(void, sum_rows, (int64_t n, int64_t cols, const void *x, int64_t ldx, void *y))              \
-    /* the first largest of x[i * stride]; NaN is largest */                                       \
+    /* the first largest and the first smallest of x[i * stride]; NaN comes before all others */   \
     K(int64_t, argmax, (int64_t n, const void *x, int64_t stride))                                 \
+    K(int64_t, argmin, (int64_t n, const void *x, int64_t stride))                                 \
     /* softmax and its logarithm over rows of n, and dx from y and dy */                           \
     K(void, softmax, (int64_t rows, int64_t n, const void *x, void *y))                            \
     K(void, softmax_backward, (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))  \
     K(void, log_softmax, (int64_t rows, int64_t n, const void *x, void *y))                        \
     K(void, log_softmax_backward,                                                                  \
       (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))                          \
-    /* rows begin .. end: loss and log-sum-exp of each;  dx from dy of each, scaled */             \
+    /* rows begin .. end: loss, m and log sum e^(x - m) of each;  dx from dy of each, scaled */    \
     K(void, cross_entropy,                                                                         \
       (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, void *loss,          \
        void *lse))                                                                                 \
@@ -54,8 +106,51 @@ typedef struct tn__sgd {
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \
+    /* planes of x as padded rows from row `first` of the padding on;  x from all padded rows */   \
+    K(void, pad_planes,                                                                            \
+      (const tn__window *w, int64_t planes, int64_t first, int64_t rows, const void *x, void *p))  \
+    K(void, unpad_planes,                                                                          \
+      (const tn__window *w, int64_t planes, int64_t rows, const void *p, void *x))                 \
+    /* the matrix of windows from padded rows, with slack;  padded rows += the matrix */           \
+    K(void, im2col, (const tn__window *w, const tn__columns *c, const void *p, void *matrix))      \
+    K(void, col2im, (const tn__window *w, const tn__columns *c, const void *matrix, void *p))      \
+    /* planes of maxima and where they were (may be NULL);  dx from that */                        \
+    K(void, max_pool2d,                                                                            \
+      (const tn__window *w, int64_t planes, const void *x, void *y, int32_t *index))               \
+    K(void, max_pool2d_backward,                                                                   \
+      (const tn__window *w, int64_t planes, const int32_t *index, const void *dy, void *dx))       \
+    /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or     \
+     * without the padding;  dx from that */                                                       \
+    K(void, avg_pool2d,                                                                            \
+      (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *x,  \
+       void *y))                                                                                   \
+    K(void, avg_pool2d_backward,                                                                   \
+      (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *dy, \
+       void *dx))                                                                                  \
+    K(void, adaptive_avg_pool2d, (const tn__window *w, int64_t planes, const void *x, void *y))    \
+    K(void, adaptive_avg_pool2d_backward,                                                          \
+      (const tn__window *w, int64_t planes, const void *dy, void *dx))                             \
+    /* mean and biased variance of a channel;  sums of dy and dy (x - mean) */                     \
+    K(void, batch_norm_moments, (const tn__channel *c, const void *x, double *mean, double *var))  \
+    K(void, batch_norm_sums,                                                                       \
+      (const tn__channel *c, double mean, const void *x, const void *dy, double sums[2]))          \
+    /* y = scale (x - mean) + shift;  dx = scale (dy - a - b (x - mean)) */                        \
+    K(void, batch_norm,                                                                            \
+      (const tn__channel *c, double mean, double scale, double shift, const void *x, void *y))     \
+    K(void, batch_norm_backward,                                                                   \
+      (const tn__channel *c, double mean, double scale, double a, double b, const void *x,         \
+       const void *dy, void *dx))                                                                  \
     /* one step of SGD; v is NULL without momentum */                                              \
-    K(void, sgd_step, (const tn__sgd *o, int64_t n, const void *g, void *v, void *p))
+    K(void, sgd_step, (const tn__sgd *o, int64_t n, const void *g, void *v, void *p))              \
+    /* one step of Adam and AdamW; m and v: means of g and of g^2 */                               \
+    K(void, adam_step, (const tn__adam *o, int64_t n, const void *g, void *m, void *v, void *p))   \
+    /* one step of RMSprop; v and mean: means of g^2 and of g; mean and buf may be NULL */         \
+    K(void, rmsprop_step,                                                                          \
+      (const tn__rmsprop *o, int64_t n, const void *g, void *v, void *mean, void *buf, void *p))   \
+    /* the sum of x^2, gathered in double;  x *= scale;  x = min(max(x, -limit), limit) */         \
+    K(double, sum_squares, (int64_t n, const void *x))                                             \
+    K(void, scale_by, (int64_t n, double scale, void *x))                                          \
+    K(void, clip, (int64_t n, double limit, void *x))
 
 #define TN__KERNEL_POINTER(result, name, parameters) result(*name) parameters;
 

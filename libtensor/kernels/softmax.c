@@ -1,6 +1,7 @@
 /* softmax.c - soft-max, its logarithm and cross-entropy, row by row.
  *
- * Everything goes through the largest element m of a row: lse = m + log sum_i e^(x_i - m). */
+ * Everything goes through the largest element m of a row: ln p_i = (x_i - m) - ln sum_j e^(x_j-m).
+ * m and the logarithm are not added up, which would lose the second where m is large. */
 #include "kernels/exp.h"
 
 static real largest(int64_t n, const real *x)
@@ -13,12 +14,12 @@ static real largest(int64_t n, const real *x)
 
 /* Subtracting an infinity from itself would give NaN where a row is all -inf, as it does in
  * PyTorch; a row with +inf gives NaN, too. */
-static real log_sum_exp(int64_t n, const real *x)
+static real log_sum_exp(int64_t n, const real *x, real m)
 {
-    real m = largest(n, x), sum = 0;
+    real sum = 0;
     for (int64_t i = 0; i < n; i++)
         sum += exp_nonpositive(x[i] - m);
-    return m + (real)log((double)sum);
+    return (real)log((double)sum);
 }
 
 void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
@@ -55,10 +56,7 @@ void KERNEL(log_softmax)(int64_t rows, int64_t n, const void *px, void *py)
     const real *x = px;
     real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
-        real m = largest(n, x), sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            sum += exp_nonpositive(x[i] - m);
-        real log_sum = (real)log((double)sum);
+        real m = largest(n, x), log_sum = log_sum_exp(n, x, m);
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - m) - log_sum;
     }
@@ -84,37 +82,39 @@ static real weight_of(const tn__cross_entropy *e, int64_t class)
     return e->weight ? ((const real *)e->weight)[class] : 1;
 }
 
-/* sum_c w_c (lse - x_c), and with it sum_c w_c */
-static real weighted_sum(const tn__cross_entropy *e, const real *x, real lse, real *total)
+/* -sum_c w_c ln p_c, and with it sum_c w_c */
+static real weighted_sum(const tn__cross_entropy *e, const real *x, const real *lse, real *total)
 {
     real sum = 0;
     *total = 0;
     for (int64_t c = 0; c < e->classes; c++) {
-        sum += weight_of(e, c) * (lse - x[c]);
+        sum += weight_of(e, c) * ((lse[0] - x[c]) + lse[1]);
         *total += weight_of(e, c);
     }
     return sum;
 }
 
-/* loss = (1 - s) w_t (lse - x_t) + s/C sum_c w_c (lse - x_c) */
+/* loss = -(1 - s) w_t ln p_t - s/C sum_c w_c ln p_c */
 void KERNEL(cross_entropy)(const tn__cross_entropy *e, int64_t begin, int64_t end, const void *px,
                            void *ploss, void *plse)
 {
-    real *loss = ploss, *lse = plse, total;
+    real *loss = ploss, *lse = (real *)plse + 2 * begin, total;
     real smooth = (real)e->smoothing;
-    for (int64_t row = begin; row < end; row++) {
+    for (int64_t row = begin; row < end; row++, lse += 2) {
         const real *x = (const real *)px + row * e->classes;
         int64_t t = e->target[row];
-        lse[row] = log_sum_exp(e->classes, x);
-        loss[row] = t == e->ignore ? 0 : (1 - smooth) * weight_of(e, t) * (lse[row] - x[t]);
+        lse[0] = largest(e->classes, x);
+        lse[1] = log_sum_exp(e->classes, x, lse[0]);
+        loss[row] =
+            t == e->ignore ? 0 : (1 - smooth) * weight_of(e, t) * ((lse[0] - x[t]) + lse[1]);
         if (smooth > 0 && t != e->ignore)
-            loss[row] += smooth / (real)e->classes * weighted_sum(e, x, lse[row], &total);
+            loss[row] += smooth / (real)e->classes * weighted_sum(e, x, lse, &total);
     }
 }
 
-/* dx_c = dy ((1 - s) w_t (p_c - [c = t]) + s/C (p_c sum_k w_k - w_c)),  p = e^(x - lse) */
-static void row_backward(const tn__cross_entropy *e, int64_t t, const real *x, real lse, real dy,
-                         real *restrict dx)
+/* dx_c = dy ((1 - s) w_t (p_c - [c = t]) + s/C (p_c sum_k w_k - w_c)),  p = e^(x - m - log sum) */
+static void row_backward(const tn__cross_entropy *e, int64_t t, const real *x, const real *lse,
+                         real dy, real *restrict dx)
 {
     real smooth = (real)e->smoothing, total = 0;
     real on_target = dy * (1 - smooth) * weight_of(e, t), on_all = 0;
@@ -122,9 +122,9 @@ static void row_backward(const tn__cross_entropy *e, int64_t t, const real *x, r
         weighted_sum(e, x, lse, &total);
         on_all = dy * smooth / (real)e->classes;
     }
-    real on_p = on_target + on_all * total;
+    real on_p = on_target + on_all * total, m = lse[0], log_sum = lse[1];
     for (int64_t c = 0; c < e->classes; c++)
-        dx[c] = on_p * exp_nonpositive(x[c] - lse < 0 ? x[c] - lse : 0);
+        dx[c] = on_p * exp_nonpositive((x[c] - m) - log_sum);
     dx[t] -= on_target;
     for (int64_t c = 0; smooth > 0 && c < e->classes; c++)
         dx[c] -= on_all * weight_of(e, c);
@@ -143,7 +143,7 @@ void KERNEL(cross_entropy_backward)(const tn__cross_entropy *e, int64_t begin, i
                 dx[c] = 0;
             continue;
         }
-        row_backward(e, t, (const real *)px + first, lse[row], dy[one_dy ? 0 : row] * (real)scale,
-                     dx);
+        row_backward(e, t, (const real *)px + first, lse + 2 * row,
+                     dy[one_dy ? 0 : row] * (real)scale, dx);
     }
 }

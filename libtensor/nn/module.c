@@ -58,6 +58,26 @@ void tn_module_free(tn_module *module)
     tn__free(ctx, module);
 }
 
+static tn_module *find_child(const tn_ctx *ctx, const tn_module *parent)
+{
+    for (tn__object *o = ctx->objects; o; o = o->next)
+        if (o->free == free_object && ((tn_module *)(void *)o)->parent == parent)
+            return (tn_module *)(void *)o;
+    return NULL;
+}
+
+/* The modules are marked before any is freed, as they may be listed twice or contain each other. */
+void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count)
+{
+    tn_module mark = {0};
+    for (int i = 0; i < count; i++)
+        if (children[i] && !children[i]->parent)
+            children[i]->parent = &mark;
+    tn_module_free(module);
+    for (tn_module *child; (child = find_child(ctx, &mark));)
+        tn_module_free(child);
+}
+
 tn_module *tn_module_new(tn_ctx *ctx, const tn_module_type *type, size_t size)
 {
     if (!tn_ok(ctx))
@@ -132,13 +152,22 @@ tn_tensor *tn_add_parameter(tn_ctx *ctx, tn_module *module, const char *name, tn
     return t;
 }
 
+static bool contains(const tn_module *outer, const tn_module *module)
+{
+    while (module && module != outer)
+        module = module->parent;
+    return module != NULL;
+}
+
 tn_status tn_add_child(tn_ctx *ctx, tn_module *module, const char *name, tn_module *child)
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (!child || child->parent || child == module)
+    if (!child || child->parent)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child is %s",
                        child ? "part of a module already" : "NULL");
+    if (contains(child, module))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child contains the module");
     entry *e = add_entry(ctx, module, "add_child", name);
     if (!e)
         return tn_error_status(ctx);
@@ -230,13 +259,14 @@ int64_t tn_parameter_numel(const tn_module *module)
     return sum;
 }
 
-/* The tensor object stays, so that whoever refers to it sees the conversion. */
+/* The tensor object stays, so that whoever refers to it sees the conversion; one that is frozen
+ * stays frozen. */
 static void convert(tn_ctx *ctx, tn_tensor *t, tn_dtype dtype)
 {
     tn_tensor *plain = tn_detach(ctx, t);
     tn_tensor *y = plain ? tn_cast(ctx, plain, dtype) : NULL;
-    tn__var *var = y ? tn__var_new(ctx, y) : NULL;
-    if (!var)
+    tn__var *var = y && t->var ? tn__var_new(ctx, y) : NULL;
+    if (!tn_ok(ctx))
         return;
     tn__var_release(t->var);
     t->var = var;

@@ -4,7 +4,7 @@
  *
  *     dx_ic = dy_i ((1 - s) w_t (p_ic - [c = t]) + s/C (p_ic sum_k w_k - w_c)),  p = e^(x - lse).
  */
-#include "core/core.h"
+#include "ops/ops.h"
 
 typedef struct loss_data {
     tn_cross_entropy_opts opts;
@@ -33,11 +33,6 @@ static void backward_range(int64_t begin, int64_t end, void *payload)
                                  a->dx);
 }
 
-static int64_t ignored(const tn_cross_entropy_opts *opts)
-{
-    return opts->ignore_index_zero ? 0 : opts->ignore_index ? opts->ignore_index : -100;
-}
-
 /* x as [n, classes], targets and weights, all contiguous. */
 static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const tn_tensor *x,
                            const tn_tensor *target, const tn_tensor *weight)
@@ -46,7 +41,7 @@ static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const
                              .target = tn__ptr(target),
                              .weight = weight ? tn__ptr(weight) : NULL,
                              .smoothing = opts->label_smoothing,
-                             .ignore = ignored(opts)},
+                             .ignore = tn__ignored(opts->ignore_index, opts->ignore_index_zero)},
                        .k = tn__kernels_of(ctx, x->dtype),
                        .x = tn__ptr(x)};
 }
@@ -76,83 +71,17 @@ static void cross_entropy_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *
 
 static const tn_op cross_entropy_op = {.name = "cross_entropy", .backward = cross_entropy_backward};
 
-static bool check_shapes(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *target,
-                         const tn_cross_entropy_opts *opts)
-{
-    if (x->ndim < 1 || x->ndim > 2 || target->ndim != x->ndim - 1 ||
-        (x->ndim == 2 && x->shape[0] != target->shape[0])) {
-        tn_fail(ctx, TN_ERR_SHAPE,
-                "cross_entropy: logits %s and target %s; expected [n,classes] and [n], or "
-                "[classes] and []",
-                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(target));
-        return false;
-    }
-    if (tn_size(x, -1) == 0) {
-        tn_fail(ctx, TN_ERR_SHAPE, "cross_entropy: logits %s have no classes", TN_SHAPE_TEXT(x));
-        return false;
-    }
-    if (opts->weight && (opts->weight->ndim != 1 || opts->weight->shape[0] != tn_size(x, -1))) {
-        tn_fail(ctx, TN_ERR_SHAPE, "cross_entropy: weight %s does not match logits %s",
-                TN_SHAPE_TEXT(opts->weight), TN_SHAPE_TEXT(x));
-        return false;
-    }
-    return true;
-}
-
 static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *target,
                             const tn_cross_entropy_opts *opts)
 {
-    if (!tn_check_float(ctx, "cross_entropy", "logits", x) ||
-        !tn_check_input(ctx, "cross_entropy", "target", target))
+    if (!tn__check_classes(ctx, "cross_entropy", "logits", x, target, opts->weight))
         return false;
-    if (!tn__is_index(target->dtype)) {
-        tn_fail(ctx, TN_ERR_DTYPE, "cross_entropy: target is %s but must be i64, i32 or u8",
-                tn_dtype_name(target->dtype));
-        return false;
-    }
-    if (opts->weight &&
-        !tn_check_same_dtype(ctx, "cross_entropy", "logits", x, "weight", opts->weight))
-        return false;
-    if (!(opts->label_smoothing >= 0 && opts->label_smoothing <= 1) ||
-        (unsigned)opts->reduction > TN_REDUCE_NONE) {
+    bool fits = opts->label_smoothing >= 0 && opts->label_smoothing <= 1 &&
+                (unsigned)opts->reduction <= TN_REDUCE_NONE;
+    if (!fits)
         tn_fail(ctx, TN_ERR_ARGUMENT, "cross_entropy: label smoothing %g, reduction %d",
                 opts->label_smoothing, (int)opts->reduction);
-        return false;
-    }
-    return check_shapes(ctx, x, target, opts);
-}
-
-/* Checks that every target is a class or ignored, and adds up their weights. */
-static bool check_targets(tn_ctx *ctx, const loss_args *a, int64_t n, tn_dtype dtype, double *total)
-{
-    *total = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t t = a->e.target[i];
-        if (t == a->e.ignore)
-            continue;
-        if (t < 0 || t >= a->e.classes) {
-            tn_fail(ctx, TN_ERR_ARGUMENT,
-                    "cross_entropy: target[%lld] is %lld, not one of %lld classes", (long long)i,
-                    (long long)t, (long long)a->e.classes);
-            return false;
-        }
-        *total +=
-            a->e.weight
-                ? tn__load_f64(dtype, (const char *)a->e.weight + (size_t)t * tn_dtype_size(dtype))
-                : 1;
-    }
-    return true;
-}
-
-/* The losses of all targets -> their sum, times scale. */
-static tn_tensor *reduce(tn_ctx *ctx, const tn_tensor *losses, const loss_args *a, double scale)
-{
-    tn_tensor *y = tn__new(ctx, "cross_entropy", losses->dtype, TN_SCALAR);
-    if (!y)
-        return NULL;
-    a->k->sum(tn_numel(losses), tn__ptr(losses), tn__ptr(y));
-    tn__store_f64(y->dtype, tn__ptr(y), tn__load_f64(y->dtype, tn__ptr(y)) * scale);
-    return y;
+    return fits;
 }
 
 tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tensor *target,
@@ -162,25 +91,23 @@ tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tenso
         return NULL;
     int64_t n = tn_numel(target);
     const tn_tensor *x = tn__contiguous(ctx, logits);
-    const tn_tensor *t =
-        tn__contiguous(ctx, target->dtype == TN_I64 ? target : tn_cast(ctx, target, TN_I64));
+    const tn_tensor *t = tn__plain_i64(ctx, target);
     const tn_tensor *w = opts.weight ? tn__contiguous(ctx, opts.weight) : NULL;
     tn_tensor *losses = tn__new(ctx, "cross_entropy", logits->dtype, target->ndim, target->shape);
-    tn_tensor *lse = tn__new(ctx, "cross_entropy", logits->dtype, 1, &n);
+    tn_tensor *lse = tn__new(ctx, "cross_entropy", logits->dtype, 2, (int64_t[]){n, 2});
     if (!tn_ok(ctx))
         return NULL;
     loss_args args = arguments(ctx, &opts, x, t, w);
     loss_data data = {.opts = opts, .scale = 1};
     double total;
-    if (!check_targets(ctx, &args, n, x->dtype, &total))
+    if (!tn__check_targets(ctx, "cross_entropy", t, args.e.classes, args.e.ignore, w, &total))
         return NULL;
     args.loss = tn__ptr(losses);
     args.lse = tn__ptr(lse);
     tn__parallel(ctx, n, grain(&args), forward_range, &args);
     if (opts.reduction == TN_REDUCE_MEAN)
         data.scale = 1 / total;
-    tn_tensor *y =
-        opts.reduction == TN_REDUCE_NONE ? losses : reduce(ctx, losses, &args, data.scale);
+    tn_tensor *y = tn__reduce_losses(ctx, "cross_entropy", losses, opts.reduction, data.scale);
     return tn_record(
         ctx, &cross_entropy_op, y,
         (tn_record_args){

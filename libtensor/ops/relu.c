@@ -1,8 +1,8 @@
-/* relu(x):  y = max(x, 0), NaN for NaN;  dx = dy where y > 0, 0 elsewhere. */
+/* relu(x):  y = max(x, 0), NaN for NaN;  dx = 0 where y <= 0, dy elsewhere. */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(relu, TN_SAVE_Y, x<0 ? 0 : x, y> 0 ? dy : 0)
+TN_UNARY(relu, TN_SAVE_Y, x < 0 ? 0 : x, y <= 0 ? 0 : dy)
 
 tn_tensor *tn_relu(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -60,6 +60,7 @@ static bool infer_shape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t
     } else {
         fits = fits && known == numel;
     }
+    fits = fits && tn__numel_of(ndim, shape, tn_dtype_size(x->dtype)) >= 0;
     if (!fits)
         tn_fail(ctx, TN_ERR_SHAPE, "reshape: shape %s does not hold the %lld elements of %s",
                 ndim >= 0 && ndim <= TN_MAX_DIMS && wanted ? tn_shape_text(ndim, wanted).s : "?",

@@ -7,26 +7,10 @@ typedef struct sum_data {
     double scale;
 } sum_data;
 
-/* dy with the reduced dimensions put back, with size 1. */
-static tn_tensor *with_kept_dims(tn_ctx *ctx, const tn_node *node, const tn_tensor *dy)
-{
-    const sum_data *data = tn_node_data(node);
-    int ndim = tn_input_ndim(node, 0), from = 0;
-    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
-    bool dropped = dy->ndim < ndim;
-    for (int i = 0; i < ndim; i++) {
-        bool absent = data->reduce[i] && dropped;
-        shape[i] = absent ? 1 : dy->shape[from];
-        strides[i] = absent ? 0 : dy->strides[from];
-        from += !absent;
-    }
-    return tn__view(ctx, dy, ndim, shape, strides, dy->offset);
-}
-
 static void sum_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const sum_data *data = tn_node_data(node);
-    tn_tensor *kept = with_kept_dims(ctx, node, dy);
+    tn_tensor *kept = tn__keep_dims(ctx, dy, tn_input_ndim(node, 0), data->reduce);
     if (kept && data->scale != 1)
         kept = tn_mul_scalar(ctx, kept, data->scale);
     if (kept)
@@ -37,19 +21,28 @@ static void sum_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op sum_op = {.name = "sum", .backward = sum_backward};
 static const tn_op mean_op = {.name = "mean", .backward = sum_backward};
 
+/* tn__sum_dims gives a view where there is nothing to sum. */
+static tn_tensor *sums(tn_ctx *ctx, const tn_tensor *x, const bool *dims)
+{
+    if (x->ndim > 0)
+        return tn__sum_dims(ctx, x, dims);
+    tn_tensor *y = tn__new(ctx, "sum", x->dtype, TN_SCALAR);
+    if (y)
+        tn__copy(ctx, y, x);
+    return y;
+}
+
 static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
     sum_data data = {.scale = 1};
     if (!tn_check_float(ctx, op->name, "input", x) ||
         !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))
         return NULL;
-    tn_tensor *y = tn__sum_dims(ctx, x, data.reduce);
+    tn_tensor *y = sums(ctx, x, data.reduce);
     if (!y)
         return NULL;
     if (op == &mean_op) {
-        double n = 1;
-        for (int i = 0; i < x->ndim; i++)
-            n *= data.reduce[i] ? (double)x->shape[i] : 1;
+        double n = tn__count_reduced(x, data.reduce);
         data.scale = 1 / n;
         bool before = tn_set_grad_enabled(ctx, false);
         y = n > 0 ? tn_mul_scalar(ctx, y, data.scale)

@@ -1,4 +1,4 @@
-/* optim.c - making, stepping and freeing optimisers. */
+/* optim.c - making, grouping, stepping and freeing optimisers. */
 #include <math.h>
 #include <string.h>
 #include "optim/optim.h"
@@ -18,42 +18,105 @@ void tn_optim_free(tn_optim *opt)
         for (int j = 0; j < TN_MAX_MOMENTS; j++)
             tn__release(opt->slots[i].moments[j]);
     tn__free(ctx, opt->slots);
+    tn__free(ctx, opt->groups);
     tn__free(ctx, opt->opts);
     tn__free(ctx, opt);
 }
 
-static void add_slot(tn_optim *opt, int64_t i, tn_tensor *param)
+double tn__or(double value, double otherwise)
 {
-    tn_ctx *ctx = opt->ctx;
-    if (!tn_check_float(ctx, opt->name, "a parameter", param))
-        return;
-    if (!param->var || param->var->node) {
-        tn_fail(ctx, TN_ERR_STATE,
-                "%s: parameter %lld of shape %s is not a leaf that requires a "
-                "gradient",
-                opt->name, (long long)i, TN_SHAPE_TEXT(param));
-        return;
-    }
-    opt->slots[i].param = param;
-    for (int j = 0; j < opt->moments; j++) {
-        tn_tensor *moment = tn_zeros(ctx, param->dtype, param->ndim, param->shape);
-        if (!moment)
-            return;
-        tn__disown(moment);
-        opt->slots[i].moments[j] = moment;
-    }
+    return value != 0 ? value : otherwise;
 }
 
-static bool check_lr(tn_ctx *ctx, const char *name, double lr)
+bool tn__check_option(tn_ctx *ctx, const char *what, const char *option, double value, double lo,
+                      double hi)
 {
-    if (!(lr >= 0) || isinf(lr))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: learning rate %g", name, lr);
+    if (tn_ok(ctx) && !(value >= lo && value < hi))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s %g", what, option, value);
     return tn_ok(ctx);
 }
 
-static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, int64_t count, size_t opts_size)
+static bool check_group(tn_ctx *ctx, const char *what, const tn__group *group)
 {
-    if (!tn_ok(ctx) || !check_lr(ctx, model->name, model->lr))
+    return tn__check_option(ctx, what, "learning rate", group->lr, 0, INFINITY) &&
+           tn__check_option(ctx, what, "weight decay", group->weight_decay, 0, INFINITY);
+}
+
+/* ---- parameters and their state ---------------------------------------------------------------
+ */
+
+void *tn__moment(const tn__slot *slot, int i)
+{
+    return slot->moments[i] ? tn__ptr(slot->moments[i]) : NULL;
+}
+
+static void make_moments(tn_optim *opt, tn__slot *slot)
+{
+    const tn_tensor *p = slot->param;
+    for (int j = 0; j < opt->moments; j++) {
+        if (slot->moments[j])
+            continue;
+        tn_tensor *moment = tn_zeros(opt->ctx, p->dtype, p->ndim, p->shape);
+        if (!moment)
+            return;
+        tn__disown(moment);
+        slot->moments[j] = moment;
+    }
+}
+
+static int64_t find_slot(const tn_optim *opt, const tn_tensor *param)
+{
+    int64_t i = 0;
+    while (i < opt->count && opt->slots[i].param != param)
+        i++;
+    return i;
+}
+
+static bool check_param(tn_optim *opt, int64_t i, const tn_tensor *param, bool may_be_frozen)
+{
+    if (!tn_check_float(opt->ctx, opt->name, "a parameter", param))
+        return false;
+    if (param->var ? !param->var->node : may_be_frozen)
+        return true;
+    tn_fail(opt->ctx, TN_ERR_STATE,
+            "%s: parameter %lld of shape %s is not a leaf that requires a "
+            "gradient",
+            opt->name, (long long)i, TN_SHAPE_TEXT(param));
+    return false;
+}
+
+/* The parameter becomes one of the group, with the state that it has if it is not new. The state of
+ * a frozen one is made when it is stepped. */
+static void add_slot(tn_optim *opt, tn_tensor *param, int64_t group)
+{
+    int64_t at = find_slot(opt, param);
+    if (at == opt->count) {
+        if (!tn__reserve(opt->ctx, &opt->slots, &opt->capacity, at + 1, sizeof *opt->slots))
+            return;
+        opt->slots[at] = (tn__slot){.param = param};
+        opt->count++;
+        if (param->var)
+            make_moments(opt, &opt->slots[at]);
+    }
+    opt->slots[at].group = group;
+}
+
+/* ---- making -----------------------------------------------------------------------------------
+ */
+
+static bool add_group(tn_optim *opt, tn__group group)
+{
+    if (!tn__reserve(opt->ctx, &opt->groups, &opt->groups_capacity, opt->n_groups + 1,
+                     sizeof *opt->groups))
+        return false;
+    opt->groups[opt->n_groups] = group;
+    opt->groups[opt->n_groups++].initial_lr = -1;
+    return true;
+}
+
+static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, size_t opts_size)
+{
+    if (!tn_ok(ctx) || !check_group(ctx, model->name, &model->defaults))
         return NULL;
     tn_optim *opt = tn__alloc(ctx, sizeof *opt);
     if (!opt)
@@ -61,10 +124,8 @@ static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, int64_t count, si
     *opt = *model;
     tn__object_add(ctx, &opt->object, free_object);
     opt->ctx = ctx;
-    opt->count = count;
-    opt->slots = tn__alloc_zeroed(ctx, (size_t)count * sizeof *opt->slots);
     opt->opts = tn__alloc(ctx, opts_size);
-    if (opt->slots && opt->opts) {
+    if (opt->opts && add_group(opt, opt->defaults)) {
         memcpy(opt->opts, model->opts, opts_size);
         return opt;
     }
@@ -72,9 +133,51 @@ static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, int64_t count, si
     return NULL;
 }
 
-static tn_optim *finished(tn_optim *opt)
+/* What a group is made of: a list, or the parameters of a module, which may be frozen. */
+typedef struct members {
+    tn_tensor *const *list;
+    const tn_module *module;
+    int64_t count;
+} members;
+
+static tn_tensor *member(const members *m, int64_t i)
 {
-    if (!opt || tn_ok(opt->ctx))
+    return m->list ? m->list[i] : tn_parameter(m->module, i, NULL, 0);
+}
+
+static void add_members(tn_optim *opt, const members *m, int64_t group)
+{
+    for (int64_t i = 0; i < m->count; i++)
+        if (!check_param(opt, i, member(m, i), !m->list))
+            return;
+    for (int64_t i = 0; tn_ok(opt->ctx) && i < m->count; i++)
+        add_slot(opt, member(m, i), group);
+}
+
+static bool list_of(tn_ctx *ctx, const char *what, tn_tensor *const *params, int64_t count,
+                    members *m)
+{
+    *m = (members){.list = params, .count = count};
+    if (tn_ok(ctx) && (count < 1 || !params))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: no parameters", what);
+    return tn_ok(ctx);
+}
+
+static bool module_of(tn_ctx *ctx, const char *what, const tn_module *module, members *m)
+{
+    *m = (members){.module = module, .count = tn_parameter_count(module)};
+    if (tn_ok(ctx) && m->count < 1)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s", what,
+                module ? "the module has no parameters" : "the module is NULL");
+    return tn_ok(ctx);
+}
+
+static tn_optim *make(tn_ctx *ctx, const tn_optim *model, const members *m, size_t opts_size)
+{
+    tn_optim *opt = optim_new(ctx, model, opts_size);
+    if (opt)
+        add_members(opt, m, 0);
+    if (!opt || tn_ok(ctx))
         return opt;
     tn_optim_free(opt);
     return NULL;
@@ -83,25 +186,100 @@ static tn_optim *finished(tn_optim *opt)
 tn_optim *tn__optim_of(tn_ctx *ctx, const tn_optim *model, tn_tensor *const *params, int64_t count,
                        size_t opts_size)
 {
-    if (tn_ok(ctx) && (count < 1 || !params))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: no parameters", model->name);
-    tn_optim *opt = optim_new(ctx, model, count, opts_size);
-    for (int64_t i = 0; opt && tn_ok(ctx) && i < count; i++)
-        add_slot(opt, i, params[i]);
-    return finished(opt);
+    members m;
+    return list_of(ctx, model->name, params, count, &m) ? make(ctx, model, &m, opts_size) : NULL;
 }
 
 tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *module,
                               size_t opts_size)
 {
-    int64_t count = tn_parameter_count(module);
-    if (tn_ok(ctx) && count < 1)
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s", model->name,
-                module ? "the module has no parameters" : "the module is NULL");
-    tn_optim *opt = optim_new(ctx, model, count, opts_size);
-    for (int64_t i = 0; opt && tn_ok(ctx) && i < count; i++)
-        add_slot(opt, i, tn_parameter(module, i, NULL, 0));
-    return finished(opt);
+    members m;
+    return module_of(ctx, model->name, module, &m) ? make(ctx, model, &m, opts_size) : NULL;
+}
+
+/* ---- groups -----------------------------------------------------------------------------------
+ */
+
+/* Takes the newest group back. What it had already got of another one goes to group 0. */
+static void drop_group(tn_optim *opt)
+{
+    opt->n_groups--;
+    for (int64_t i = 0; i < opt->count; i++)
+        if (opt->slots[i].group == opt->n_groups)
+            opt->slots[i].group = 0;
+}
+
+static int64_t group_new(tn_optim *opt, const members *m, tn_group_opts o)
+{
+    double decay = o.no_weight_decay ? 0 : tn__or(o.weight_decay, opt->defaults.weight_decay);
+    tn__group group = {.lr = tn__or(o.lr, opt->defaults.lr), .weight_decay = decay};
+    if (check_group(opt->ctx, "add_group", &group) && add_group(opt, group)) {
+        add_members(opt, m, opt->n_groups - 1);
+        if (tn_ok(opt->ctx))
+            return opt->n_groups - 1;
+        drop_group(opt);
+    }
+    return tn_error_status(opt->ctx);
+}
+
+int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts)
+{
+    members m;
+    if (!opt)
+        return TN_ERR_ARGUMENT;
+    return module_of(opt->ctx, "add_group", module, &m) ? group_new(opt, &m, opts)
+                                                        : tn_error_status(opt->ctx);
+}
+
+int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t count, tn_group_opts opts)
+{
+    members m;
+    if (!opt)
+        return TN_ERR_ARGUMENT;
+    return list_of(opt->ctx, "add_group", params, count, &m) ? group_new(opt, &m, opts)
+                                                             : tn_error_status(opt->ctx);
+}
+
+int64_t tn_group_count(const tn_optim *opt)
+{
+    return opt ? opt->n_groups : 0;
+}
+
+double tn_group_lr(const tn_optim *opt, int64_t group)
+{
+    return group >= 0 && group < tn_group_count(opt) ? opt->groups[group].lr : 0;
+}
+
+tn_status tn_set_group_lr(tn_optim *opt, int64_t group, double lr)
+{
+    if (!opt)
+        return TN_ERR_ARGUMENT;
+    if (tn_ok(opt->ctx) && (group < 0 || group >= opt->n_groups))
+        return tn_fail(opt->ctx, TN_ERR_ARGUMENT, "set_lr: group %lld of %lld", (long long)group,
+                       (long long)opt->n_groups);
+    if (tn__check_option(opt->ctx, "set_lr", "learning rate", lr, 0, INFINITY))
+        opt->groups[group].lr = lr;
+    return tn_error_status(opt->ctx);
+}
+
+double tn_lr(const tn_optim *opt)
+{
+    return tn_group_lr(opt, 0);
+}
+
+tn_status tn_set_lr(tn_optim *opt, double lr)
+{
+    return tn_set_group_lr(opt, 0, lr);
+}
+
+/* ---- stepping ---------------------------------------------------------------------------------
+ */
+
+static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_tensor *grad)
+{
+    const tn_tensor *p = slot->param;
+    return grad->dtype != p->dtype || !tn_is_contiguous(p) ||
+           (opt->moments && slot->moments[0]->dtype != p->dtype);
 }
 
 static void update(tn_optim *opt, tn__slot *slot)
@@ -109,15 +287,17 @@ static void update(tn_optim *opt, tn__slot *slot)
     const tn_tensor *grad = tn_grad(slot->param);
     if (!grad)
         return;
-    if (grad->dtype != slot->param->dtype || !tn_is_contiguous(slot->param) ||
-        (slot->moments[0] && slot->moments[0]->dtype != slot->param->dtype)) {
+    make_moments(opt, slot);
+    if (!tn_ok(opt->ctx))
+        return;
+    if (is_converted(opt, slot, grad)) {
         tn_fail(opt->ctx, TN_ERR_STATE,
                 "%s: a parameter of shape %s was converted or is no longer "
                 "contiguous; make the optimiser after tn_module_to",
                 opt->name, TN_SHAPE_TEXT(slot->param));
         return;
     }
-    opt->update(opt, slot, grad);
+    opt->update(opt, &opt->groups[slot->group], slot, grad);
     slot->param->storage->version++;
     slot->steps++;
 }
@@ -135,18 +315,4 @@ void tn_zero_grad(tn_optim *opt)
 {
     for (int64_t i = 0; opt && i < opt->count; i++)
         tn_clear_grad(opt->slots[i].param);
-}
-
-double tn_lr(const tn_optim *opt)
-{
-    return opt ? opt->lr : 0;
-}
-
-tn_status tn_set_lr(tn_optim *opt, double lr)
-{
-    if (!opt)
-        return TN_ERR_ARGUMENT;
-    if (tn_ok(opt->ctx) && check_lr(opt->ctx, "set_lr", lr))
-        opt->lr = lr;
-    return tn_error_status(opt->ctx);
 }

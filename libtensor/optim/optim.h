@@ -1,28 +1,37 @@
-/* optim.h - what optimisers have in common: a list of parameters, and a step for each. */
+/* optim.h - what optimisers have in common: groups of parameters, and a step for each parameter. */
 #ifndef TN_OPTIM_ROOM_H
 #define TN_OPTIM_ROOM_H
 
 #include "core/core.h"
 #include <tn/optim.h>
 
-#define TN_MAX_MOMENTS 2
+#define TN_MAX_MOMENTS 3
 
 /* A parameter with the optimiser's state of it. */
 typedef struct tn__slot {
     tn_tensor *param;
     tn_tensor *moments[TN_MAX_MOMENTS]; /* of its shape, 0 at first; NULL if not in use */
     int64_t steps;                      /* made so far */
+    int64_t group;
 } tn__slot;
+
+typedef struct tn__group {
+    double lr;
+    double weight_decay;
+    double initial_lr; /* when it met its first schedule; negative before */
+} tn__group;
 
 struct tn_optim {
     tn__object object;
     tn_ctx *ctx;
     const char *name;
-    double lr;
+    tn__group defaults; /* of the first group, and of others that say nothing else */
+    tn__group *groups;
+    int64_t n_groups, groups_capacity;
     int moments; /* in use */
-    int64_t count;
+    int64_t count, capacity;
     tn__slot *slots;
-    void (*update)(tn_optim *opt, tn__slot *slot, const tn_tensor *grad);
+    void (*update)(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad);
     void *opts;
 };
 
@@ -31,5 +40,15 @@ tn_optim *tn__optim_of(tn_ctx *ctx, const tn_optim *model, tn_tensor *const *par
                        size_t opts_size);
 tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *module,
                               size_t opts_size);
+
+/* The address of moment number i; NULL if it is not in use. */
+void *tn__moment(const tn__slot *slot, int i);
+
+/* `value`, or what it means where it is 0. */
+double tn__or(double value, double otherwise);
+
+/* False with TN_ERR_ARGUMENT unless lo <= value < hi. */
+bool tn__check_option(tn_ctx *ctx, const char *what, const char *option, double value, double lo,
+                      double hi);
 
 #endif

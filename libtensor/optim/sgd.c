@@ -1,18 +1,17 @@
 /* sgd.c - stochastic gradient descent with momentum. */
 #include "optim/optim.h"
 
-static void sgd_update(tn_optim *opt, tn__slot *slot, const tn_tensor *grad)
+static void sgd_update(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad)
 {
     const tn_sgd_opts *o = opt->opts;
-    tn__sgd step = {.lr = opt->lr,
+    tn__sgd step = {.lr = group->lr,
                     .momentum = o->momentum,
                     .dampening = o->dampening,
-                    .weight_decay = o->weight_decay,
+                    .weight_decay = group->weight_decay,
                     .nesterov = o->nesterov,
                     .first = slot->steps == 0};
-    void *v = slot->moments[0] ? tn__ptr(slot->moments[0]) : NULL;
     tn__kernels_of(opt->ctx, grad->dtype)
-        ->sgd_step(&step, tn_numel(grad), tn__ptr(grad), v, tn__ptr(slot->param));
+        ->sgd_step(&step, tn_numel(grad), tn__ptr(grad), tn__moment(slot, 0), tn__ptr(slot->param));
 }
 
 static bool check_opts(tn_ctx *ctx, const tn_sgd_opts *o)
@@ -31,11 +30,12 @@ static bool check_opts(tn_ctx *ctx, const tn_sgd_opts *o)
 
 static tn_optim model(tn_sgd_opts *opts)
 {
-    return (tn_optim){.name = "sgd",
-                      .lr = opts->lr != 0 ? opts->lr : 1e-3,
-                      .moments = opts->momentum > 0,
-                      .update = sgd_update,
-                      .opts = opts};
+    return (tn_optim){
+        .name = "sgd",
+        .defaults = {.lr = tn__or(opts->lr, 1e-3), .weight_decay = opts->weight_decay},
+        .moments = opts->momentum > 0,
+        .update = sgd_update,
+        .opts = opts};
 }
 
 tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts)

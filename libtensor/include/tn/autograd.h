@@ -76,6 +76,39 @@ TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload,
                               tn_tensor *const *inputs, int count, const tn_gradcheck_opts *opts,
                               tn_gradcheck_report *report);
 
+/* ---- looking inside ---------------------------------------------------------------------------
+ * Both are off at first, and cost nothing then. tn_graph_dot (nn.h) draws the record. */
+
+/* Makes the first NaN or infinity the error TN_ERR_NUMBER, with a text that names the operator, its
+ * step on the tape, forward or backward, the shape, how many there are and where the first one is,
+ * and the ranges of what it was made from:
+ *     log: step 1 on the tape, forward: 1 of 3 elements of the result [3] are not finite, the first
+ *     is -inf at [0]; input 0 [3] from 0 to 2
+ * Looks at every result that an operator records or would record, and at every gradient that it
+ * passes on in tn_backward, which costs about as much again as a simple operator. The result is
+ * not returned and the gradient not added. An operator made of others is named as the one of them
+ * that made it. Returns what was set before. */
+TN_API bool tn_detect_anomaly(tn_ctx *ctx, bool enabled);
+
+/* Starts counting anew, or stops; what was counted stays for the report. TN_ERR_MEMORY. */
+TN_API tn_status tn_profile(tn_ctx *ctx, bool enable);
+
+/* Writes a table of what was counted, a line for each operator that was used and one of sums, the
+ * most time first, into `buffer`, cut to `size` bytes with the terminating zero; `buffer` may be
+ * NULL if `size` is 0. Returns the length of the whole text, as snprintf does.
+ *
+ *     operator                 calls   forward ms  backward ms          bytes
+ *     linear                      20        1.204        2.110          81920
+ *
+ * A call of an operator is counted when it records its result, or would record it if something
+ * required a gradient; functions that have none, such as tn_argmax, do not appear. Forward is wall
+ * time from the first check of an input under the operator's name to that point, without the
+ * operators inside it, which have lines of their own; 0 where there is no such check, as in the
+ * views that one operator makes under several names. Backward is wall time in the operator's
+ * backward function with everything that it calls. Bytes are the elements of results that are no
+ * views. Neither the optimiser's steps nor reading data is part of it. */
+TN_API int64_t tn_profile_report(tn_ctx *ctx, char *buffer, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -46,7 +46,8 @@ typedef enum tn_status {
     TN_ERR_STATE = -5,    /* backward twice, a tensor changed in place, scopes out of order */
     TN_ERR_FILE = -6,     /* the system could not open, read or write a file */
     TN_ERR_FORMAT = -7,   /* the contents of a file are not what its format says */
-    TN_ERR_GRADIENT = -8  /* tn_gradcheck found a gradient that is wrong */
+    TN_ERR_GRADIENT = -8, /* tn_gradcheck found a gradient that is wrong */
+    TN_ERR_NUMBER = -9    /* tn_detect_anomaly found a NaN or an infinity */
 } tn_status;
 
 /* "TN_ERR_SHAPE" and so on; "unknown status" for other values. */

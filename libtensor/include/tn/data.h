@@ -25,8 +25,9 @@ typedef struct tn_batch {
 } tn_batch;
 
 /* Batches of samples x[i], y[i] along the first dimension; x and y of any dtypes, y may be NULL.
- * The loader shares their storage: changes to them are seen. It lives until tn_loader_free or goes
- * with the context. TN_ERR_SHAPE if x and y have different numbers of samples, or none. */
+ * The loader shares their storage where they are contiguous: changes to them are seen. It lives
+ * until tn_loader_free or goes with the context. TN_ERR_SHAPE if x and y have different numbers of
+ * samples, or none. */
 TN_API tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y,
                                 tn_loader_opts opts);
 

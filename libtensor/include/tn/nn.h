@@ -76,6 +76,19 @@ TN_API tn_module *tn_child(const tn_module *module, int i);
 
 TN_API const char *tn_module_name(const tn_module *module); /* of its type */
 
+/* ---- drawing ----------------------------------------------------------------------------------
+ */
+
+/* Writes the part of the tape that made `t`, from the leaves to t, as a graph for Graphviz (dot
+ * -Tsvg) into `buffer`, cut to `size` bytes with the terminating zero; `buffer` may be NULL if
+ * `size` is 0. A box is an operator with its step on the tape and the shape and dtype of its
+ * result; an ellipse is a leaf, with its name if it is a parameter of `module`, which may be NULL.
+ * What requires no gradient is not on the tape, and so not in the graph. Returns the length of the
+ * whole text, as snprintf does; TN_ERR_STATE if t requires no gradient, or the status of another
+ * error. */
+TN_API int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, char *buffer,
+                            size_t size);
+
 #ifdef __cplusplus
 }
 #endif

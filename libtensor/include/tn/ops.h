@@ -23,14 +23,44 @@ TN_API tn_tensor *tn_mul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /
 TN_API tn_tensor *tn_div(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a / b */
 
 TN_API tn_tensor *tn_neg(tn_ctx *ctx, const tn_tensor *x);    /* -x */
+TN_API tn_tensor *tn_abs(tn_ctx *ctx, const tn_tensor *x);    /* |x| */
 TN_API tn_tensor *tn_square(tn_ctx *ctx, const tn_tensor *x); /* x^2 */
+TN_API tn_tensor *tn_sqrt(tn_ctx *ctx, const tn_tensor *x);   /* x^(1/2) */
 TN_API tn_tensor *tn_exp(tn_ctx *ctx, const tn_tensor *x);    /* e^x */
 TN_API tn_tensor *tn_log(tn_ctx *ctx, const tn_tensor *x);    /* ln x */
 
 TN_API tn_tensor *tn_add_scalar(tn_ctx *ctx, const tn_tensor *x, double s); /* x + s */
 TN_API tn_tensor *tn_mul_scalar(tn_ctx *ctx, const tn_tensor *x, double s); /* s x */
+TN_API tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p); /* x^p */
 
-TN_API tn_tensor *tn_relu(tn_ctx *ctx, const tn_tensor *x); /* max(x, 0) */
+/* min(max(x, low), high); the bounds may be infinite, but not NaN. */
+TN_API tn_tensor *tn_clamp(tn_ctx *ctx, const tn_tensor *x, double low, double high);
+
+TN_API tn_tensor *tn_relu(tn_ctx *ctx, const tn_tensor *x);    /* max(x, 0) */
+TN_API tn_tensor *tn_sigmoid(tn_ctx *ctx, const tn_tensor *x); /* 1 / (1 + e^-x) */
+TN_API tn_tensor *tn_tanh(tn_ctx *ctx, const tn_tensor *x);    /* tanh x */
+TN_API tn_tensor *tn_gelu(tn_ctx *ctx, const tn_tensor *x);    /* x (1 + erf(x / 2^(1/2))) / 2 */
+
+/* x where it is positive, negative_slope x elsewhere (PyTorch's slope is 0.01 by default). */
+TN_API tn_tensor *tn_leaky_relu(tn_ctx *ctx, const tn_tensor *x, double negative_slope);
+
+/* In training 0 with probability p, 0 .. 1, and x / (1 - p) otherwise; x itself, as a view, if not
+ * training. Which elements are kept is a function of the context's random stream and their place
+ * alone: not of the dtype, the strides or the threads. */
+TN_API tn_tensor *tn_dropout(tn_ctx *ctx, const tn_tensor *x, double p, bool training);
+
+/* a == b, a != b, a < b, a <= b, a > b, a >= b as TN_BOOL. Every dtype, the same on both sides; no
+ * gradient. */
+TN_API tn_tensor *tn_eq(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+TN_API tn_tensor *tn_ne(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+TN_API tn_tensor *tn_lt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+TN_API tn_tensor *tn_le(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+TN_API tn_tensor *tn_gt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+TN_API tn_tensor *tn_ge(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+
+/* a where `condition`, of TN_BOOL, is true, and b elsewhere; a and b of every dtype. */
+TN_API tn_tensor *tn_where(tn_ctx *ctx, const tn_tensor *condition, const tn_tensor *a,
+                           const tn_tensor *b);
 
 /* ---- reductions ------------------------------------------------------------------------------ */
 
@@ -58,9 +88,39 @@ typedef struct tn_reduce_opts {
 TN_API tn_tensor *tn_sum(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 TN_API tn_tensor *tn_mean(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 
-/* The index of the largest element along `dim`, the first one where several are equal; a NaN counts
- * as largest. TN_I64, of x's shape without `dim`. Takes every dtype; no gradient. */
+typedef struct tn_var_opts {
+    const int *dims; /* as in tn_reduce_opts */
+    int ndims;
+    bool keepdim;
+    int64_t
+        correction; /* the sum of squares is divided by n - correction; 0 means the default, 1 */
+    bool biased;    /* it is divided by n */
+} tn_var_opts;
+
+/* The variance: sum (x - mean)^2 / (n - correction) over some dimensions (torch.var). */
+TN_API tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts);
+
+/* The largest and smallest element along `dim` (torch.max and min with a dimension); `indices`, if
+ * it is not NULL, becomes their indices, TN_I64 of the result's shape. Of equal elements the first
+ * one is taken, and gets the gradient; NaN comes before all others. Every dtype. */
+TN_API tn_tensor *tn_max(tn_ctx *ctx, const tn_tensor *x, int dim, bool keepdim,
+                         tn_tensor **indices);
+TN_API tn_tensor *tn_min(tn_ctx *ctx, const tn_tensor *x, int dim, bool keepdim,
+                         tn_tensor **indices);
+
+/* The same over any set of dimensions; equal elements share the gradient (torch.amax, amin). */
+TN_API tn_tensor *tn_amax(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
+TN_API tn_tensor *tn_amin(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
+
+/* The index of the largest or smallest element along `dim`, the first one where several are equal;
+ * NaN comes before all others. TN_I64, of x's shape without `dim`. Every dtype; no gradient. */
 TN_API tn_tensor *tn_argmax(tn_ctx *ctx, const tn_tensor *x, int dim);
+TN_API tn_tensor *tn_argmin(tn_ctx *ctx, const tn_tensor *x, int dim);
+
+/* The k largest or smallest elements along `dim`, in order, and their indices as of tn_max; of
+ * equal elements the first ones first. NaN is larger than all others. */
+TN_API tn_tensor *tn_topk(tn_ctx *ctx, const tn_tensor *x, int64_t k, int dim, bool largest,
+                          tn_tensor **indices);
 
 /* How many elements of `a` and `b`, of one shape and of TN_I64, TN_I32, TN_U8 or TN_BOOL, are
  * equal; -1 on failure. For accuracies. */
@@ -84,6 +144,68 @@ TN_API tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 TN_API tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                             const tn_tensor *bias);
 
+/* ---- convolution and pooling ------------------------------------------------------------------
+ * Images are [n, channels, h, w], or [channels, h, w] without a batch. Options of a direction, _h
+ * and _w, count where they are not 0, those for both elsewhere. TN_ERR_ARGUMENT for an option out
+ * of range, TN_ERR_SHAPE for a kernel larger than the input with its padding. */
+
+typedef struct tn_conv2d_opts {
+    int64_t stride, stride_h, stride_w;       /* 1 */
+    int64_t padding, padding_h, padding_w;    /* 0: zeros added on each side */
+    int64_t dilation, dilation_h, dilation_w; /* 1: elements from one of the kernel to the next */
+    int64_t groups; /* 1: into which the channels are divided; as many as channels: depthwise */
+} tn_conv2d_opts;
+
+/* Cross-correlation: x [n, channels, h, w], weight [out, channels/groups, kernel_h, kernel_w], bias
+ * [out] or NULL -> [n, out, out_h, out_w], out_h = floor((h + 2 padding - dilation (kernel_h - 1) -
+ * 1) / stride) + 1 (torch.nn.functional.conv2d). Each thread works in memory of the size of one
+ * image, or less. TN_ERR_SHAPE for channels that do not fit the weight or the groups. */
+TN_API tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                            const tn_tensor *bias, tn_conv2d_opts opts);
+
+typedef struct tn_pool2d_opts {
+    int64_t kernel_h, kernel_w;               /* kernel_size */
+    int64_t stride, stride_h, stride_w;       /* the kernel's size */
+    int64_t padding, padding_h, padding_w;    /* 0; at most half of the kernel */
+    int64_t dilation, dilation_h, dilation_w; /* 1; tn_max_pool2d alone */
+    bool ceil_mode;       /* round the size of the result up: windows may hang over the end */
+    bool exclude_padding; /* tn_avg_pool2d: count_include_pad=False */
+    int64_t divisor;      /* tn_avg_pool2d: divisor_override; 0: the elements in the window */
+} tn_pool2d_opts;
+
+/* The largest element under each window, NaN if there is one; padding counts as -infinity. The
+ * gradient goes to the first of equal ones (torch.nn.functional.max_pool2d). */
+TN_API tn_tensor *tn_max_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size,
+                                tn_pool2d_opts opts);
+
+/* The average; padding counts as zeros (torch.nn.functional.avg_pool2d). */
+TN_API tn_tensor *tn_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size,
+                                tn_pool2d_opts opts);
+
+/* Averages over out_h by out_w windows that cover the plane, window i of size n from row
+ * floor(i n / out) to ceil((i + 1) n / out) (torch.nn.functional.adaptive_avg_pool2d). */
+TN_API tn_tensor *tn_adaptive_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t out_h,
+                                         int64_t out_w);
+
+/* ---- normalisation ----------------------------------------------------------------------------
+ */
+
+typedef struct tn_batch_norm_opts {
+    bool training;   /* normalise by the batch's own mean and variance; update the running ones */
+    double momentum; /* 0.1: the share of this batch in them; */
+    bool momentum_zero; /* it is 0 */
+    double eps;         /* 1e-5 */
+} tn_batch_norm_opts;
+
+/* (x - mean) / sqrt(var + eps) weight + bias for each channel of x [n, channels, ...]
+ * (torch.nn.functional.batch_norm). weight and bias [channels], or NULL for 1 and 0. The running
+ * mean and variance [channels], which require no gradient, are taken in evaluation, and changed in
+ * place when training: r += momentum (batch's - r), with the unbiased variance; both may be NULL
+ * when training. TN_ERR_SHAPE for training on one value per channel. */
+TN_API tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                                tn_tensor *running_var, const tn_tensor *weight,
+                                const tn_tensor *bias, tn_batch_norm_opts opts);
+
 /* ---- losses ---------------------------------------------------------------------------------- */
 
 typedef enum tn_reduction {
@@ -105,6 +227,34 @@ typedef struct tn_cross_entropy_opts {
  * (torch.nn.functional.cross_entropy). TN_ERR_ARGUMENT for a target that is no class. */
 TN_API tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tensor *target,
                                    tn_cross_entropy_opts opts);
+
+typedef struct tn_nll_loss_opts {
+    tn_reduction reduction;
+    const tn_tensor *weight; /* [classes], of the dtype of the input; NULL: all 1 */
+    int64_t ignore_index;    /* a target that counts for nothing; 0 means the default, -100. */
+    bool ignore_index_zero;  /* class 0 is the one to ignore */
+} tn_nll_loss_opts;
+
+/* -input[target], for logarithms of probabilities: shapes and errors as of tn_cross_entropy, which
+ * is this after tn_log_softmax (torch.nn.functional.nll_loss). */
+TN_API tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
+                              tn_nll_loss_opts opts);
+
+/* (input - target)^2; shapes broadcast (torch.nn.functional.mse_loss). */
+TN_API tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
+                              tn_reduction reduction);
+
+/* Weights have the dtype of the logits and broadcast to their shape; no gradient flows to them. */
+typedef struct tn_bce_opts {
+    tn_reduction reduction;      /* the mean is over all elements, whatever their weights */
+    const tn_tensor *weight;     /* NULL: all 1 */
+    const tn_tensor *pos_weight; /* of the targets' part that is 1; NULL: all 1 */
+} tn_bce_opts;
+
+/* -t ln s - (1 - t) ln(1 - s), s = 1 / (1 + e^-logits), for targets t in 0 .. 1 of the logits'
+ * shape; stable for large logits (torch.nn.functional.binary_cross_entropy_with_logits). */
+TN_API tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *logits,
+                                                      const tn_tensor *target, tn_bce_opts opts);
 
 /* ---- shape: views of the input's storage where that is possible -------------------------------
  */
@@ -138,6 +288,33 @@ TN_API tn_tensor *tn_unsqueeze(tn_ctx *ctx, const tn_tensor *x, int dim);
 
 /* x broadcast to `shape`, without a copy; -1 keeps a size of x. */
 TN_API tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape);
+
+/* Several tensors, all of one dtype, as the next two take them: tn_cat(ctx, TN_TENSORS(a, b), 0).
+ */
+#define TN_TENSORS(...)                                                                            \
+    (int)(sizeof((const tn_tensor *[]){__VA_ARGS__}) / sizeof(tn_tensor *)), (const tn_tensor *[]) \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
+/* The tensors one after another along `dim`, in which alone their sizes may differ; along a new
+ * dimension before `dim` of the result. Copies. */
+TN_API tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
+TN_API tn_tensor *tn_stack(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
+
+/* The parts of x at index[0], index[1]... of `dim`: index [n] of TN_I64, TN_I32 or TN_U8. An index
+ * may occur more than once, and its part gets all of the gradients. A copy. */
+TN_API tn_tensor *tn_index_select(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
+
+/* y[i, j, k] = x[i, index[i, j, k], k] (for dim = 1 of three): `index` has as many dimensions as x
+ * and no larger sizes, other than that of `dim` (torch.gather). A copy. */
+TN_API tn_tensor *tn_gather(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
+
+/* x with `value` around it: pad[0] before and pad[1] after the last dimension, pad[2] and pad[3]
+ * the one before it, and so on; `count` numbers. Negative ones cut off. A copy
+ * (torch.nn.functional.pad): tn_pad(ctx, x, TN_SHAPE(1, 1), 0). */
+TN_API tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int count, const int64_t *pad,
+                         double value);
 
 /* The shape functions above, and these three, take every dtype. */
 

@@ -1,7 +1,9 @@
-/* optim.h - optimisers, as torch.optim defines them.
+/* optim.h - optimisers, schedules and limits of gradients, as torch.optim defines them.
  *
  * An optimiser refers to the parameters of a module, which must outlive it; its own state belongs
- * to it. It lives until tn_optim_free, or goes with the context. */
+ * to it. It lives until tn_optim_free, or goes with the context. Options that are 0 mean the
+ * default; those out of range are TN_ERR_ARGUMENT. A step in the steady state of training makes no
+ * call of the allocator. */
 #ifndef TN_OPTIM_H
 #define TN_OPTIM_H
 
@@ -23,10 +25,58 @@ typedef struct tn_sgd_opts {
     bool nesterov; /* needs momentum > 0 and dampening 0 */
 } tn_sgd_opts;
 
+/* The optimiser of a module's parameters. Frozen ones (that require no gradient) are left alone
+ * until they are frozen no more. */
 TN_API tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts);
 
 /* The same for a list of leaves that require a gradient. */
 TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_sgd_opts opts);
+
+/* In step t = 1, 2...: d = grad + weight_decay p;
+ * m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2;
+ * p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). torch.optim.Adam. */
+typedef struct tn_adam_opts {
+    double lr;    /* 0: 1e-3 */
+    double beta1; /* 0: 0.9 */
+    double beta2; /* 0: 0.999 */
+    double eps;   /* 0: 1e-8 */
+    double weight_decay;
+} tn_adam_opts;
+
+TN_API tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts);
+TN_API tn_optim *tn_adam_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+                            tn_adam_opts opts);
+
+/* The same with d = grad, and p *= 1 - lr weight_decay first. torch.optim.AdamW. */
+typedef struct tn_adamw_opts {
+    double lr;           /* 0: 1e-3 */
+    double beta1;        /* 0: 0.9 */
+    double beta2;        /* 0: 0.999 */
+    double eps;          /* 0: 1e-8 */
+    double weight_decay; /* 0: 1e-2, unless */
+    bool no_weight_decay;
+} tn_adamw_opts;
+
+TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
+TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+                             tn_adamw_opts opts);
+
+/* d = grad + weight_decay p;  v = alpha v + (1 - alpha) d^2;
+ * s = d / (sqrt(v) + eps), or with centered: a = alpha a + (1 - alpha) d, s = d / (sqrt(v - a^2) +
+ * eps), the root of what rounding makes negative being 0;
+ * b = momentum b + s;  p -= lr b. torch.optim.RMSprop. */
+typedef struct tn_rmsprop_opts {
+    double lr;    /* 0: 1e-2 */
+    double alpha; /* 0: 0.99 */
+    double eps;   /* 0: 1e-8 */
+    double weight_decay;
+    double momentum;
+    bool centered;
+} tn_rmsprop_opts;
+
+TN_API tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts);
+TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+                               tn_rmsprop_opts opts);
 
 /* Changes every parameter that has a gradient. Nothing happens while an error is recorded: the
  * status of that error is returned, so checking this call checks the whole step. */
@@ -35,10 +85,99 @@ TN_API tn_status tn_step(tn_optim *opt);
 /* Clears the gradients of the parameters. */
 TN_API void tn_zero_grad(tn_optim *opt);
 
-TN_API double tn_lr(const tn_optim *opt);
-TN_API tn_status tn_set_lr(tn_optim *opt, double lr); /* >= 0 and finite */
-
 TN_API void tn_optim_free(tn_optim *opt);
+
+/* ---- groups -----------------------------------------------------------------------------------
+ *
+ * The parameters that an optimiser is made with are its group 0. A group has a learning rate and a
+ * weight decay of its own:
+ *
+ *     tn_add_group(opt, head, (tn_group_opts){.lr = 1e-2, .no_weight_decay = true}); */
+
+typedef struct tn_group_opts {
+    double lr;           /* 0: what the optimiser was made with */
+    double weight_decay; /* 0: what the optimiser was made with, unless */
+    bool no_weight_decay;
+} tn_group_opts;
+
+/* Makes a new group of the parameters of a module, or of a list of leaves that require a gradient.
+ * Those that the optimiser has already leave their group and keep their state; others are added.
+ * Returns the group's number, or the status of an error, which leaves everything as it was; only
+ * where memory ran out may some of them have gone to group 0. */
+TN_API int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts);
+TN_API int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t count,
+                               tn_group_opts opts);
+TN_API int64_t tn_group_count(const tn_optim *opt);
+
+/* The learning rate of group 0, and of any group; >= 0 and finite. That of no group is 0. */
+TN_API double tn_lr(const tn_optim *opt);
+TN_API tn_status tn_set_lr(tn_optim *opt, double lr);
+TN_API double tn_group_lr(const tn_optim *opt, int64_t group);
+TN_API tn_status tn_set_group_lr(tn_optim *opt, int64_t group, double lr);
+
+/* ---- limits -----------------------------------------------------------------------------------
+ * Between tn_backward and tn_step. Parameters without a gradient count for nothing. */
+
+/* Scales the gradients of all parameters by max_norm / (norm + 1e-6) if that is below 1; norm is
+ * the root of the sum of all squares. Returns the norm before: where it is infinite, finite
+ * gradients become 0 and others NaN; where it is NaN, all become NaN; look at it. NaN with
+ * TN_ERR_ARGUMENT if max_norm is negative or NaN. torch.nn.utils.clip_grad_norm_. */
+TN_API double tn_clip_grad_norm(tn_optim *opt, double max_norm);
+
+/* Limits every element to [-clip_value, clip_value]; NaN stays. torch.nn.utils.clip_grad_value_. */
+TN_API tn_status tn_clip_grad_value(tn_optim *opt, double clip_value);
+
+/* ---- schedules --------------------------------------------------------------------------------
+ *
+ * A schedule changes the learning rates of all groups of an optimiser, which must outlive it, each
+ * time it is stepped; once per epoch or per batch, after tn_step. Several may be stepped together:
+ * each one scales what it finds, so a warm-up and a decay multiply. It lives until
+ * tn_schedule_free, or goes with the context. Below, t counts the steps made and lr_0 is the rate
+ * before the optimiser's first schedule. */
+
+typedef struct tn_schedule tn_schedule;
+
+/* lr_0 gamma^floor(t / step_size); gamma 0 means 0.1. StepLR. */
+TN_API tn_schedule *tn_step_lr(tn_ctx *ctx, tn_optim *opt, int64_t step_size, double gamma);
+
+/* lr_0 gamma^t. ExponentialLR. */
+TN_API tn_schedule *tn_exponential_lr(tn_ctx *ctx, tn_optim *opt, double gamma);
+
+/* eta_min + (lr_0 - eta_min) (1 + cos(pi t / t_max)) / 2. CosineAnnealingLR (Loshchilov, Hutter:
+ * SGDR, ICLR 2017, without the restarts). */
+TN_API tn_schedule *tn_cosine_annealing_lr(tn_ctx *ctx, tn_optim *opt, int64_t t_max,
+                                           double eta_min);
+
+/* lr_0 f, f going from start_factor, in (0, 1], to end_factor, in [0, 1], in total_iters equal
+ * steps: a warm-up, or a decay. The rate is that of t = 0 at once. LinearLR. */
+TN_API tn_schedule *tn_linear_lr(tn_ctx *ctx, tn_optim *opt, double start_factor, double end_factor,
+                                 int64_t total_iters);
+
+/* Multiplies the rate by `factor` once the metric has not got better for more than `patience`
+ * steps in a row, and takes no notice of the next `cooldown` steps. Better is below best (1 -
+ * threshold), or best - threshold if absolute; with maximize above best (1 + threshold) or best +
+ * threshold; NaN is never better. ReduceLROnPlateau. */
+typedef struct tn_plateau_opts {
+    double factor;    /* below 1; 0: 0.1 */
+    int64_t patience; /* 0: 10, unless */
+    bool no_patience;
+    double threshold; /* 0: 1e-4, unless */
+    bool no_threshold;
+    bool absolute;
+    bool maximize;
+    int64_t cooldown;
+    double min_lr;
+    double eps; /* changes that are no larger are left out; 0: 1e-8 */
+} tn_plateau_opts;
+
+TN_API tn_schedule *tn_reduce_lr_on_plateau(tn_ctx *ctx, tn_optim *opt, tn_plateau_opts opts);
+
+/* One step; the second is that of a plateau, which takes the metric, a loss for instance.
+ * TN_ERR_ARGUMENT for the other kind. */
+TN_API tn_status tn_schedule_step(tn_schedule *schedule);
+TN_API tn_status tn_schedule_step_with(tn_schedule *schedule, double metric);
+
+TN_API void tn_schedule_free(tn_schedule *schedule);
 
 #ifdef __cplusplus
 }

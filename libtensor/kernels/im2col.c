@@ -1,0 +1,116 @@
+/* im2col.c - convolution as a product of matrices: the matrix of windows, and back.
+ *
+ * kernels.h says how padded rows are laid out. Copies run over the end of a row by less than a
+ * vector; the row after it is written later. */
+#include <string.h>
+#include "kernels/real.h"
+
+/* The columns of phase f that lie inside a row of x: lo .. hi, from column lo stride + f - padding.
+ */
+static void inside(const tn__window *w, int64_t f, int64_t *lo, int64_t *hi)
+{
+    int64_t phase = tn__window_phase(w), s = w->stride_w;
+    *lo = w->padding_w > f ? (w->padding_w - f + s - 1) / s : 0;
+    *hi = w->padding_w + w->w > f ? (w->padding_w + w->w - f + s - 1) / s : 0;
+    *hi = *hi < phase ? *hi : phase;
+    *lo = *lo < *hi ? *lo : *hi;
+}
+
+static void zero(int64_t n, real *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = 0;
+}
+
+static void pad_row(const tn__window *w, const real *x, real *p)
+{
+    int64_t phase = tn__window_phase(w), s = w->stride_w;
+    for (int64_t f = 0; f < s; f++, p += phase) {
+        int64_t lo, hi;
+        inside(w, f, &lo, &hi);
+        zero(lo, p);
+        const real *from = x + lo * s + f - w->padding_w;
+        if (s == 1)
+            memcpy(p + lo, from, (size_t)(hi - lo) * sizeof *p);
+        else
+            for (int64_t q = lo; q < hi; q++)
+                p[q] = from[(q - lo) * s];
+        zero(phase - hi, p + hi);
+    }
+}
+
+void KERNEL(pad_planes)(const tn__window *w, int64_t planes, int64_t first, int64_t rows,
+                        const void *px, void *pp)
+{
+    int64_t line = w->stride_w * tn__window_phase(w);
+    const real *x = px;
+    real *p = pp;
+    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
+        for (int64_t row = 0; row < rows; row++, p += line) {
+            int64_t h = first + row - w->padding_h;
+            if (h >= 0 && h < w->h)
+                pad_row(w, x + h * w->w, p);
+            else
+                zero(line, p);
+        }
+}
+
+static void unpad_row(const tn__window *w, const real *p, real *x)
+{
+    int64_t phase = tn__window_phase(w), s = w->stride_w;
+    for (int64_t f = 0; f < s; f++, p += phase) {
+        int64_t lo, hi;
+        inside(w, f, &lo, &hi);
+        real *to = x + lo * s + f - w->padding_w;
+        for (int64_t q = lo; q < hi; q++)
+            to[(q - lo) * s] = p[q];
+    }
+}
+
+void KERNEL(unpad_planes)(const tn__window *w, int64_t planes, int64_t rows, const void *pp,
+                          void *px)
+{
+    int64_t line = w->stride_w * tn__window_phase(w);
+    const real *p = pp;
+    real *x = px;
+    zero(planes * w->h * w->w, x);
+    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w, p += rows * line)
+        for (int64_t h = 0; h < w->h && h + w->padding_h < rows; h++)
+            unpad_row(w, p + (h + w->padding_h) * line, x + h * w->w);
+}
+
+/* Where row k of the matrix begins in padded image number `image`. */
+static int64_t origin(const tn__window *w, const tn__columns *c, int64_t image, int64_t k)
+{
+    int64_t phase = tn__window_phase(w);
+    int64_t j = k % w->kernel_w * w->dilation_w;
+    int64_t i = k / w->kernel_w % w->kernel_h * w->dilation_h;
+    int64_t plane = image * c->planes + k / w->kernel_w / w->kernel_h;
+    return ((plane * c->rows + i) * w->stride_w + j % w->stride_w) * phase + j / w->stride_w;
+}
+
+void KERNEL(im2col)(const tn__window *w, const tn__columns *c, const void *pp, void *pm)
+{
+    int64_t step = w->stride_h * w->stride_w * tn__window_phase(w);
+    real *to = pm;
+    for (int64_t k = c->begin; k < c->end; k++)
+        for (int64_t image = 0; image < c->images; image++) {
+            const real *from = (const real *)pp + origin(w, c, image, k);
+            for (int64_t row = 0; row < c->out_rows; row++, from += step, to += w->out_w)
+                for (int64_t i = 0; i < w->out_w; i += LANES)
+                    *(vec_unaligned *)(to + i) = *(const vec_unaligned *)(from + i);
+        }
+}
+
+void KERNEL(col2im)(const tn__window *w, const tn__columns *c, const void *pm, void *pp)
+{
+    int64_t step = w->stride_h * w->stride_w * tn__window_phase(w);
+    const real *from = pm;
+    for (int64_t k = c->begin; k < c->end; k++)
+        for (int64_t image = 0; image < c->images; image++) {
+            real *to = (real *)pp + origin(w, c, image, k);
+            for (int64_t row = 0; row < c->out_rows; row++, to += step, from += w->out_w)
+                for (int64_t i = 0; i < w->out_w; i++)
+                    to[i] += from[i];
+        }
+}

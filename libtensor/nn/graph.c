@@ -1,0 +1,110 @@
+/* graph.c - the tape below a tensor as a graph for Graphviz. */
+#include <stdio.h>
+#include <string.h>
+#include "core/core.h"
+#include "nn/nn.h"
+
+enum { NAME_SIZE = 256 };
+
+typedef struct graph {
+    tn_ctx *ctx;
+    const tn_module *module; /* for the names of leaves; may be NULL */
+    tn__text text;
+    bool *wanted;           /* [n_tape]: the nodes below the tensor */
+    const tn__var **leaves; /* that have been written */
+    int64_t n_leaves, capacity;
+} graph;
+
+/* As the contents of a string of dot. */
+static void write_escaped(graph *g, const char *s)
+{
+    for (; *s; s++)
+        tn__append(&g->text, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s == '\n' ? ' ' : *s);
+}
+
+static void write_label(graph *g, const tn__var *var, const char *style)
+{
+    tn__append(&g->text, "\\n%s %s\"%s];\n", tn_shape_text(var->ndim, var->shape).s,
+               tn_dtype_name(var->dtype), style);
+}
+
+static void write_leaf(graph *g, const tn__var *var)
+{
+    char name[NAME_SIZE] = "leaf";
+    int64_t count = tn_parameter_count(g->module);
+    for (int64_t i = 0; i < count; i++)
+        if (tn_parameter(g->module, i, NULL, 0)->var == var)
+            tn_parameter(g->module, i, name, sizeof name);
+    tn__append(&g->text, "    leaf%lld [label=\"", (long long)g->n_leaves);
+    write_escaped(g, name);
+    write_label(g, var, ", shape=ellipse");
+}
+
+/* The number of a leaf, which is written when it is met first; -1 if memory is short. */
+static int64_t leaf_number(graph *g, const tn__var *var)
+{
+    for (int64_t i = 0; i < g->n_leaves; i++)
+        if (g->leaves[i] == var)
+            return i;
+    if (!tn__reserve(g->ctx, &g->leaves, &g->capacity, g->n_leaves + 1, sizeof *g->leaves))
+        return -1;
+    write_leaf(g, var);
+    g->leaves[g->n_leaves] = var;
+    return g->n_leaves++;
+}
+
+static bool is_step(const graph *g, const tn__var *var)
+{
+    return var->node && var->ctx == g->ctx; /* each context has a tape of its own */
+}
+
+static void write_node(graph *g, const tn_node *node)
+{
+    long long to = (long long)node->position;
+    tn__append(&g->text, "    step%lld [label=\"%lld: ", to, to);
+    write_escaped(g, node->op->name);
+    write_label(g, node->output, "");
+    for (int i = 0; i < node->n_inputs && tn_ok(g->ctx); i++) {
+        const tn__var *var = node->inputs[i];
+        if (var && is_step(g, var)) {
+            g->wanted[var->node->position] = true;
+            tn__append(&g->text, "    step%lld -> step%lld;\n", (long long)var->node->position, to);
+        } else if (var) {
+            int64_t leaf = leaf_number(g, var);
+            tn__append(&g->text, "    leaf%lld -> step%lld;\n", (long long)leaf, to);
+        }
+    }
+}
+
+/* A node comes after those that it uses, so one walk from the end meets all of them. */
+static void write_graph(graph *g, const tn__var *root)
+{
+    tn__append(&g->text, "digraph tape {\n    node [shape=box];\n");
+    if (is_step(g, root))
+        g->wanted[root->node->position] = true;
+    else
+        leaf_number(g, root);
+    for (int64_t i = g->ctx->n_tape - 1; i >= 0 && tn_ok(g->ctx); i--)
+        if (g->wanted[i])
+            write_node(g, g->ctx->tape[i]);
+    tn__append(&g->text, "}\n");
+}
+
+int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, char *buffer,
+                     size_t size)
+{
+    if (!tn_check_input(ctx, "graph_dot", "tensor", t))
+        return tn_error_status(ctx);
+    if (!t->var)
+        return tn_fail(ctx, TN_ERR_STATE, "graph_dot: a tensor of shape %s requires no gradient",
+                       TN_SHAPE_TEXT(t));
+    graph g = {.ctx = ctx,
+               .module = module,
+               .text = {.buffer = buffer, .size = buffer ? size : 0},
+               .wanted = tn__alloc_zeroed(ctx, (size_t)ctx->n_tape * sizeof *g.wanted)};
+    if (g.wanted)
+        write_graph(&g, t->var);
+    tn__free(ctx, g.wanted);
+    tn__free(ctx, g.leaves);
+    return tn_ok(ctx) ? g.text.length : tn_error_status(ctx);
+}

@@ -1,0 +1,87 @@
+/* amax(x), amin(x):  y = the largest or smallest element over some dimensions;
+ * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
+#include "ops/ops.h"
+
+TN_FORMULA2(is_equal, x, y, x == y)
+TN_FORMULA3(share, m, count, dy, m *dy / count)
+
+static const tn_formula is_equal = TN_FORMULA_INIT(is_equal, 2);
+static const tn_formula share = TN_FORMULA_INIT(share, 3);
+
+typedef struct amax_data {
+    bool reduce[TN_MAX_DIMS];
+} amax_data;
+
+static void amax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const amax_data *data = tn_node_data(node);
+    const tn_tensor *x = tn_saved(node, 0), *y = tn_saved(node, 1);
+    y = tn__keep_dims(ctx, y, x->ndim, data->reduce);
+    dy = tn__keep_dims(ctx, dy, x->ndim, data->reduce);
+    tn_tensor *equal = tn_map(ctx, "amax", &is_equal, NULL, (const tn_tensor *[]){x, y});
+    tn_tensor *count = equal ? tn__sum_dims(ctx, equal, data->reduce) : NULL;
+    tn_add_grad(ctx, node, 0,
+                tn_map(ctx, "amax", &share, NULL, (const tn_tensor *[]){equal, count, dy}));
+}
+
+static const tn_op amax_op = {.name = "amax", .backward = amax_backward};
+static const tn_op amin_op = {.name = "amin", .backward = amax_backward};
+
+/* x as [outer, n], n the elements of one reduction, contiguous. */
+static tn_tensor *reductions(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
+{
+    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS], sizes[2] = {1, 1};
+    int to = 0;
+    for (int last = 0; last <= 1; last++)
+        for (int i = 0; i < x->ndim; i++)
+            if (reduce[i] == last) {
+                shape[to] = x->shape[i];
+                strides[to++] = x->strides[i];
+                sizes[last] *= x->shape[i];
+            }
+    const tn_tensor *moved = tn__view(ctx, x, x->ndim, shape, strides, x->offset);
+    return tn__reshaped(ctx, tn__contiguous(ctx, moved), 2, sizes);
+}
+
+static bool check_sizes(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce)
+{
+    for (int i = 0; i < x->ndim; i++)
+        if (reduce[i] && x->shape[i] == 0) {
+            tn_fail(ctx, TN_ERR_SHAPE, "%s: dimension %d of %s has no elements", what, i,
+                    TN_SHAPE_TEXT(x));
+            return false;
+        }
+    return true;
+}
+
+static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
+{
+    amax_data data = {{false}};
+    int64_t shape[TN_MAX_DIMS];
+    if (!tn_check_input(ctx, op->name, "input", x) ||
+        !tn__reduced_dims(ctx, op->name, x, opts, data.reduce) ||
+        !check_sizes(ctx, op->name, x, data.reduce))
+        return NULL;
+    tn_tensor *rows = reductions(ctx, x, data.reduce);
+    tn_tensor *at = rows ? tn__argmax(ctx, op->name, rows, 1, op == &amin_op) : NULL;
+    at = at ? tn__reshaped(ctx, at, 2, (int64_t[]){at->shape[0], 1}) : NULL;
+    tn_tensor *y = at ? tn__gather(ctx, op->name, rows, 1, at) : NULL;
+    for (int i = 0; i < x->ndim; i++)
+        shape[i] = data.reduce[i] ? 1 : x->shape[i];
+    y = tn__reshaped(ctx, y, x->ndim, shape);
+    if (y && !opts.keepdim)
+        y = tn__drop_dims(ctx, y, data.reduce);
+    return tn_record(
+        ctx, op, y,
+        (tn_record_args){.inputs = {x}, .saved = {x, y}, .data = &data, .size = sizeof data});
+}
+
+tn_tensor *tn_amax(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts)
+{
+    return extreme(ctx, &amax_op, x, opts);
+}
+
+tn_tensor *tn_amin(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts)
+{
+    return extreme(ctx, &amin_op, x, opts);
+}

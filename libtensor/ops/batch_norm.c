@@ -1,0 +1,241 @@
+/* batch_norm(x, w, b):  y = w h + b,  h = (x - mean) / sqrt(var + eps), for each channel;
+ *     dw = sum h dy,  db = sum dy,
+ *     dx = w / sqrt(var + eps) (dy - mean of dy - h mean of h dy) in training, where mean and var
+ *     are those of the batch; w / sqrt(var + eps) dy in evaluation. */
+#include <math.h>
+#include "ops/ops.h"
+
+#define GRAIN 16384 /* elements that are worth a thread of their own */
+
+typedef struct norm_data {
+    bool training;
+    double momentum, eps;
+} norm_data;
+
+typedef struct norm_args {
+    const tn__kernels *k;
+    norm_data data;
+    tn_dtype dtype;
+    int64_t channels, n, size; /* x [n, channels, size] */
+    const char *x, *dy, *weight, *bias;
+    double *mean, *invstd; /* saved */
+    tn_tensor *running_mean, *running_var;
+    char *y, *dx, *dw, *db;
+} norm_args;
+
+static double number(const norm_args *a, const char *values, int64_t channel, double otherwise)
+{
+    size_t size = tn_dtype_size(a->dtype);
+    return values ? tn__load_f64(a->dtype, values + channel * (int64_t)size) : otherwise;
+}
+
+static void *element(const tn_tensor *t, int64_t i)
+{
+    return (char *)tn__ptr(t) + i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype);
+}
+
+static void update(const norm_args *a, const tn_tensor *running, int64_t channel, double value)
+{
+    if (!running)
+        return;
+    void *p = element(running, channel);
+    double old = tn__load_f64(a->dtype, p);
+    tn__store_f64(a->dtype, p, (1 - a->data.momentum) * old + a->data.momentum * value);
+}
+
+static void choose_moments(const norm_args *a, const tn__channel *c, int64_t channel, const char *x)
+{
+    double mean, var, count = (double)(c->n * c->size);
+    if (a->data.training) {
+        a->k->batch_norm_moments(c, x, &mean, &var);
+        update(a, a->running_mean, channel, mean);
+        update(a, a->running_var, channel, var * count / (count - 1));
+    } else {
+        mean = tn__load_f64(a->dtype, element(a->running_mean, channel));
+        var = tn__load_f64(a->dtype, element(a->running_var, channel));
+    }
+    a->mean[channel] = mean;
+    a->invstd[channel] = 1 / sqrt(var + a->data.eps);
+}
+
+static tn__channel channel_of(const norm_args *a)
+{
+    return (tn__channel){.n = a->n, .size = a->size, .stride = a->channels * a->size};
+}
+
+static void forward_range(int64_t begin, int64_t end, void *payload)
+{
+    const norm_args *a = payload;
+    tn__channel c = channel_of(a);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at = i * a->size * (int64_t)tn_dtype_size(a->dtype);
+        choose_moments(a, &c, i, a->x + at);
+        a->k->batch_norm(&c, a->mean[i], a->invstd[i] * number(a, a->weight, i, 1),
+                         number(a, a->bias, i, 0), a->x + at, a->y + at);
+    }
+}
+
+static void backward_range(int64_t begin, int64_t end, void *payload)
+{
+    const norm_args *a = payload;
+    tn__channel c = channel_of(a);
+    int64_t size = (int64_t)tn_dtype_size(a->dtype);
+    double share = a->data.training ? 1 / (double)(a->n * a->size) : 0;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t at = i * a->size * size;
+        double sums[2], s = a->invstd[i];
+        a->k->batch_norm_sums(&c, a->mean[i], a->x + at, a->dy + at, sums);
+        if (a->dx)
+            a->k->batch_norm_backward(
+                &c, a->mean[i], s * number(a, a->weight, i, 1), share > 0 ? share * sums[0] : 0,
+                share > 0 ? share * s * s * sums[1] : 0, a->x + at, a->dy + at, a->dx + at);
+        if (a->dw)
+            tn__store_f64(a->dtype, a->dw + i * size, s * sums[1]);
+        if (a->db)
+            tn__store_f64(a->dtype, a->db + i * size, sums[0]);
+    }
+}
+
+static norm_args arguments(tn_ctx *ctx, const norm_data *data, const tn_tensor *x,
+                           const tn_tensor *weight, const tn_tensor *saved)
+{
+    norm_args a = {.k = tn__kernels_of(ctx, x->dtype),
+                   .data = *data,
+                   .dtype = x->dtype,
+                   .channels = x->shape[1],
+                   .n = x->shape[0],
+                   .size = 1,
+                   .x = tn__ptr(x),
+                   .weight = weight ? tn__ptr(weight) : NULL,
+                   .mean = tn__ptr(saved),
+                   .invstd = (double *)tn__ptr(saved) + x->shape[1]};
+    for (int i = 2; i < x->ndim; i++)
+        a.size *= x->shape[i];
+    return a;
+}
+
+static void run_channels(tn_ctx *ctx, norm_args *a, tn__range_fn fn)
+{
+    tn__parallel(ctx, a->channels, GRAIN / (a->n * a->size + 1) + 1, fn, a);
+}
+
+static tn_tensor *wanted(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *x, char **data)
+{
+    if (!tn_wants_grad(node, i))
+        return NULL;
+    tn_tensor *t =
+        tn__new(ctx, "batch_norm", x->dtype, tn_input_ndim(node, i), tn_input_shape(node, i));
+    *data = t ? tn__ptr(t) : NULL;
+    return t;
+}
+
+static void batch_norm_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const tn_tensor *x = tn_saved(node, 0), *plain = tn__contiguous(ctx, dy);
+    norm_args a = arguments(ctx, tn_node_data(node), x, tn_saved(node, 2), tn_saved(node, 1));
+    tn_tensor *dx = wanted(ctx, node, 0, x, &a.dx);
+    tn_tensor *dw = wanted(ctx, node, 1, x, &a.dw), *db = wanted(ctx, node, 2, x, &a.db);
+    if (!tn_ok(ctx))
+        return;
+    a.dy = tn__ptr(plain);
+    run_channels(ctx, &a, backward_range);
+    tn_add_grad(ctx, node, 0, dx);
+    tn_add_grad(ctx, node, 1, dw);
+    tn_add_grad(ctx, node, 2, db);
+}
+
+static const tn_op batch_norm_op = {.name = "batch_norm", .backward = batch_norm_backward};
+
+/* NULL is a vector that was left out. */
+static bool check_vector(tn_ctx *ctx, const char *name, const tn_tensor *x, const tn_tensor *t)
+{
+    if (!t)
+        return true;
+    if (!tn_check_same_dtype(ctx, "batch_norm", "input", x, name, t))
+        return false;
+    if (t->ndim == 1 && t->shape[0] == x->shape[1])
+        return true;
+    tn_fail(ctx, TN_ERR_SHAPE, "batch_norm: input %s has %lld channels but %s is %s",
+            TN_SHAPE_TEXT(x), (long long)x->shape[1], name, TN_SHAPE_TEXT(t));
+    return false;
+}
+
+static bool check_options(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *running_mean,
+                          const tn_tensor *running_var, const norm_data *data)
+{
+    if (!(data->eps >= 0) || !(data->momentum >= 0)) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "batch_norm: momentum %g and eps %g", data->momentum,
+                data->eps);
+        return false;
+    }
+    if ((!running_mean || !running_var) && (!data->training || running_mean || running_var)) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "batch_norm: running_%s is NULL",
+                running_mean ? "var" : "mean");
+        return false;
+    }
+    int64_t values = tn_numel(x);
+    if (data->training && values > 0 && values == x->shape[1]) {
+        tn_fail(ctx, TN_ERR_SHAPE,
+                "batch_norm: training on input %s, which has one value per channel",
+                TN_SHAPE_TEXT(x));
+        return false;
+    }
+    return true;
+}
+
+static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *running_mean,
+                            const tn_tensor *running_var, const tn_tensor *weight,
+                            const tn_tensor *bias)
+{
+    if (!tn_check_float(ctx, "batch_norm", "input", x))
+        return false;
+    if (x->ndim < 2) {
+        tn_fail(ctx, TN_ERR_SHAPE, "batch_norm: input %s; expected [n,channels,...]",
+                TN_SHAPE_TEXT(x));
+        return false;
+    }
+    return check_vector(ctx, "running_mean", x, running_mean) &&
+           check_vector(ctx, "running_var", x, running_var) &&
+           check_vector(ctx, "weight", x, weight) && check_vector(ctx, "bias", x, bias);
+}
+
+/* The running statistics are about to change, unless there is nothing to learn from. */
+static bool begin_update(tn_ctx *ctx, const tn_tensor *x, tn_tensor *mean, tn_tensor *var)
+{
+    return tn_numel(x) == 0 || !mean ||
+           (tn__begin_change(ctx, "batch_norm", mean) && tn__begin_change(ctx, "batch_norm", var));
+}
+
+tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                         tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
+                         tn_batch_norm_opts opts)
+{
+    norm_data data = {.training = opts.training,
+                      .momentum = opts.momentum == 0 && !opts.momentum_zero ? 0.1 : opts.momentum,
+                      .eps = opts.eps == 0 ? 1e-5 : opts.eps};
+    if (!check_arguments(ctx, x, running_mean, running_var, weight, bias) ||
+        !check_options(ctx, x, running_mean, running_var, &data) ||
+        (data.training && !begin_update(ctx, x, running_mean, running_var)))
+        return NULL;
+    const tn_tensor *plain = tn__contiguous(ctx, x);
+    const tn_tensor *w = weight ? tn__contiguous(ctx, weight) : NULL;
+    const tn_tensor *b = bias ? tn__contiguous(ctx, bias) : NULL;
+    tn_tensor *y = tn__new(ctx, "batch_norm", x->dtype, x->ndim, x->shape);
+    tn_tensor *saved = tn__new(ctx, "batch_norm", TN_F64, 2, (int64_t[]){2, x->shape[1]});
+    if (!tn_ok(ctx))
+        return NULL;
+    norm_args a = arguments(ctx, &data, plain, w, saved);
+    a.bias = b ? tn__ptr(b) : NULL;
+    a.running_mean = running_mean;
+    a.running_var = running_var;
+    a.y = tn__ptr(y);
+    if (tn_numel(x) > 0)
+        run_channels(ctx, &a, forward_range);
+    else
+        tn__fill(saved, 0);
+    return tn_record(ctx, &batch_norm_op, y,
+                     (tn_record_args){.inputs = {x, weight, bias},
+                                      .saved = {plain, saved, w},
+                                      .data = &data,
+                                      .size = sizeof data});
+}

@@ -1,0 +1,89 @@
+/* binary_cross_entropy_with_logits(x, t):  loss = w ((1 - t) ln(1 + e^x) + r t ln(1 + e^-x)), w the
+ * weight and r that of positive targets; the mean or sum of these.
+ *
+ *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
+ *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
+#include "ops/ops.h"
+
+#define NAME "binary_cross_entropy_with_logits"
+#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(exp(-fabs(x)))) /* ln(1 + e^x) */
+
+TN_FORMULA3(bce_y, x, t, r, (1 - t) * SOFTPLUS(x) + r * t * SOFTPLUS(-x))
+TN_FORMULA3(bce_dx, x, t, r, (1 - t) / (1 + exp(-x)) - r * t / (1 + exp(x)))
+TN_FORMULA2(bce_dt, x, r, r *SOFTPLUS(-x) - SOFTPLUS(x))
+TN_FORMULA2(weighted, y, w, y *w)
+TN_FORMULA3(scaled, d, w, dy, c[0] * d * w * dy)
+
+static const tn_formula bce_y = TN_FORMULA_INIT(bce_y, 3);
+static const tn_formula bce_dx = TN_FORMULA_INIT(bce_dx, 3);
+static const tn_formula bce_dt = TN_FORMULA_INIT(bce_dt, 2);
+static const tn_formula weighted = TN_FORMULA_INIT(weighted, 2);
+static const tn_formula scaled = TN_FORMULA_INIT(scaled, 3);
+
+static void bce_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const double c[TN_MAX_CONSTANTS] = {*(const double *)tn_node_data(node)};
+    const tn_tensor *x = tn_saved(node, 0), *t = tn_saved(node, 1);
+    const tn_tensor *w = tn_saved(node, 2), *r = tn_saved(node, 3);
+    if (tn_wants_grad(node, 0)) {
+        tn_tensor *dx = tn_map(ctx, NAME, &bce_dx, NULL, (const tn_tensor *[]){x, t, r});
+        tn_add_grad(ctx, node, 0, tn_map(ctx, NAME, &scaled, c, (const tn_tensor *[]){dx, w, dy}));
+    }
+    if (tn_wants_grad(node, 1)) {
+        tn_tensor *dt = tn_map(ctx, NAME, &bce_dt, NULL, (const tn_tensor *[]){x, r});
+        tn_add_grad(ctx, node, 1, tn_map(ctx, NAME, &scaled, c, (const tn_tensor *[]){dt, w, dy}));
+    }
+}
+
+static const tn_op bce_op = {.name = NAME, .backward = bce_backward};
+
+/* A weight of any shape that broadcasts to that of the logits. */
+static bool check_weight(tn_ctx *ctx, const char *name, const tn_tensor *weight, const tn_tensor *x)
+{
+    if (!weight)
+        return true;
+    if (!tn_check_same_dtype(ctx, NAME, "logits", x, name, weight))
+        return false;
+    bool fits = tn__broadcasts_to(weight, x->ndim, x->shape);
+    if (!fits)
+        tn_fail(ctx, TN_ERR_SHAPE, NAME ": %s %s does not broadcast to logits %s", name,
+                TN_SHAPE_TEXT(weight), TN_SHAPE_TEXT(x));
+    return fits;
+}
+
+static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *target,
+                            const tn_bce_opts *opts)
+{
+    if (!tn_check_float(ctx, NAME, "logits", x) || !tn_check_float(ctx, NAME, "target", target) ||
+        !tn_check_same_dtype(ctx, NAME, "logits", x, "target", target))
+        return false;
+    if (!tn__same_shape(x, target)) {
+        tn_fail(ctx, TN_ERR_SHAPE, NAME ": logits %s and target %s have different shapes",
+                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(target));
+        return false;
+    }
+    return check_weight(ctx, "weight", opts->weight, x) &&
+           check_weight(ctx, "pos_weight", opts->pos_weight, x) &&
+           tn__check_reduction(ctx, NAME, opts->reduction);
+}
+
+tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *logits,
+                                               const tn_tensor *target, tn_bce_opts opts)
+{
+    if (!check_arguments(ctx, logits, target, &opts))
+        return NULL;
+    const tn_tensor *one = tn_scalar(ctx, logits->dtype, 1);
+    const tn_tensor *w = opts.weight ? opts.weight : one;
+    const tn_tensor *r = opts.pos_weight ? opts.pos_weight : one;
+    tn_tensor *y = tn_map(ctx, NAME, &bce_y, NULL, (const tn_tensor *[]){logits, target, r});
+    if (opts.weight)
+        y = tn_map(ctx, NAME, &weighted, NULL, (const tn_tensor *[]){y, w});
+    if (!y)
+        return NULL;
+    double scale = opts.reduction == TN_REDUCE_MEAN ? 1 / (double)tn_numel(y) : 1;
+    return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, NAME, y, opts.reduction, scale),
+                     (tn_record_args){.inputs = {logits, target},
+                                      .saved = {logits, target, w, r},
+                                      .data = &scale,
+                                      .size = sizeof scale});
+}

@@ -1,0 +1,113 @@
+/* cat(x_0, x_1...):  y = the x_i one after another along a dimension;  dx_i = its part of dy. */
+#include <stdio.h>
+#include <string.h>
+#include "ops/ops.h"
+
+typedef struct cat_data {
+    int dim, count;
+    int64_t sizes[TN_MAX_INPUTS]; /* along the dimension */
+} cat_data;
+
+static void cat_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    const cat_data *data = tn_node_data(node);
+    int64_t start = 0;
+    for (int i = 0; i < data->count; start += data->sizes[i++])
+        if (tn_wants_grad(node, i))
+            tn_add_grad(ctx, node, i, tn_narrow(ctx, dy, data->dim, start, data->sizes[i]));
+}
+
+static const tn_op cat_op = {.name = "cat", .backward = cat_backward};
+
+/* The shape of the result; checks that all have the same sizes along the other dimensions. */
+static bool joined_shape(tn_ctx *ctx, int count, const tn_tensor *const *x, int dim, int64_t *shape)
+{
+    memcpy(shape, x[0]->shape, sizeof x[0]->shape);
+    for (int i = 1; i < count; i++) {
+        bool same = x[i]->ndim == x[0]->ndim;
+        for (int j = 0; same && j < x[0]->ndim; j++)
+            same = j == dim || x[i]->shape[j] == x[0]->shape[j];
+        if (!same) {
+            tn_fail(ctx, TN_ERR_SHAPE,
+                    "cat: tensor %d of shape %s does not fit tensor 0 of shape %s along dimension "
+                    "%d",
+                    i, TN_SHAPE_TEXT(x[i]), TN_SHAPE_TEXT(x[0]), dim);
+            return false;
+        }
+        if (__builtin_add_overflow(shape[dim], x[i]->shape[dim], &shape[dim])) {
+            tn_fail(ctx, TN_ERR_SHAPE, "cat: the sizes along dimension %d do not fit 63 bits", dim);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tn__check_list(tn_ctx *ctx, const char *what, int count, const tn_tensor *const *x)
+{
+    if (!tn_ok(ctx))
+        return false;
+    if (count < 1 || !x) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %d tensors%s", what, count, x ? "" : " at NULL");
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "tensor %d", i);
+        if (!tn_check_input(ctx, what, name, x[i]) ||
+            !tn_check_same_dtype(ctx, what, "tensor 0", x[0], name, x[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Writes x one after another into y. */
+static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
+{
+    int64_t shape[TN_MAX_DIMS], offset = 0;
+    memcpy(shape, y->shape, sizeof shape);
+    for (int i = 0; i < count; i++) {
+        shape[dim] = x[i]->shape[dim];
+        tn_tensor *part = tn__view(ctx, y, y->ndim, shape, y->strides, offset);
+        if (!part)
+            return;
+        tn__copy(ctx, part, x[i]);
+        tn_free(part);
+        offset += shape[dim] * y->strides[dim];
+    }
+}
+
+/* More tensors than a node can have inputs: they are joined in groups, and the groups then. */
+static tn_tensor *cat_groups(tn_ctx *ctx, int count, const tn_tensor *const *x, int dim)
+{
+    const tn_tensor *groups[TN_MAX_INPUTS];
+    for (int i = 0; i < TN_MAX_INPUTS; i++) {
+        int first = (int)((int64_t)count * i / TN_MAX_INPUTS);
+        int next = (int)((int64_t)count * (i + 1) / TN_MAX_INPUTS);
+        groups[i] = tn_cat(ctx, next - first, x + first, dim);
+    }
+    return tn_cat(ctx, TN_MAX_INPUTS, groups, dim);
+}
+
+tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim)
+{
+    int64_t shape[TN_MAX_DIMS];
+    if (!tn__check_list(ctx, "cat", count, tensors) ||
+        (dim = tn__dim(ctx, "cat", dim, tensors[0]->ndim)) < 0 ||
+        !joined_shape(ctx, count, tensors, dim, shape))
+        return NULL;
+    if (count > TN_MAX_INPUTS && tn_will_record(ctx, tensors, count))
+        return cat_groups(ctx, count, tensors, dim);
+    tn_tensor *y = tn__new(ctx, "cat", tensors[0]->dtype, tensors[0]->ndim, shape);
+    if (!y)
+        return NULL;
+    fill(ctx, y, count, tensors, dim);
+    if (count > TN_MAX_INPUTS)
+        return tn_ok(ctx) ? y : NULL;
+    cat_data data = {.dim = dim, .count = count};
+    tn_record_args args = {.data = &data, .size = sizeof data};
+    for (int i = 0; i < count; i++) {
+        args.inputs[i] = tensors[i];
+        data.sizes[i] = tensors[i]->shape[dim];
+    }
+    return tn_record(ctx, &cat_op, y, args);
+}

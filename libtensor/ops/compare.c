@@ -1,0 +1,108 @@
+/* eq(a, b), ne, lt, le, gt, ge:  y = is a equal to b, different, less...;  no gradient.
+ * Shapes broadcast. */
+#include "core/core.h"
+
+typedef enum relation {
+    EQUAL,
+    DIFFERENT,
+    LESS,
+    LESS_OR_EQUAL,
+    GREATER, /* and so on: less, with the sides exchanged */
+    GREATER_OR_EQUAL
+} relation;
+
+typedef struct compare_args {
+    relation relation;
+    tn_dtype dtype;
+} compare_args;
+
+#define COMPARE_LOOP(type, relation) \
+    for (int64_t i = 0; i < n; i++)  \
+    y[i * s[0]] = ((const type *)p[1])[i * s[1]] relation((const type *)p[2])[i * s[2]]
+
+#define COMPARE(type)           \
+    switch (args->relation) {   \
+    case EQUAL:                 \
+        COMPARE_LOOP(type, ==); \
+        break;                  \
+    case DIFFERENT:             \
+        COMPARE_LOOP(type, !=); \
+        break;                  \
+    case LESS:                  \
+        COMPARE_LOOP(type, <);  \
+        break;                  \
+    default:                    \
+        COMPARE_LOOP(type, <=); \
+    }
+
+static void compare_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const compare_args *args = payload;
+    uint8_t *y = p[0];
+    switch (args->dtype) {
+    case TN_F32:
+        COMPARE(float)
+        break;
+    case TN_F64:
+        COMPARE(double)
+        break;
+    case TN_I64:
+        COMPARE(int64_t)
+        break;
+    case TN_I32:
+        COMPARE(int32_t)
+        break;
+    default:
+        COMPARE(uint8_t)
+    }
+}
+
+static tn_tensor *compare(tn_ctx *ctx, const char *what, relation how, const tn_tensor *a,
+                          const tn_tensor *b)
+{
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+    if (!tn_check_input(ctx, what, "input", a) || !tn_check_input(ctx, what, "other", b) ||
+        !tn_check_same_dtype(ctx, what, "input", a, "other", b) ||
+        !tn__broadcast(ctx, what, a->ndim, a->shape, b->ndim, b->shape, &ndim, shape))
+        return NULL;
+    tn_tensor *y = tn__new(ctx, what, TN_BOOL, ndim, shape);
+    if (!y)
+        return NULL;
+    bool exchange = how >= GREATER;
+    compare_args args = {.relation = exchange ? how - GREATER + LESS : how, .dtype = a->dtype};
+    const tn_tensor *operands[] = {y, exchange ? b : a, exchange ? a : b};
+    tn__iter it = tn__iter_new(ndim, shape, 3, operands);
+    tn__iter_run(ctx, &it, compare_row, &args);
+    return y;
+}
+
+tn_tensor *tn_eq(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "eq", EQUAL, a, b);
+}
+
+tn_tensor *tn_ne(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "ne", DIFFERENT, a, b);
+}
+
+tn_tensor *tn_lt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "lt", LESS, a, b);
+}
+
+tn_tensor *tn_le(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "le", LESS_OR_EQUAL, a, b);
+}
+
+tn_tensor *tn_gt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "gt", GREATER, a, b);
+}
+
+tn_tensor *tn_ge(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    return compare(ctx, "ge", GREATER_OR_EQUAL, a, b);
+}

@@ -1,0 +1,86 @@
+/* loss.c - what the losses share: checking targets, and reduction. */
+#include "ops/ops.h"
+
+int64_t tn__ignored(int64_t ignore_index, bool ignore_index_zero)
+{
+    return ignore_index_zero ? 0 : ignore_index ? ignore_index : -100;
+}
+
+bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction)
+{
+    bool known = (unsigned)reduction <= TN_REDUCE_NONE;
+    if (!known)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: reduction %d", what, (int)reduction);
+    return known;
+}
+
+static bool check_shapes(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,
+                         const tn_tensor *target, const tn_tensor *weight)
+{
+    if (x->ndim < 1 || x->ndim > 2 || target->ndim != x->ndim - 1 ||
+        (x->ndim == 2 && x->shape[0] != target->shape[0])) {
+        tn_fail(ctx, TN_ERR_SHAPE,
+                "%s: %s %s and target %s; expected [n,classes] and [n], or [classes] and []", what,
+                name, TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(target));
+        return false;
+    }
+    if (tn_size(x, -1) == 0) {
+        tn_fail(ctx, TN_ERR_SHAPE, "%s: %s %s have no classes", what, name, TN_SHAPE_TEXT(x));
+        return false;
+    }
+    if (weight && (weight->ndim != 1 || weight->shape[0] != tn_size(x, -1))) {
+        tn_fail(ctx, TN_ERR_SHAPE, "%s: weight %s does not match %s %s", what,
+                TN_SHAPE_TEXT(weight), name, TN_SHAPE_TEXT(x));
+        return false;
+    }
+    return true;
+}
+
+bool tn__check_classes(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,
+                       const tn_tensor *target, const tn_tensor *weight)
+{
+    if (!tn_check_float(ctx, what, name, x) || !tn_check_input(ctx, what, "target", target))
+        return false;
+    if (!tn__is_index(target->dtype)) {
+        tn_fail(ctx, TN_ERR_DTYPE, "%s: target is %s but must be i64, i32 or u8", what,
+                tn_dtype_name(target->dtype));
+        return false;
+    }
+    if (weight && !tn_check_same_dtype(ctx, what, name, x, "weight", weight))
+        return false;
+    return check_shapes(ctx, what, name, x, target, weight);
+}
+
+bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, int64_t classes,
+                       int64_t ignore, const tn_tensor *weight, double *total)
+{
+    const int64_t *class = tn__ptr(target);
+    *total = 0;
+    for (int64_t i = 0; i < tn_numel(target); i++) {
+        if (class[i] == ignore)
+            continue;
+        if (class[i] < 0 || class[i] >= classes) {
+            tn_fail(ctx, TN_ERR_ARGUMENT, "%s: target[%lld] is %lld, not one of %lld classes", what,
+                    (long long)i, (long long)class[i], (long long)classes);
+            return false;
+        }
+        *total += weight ? tn__load_f64(weight->dtype,
+                                        (const char *)tn__ptr(weight) +
+                                            (size_t) class[i] * tn_dtype_size(weight->dtype))
+                         : 1;
+    }
+    return true;
+}
+
+tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
+                             tn_reduction reduction, double scale)
+{
+    if (!losses || reduction == TN_REDUCE_NONE)
+        return losses;
+    tn_tensor *y = tn__new(ctx, what, losses->dtype, TN_SCALAR);
+    if (!y)
+        return NULL;
+    tn__kernels_of(ctx, y->dtype)->sum(tn_numel(losses), tn__ptr(losses), tn__ptr(y));
+    tn__store_f64(y->dtype, tn__ptr(y), tn__load_f64(y->dtype, tn__ptr(y)) * scale);
+    return y;
+}

@@ -1,0 +1,111 @@
+#include "common/check_tn.h"
+
+#include <math.h>
+#include <string.h>
+
+tn_ctx *ctx;
+counting memory;
+
+static void *counting_alloc(void *payload, size_t size, size_t alignment)
+{
+    counting *c = payload;
+    c->calls++;
+    if (c->fail_at && (c->for_good ? c->calls >= c->fail_at : c->calls == c->fail_at)) {
+        c->failed++;
+        return NULL;
+    }
+    void *p = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    ck_assert_ptr_nonnull(p);
+    c->blocks++;
+    c->bytes += (int64_t)size;
+    return p;
+}
+
+static void counting_free(void *payload, void *p, size_t size)
+{
+    counting *c = payload;
+    c->blocks--;
+    c->bytes -= (int64_t)size;
+    free(p);
+}
+
+tn_allocator counting_allocator(counting *payload)
+{
+    return (tn_allocator){.alloc = counting_alloc, .free = counting_free, .payload = payload};
+}
+
+static void setup(void)
+{
+    memory = (counting){0};
+    ctx = tn_ctx_new(
+        &(tn_ctx_opts){.seed = 1, .threads = 2, .allocator = counting_allocator(&memory)});
+    ck_assert_ptr_nonnull(ctx);
+}
+
+static void teardown(void)
+{
+    ck_tn_ok();
+    tn_ctx_free(ctx);
+    ck_assert_int_eq(memory.blocks, 0);
+    ck_assert_int_eq(memory.bytes, 0);
+}
+
+TCase *tn_case(Suite *suite, const char *name)
+{
+    TCase *tc = tcase_create(name);
+    tcase_set_timeout(tc, 600);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    suite_add_tcase(suite, tc);
+    return tc;
+}
+
+int tn_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+double element_of(const tn_tensor *t, int64_t i)
+{
+    int64_t index[TN_MAX_DIMS];
+    for (int dim = tn_ndim(t) - 1; dim >= 0; dim--) {
+        index[dim] = i % tn_size(t, dim);
+        i /= tn_size(t, dim);
+    }
+    return tn_at(ctx, t, index);
+}
+
+void check_elements(const char *file, int line, const tn_tensor *t, double tolerance,
+                    const double *expected, int64_t count)
+{
+    ck_assert_msg(t != NULL, "%s:%d: no tensor: %s", file, line, tn_error(ctx));
+    ck_assert_msg(tn_numel(t) == count, "%s:%d: shape %s", file, line, TN_SHAPE_TEXT(t));
+    for (int64_t i = 0; i < count; i++) {
+        double value = element_of(t, i), limit = tolerance * fmax(1, fabs(expected[i]));
+        bool same = value == expected[i] || (isnan(value) && isnan(expected[i]));
+        ck_assert_msg(same || fabs(value - expected[i]) <= limit,
+                      "%s:%d: element %lld is %.17g, not %.17g", file, line, (long long)i, value,
+                      expected[i]);
+    }
+}
+
+void check_same_bits(const tn_tensor *a, const tn_tensor *b)
+{
+    ck_assert_ptr_nonnull(a);
+    ck_assert_ptr_nonnull(b);
+    ck_assert_str_eq(TN_SHAPE_TEXT(a), TN_SHAPE_TEXT(b));
+    ck_assert_int_eq(tn_dtype_of(a), tn_dtype_of(b));
+    ck_assert(tn_is_contiguous(a) && tn_is_contiguous(b));
+    size_t size = (size_t)tn_numel(a) * tn_dtype_size(tn_dtype_of(a));
+    ck_assert_msg(size == 0 || memcmp(tn_data(a), tn_data(b), size) == 0,
+                  "tensors of shape %s differ", TN_SHAPE_TEXT(a));
+}
+
+tn_tensor *leaf(tn_tensor *t)
+{
+    ck_assert_int_eq(tn_set_requires_grad(ctx, t, true), TN_OK);
+    return t;
+}

@@ -1,0 +1,69 @@
+/* check_tn.h - what the unit tests of the core share: a context for each test, with an allocator
+ * that counts and can fail, and assertions about tensors and errors. */
+#ifndef TEST_CHECK_TN_H
+#define TEST_CHECK_TN_H
+
+#include <check.h>
+#include <stdlib.h>
+#include <tn/tn.h>
+#include "core/core.h"
+
+/* An allocator that counts; call number `fail_at` returns NULL, and those after it if `for_good`.
+ */
+typedef struct counting {
+    int64_t calls;  /* of alloc, since it was last set to 0 */
+    int64_t failed; /* of these */
+    int64_t blocks; /* not freed yet */
+    int64_t bytes;  /* in these */
+    int64_t fail_at;
+    bool for_good;
+} counting;
+
+tn_allocator counting_allocator(counting *payload);
+
+/* Each test of a tn_case finds a new context of seed 1 and two threads over a counting allocator;
+ * at its end no error may be recorded in the context, and freeing it must give back every byte. */
+extern tn_ctx *ctx;
+extern counting memory;
+
+TCase *tn_case(Suite *suite, const char *name);
+
+/* Runs and frees the suite; the status of main. */
+int tn_run(Suite *suite);
+
+/* No error is recorded; exactly this one is, which is then cleared. */
+#define ck_tn_ok() ck_assert_str_eq(tn_error(ctx), "")
+#define ck_tn_error(expected_status, text)                         \
+    do {                                                           \
+        ck_assert_str_eq(tn_error(ctx), text);                     \
+        ck_assert_int_eq(tn_error_status(ctx), (expected_status)); \
+        tn_clear_error(ctx);                                       \
+    } while (0)
+
+/* t has these elements in row-major order, to a tolerance relative to max(1, |expected|). */
+#define ck_tn_close(t, tolerance, ...)                                        \
+    check_elements(__FILE__, __LINE__, t, tolerance, (double[]){__VA_ARGS__}, \
+                   (int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)))
+#define ck_tn_equal(t, ...) ck_tn_close(t, 0, __VA_ARGS__)
+#define ck_tn_shape(t, text) ck_assert_str_eq(TN_SHAPE_TEXT(t), text)
+
+void check_elements(const char *file, int line, const tn_tensor *t, double tolerance,
+                    const double *expected, int64_t count);
+
+/* a and b have the same shape, dtype and bits. */
+void check_same_bits(const tn_tensor *a, const tn_tensor *b);
+
+/* Element i of t in row-major order. */
+double element_of(const tn_tensor *t, int64_t i);
+
+/* A float64 tensor of these numbers, of one dimension; the same as a leaf. */
+#define F64(...)                                                                                 \
+    tn_from_data(ctx, TN_F64, 1,                                                                 \
+                 (const int64_t[]){(int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double))}, \
+                 (double[]){__VA_ARGS__})
+#define LEAF(...) leaf(F64(__VA_ARGS__))
+
+/* Makes t require a gradient and returns it. */
+tn_tensor *leaf(tn_tensor *t);
+
+#endif

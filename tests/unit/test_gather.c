@@ -1,0 +1,110 @@
+/* gather(x, dim, index). */
+#include <string.h>
+#include "common/ops.h"
+
+OP(gather_first, tn_gather(ctx, in[0], 0, in[1]))
+OP(gather_middle, tn_gather(ctx, in[0], 1, in[1]))
+OP(gather_last, tn_gather(ctx, in[0], -1, in[1]))
+
+static const op_case cases[] = {
+    {"gather dim=0", gather_first, "[5] [3]<5", false},
+    {"gather dim=0", gather_first, "[3,4] [7,4]<3", false},
+    {"gather dim=0", gather_first, "[3,4] [2,1]<3", false},
+    {"gather dim=0", gather_first, "[3,4] [0,4]<3", false},
+    {"gather dim=1", gather_middle, "[2,3,4] [2,5,4]<3", false},
+    {"gather dim=1", gather_middle, "[2,3,4] [1,3,2]<3", false},
+    {"gather dim=-1", gather_last, "[3,4] [3,6]<4", false},
+    {"gather dim=-1", gather_last, "[2,1,2,1,2,1,2,3] [2,1,1,1,2,1,2,2]<3", false}};
+
+static void check_gather(const char *shape, const char *index_shape, int dim, tn_dtype dtype,
+                         layout how)
+{
+    int64_t index[TN_MAX_DIMS] = {0}, from[TN_MAX_DIMS];
+    array x = array_random(shape), indices = array_zeros(index_shape);
+    for (int64_t i = 0; i < indices.numel; i++)
+        indices.data[i] = (double)(random_bits() % (uint64_t)x.shape[dim]);
+    tn_tensor *t = tensor_of(&x, dtype, how);
+    array y = array_new(indices.ndim, indices.shape), rounded = array_of(t);
+    for (int64_t i = 0; i < y.numel; i++, next_index(y.ndim, y.shape, index)) {
+        memcpy(from, index, sizeof from);
+        from[dim] = (int64_t)indices.data[i];
+        y.data[i] = *array_at(&rounded, x.ndim, from);
+    }
+    static const tn_dtype index_types[] = {TN_I64, TN_I32, TN_U8};
+    for (int i = 0; i < 3; i++) {
+        tn_tensor *at = tensor_of(&indices, index_types[i], (layout)(((int)how + i) % 3));
+        tn_tensor *got = tn_gather(ctx, t, dim - x.ndim * (i % 2), at);
+        ck_assert_int_eq(tn_dtype_of(got), dtype);
+        check_array(got, &y, 0, "gather of %s along %d", shape, dim);
+    }
+}
+
+START_TEST(test_values)
+{
+    static const struct {
+        const char *x, *index;
+        int dim;
+    } runs[] = {{"[1]", "[4]", 0},
+                {"[7]", "[3]", 0},
+                {"[3,4]", "[9,4]", 0},
+                {"[3,4]", "[2,2]", 1},
+                {"[2,3,4]", "[2,1,3]", 0},
+                {"[2,3,4]", "[2,8,3]", 1},
+                {"[2,3,4]", "[2,2,9]", 2},
+                {"[3,0,2]", "[4,0,2]", 0},
+                {"[3,5]", "[0,5]", 1},
+                {"[30,41]", "[30,7]", 1},
+                {"[2,1,2,1,2,1,2,3]", "[1,1,2,1,2,1,2,5]", 7}};
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+        for (int run = 0; run < TN_DTYPES * 3; run++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            check_gather(runs[i].x, runs[i].index, runs[i].dim, (tn_dtype)(run / 3),
+                         (layout)(run % 3));
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+START_TEST(test_threads)
+{
+    check_gather("[40,3001]", "[100,3001]", 0, TN_F32, PLAIN);
+    check_gather("[40013,3]", "[40013,2]", 1, TN_F64, SLICED);
+}
+END_TEST
+
+START_TEST(test_repeated_indices)
+{
+    tn_tensor *x = leaf(tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2)));
+    tn_tensor *at = tn_from_data(ctx, TN_I64, TN_SHAPE(2, 3), (int64_t[]){1, 1, 0, 0, 0, 0});
+    tn_tensor *y = tn_gather(ctx, x, 1, at);
+    ck_tn_equal(y, 2, 2, 1, 3, 3, 3);
+    tn_backward_with(ctx, y, tn_reshape(ctx, F64(1, 10, 100, 1e3, 1e4, 1e5), TN_SHAPE(2, 3)));
+    ck_tn_equal(tn_grad(x), 100, 11, 111000, 0);
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3));
+    tn_tensor *at = tn_full(ctx, TN_I64, TN_SHAPE(2, 3), 2);
+    check_fails(tn_gather(ctx, NULL, 0, at), TN_ERR_ARGUMENT, "gather: input is NULL");
+    check_fails(tn_gather(ctx, x, 0, NULL), TN_ERR_ARGUMENT, "gather: index is NULL");
+    check_fails(tn_gather(ctx, x, 0, x), TN_ERR_DTYPE,
+                "gather: index is f32 but must be i64, i32 or u8");
+    check_fails(tn_gather(ctx, x, 2, at), TN_ERR_ARGUMENT,
+                "gather: dimension 2 is outside a tensor of 2 dimensions");
+    check_fails(tn_gather(ctx, x, 0, tn_zeros(ctx, TN_I64, TN_SHAPE(2))), TN_ERR_SHAPE,
+                "gather: index [2] does not fit input [2,3]; sizes other than that of dimension 0 "
+                "must not be larger");
+    check_fails(tn_gather(ctx, x, -1, tn_zeros(ctx, TN_I64, TN_SHAPE(3, 3))), TN_ERR_SHAPE,
+                "gather: index [3,3] does not fit input [2,3]; sizes other than that of dimension "
+                "1 must not be larger");
+    check_fails(tn_gather(ctx, x, 0, at), TN_ERR_ARGUMENT,
+                "gather: index 2 is outside dimension 0 of [2,3]");
+    check_fails(tn_gather(ctx, x, 1, tn_full(ctx, TN_I64, TN_SHAPE(1, 1), -1)), TN_ERR_ARGUMENT,
+                "gather: index -1 is outside dimension 1 of [2,3]");
+    ck_assert_ptr_null(tn_gather(NULL, x, 1, at));
+}
+END_TEST
+
+OP_TESTS("gather", cases, test_values, test_threads, test_repeated_indices, test_errors)

@@ -1,0 +1,251 @@
+#include "common/check_tn.h"
+
+#include <string.h>
+
+/* Pairs of shapes and what they broadcast to; NULL: they do not. */
+static const struct {
+    int ndim_a;
+    int64_t a[4];
+    int ndim_b;
+    int64_t b[4];
+    const char *shape;
+} pairs[] = {
+    {0, {0}, 0, {0}, "[]"},
+    {0, {0}, 2, {2, 3}, "[2,3]"},
+    {1, {3}, 2, {2, 3}, "[2,3]"},
+    {1, {1}, 1, {7}, "[7]"},
+    {2, {2, 1}, 2, {1, 3}, "[2,3]"},
+    {3, {4, 1, 3}, 2, {5, 1}, "[4,5,3]"},
+    {4, {8, 1, 6, 1}, 3, {7, 1, 5}, "[8,7,6,5]"},
+    {1, {0}, 1, {1}, "[0]"},
+    {2, {2, 0}, 0, {0}, "[2,0]"},
+    {2, {0, 3}, 2, {1, 1}, "[0,3]"},
+    {1, {2}, 1, {3}, NULL},
+    {1, {0}, 1, {2}, NULL},
+    {2, {2, 3}, 1, {2}, NULL},
+    {3, {2, 1, 3}, 2, {2, 2}, NULL},
+};
+
+static void check_pair(int ndim_a, const int64_t *a, int ndim_b, const int64_t *b,
+                       const char *expected)
+{
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+    bool fits = tn__broadcast(ctx, "op", ndim_a, a, ndim_b, b, &ndim, shape);
+    ck_assert_int_eq(fits, expected != NULL);
+    if (fits)
+        ck_assert_str_eq(tn_shape_text(ndim, shape).s, expected);
+    else
+        ck_assert_int_eq(tn_error_status(ctx), TN_ERR_SHAPE);
+    tn_clear_error(ctx);
+    tn_tensor *sum = tn_add(ctx, tn_ones(ctx, TN_F32, ndim_a, a), tn_ones(ctx, TN_F32, ndim_b, b));
+    ck_assert_int_eq(sum != NULL, expected != NULL);
+    if (sum)
+        ck_tn_shape(sum, expected);
+    tn_clear_error(ctx);
+}
+
+START_TEST(broadcast_shapes)
+{
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        check_pair(pairs[i].ndim_a, pairs[i].a, pairs[i].ndim_b, pairs[i].b, pairs[i].shape);
+        check_pair(pairs[i].ndim_b, pairs[i].b, pairs[i].ndim_a, pairs[i].a, pairs[i].shape);
+    }
+    ck_assert(!tn__broadcast(ctx, "op", TN_SHAPE(2, 3), TN_SHAPE(4), &(int){0}, (int64_t[8]){0}));
+    ck_tn_error(TN_ERR_SHAPE, "op: shapes [2,3] and [4] do not broadcast");
+}
+END_TEST
+
+START_TEST(broadcasts_to)
+{
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(3, 1));
+    ck_assert(tn__broadcasts_to(t, TN_SHAPE(3, 1)));
+    ck_assert(tn__broadcasts_to(t, TN_SHAPE(3, 5)));
+    ck_assert(tn__broadcasts_to(t, TN_SHAPE(2, 3, 5)));
+    ck_assert(tn__broadcasts_to(t, TN_SHAPE(3, 0)));
+    ck_assert(!tn__broadcasts_to(t, TN_SHAPE(3)));
+    ck_assert(!tn__broadcasts_to(t, TN_SHAPE(1, 5)));
+    ck_assert(!tn__broadcasts_to(t, TN_SHAPE(4, 5)));
+    tn_tensor *view = tn__broadcast_to(ctx, t, TN_SHAPE(2, 3, 5));
+    ck_assert_mem_eq(tn_strides(view), ((int64_t[]){0, 1, 0}), 24);
+}
+END_TEST
+
+/* ---- every layout of an operand of [2, 4, 3] ---------------------------------------------------
+ * Which dimensions are of size 1 (8), in what order they lie in memory (6), whether every other
+ * element is left out (2). */
+
+#define LAYOUTS 96
+
+static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+static const int64_t full_shape[3] = {2, 4, 3};
+
+static tn_tensor *numbered(int layout, double first)
+{
+    const int *order = orders[layout / 8 % 6];
+    int64_t shape[3], step = layout < 48 ? 1 : 2;
+    int back[3];
+    for (int i = 0; i < 3; i++) {
+        int64_t size = layout & 1 << order[i] ? 1 : full_shape[order[i]];
+        shape[i] = step * size;
+        back[order[i]] = i;
+    }
+    double n = (double)(shape[0] * shape[1] * shape[2]);
+    tn_tensor *t = tn_arange(ctx, TN_F64, first, first + n, 1);
+    t = tn_permute(ctx, tn_reshape(ctx, t, 3, shape), back);
+    for (int i = 0; i < 3; i++)
+        t = tn_slice(ctx, t, i, step - 1, INT64_MAX, step);
+    return t;
+}
+
+/* The element that a broadcast operand has at i, j, k, by its strides alone. */
+static double naive_at(const tn_tensor *t, int64_t i, int64_t j, int64_t k)
+{
+    int64_t index[3] = {i, j, k}, offset = 0;
+    for (int d = 0; d < 3; d++)
+        offset += tn_size(t, d) == 1 ? 0 : index[d] * tn_strides(t)[d];
+    return tn_data_f64(t)[offset];
+}
+
+TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z)
+static const tn_formula mix = TN_FORMULA_INIT(mix, 3);
+
+static void check_mix(const tn_tensor *const *operands)
+{
+    tn_tensor *y = tn_map(ctx, "mix", &mix, NULL, operands);
+    ck_assert_ptr_nonnull(y);
+    ck_assert(tn_is_contiguous(y));
+    for (int64_t n = 0; n < tn_numel(y); n++) {
+        int64_t k = n % tn_size(y, 2), j = n / tn_size(y, 2) % tn_size(y, 1),
+                i = n / tn_size(y, 2) / tn_size(y, 1);
+        double expected = naive_at(operands[0], i, j, k) + 1000 * naive_at(operands[1], i, j, k) +
+                          1000000 * naive_at(operands[2], i, j, k);
+        ck_assert_double_eq(tn_data_f64(y)[n], expected);
+    }
+}
+
+START_TEST(every_combination_of_strides)
+{
+    for (int a = 0; a < LAYOUTS; a++)
+        for (int b = 0; b < LAYOUTS; b++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            int c = (37 * a + 11 * b) % LAYOUTS;
+            check_mix((const tn_tensor *[]){numbered(a, 0), numbered(b, 100), numbered(c, 200)});
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+/* The same through the loops of two operands, into strided memory. */
+START_TEST(every_pair_of_copies)
+{
+    for (int a = 0; a < LAYOUTS; a += 8)
+        for (int b = 0; b < LAYOUTS; b++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *dst = numbered(a, 0), *src = numbered(b, 100);
+            ck_assert_int_eq(tn_copy_(ctx, dst, src), TN_OK);
+            for (int64_t n = 0; n < 24; n++) {
+                int64_t i = n / 12, j = n / 3 % 4, k = n % 3;
+                ck_assert_double_eq(naive_at(dst, i, j, k), naive_at(src, i, j, k));
+            }
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+/* Neighbours that are laid out alike are one dimension. */
+START_TEST(dimensions_are_joined)
+{
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 1, 3, 4)), *all[2] = {t, t};
+    const tn_tensor *const *operands = (const tn_tensor *const *)all;
+    tn__iter it = tn__iter_new(4, tn_shape(t), 2, operands);
+    ck_assert_int_eq(it.ndim, 1);
+    ck_assert_int_eq(it.shape[0], 24);
+    all[1] = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 1, 1, 1));
+    it = tn__iter_new(4, tn_shape(t), 2, operands);
+    ck_assert_int_eq(it.ndim, 2);
+    ck_assert_int_eq(it.shape[1], 12);
+    ck_assert_int_eq(it.strides[1][1], 0);
+    all[1] = tn_scalar(ctx, TN_F32, 1);
+    it = tn__iter_new(4, tn_shape(t), 2, operands);
+    ck_assert_int_eq(it.ndim, 1);
+    all[1] = tn_transpose(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(2, 1, 4, 3)), 2, 3);
+    it = tn__iter_new(4, tn_shape(t), 2, operands);
+    ck_assert_int_eq(it.ndim, 3);
+    it = tn__iter_new(0, NULL, 1, (const tn_tensor *[]){tn_scalar(ctx, TN_F32, 1)});
+    ck_assert_int_eq(it.ndim, 1);
+    ck_assert_int_eq(it.shape[0], 1);
+}
+END_TEST
+
+static void visit(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    (void)payload;
+    for (int64_t i = 0; i < n; i++)
+        ((uint8_t *)p[0])[i * strides[0]]++;
+}
+
+/* Every element is visited once, and nothing between them, however rows are spread over threads. */
+static void check_visits(tn_tensor *whole, tn_tensor *part)
+{
+    memset(tn_data_mut(whole), 0, (size_t)tn_numel(whole));
+    tn__iter it = tn__iter_new(tn_ndim(part), tn_shape(part), 1, (const tn_tensor *[]){part});
+    tn__iter_run(ctx, &it, visit, NULL);
+    int64_t visited = 0;
+    const uint8_t *p = tn_data(whole);
+    for (int64_t i = 0; i < tn_numel(whole); i++) {
+        ck_assert_int_le(p[i], 1);
+        visited += p[i];
+    }
+    ck_assert_int_eq(visited, tn_numel(part));
+    it = tn__iter_new(tn_ndim(part), tn_shape(part), 1, (const tn_tensor *[]){part});
+    tn__iter_run_serial(&it, visit, NULL);
+    for (int64_t i = 0; i < tn_numel(whole); i++)
+        ck_assert(p[i] == 0 || p[i] == 2);
+}
+
+START_TEST(every_element_is_visited_once)
+{
+    static const int64_t shapes[][2] = {{1, 100000}, {2, 50001},  {3, 40000}, {50001, 2},
+                                        {9, 17000},  {120, 1003}, {0, 5},     {5, 0}};
+    tn_set_threads(ctx, _i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *t = tn_empty(ctx, TN_U8, 2, shapes[i]);
+        check_visits(t, t);
+        check_visits(t, tn_transpose(ctx, t, 0, 1));
+        check_visits(t, tn_slice(ctx, t, 0, 0, INT64_MAX, 2));
+        check_visits(t, tn_slice(ctx, t, 1, 1, INT64_MAX, 3));
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
+START_TEST(sums_to_a_shape)
+{
+    tn_tensor *t = tn_reshape(ctx, tn_arange(ctx, TN_F64, 0, 6, 1), TN_SHAPE(1, 2, 3));
+    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(3)), 3, 5, 7);
+    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(2, 1)), 3, 12);
+    ck_tn_equal(tn__sum_to(ctx, t, TN_SCALAR), 15);
+    ck_tn_equal(tn__sum_to(ctx, tn_transpose(ctx, t, 1, 2), TN_SHAPE(2)), 3, 12);
+    ck_tn_shape(tn__sum_to(ctx, t, TN_SHAPE(1, 1)), "[1,1]");
+    ck_assert_ptr_eq(tn__sum_to(ctx, t, TN_SHAPE(1, 2, 3)), t);
+    t = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 3));
+    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(3)), 0, 0, 0);
+    ck_tn_shape(tn__sum_to(ctx, t, TN_SHAPE(0, 1)), "[0,1]");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("iter");
+    TCase *tc = tn_case(suite, "iter");
+    tcase_add_test(tc, broadcast_shapes);
+    tcase_add_test(tc, broadcasts_to);
+    tcase_add_test(tc, every_combination_of_strides);
+    tcase_add_test(tc, every_pair_of_copies);
+    tcase_add_test(tc, dimensions_are_joined);
+    tcase_add_loop_test(tc, every_element_is_visited_once, 1, 6);
+    tcase_add_test(tc, sums_to_a_shape);
+    return tn_run(suite);
+}

@@ -1,0 +1,63 @@
+/* mse_loss(input, target): the mean, the sum or each of (input - target)^2. */
+#include "common/ops.h"
+
+OP(mean, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_MEAN))
+OP(sum, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_SUM))
+OP(each, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_NONE))
+
+static const op_case cases[] = {
+    BINARY_CASES("mse_loss none", each),         {"mse_loss", mean, "[] []", false},
+    {"mse_loss", mean, "[3,4] [3,4]", false},    {"mse_loss", mean, "[3,1] [1,4]", false},
+    {"mse_loss sum", sum, "[3,4] [3,4]", false}, {"mse_loss sum", sum, "[2,3] []", false}};
+
+static double y(const double *x)
+{
+    return (x[0] - x[1]) * (x[0] - x[1]);
+}
+
+static double dx(const double *x, int i)
+{
+    return i == 0 ? 2 * (x[0] - x[1]) : 2 * (x[1] - x[0]);
+}
+
+static const elementwise op = {"mse_loss", each, 2, y, dx, false};
+
+START_TEST(test_values)
+{
+    check_elementwise(&op);
+}
+END_TEST
+
+START_TEST(test_reductions)
+{
+    tn_tensor *a = LEAF(1, 2, 5, 7), *b = LEAF(2, 2, 1, 6);
+    tn_tensor *y = tn_mse_loss(ctx, a, b, TN_REDUCE_SUM);
+    ck_tn_equal(y, 18);
+    tn_backward(ctx, y);
+    ck_tn_equal(tn_grad(a), -2, 0, 8, 2);
+    ck_tn_equal(tn_grad(b), 2, 0, -8, -2);
+    y = tn_mse_loss(ctx, a, b, TN_REDUCE_MEAN);
+    ck_tn_equal(y, 4.5);
+    tn_clear_grad(a);
+    tn_backward(ctx, tn_mul_scalar(ctx, y, 4));
+    ck_tn_equal(tn_grad(a), -2, 0, 8, 2);
+}
+END_TEST
+
+START_TEST(test_of_nothing)
+{
+    tn_tensor *none = tn_zeros(ctx, TN_F64, TN_SHAPE(0, 3));
+    ck_tn_equal(tn_mse_loss(ctx, none, none, TN_REDUCE_SUM), 0);
+    ck_tn_equal(tn_mse_loss(ctx, none, none, TN_REDUCE_MEAN), NAN);
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    tn_tensor *x = F64(1, 2);
+    check_elementwise_errors(&op);
+    check_fails(tn_mse_loss(ctx, x, x, (tn_reduction)3), TN_ERR_ARGUMENT, "mse_loss: reduction 3");
+}
+END_TEST
+
+OP_TESTS("mse_loss", cases, test_values, test_reductions, test_of_nothing, test_errors)

@@ -1,0 +1,238 @@
+#include "common/check_tn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define ALL ((tn_reduce_opts){0})
+
+static char text[8192];
+
+static void report(void)
+{
+    int64_t length = tn_profile_report(ctx, text, sizeof text);
+    ck_assert_int_eq(length, (int64_t)strlen(text));
+}
+
+typedef struct line {
+    long long calls, bytes;
+    double forward, backward;
+} line;
+
+/* The line of an operator in the report; zeros if there is none. */
+static line line_of(const char *name)
+{
+    line l = {0};
+    char key[64];
+    snprintf(key, sizeof key, "\n%s ", name);
+    const char *p = strstr(text, key);
+    if (p)
+        ck_assert_int_eq(sscanf(p + strlen(key), "%lld %lf %lf %lld", &l.calls, &l.forward,
+                                &l.backward, &l.bytes),
+                         4);
+    return l;
+}
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+START_TEST(counts_calls_and_bytes)
+{
+    tn_tensor *x = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(8, 4)));
+    ck_assert_int_eq(tn_profile(ctx, true), TN_OK);
+    for (int i = 0; i < 3; i++) {
+        tn_tensor *y = tn_square(ctx, tn_reshape(ctx, x, TN_SHAPE(4, 8)));
+        tn_backward(ctx, tn_sum(ctx, tn_relu(ctx, y), ALL));
+    }
+    bool before = tn_set_grad_enabled(ctx, false);
+    tn_relu(ctx, x);
+    tn_set_grad_enabled(ctx, before);
+    report();
+    ck_assert_int_eq(line_of("square").calls, 3);
+    ck_assert_int_eq(line_of("square").bytes, 3 * 128);
+    ck_assert_int_eq(line_of("relu").calls, 4);
+    ck_assert_int_eq(line_of("relu").bytes, 4 * 128);
+    ck_assert_int_eq(line_of("sum").bytes, 3 * 4);
+    ck_assert_int_eq(line_of("reshape").calls, 3);
+    ck_assert_int_eq(line_of("reshape").bytes, 0);
+    ck_assert_int_eq(line_of("total").calls, 13);
+    ck_assert_int_eq(line_of("total").bytes, 7 * 128 + 12);
+    ck_assert_int_eq(line_of("mul").calls, 0);
+}
+END_TEST
+
+/* What operators use in their backward is part of it, and no call. */
+START_TEST(backward_is_time_of_the_operator_on_the_tape)
+{
+    tn_tensor *x = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(300, 300)));
+    tn_profile(ctx, true);
+    tn_backward(ctx, tn_mean(ctx, tn_matmul(ctx, x, x), ALL));
+    report();
+    ck_assert_int_eq(line_of("matmul").calls, 1);
+    ck_assert_double_gt(line_of("matmul").backward, 0);
+    ck_assert_double_gt(line_of("matmul").forward, 0);
+    ck_assert_int_eq(line_of("mean").calls, 1);
+    ck_assert_int_eq(line_of("mul_scalar").calls, 1);
+    ck_assert_double_eq(line_of("mul_scalar").backward, 0);
+}
+END_TEST
+
+static void slow_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    sleep_ms(20);
+    tn_add_grad(c, node, 0, tn_mul_scalar(c, dy, 2));
+}
+
+static const tn_op slow_op = {.name = "slow", .backward = slow_backward};
+
+/* 30 ms of its own and 10 in another slow operator. */
+static tn_tensor *slow(const tn_tensor *x, bool outer)
+{
+    if (!tn_check_float(ctx, outer ? "slow" : "inner", "input", x))
+        return NULL;
+    sleep_ms(outer ? 15 : 10);
+    static const tn_op inner_op = {.name = "inner", .backward = slow_backward};
+    tn_tensor *y = outer ? slow(tn_detach(ctx, x), false) : tn_mul_scalar(ctx, x, 2);
+    if (outer)
+        sleep_ms(15);
+    return tn_record(ctx, outer ? &slow_op : &inner_op, y, (tn_record_args){.inputs = {x}});
+}
+
+/* The time of an operator is its own alone, and not that between operators. */
+START_TEST(own_time)
+{
+    tn_tensor *x = LEAF(1, 2);
+    tn_profile(ctx, true);
+    tn_item(ctx, tn_sum(ctx, x, ALL));
+    sleep_ms(200);
+    tn_tensor *y = slow(x, true);
+    sleep_ms(200);
+    tn_item(ctx, tn_sum(ctx, y, ALL));
+    sleep_ms(200);
+    ck_assert_int_eq(tn_backward(ctx, tn_sum(ctx, y, ALL)), TN_OK);
+    report();
+    line l = line_of("slow");
+    ck_assert_int_eq(l.calls, 1);
+    ck_assert(l.forward >= 30 && l.forward < 130);
+    ck_assert(l.backward >= 20 && l.backward < 120);
+    l = line_of("inner");
+    ck_assert_int_eq(l.calls, 1);
+    ck_assert(l.forward >= 10 && l.forward < 110);
+    ck_assert_double_eq(l.backward, 0);
+    ck_assert_double_lt(line_of("sum").forward, 100);
+    ck_assert_ptr_eq(strstr(text, "\nslow "), strchr(text, '\n'));
+}
+END_TEST
+
+/* A call that fails, or one that checks its input and records nothing, is not the beginning of the
+ * next one of that name. */
+START_TEST(calls_that_record_nothing)
+{
+    tn_tensor *x = LEAF(1, 2), *wrong = F64(1, 2, 3);
+    tn_profile(ctx, true);
+    ck_assert_ptr_null(tn_add(ctx, x, wrong));
+    tn_clear_error(ctx);
+    sleep_ms(200);
+    tn_add(ctx, x, x);
+    ck_assert(tn_check_float(ctx, "slow", "input", x));
+    tn_add(ctx, x, x);
+    sleep_ms(200);
+    slow(x, true);
+    for (int i = 0; i < 100; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "name %d that is long enough", i);
+        ck_assert(tn_check_float(ctx, name, "input", x));
+    }
+    slow(x, true);
+    report();
+    ck_assert_int_eq(line_of("add").calls, 2);
+    ck_assert_double_lt(line_of("add").forward, 100);
+    ck_assert_double_lt(line_of("slow").forward, 2 * 30 + 150);
+}
+END_TEST
+
+START_TEST(switching)
+{
+    tn_tensor *x = LEAF(1, 2);
+    report();
+    ck_assert_str_eq(text,
+                     "operator                 calls   forward ms  backward ms          bytes\n"
+                     "total                        0        0.000        0.000              0\n");
+    tn_square(ctx, x);
+    tn_profile(ctx, true);
+    tn_square(ctx, x);
+    tn_profile(ctx, false);
+    tn_square(ctx, x);
+    report();
+    ck_assert_int_eq(line_of("square").calls, 1);
+    tn_profile(ctx, false);
+    report();
+    ck_assert_int_eq(line_of("square").calls, 1);
+    tn_profile(ctx, true);
+    report();
+    ck_assert_int_eq(line_of("square").calls, 0);
+    int64_t length = tn_profile_report(ctx, NULL, 0);
+    ck_assert_int_eq(tn_profile_report(ctx, NULL, 5), length);
+    ck_assert_int_eq(tn_profile_report(ctx, text, 10), length);
+    ck_assert_str_eq(text, "operator ");
+    ck_assert_int_eq(tn_profile(NULL, true), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_profile_report(NULL, NULL, 0), 2 * 72);
+    tn_fail(ctx, TN_ERR_SHAPE, "wrong");
+    ck_assert_int_eq(tn_profile(ctx, true), TN_ERR_SHAPE);
+    ck_assert_int_gt(tn_profile_report(ctx, NULL, 0), 0);
+    tn_clear_error(ctx);
+}
+END_TEST
+
+START_TEST(memory_of_the_profile)
+{
+    tn_tensor *x = LEAF(1, 2);
+    int64_t live = tn_memory(ctx).live_bytes;
+    memory.calls = 0;
+    memory.fail_at = 1;
+    tn_empty_cache(ctx);
+    ck_assert_int_eq(tn_profile(ctx, true), TN_ERR_MEMORY);
+    memory.fail_at = 0;
+    tn_clear_error(ctx);
+    tn_square(ctx, x);
+    report();
+    ck_assert_int_eq(line_of("square").calls, 0);
+    tn_profile(ctx, true);
+    tn_empty_cache(ctx);
+    memory.calls = 0;
+    for (int k = 1; k < 3; k++) {
+        tn_empty_cache(ctx);
+        memory.calls = 0;
+        memory.fail_at = k;
+        tn_scope scope = tn_scope_begin(ctx);
+        ck_assert_ptr_null(tn_square(ctx, x));
+        memory.fail_at = 0;
+        ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+        tn_clear_error(ctx);
+        tn_scope_end(ctx, scope);
+    }
+    for (int i = 0; i < 5; i++) {
+        int64_t calls = memory.calls;
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_backward(ctx, tn_sum(ctx, tn_square(ctx, x), ALL));
+        tn_scope_end(ctx, scope);
+        ck_assert(i < 2 || memory.calls == calls);
+    }
+    ck_assert_int_gt(tn_memory(ctx).live_bytes, live);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("profile");
+    TCase *tc = tn_case(suite, "profile");
+    tcase_add_test(tc, counts_calls_and_bytes);
+    tcase_add_test(tc, backward_is_time_of_the_operator_on_the_tape);
+    tcase_add_test(tc, own_time);
+    tcase_add_test(tc, calls_that_record_nothing);
+    tcase_add_test(tc, switching);
+    tcase_add_test(tc, memory_of_the_profile);
+    return tn_run(suite);
+}

@@ -1,0 +1,147 @@
+/* softmax(x) and log_softmax(x). */
+#include <stdio.h>
+#include "common/ops.h"
+
+OP(softmax_first, tn_softmax(ctx, in[0], 0))
+OP(softmax_middle, tn_softmax(ctx, in[0], 1))
+OP(softmax_last, tn_softmax(ctx, in[0], -1))
+OP(log_softmax_first, tn_log_softmax(ctx, in[0], 0))
+OP(log_softmax_middle, tn_log_softmax(ctx, in[0], 1))
+OP(log_softmax_last, tn_log_softmax(ctx, in[0], -1))
+
+static const op_case cases[] = {{"softmax dim=0", softmax_first, "[]", false},
+                                {"softmax dim=0", softmax_first, "[3,4]", false},
+                                {"softmax dim=1", softmax_middle, "[2,5,3]", false},
+                                {"softmax dim=-1", softmax_last, "[3,4]", false},
+                                {"softmax dim=-1", softmax_last, "[2,17]", false},
+                                {"softmax dim=-1", softmax_last, "[0,3]", false},
+                                {"log_softmax dim=0", log_softmax_first, "[]", false},
+                                {"log_softmax dim=0", log_softmax_first, "[3,4]", false},
+                                {"log_softmax dim=1", log_softmax_middle, "[2,5,3]", false},
+                                {"log_softmax dim=-1", log_softmax_last, "[3,4]", false},
+                                {"log_softmax dim=-1", log_softmax_last, "[2,17]", false},
+                                {"log_softmax dim=-1", log_softmax_last, "[0,3]", false}};
+
+/* ln sum e^x over a dimension, which stays with size 1. */
+static array naive_lse(const array *x, int dim)
+{
+    int64_t index[TN_MAX_DIMS] = {0};
+    array sum = *x;
+    sum.shape[dim] = 1;
+    sum = array_new(sum.ndim, sum.shape);
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index))
+        *array_at(&sum, x->ndim, index) += exp(x->data[i]);
+    for (int64_t i = 0; i < sum.numel; i++)
+        sum.data[i] = log(sum.data[i]);
+    return sum;
+}
+
+/* p = e^ln_p and, from the gradients g, y (g - sum y g) and g - p sum g. */
+static void check_dim(const array *x, int dim)
+{
+    int64_t index[TN_MAX_DIMS] = {0};
+    array lse = naive_lse(x, dim), g = array_new(x->ndim, x->shape);
+    array p = array_new(x->ndim, x->shape), ln_p = array_new(x->ndim, x->shape);
+    array sum_g = array_new(x->ndim, lse.shape), sum_pg = array_new(x->ndim, lse.shape);
+    array d = array_new(x->ndim, x->shape), ln_d = array_new(x->ndim, x->shape);
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index)) {
+        ln_p.data[i] = x->data[i] - *array_at(&lse, x->ndim, index);
+        p.data[i] = exp(ln_p.data[i]);
+        g.data[i] = (double)(random_bits() % 17) / 8 - 1;
+        *array_at(&sum_g, x->ndim, index) += g.data[i];
+        *array_at(&sum_pg, x->ndim, index) += p.data[i] * g.data[i];
+    }
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index)) {
+        d.data[i] = p.data[i] * (g.data[i] - *array_at(&sum_pg, x->ndim, index));
+        ln_d.data[i] = g.data[i] - p.data[i] * *array_at(&sum_g, x->ndim, index);
+    }
+    for (int run = 0; run < 6; run++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_dtype dtype = run % 2 ? TN_F32 : TN_F64;
+        tn_tensor *t = leaf_of(x, dtype, (layout)(run / 2)), *dy = tensor_of(&g, dtype, PLAIN);
+        tn_tensor *y = tn_softmax(ctx, t, dim), *z = tn_log_softmax(ctx, t, dim - x->ndim);
+        check_array(y, &p, tolerance(dtype), "softmax of %s along %d", TN_SHAPE_TEXT(t), dim);
+        check_array(z, &ln_p, tolerance(dtype), "log_softmax of %s, %d", TN_SHAPE_TEXT(t), dim);
+        tn_backward_with(ctx, y, dy);
+        check_array(tn_grad(t), &d, tolerance(dtype), "softmax's gradient of %s along %d",
+                    TN_SHAPE_TEXT(t), dim);
+        tn_clear_grad(t);
+        tn_backward_with(ctx, z, dy);
+        check_array(tn_grad(t), &ln_d, tolerance(dtype), "log_softmax's gradient of %s along %d",
+                    TN_SHAPE_TEXT(t), dim);
+        tn_scope_end(ctx, scope);
+    }
+}
+
+START_TEST(test_values)
+{
+    static const char *const shapes[] = {"[1]",      "[0]",     "[5]",       "[3,4]",
+                                         "[0,3]",    "[3,0]",   "[2,3,1,4]", "[2,1,2,1,2,1,2,3]",
+                                         "[4000,5]", "[5,4000]"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        array x = array_random(shapes[i]);
+        for (int64_t j = 0; j < x.numel; j++)
+            x.data[j] *= 8;
+        for (int dim = 0; dim < x.ndim; dim++)
+            check_dim(&x, dim);
+    }
+    for (int n = 1; n <= 67; n++) {
+        char text[16];
+        snprintf(text, sizeof text, "[3,%d]", n);
+        array x = array_random(text);
+        check_dim(&x, 1);
+    }
+}
+END_TEST
+
+/* e^x over the whole range of the kernels' own exponential: exact to a few units in the last
+ * place, and never more than 1. */
+START_TEST(test_exponential)
+{
+    for (int dtype = TN_F32; dtype <= TN_F64; dtype++)
+        for (double x = 0; x > -708; x -= 0.37) {
+            double values[] = {0, dtype == TN_F32 ? (double)(float)x : x};
+            tn_tensor *t =
+                tn_cast(ctx, tn_from_data(ctx, TN_F64, TN_SHAPE(2), values), (tn_dtype)dtype);
+            tn_tensor *y = tn_softmax(ctx, t, 0);
+            double e = exp(values[1]), got = element_of(y, 1), want = e / (1 + e);
+            bool tiny = dtype == TN_F32 && x < -87;
+            ck_assert_msg(tiny ? got <= want : fabs(got - want) <= want * (dtype ? 1e-15 : 5e-7),
+                          "e^%.17g: %.17g, not %.17g", values[1], got, want);
+            tn_free(y);
+        }
+}
+END_TEST
+
+START_TEST(test_extreme_logits_are_finite)
+{
+    for (int dtype = TN_F32; dtype <= TN_F64; dtype++) {
+        double values[] = {1e4, -1e4, 1e30, -1e30, 1e30, -1e30};
+        tn_tensor *x =
+            tn_cast(ctx, tn_from_data(ctx, TN_F64, TN_SHAPE(3, 2), values), (tn_dtype)dtype);
+        ck_tn_equal(tn_softmax(ctx, x, 1), 1, 0, 1, 0, 1, 0);
+        ck_tn_close(tn_log_softmax(ctx, x, 1), 1e-6, 0, -2e4, 0, -2e30, 0, -2e30);
+        ck_tn_close(tn_softmax(ctx, tn_narrow(ctx, x, 0, 1, 2), 0), 1e-7, 0.5, 0.5, 0.5, 0.5);
+        ck_tn_close(tn_log_softmax(ctx, tn_narrow(ctx, x, 0, 1, 2), 0), 1e-7, -log(2), -log(2),
+                    -log(2), -log(2));
+    }
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *i = tn_ones(ctx, TN_I32, TN_SHAPE(2));
+    check_fails(tn_softmax(ctx, NULL, 0), TN_ERR_ARGUMENT, "softmax: input is NULL");
+    check_fails(tn_log_softmax(ctx, NULL, 0), TN_ERR_ARGUMENT, "log_softmax: input is NULL");
+    check_fails(tn_softmax(ctx, i, 0), TN_ERR_DTYPE,
+                "softmax: input is i32 but must be f32 or f64; tn_cast converts");
+    check_fails(tn_log_softmax(ctx, x, 2), TN_ERR_ARGUMENT,
+                "log_softmax: dimension 2 is outside a tensor of 2 dimensions");
+    check_fails(tn_softmax(ctx, tn_scalar(ctx, TN_F32, 1), 1), TN_ERR_ARGUMENT,
+                "softmax: dimension 1 is outside a tensor of 0 dimensions");
+    ck_assert_ptr_null(tn_softmax(NULL, x, 0));
+}
+END_TEST
+
+OP_TESTS("softmax", cases, test_values, test_exponential, test_extreme_logits_are_finite,
+         test_errors)

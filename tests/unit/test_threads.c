@@ -1,0 +1,239 @@
+#include "common/check_tn.h"
+
+#include <pthread.h>
+
+START_TEST(setting)
+{
+    ck_assert_int_eq(tn_threads(ctx), 2);
+    ck_assert_int_eq(tn_set_threads(ctx, 7), TN_OK);
+    ck_assert_int_eq(tn_threads(ctx), 7);
+    ck_assert_int_eq(tn_set_threads(ctx, 0), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "set_threads: 0 is not between 1 and 1024");
+    ck_assert_int_eq(tn_set_threads(ctx, 1025), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "set_threads: 1025 is not between 1 and 1024");
+    ck_assert_int_eq(tn_threads(ctx), 7);
+    ck_assert_int_ge(tn__default_threads(), 1);
+}
+END_TEST
+
+static void mark(int64_t begin, int64_t end, void *payload)
+{
+    ck_assert_int_lt(begin, end);
+    for (int64_t i = begin; i < end; i++)
+        ((int *)payload)[i]++;
+}
+
+START_TEST(ranges_are_covered_once)
+{
+    static const int64_t sizes[] = {0, 1, 2, 3, 7, 100, 1000};
+    for (int threads = 1; threads <= 9; threads++)
+        for (int i = 0; i < 7; i++)
+            for (int64_t grain = 0; grain < 20; grain += 3) {
+                int count[1000] = {0};
+                tn_set_threads(ctx, threads);
+                tn__parallel(ctx, sizes[i], grain, mark, count);
+                for (int64_t j = 0; j < 1000; j++)
+                    ck_assert_int_eq(count[j], j < sizes[i]);
+            }
+}
+END_TEST
+
+/* ---- the same bits ----------------------------------------------------------------------------
+ */
+
+typedef tn_tensor *(*job)(tn_dtype dtype);
+
+static tn_tensor *elementwise(tn_dtype dtype)
+{
+    tn_tensor *a = tn_randn(ctx, dtype, TN_SHAPE(301, 207));
+    tn_tensor *b = tn_randn(ctx, dtype, TN_SHAPE(207)), *c = tn_randn(ctx, dtype, TN_SHAPE(301, 1));
+    return tn_exp(ctx,
+                  tn_mul(ctx, tn_add(ctx, tn_transpose(ctx, a, 0, 1), tn_transpose(ctx, c, 0, 1)),
+                         tn_reshape(ctx, b, TN_SHAPE(207, 1))));
+}
+
+static tn_tensor *thin_linear(tn_dtype dtype)
+{
+    tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(1003, 203));
+    return tn_linear(ctx, x, tn_randn(ctx, dtype, TN_SHAPE(10, 203)),
+                     tn_randn(ctx, dtype, TN_SHAPE(10)));
+}
+
+static tn_tensor *thin_gradient(tn_dtype dtype)
+{
+    tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(503, 403));
+    tn_tensor *w = leaf(tn_randn(ctx, dtype, TN_SHAPE(10, 403)));
+    tn_tensor *y = tn_linear(ctx, x, w, NULL);
+    ck_assert_int_eq(tn_backward(ctx, tn_sum(ctx, tn_square(ctx, y), (tn_reduce_opts){0})), TN_OK);
+    return tn_grad(w);
+}
+
+static tn_tensor *softmaxes(tn_dtype dtype)
+{
+    tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(1001, 33));
+    return tn_add(ctx, tn_softmax(ctx, x, 1), tn_log_softmax(ctx, x, 1));
+}
+
+static tn_tensor *losses(tn_dtype dtype)
+{
+    tn_tensor *x = leaf(tn_randn(ctx, dtype, TN_SHAPE(3001, 10)));
+    tn_tensor *t = tn_cast(ctx, tn_rand(ctx, TN_F32, TN_SHAPE(3001)), TN_I64);
+    tn_tensor *loss = tn_cross_entropy(ctx, x, t, (tn_cross_entropy_opts){0});
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    return tn_grad(x);
+}
+
+static tn_tensor *products(tn_dtype dtype)
+{
+    tn_tensor *a = tn_randn(ctx, dtype, TN_SHAPE(301, 203));
+    return tn_matmul(ctx, a, tn_randn(ctx, dtype, TN_SHAPE(203, 177)));
+}
+
+static tn_tensor *wide_gradient(tn_dtype dtype)
+{
+    tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(303, 203));
+    tn_tensor *w = leaf(tn_randn(ctx, dtype, TN_SHAPE(100, 203)));
+    tn_tensor *y = tn_linear(ctx, x, w, tn_randn(ctx, dtype, TN_SHAPE(100)));
+    ck_assert_int_eq(tn_backward(ctx, tn_mean(ctx, tn_square(ctx, y), (tn_reduce_opts){0})), TN_OK);
+    return tn_grad(w);
+}
+
+static tn_tensor *sums(tn_dtype dtype)
+{
+    tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(50, 401, 53));
+    return tn_add(ctx, tn_sum(ctx, x, TN_KEEPDIMS(1)), tn_sum(ctx, x, (tn_reduce_opts){0}));
+}
+
+/* The first ones do not depend on the number of threads either. */
+static const job jobs[] = {elementwise, thin_linear, thin_gradient, softmaxes,
+                           losses,      products,    wide_gradient, sums};
+
+#define FREE_OF_THREADS 5
+#define JOBS ((int)(sizeof jobs / sizeof *jobs))
+
+static tn_tensor *result(job work, tn_dtype dtype, int threads)
+{
+    tn_manual_seed(ctx, 3);
+    tn_set_threads(ctx, threads);
+    tn_tensor *t = work(dtype);
+    ck_assert_msg(t != NULL, "%s", tn_error(ctx));
+    return t;
+}
+
+START_TEST(runs_agree)
+{
+    for (int threads = 1; threads <= 4; threads++)
+        for (int dtype = TN_F32; dtype <= TN_F64; dtype++) {
+            tn_tensor *first = result(jobs[_i], (tn_dtype)dtype, threads);
+            for (int run = 0; run < 3; run++)
+                check_same_bits(result(jobs[_i], (tn_dtype)dtype, threads), first);
+        }
+}
+END_TEST
+
+START_TEST(thread_counts_agree)
+{
+    for (int dtype = TN_F32; dtype <= TN_F64; dtype++) {
+        tn_tensor *one = result(jobs[_i], (tn_dtype)dtype, 1);
+        for (int threads = 2; threads <= 8; threads++)
+            check_same_bits(result(jobs[_i], (tn_dtype)dtype, threads), one);
+    }
+}
+END_TEST
+
+/* ---- several contexts, one set of weights -----------------------------------------------------
+ */
+
+typedef struct server {
+    tn_module *net;
+    const tn_tensor *x;
+    const float *expected;
+    int wrong;
+} server;
+
+/* In a thread of its own; the assertions of Check are for the main one. */
+static void *serve(void *payload)
+{
+    server *s = payload;
+    tn_ctx *own = tn_ctx_new(&(tn_ctx_opts){.threads = 2});
+    tn_set_grad_enabled(own, false);
+    for (int i = 0; i < 200; i++) {
+        tn_scope scope = tn_scope_begin(own);
+        tn_tensor *y = tn_softmax(own, tn_forward(own, s->net, s->x), -1);
+        for (int64_t j = 0; y && j < tn_numel(y); j++)
+            s->wrong += tn_data_f32(y)[j] != s->expected[j];
+        s->wrong += !y;
+        tn_scope_end(own, scope);
+    }
+    tn_ctx_free(own);
+    return NULL;
+}
+
+START_TEST(contexts_share_weights)
+{
+    tn_module *net =
+        tn_sequential(ctx, tn_nn_linear(ctx, 30, 40), tn_nn_relu(ctx), tn_nn_linear(ctx, 40, 10));
+    tn_tensor *x = tn_randn(ctx, TN_F32, TN_SHAPE(16, 30));
+    bool before = tn_set_grad_enabled(ctx, false);
+    tn_tensor *y = tn_softmax(ctx, tn_forward(ctx, net, x), -1);
+    tn_set_grad_enabled(ctx, before);
+    server servers[4];
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) {
+        servers[i] = (server){.net = net, .x = x, .expected = tn_data_f32(y)};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, serve, &servers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(servers[i].wrong, 0);
+    }
+}
+END_TEST
+
+/* Two contexts train at once, each with everything of its own, and come to the same result. */
+static void *train(void *payload)
+{
+    tn_ctx *own = tn_ctx_new(&(tn_ctx_opts){.seed = 4, .threads = 2});
+    tn_module *net =
+        tn_sequential(own, tn_nn_linear(own, 20, 30), tn_nn_relu(own), tn_nn_linear(own, 30, 1));
+    tn_optim *opt = tn_sgd(own, net, (tn_sgd_opts){.lr = 0.01, .momentum = 0.9});
+    for (int i = 0; i < 100; i++) {
+        tn_scope scope = tn_scope_begin(own);
+        tn_tensor *y = tn_forward(own, net, tn_randn(own, TN_F32, TN_SHAPE(32, 20)));
+        tn_zero_grad(opt);
+        tn_backward(own, tn_mean(own, tn_square(own, y), (tn_reduce_opts){0}));
+        tn_step(opt);
+        tn_scope_end(own, scope);
+    }
+    *(double *)payload = tn_ok(own) ? tn_data_f32(tn_parameter(net, 0, NULL, 0))[7] : -1e9;
+    tn_ctx_free(own);
+    return NULL;
+}
+
+START_TEST(contexts_train_side_by_side)
+{
+    double results[3] = {0};
+    pthread_t threads[2];
+    train(&results[2]);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, train, &results[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_double_eq(results[0], results[2]);
+    ck_assert_double_eq(results[1], results[2]);
+    ck_assert_double_ge(results[0], -1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("threads");
+    TCase *tc = tn_case(suite, "threads");
+    tcase_add_test(tc, setting);
+    tcase_add_test(tc, ranges_are_covered_once);
+    tcase_add_loop_test(tc, runs_agree, 0, JOBS);
+    tcase_add_loop_test(tc, thread_counts_agree, 0, FREE_OF_THREADS);
+    tcase_add_test(tc, contexts_share_weights);
+    tcase_add_test(tc, contexts_train_side_by_side);
+    return tn_run(suite);
+}

@@ -1,0 +1,116 @@
+/* topk(x, k, dim, largest), with indices. */
+#include <string.h>
+#include "common/ops.h"
+
+OP(largest_first, tn_topk(ctx, in[0], 2, 0, true, NULL))
+OP(smallest_last, tn_topk(ctx, in[0], 3, -1, false, NULL))
+OP(all_middle, tn_topk(ctx, in[0], tn_size(in[0], 1), 1, true, NULL))
+
+static const op_case cases[] = {
+    {"topk 2 dim=0", largest_first, "[5]", false},
+    {"topk 2 dim=0", largest_first, "[3,4]", false},
+    {"topk 2 dim=0", largest_first, "[2,0]", false},
+    {"topk 3 dim=-1 smallest", smallest_last, "[3,4]", false},
+    {"topk 3 dim=-1 smallest", smallest_last, "[2,1,2,1,2,1,2,3]", false},
+    {"topk all dim=1", all_middle, "[2,3,4]", false}};
+
+static bool is_before(double a, double b, bool largest)
+{
+    return largest ? (isnan(a) ? !isnan(b) : a > b) : (isnan(b) ? !isnan(a) : a < b);
+}
+
+/* How many elements come before element `index` along dim is the place of that element. */
+static void naive_topk(const array *x, int64_t k, int dim, bool largest, array *values,
+                       array *indices)
+{
+    int64_t shape[TN_MAX_DIMS], index[TN_MAX_DIMS] = {0}, other[TN_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[dim] = k;
+    *values = array_new(x->ndim, shape);
+    *indices = array_new(x->ndim, shape);
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index)) {
+        int64_t place = 0;
+        memcpy(other, index, sizeof other);
+        for (other[dim] = 0; other[dim] < x->shape[dim]; other[dim]++) {
+            double value = *array_at(x, x->ndim, other);
+            place += is_before(value, x->data[i], largest) ||
+                     (other[dim] < index[dim] && !is_before(x->data[i], value, largest));
+        }
+        other[dim] = place;
+        if (place < k) {
+            *array_at(values, x->ndim, other) = x->data[i];
+            *array_at(indices, x->ndim, other) = (double)index[dim];
+        }
+    }
+}
+
+static void check_topk(const array *x, int64_t k, int dim, bool largest)
+{
+    array values, indices;
+    naive_topk(x, k, dim, largest, &values, &indices);
+    for (int run = 0; run < 6; run++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *at, *t = tensor_of(x, run % 2 ? TN_F32 : TN_F64, (layout)(run / 2));
+        tn_tensor *y = tn_topk(ctx, t, k, dim - x->ndim * (run % 2), largest, &at);
+        check_array(y, &values, 0, "topk %d of %s along %d", (int)k, TN_SHAPE_TEXT(t), dim);
+        check_array(at, &indices, 0, "indices %d of %s along %d", (int)k, TN_SHAPE_TEXT(t), dim);
+        ck_assert_int_eq(tn_dtype_of(at), TN_I64);
+        tn_scope_end(ctx, scope);
+    }
+}
+
+/* Some of few different values, so that there are ties. */
+START_TEST(test_values)
+{
+    static const char *const shapes[] = {
+        "[1]", "[7]", "[40]", "[3,9]", "[0,3]", "[2,3,4]", "[5,1,6]", "[3,0]", "[2,1,2,1,2,1,2,3]"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int ties = 0; ties < 2; ties++) {
+            array x = array_random(shapes[i]);
+            for (int64_t j = 0; ties && j < x.numel; j++)
+                x.data[j] = (double)(random_bits() % 5);
+            for (int dim = 0; dim < x.ndim; dim++)
+                for (int64_t k = 0; k <= x.shape[dim]; k++) {
+                    check_topk(&x, k, dim, true);
+                    check_topk(&x, k, dim, false);
+                }
+        }
+}
+END_TEST
+
+START_TEST(test_threads)
+{
+    array x = array_random("[20001,3]");
+    check_topk(&x, 2, 1, true);
+}
+END_TEST
+
+/* As PyTorch: NaN is larger than everything. */
+START_TEST(test_special_values)
+{
+    tn_tensor *x = F64(3, NAN, INFINITY, 1, -INFINITY, NAN), *at;
+    ck_tn_equal(tn_topk(ctx, x, 4, 0, true, &at), NAN, NAN, INFINITY, 3);
+    ck_tn_equal(at, 1, 5, 2, 0);
+    ck_tn_equal(tn_topk(ctx, x, 5, 0, false, &at), -INFINITY, 1, 3, INFINITY, NAN);
+    ck_tn_equal(at, 4, 3, 0, 2, 1);
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3)), *at = x;
+    check_fails(tn_topk(ctx, NULL, 1, 0, true, &at), TN_ERR_ARGUMENT, "topk: input is NULL");
+    ck_assert_ptr_null(at);
+    check_fails(tn_topk(ctx, tn_ones(ctx, TN_I64, TN_SHAPE(2)), 1, 0, true, NULL), TN_ERR_DTYPE,
+                "topk: input is i64 but must be f32 or f64; tn_cast converts");
+    check_fails(tn_topk(ctx, x, 1, 2, true, NULL), TN_ERR_ARGUMENT,
+                "topk: dimension 2 is outside a tensor of 2 dimensions");
+    check_fails(tn_topk(ctx, x, 4, -1, true, NULL), TN_ERR_ARGUMENT,
+                "topk: 4 elements of dimension 1 of [2,3]");
+    check_fails(tn_topk(ctx, x, -1, 0, false, NULL), TN_ERR_ARGUMENT,
+                "topk: -1 elements of dimension 0 of [2,3]");
+    ck_assert_ptr_null(tn_topk(NULL, x, 1, 0, true, NULL));
+}
+END_TEST
+
+OP_TESTS("topk", cases, test_values, test_threads, test_special_values, test_errors)

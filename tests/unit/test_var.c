@@ -1,0 +1,126 @@
+/* var(x), over any dimensions, with any correction. */
+#include "common/ops.h"
+
+OP(var_all, tn_var(ctx, in[0], (tn_var_opts){0}))
+OP(var_biased, tn_var(ctx, in[0], (tn_var_opts){.biased = true}))
+OP(var_first, tn_var(ctx, in[0], (tn_var_opts){.dims = (int[]){0}, .ndims = 1}))
+OP(var_last_kept,
+   tn_var(ctx, in[0], (tn_var_opts){.dims = (int[]){-1}, .ndims = 1, .keepdim = true}))
+OP(var_two, tn_var(ctx, in[0], (tn_var_opts){.dims = (int[]){0, 2}, .ndims = 2, .correction = 2}))
+
+static const op_case cases[] = {{"var", var_all, "[2]", false},
+                                {"var", var_all, "[3,4]", false},
+                                {"var", var_all, "[2,1,2,1,2,1,2,2]", false},
+                                {"var biased", var_biased, "[]", false},
+                                {"var biased", var_biased, "[3,4]", false},
+                                {"var dim=0", var_first, "[3,4]", false},
+                                {"var dim=-1 keepdim", var_last_kept, "[3,4]", false},
+                                {"var dims=0,2 correction=2", var_two, "[3,4,2]", false}};
+
+/* Over the dimensions whose bits are set, kept with size 1. */
+static array naive_var(const array *x, unsigned dims, double correction)
+{
+    int64_t shape[TN_MAX_DIMS], index[TN_MAX_DIMS] = {0};
+    double n = 1;
+    for (int i = 0; i < x->ndim; i++) {
+        n *= dims >> i & 1 ? (double)x->shape[i] : 1;
+        shape[i] = dims >> i & 1 ? 1 : x->shape[i];
+    }
+    array mean = array_new(x->ndim, shape), y = array_new(x->ndim, shape);
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index))
+        *array_at(&mean, x->ndim, index) += x->data[i] / n;
+    for (int64_t i = 0; i < x->numel; i++, next_index(x->ndim, x->shape, index)) {
+        double d = x->data[i] - *array_at(&mean, x->ndim, index);
+        *array_at(&y, x->ndim, index) += d * d;
+    }
+    for (int64_t i = 0; i < y.numel; i++)
+        y.data[i] /= n > correction ? n - correction : 0;
+    return y;
+}
+
+static void check_dims(const array *x, unsigned dims, int64_t correction)
+{
+    int list[TN_MAX_DIMS], n = 0;
+    for (int i = x->ndim - 1; i >= 0; i--)
+        if (dims >> i & 1)
+            list[n++] = i;
+    array kept = naive_var(x, dims, (double)correction), dropped = {.data = kept.data};
+    for (int i = 0; i < x->ndim; i++)
+        if (!(dims >> i & 1))
+            dropped.shape[dropped.ndim++] = x->shape[i];
+    dropped.numel = kept.numel;
+    for (int run = 0; run < 6; run++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_dtype dtype = run % 2 ? TN_F32 : TN_F64;
+        tn_tensor *t = tensor_of(x, dtype, (layout)(run / 2));
+        tn_var_opts opts = {
+            .dims = list, .ndims = n, .correction = correction, .biased = correction == 0};
+        check_array(tn_var(ctx, t, opts), &dropped, tolerance(dtype), "var of %s over bits %u",
+                    TN_SHAPE_TEXT(t), dims);
+        opts.keepdim = true;
+        check_array(tn_var(ctx, t, opts), &kept, tolerance(dtype), "var of %s over bits %u kept",
+                    TN_SHAPE_TEXT(t), dims);
+        tn_scope_end(ctx, scope);
+    }
+}
+
+START_TEST(test_every_set_of_dimensions)
+{
+    static const char *const shapes[] = {
+        "[5]",   "[1]",       "[0]",     "[3,4]",   "[2,3,1,4]",
+        "[0,3]", "[3,2,4,2]", "[3,401]", "[401,3]", "[2,1,2,1,2,1,2,2]"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        array x = array_random(shapes[i]);
+        for (unsigned dims = 1; dims < 1U << x.ndim; dims++)
+            for (int64_t correction = 0; correction < 3; correction++)
+                check_dims(&x, dims, correction);
+    }
+}
+END_TEST
+
+START_TEST(test_default_is_1)
+{
+    ck_tn_close(tn_var(ctx, F64(1, 2, 3, 6), (tn_var_opts){0}), 1e-15, 14 / 3.0);
+    ck_tn_equal(tn_var(ctx, F64(1, 2, 3, 6), (tn_var_opts){.biased = true}), 3.5);
+}
+END_TEST
+
+/* The squares of these numbers have no digits left for the variance. */
+START_TEST(test_far_from_zero)
+{
+    tn_tensor *x = tn_add_scalar(ctx, tn_arange(ctx, TN_F64, 0, 1000, 1), 1e9);
+    ck_tn_close(tn_var(ctx, x, (tn_var_opts){0}), 1e-12, 1000.0 * 1001 / 12);
+}
+END_TEST
+
+/* As PyTorch. */
+START_TEST(test_too_few_elements)
+{
+    ck_tn_equal(tn_var(ctx, F64(3), (tn_var_opts){0}), NAN);
+    ck_tn_equal(tn_var(ctx, F64(3, 4), (tn_var_opts){.correction = 2}), INFINITY);
+    ck_tn_equal(tn_var(ctx, F64(3, 4), (tn_var_opts){.correction = 3}), INFINITY);
+    tn_tensor *x = LEAF(3, 4);
+    tn_backward(ctx, tn_var(ctx, x, (tn_var_opts){.correction = 2}));
+    ck_tn_equal(tn_grad(x), -INFINITY, INFINITY);
+}
+END_TEST
+
+START_TEST(test_errors)
+{
+    tn_var_opts all = {0};
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3));
+    check_fails(tn_var(ctx, NULL, all), TN_ERR_ARGUMENT, "var: input is NULL");
+    check_fails(tn_var(ctx, tn_ones(ctx, TN_I64, TN_SHAPE(2)), all), TN_ERR_DTYPE,
+                "var: input is i64 but must be f32 or f64; tn_cast converts");
+    check_fails(tn_var(ctx, x, (tn_var_opts){.dims = (int[]){2}, .ndims = 1}), TN_ERR_ARGUMENT,
+                "var: dimension 2 is outside a tensor of 2 dimensions");
+    check_fails(tn_var(ctx, x, (tn_var_opts){.dims = (int[]){1, -1}, .ndims = 2}), TN_ERR_ARGUMENT,
+                "var: dimension 1 is listed twice");
+    check_fails(tn_var(ctx, x, (tn_var_opts){.ndims = 1}), TN_ERR_ARGUMENT,
+                "var: 1 dimensions to reduce, and dims is NULL");
+    ck_assert_ptr_null(tn_var(NULL, x, all));
+}
+END_TEST
+
+OP_TESTS("var", cases, test_every_set_of_dimensions, test_default_is_1, test_far_from_zero,
+         test_too_few_elements, test_errors)
