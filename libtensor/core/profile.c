@@ -74,6 +74,16 @@ static int find_entry(const tn__profile *p, const char *name)
     return i;
 }
 
+/* Takes the entries from `at` on off the stack; the time of the operators inside them, which count
+ * for what is below as well. */
+static int64_t drop_entries(tn__profile *p, int at)
+{
+    int64_t inner = 0;
+    while (p->depth > at)
+        inner += p->stack[--p->depth].inner;
+    return inner;
+}
+
 void tn__profile_begin(tn_ctx *ctx, const char *name)
 {
     tn__profile *p = ctx->profile;
@@ -85,6 +95,9 @@ void tn__profile_begin(tn_ctx *ctx, const char *name)
     if (at < 0 && p->depth == DEPTH)
         memmove(p->stack, p->stack + 1, (size_t)--p->depth * sizeof *p->stack);
     at = at < 0 ? p->depth : at;
+    int64_t inner = drop_entries(p, at);
+    if (at > 0)
+        p->stack[at - 1].inner += inner;
     p->depth = at + 1;
     p->stack[at] = (entry){.start = tn__now(), .records = p->records};
     snprintf(p->stack[at].name, NAME_SIZE, "%s", name);
@@ -114,10 +127,9 @@ static int64_t end(tn__profile *p, const char *name, int64_t now)
     if (at < 0)
         return 0;
     int64_t whole = now - p->stack[at].start;
-    p->depth = at;
     if (at > 0)
         p->stack[at - 1].inner += whole;
-    return whole - p->stack[at].inner;
+    return whole - drop_entries(p, at);
 }
 
 static bool is_view(const tn_tensor *y, const tn_record_args *args)
