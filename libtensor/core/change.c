@@ -2,6 +2,14 @@
 #include <string.h>
 #include "core/core.h"
 
+bool tn__has_own_elements(const tn_tensor *t)
+{
+    for (int i = 0; i < t->ndim; i++)
+        if (t->shape[i] > 1 && t->strides[i] == 0)
+            return false;
+    return true;
+}
+
 bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t)
 {
     if (!tn_check_input(ctx, what, "tensor", t))
@@ -11,6 +19,12 @@ bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t)
                 "%s: a tensor of shape %s that requires a gradient is changed in place while "
                 "gradients are enabled",
                 what, TN_SHAPE_TEXT(t));
+        return false;
+    }
+    if (!tn__has_own_elements(t)) {
+        tn_fail(ctx, TN_ERR_ARGUMENT,
+                "%s: a tensor of shape %s is expanded: its elements share memory", what,
+                TN_SHAPE_TEXT(t));
         return false;
     }
     t->storage->version++;

@@ -185,6 +185,9 @@ int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size);
 /* `dim`, counted from the end if negative, in [0, ndim); -1 with an error otherwise. */
 int tn__dim(tn_ctx *ctx, const char *what, int dim, int ndim);
 
+/* False if t is expanded, so that several elements are one number in memory. */
+bool tn__has_own_elements(const tn_tensor *t);
+
 bool tn__is_float(tn_dtype dtype);
 bool tn__is_index(tn_dtype dtype); /* TN_I64, TN_I32 or TN_U8 */
 

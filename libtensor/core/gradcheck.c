@@ -151,14 +151,6 @@ static void check_projection(check *c, int64_t number)
     tn_scope_end(c->ctx, scope);
 }
 
-static bool has_own_elements(const tn_tensor *x)
-{
-    for (int i = 0; i < x->ndim; i++)
-        if (x->shape[i] > 1 && x->strides[i] == 0)
-            return false;
-    return true;
-}
-
 static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
 {
     bool any = false;
@@ -171,7 +163,7 @@ static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
         if (inputs[i]->dtype != TN_F64)
             tn_fail(ctx, TN_ERR_DTYPE, "gradcheck: input %d is %s; differences need f64", i,
                     tn_dtype_name(inputs[i]->dtype));
-        else if (inputs[i]->var->node || !has_own_elements(inputs[i]))
+        else if (inputs[i]->var->node || !tn__has_own_elements(inputs[i]))
             tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: input %d of shape %s is %s", i,
                     TN_SHAPE_TEXT(inputs[i]),
                     inputs[i]->var->node ? "not a leaf" : "expanded: its elements share memory");

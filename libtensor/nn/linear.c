@@ -1,5 +1,4 @@
 /* linear.c - y = x weight^T + bias. */
-#include <math.h>
 #include "nn/nn.h"
 
 typedef struct linear_state {
@@ -12,17 +11,15 @@ static tn_tensor *linear_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *
     return tn_linear(ctx, x, s->weight, s->bias);
 }
 
-static const tn_module_type linear_type = {.name = "Linear", .forward = linear_forward};
-
-/* Uniform on [-1/sqrt(in), 1/sqrt(in)): torch.nn.Linear.reset_parameters. */
-static tn_tensor *add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
-                              const int64_t *shape, int64_t in)
+static int64_t linear_multiply_adds(const tn_module *self, const tn_tensor *x, const tn_tensor *y)
 {
-    double bound = in > 0 ? 1 / sqrt((double)in) : 0;
-    tn_tensor *t = tn_empty(ctx, TN_F32, ndim, shape);
-    return t && tn_uniform_(ctx, t, -bound, bound) == TN_OK ? tn_add_parameter(ctx, self, name, t)
-                                                            : NULL;
+    const linear_state *s = tn_module_state(self);
+    (void)x;
+    return tn_numel(y) * tn_size(s->weight, 1);
 }
+
+static const tn_module_type linear_type = {
+    .name = "Linear", .forward = linear_forward, .multiply_adds = linear_multiply_adds};
 
 static tn_module *linear_new(tn_ctx *ctx, int64_t in, int64_t out, bool with_bias)
 {
@@ -37,13 +34,10 @@ static tn_module *linear_new(tn_ctx *ctx, int64_t in, int64_t out, bool with_bia
     if (!self)
         return NULL;
     linear_state *s = tn_module_state(self);
-    s->weight = add_uniform(ctx, self, "weight", TN_SHAPE(out, in), in);
+    s->weight = tn__add_uniform(ctx, self, "weight", TN_SHAPE(out, in), (double)in);
     if (s->weight && with_bias)
-        s->bias = add_uniform(ctx, self, "bias", TN_SHAPE(out), in);
-    if (tn_ok(ctx))
-        return self;
-    tn_module_free(self);
-    return NULL;
+        s->bias = tn__add_uniform(ctx, self, "bias", TN_SHAPE(out), (double)in);
+    return tn__module_done(ctx, self);
 }
 
 tn_module *tn_nn_linear(tn_ctx *ctx, int64_t in, int64_t out)

@@ -1,4 +1,4 @@
-/* module.c - modules: parameters and children by name, in the order they were added. */
+/* module.c - modules: parameters, buffers and children by name, in the order they were added. */
 #include <stdio.h>
 #include <string.h>
 #include "core/core.h"
@@ -6,8 +6,9 @@
 
 typedef struct entry {
     char *name;
-    tn_tensor *parameter; /* one of the two */
-    tn_module *child;
+    tn_tensor *tensor; /* a parameter or a buffer, */
+    bool is_buffer;
+    tn_module *child; /* or a child */
 } entry;
 
 struct tn_module {
@@ -17,6 +18,8 @@ struct tn_module {
     entry *entries;
     int64_t n_entries, capacity;
     void *state;
+    bool evaluating;
+    tn__watch *watch; /* called after forward; NULL mostly */
 };
 
 static void free_object(tn__object *object)
@@ -30,7 +33,7 @@ static void free_object(tn__object *object)
 static void free_entry(tn_ctx *ctx, entry *e)
 {
     tn__free(ctx, e->name);
-    tn__release(e->parameter);
+    tn__release(e->tensor);
     if (e->child)
         e->child->parent = NULL;
     tn_module_free(e->child);
@@ -134,22 +137,42 @@ static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const 
     return e;
 }
 
+/* Takes t out of its scope and makes it an entry. */
+static tn_tensor *add_tensor(tn_ctx *ctx, tn_module *module, const char *what, const char *name,
+                             tn_tensor *t, bool is_buffer)
+{
+    if (t->scope < 0) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s belongs to something else already", what,
+                name ? name : "the tensor");
+        return NULL;
+    }
+    entry *e = add_entry(ctx, module, what, name);
+    if (!e)
+        return NULL;
+    tn__disown(t);
+    e->tensor = t;
+    e->is_buffer = is_buffer;
+    return t;
+}
+
 tn_tensor *tn_add_parameter(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t)
 {
     if (!tn_check_float(ctx, "add_parameter", "tensor", t) ||
         tn_set_requires_grad(ctx, t, true) != TN_OK)
         return NULL;
-    if (t->scope < 0) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "add_parameter: %s belongs to something else already",
+    return add_tensor(ctx, module, "add_parameter", name, t, false);
+}
+
+tn_tensor *tn_add_buffer(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t)
+{
+    if (!tn_check_input(ctx, "add_buffer", "tensor", t))
+        return NULL;
+    if (t->var) {
+        tn_fail(ctx, TN_ERR_STATE, "add_buffer: %s requires a gradient",
                 name ? name : "the tensor");
         return NULL;
     }
-    entry *e = add_entry(ctx, module, "add_parameter", name);
-    if (!e)
-        return NULL;
-    tn__disown(t);
-    e->parameter = t;
-    return t;
+    return add_tensor(ctx, module, "add_buffer", name, t, true);
 }
 
 static bool contains(const tn_module *outer, const tn_module *module)
@@ -194,20 +217,73 @@ tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
     }
     if (!tn_check_input(ctx, module->type->name, "input", x))
         return NULL;
-    return module->type->forward(ctx, module, x);
+    tn_tensor *y = module->type->forward(ctx, module, x);
+    if (y && module->watch)
+        module->watch->after(module->watch, module, x, y);
+    return y;
 }
 
-/* ---- parameters -------------------------------------------------------------------------------
+void tn__set_watch(tn_module *module, tn__watch *watch)
+{
+    module->watch = watch;
+    for (int64_t i = 0; i < module->n_entries; i++)
+        if (module->entries[i].child)
+            tn__set_watch(module->entries[i].child, watch);
+}
+
+void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size)
+{
+    const tn_module *parent = module->parent;
+    if (module == root || !parent) {
+        snprintf(name, size, "%s", "");
+        return;
+    }
+    tn__full_name(root, parent, name, size);
+    size_t used = strlen(name);
+    for (int64_t i = 0; i < parent->n_entries; i++)
+        if (parent->entries[i].child == module)
+            snprintf(name + used, size - used, "%s%s", used ? "." : "", parent->entries[i].name);
+}
+
+const tn_module_type *tn__module_type(const tn_module *module)
+{
+    return module->type;
+}
+
+/* ---- training and evaluation ------------------------------------------------------------------
  */
 
-/* A module's own parameters come before those of its children, as in PyTorch. */
-static tn_tensor *find(const tn_module *module, int64_t *i, char *name, size_t size)
+void tn_train(tn_module *module, bool training)
+{
+    if (!module)
+        return;
+    module->evaluating = !training;
+    for (int64_t i = 0; i < module->n_entries; i++)
+        tn_train(module->entries[i].child, training);
+}
+
+/* While somebody watches, nothing is learnt. */
+bool tn_is_training(const tn_module *module)
+{
+    return module && !module->evaluating && !module->watch;
+}
+
+/* ---- parameters and buffers -------------------------------------------------------------------
+ */
+
+static bool holds(const entry *e, bool buffers)
+{
+    return e->tensor && e->is_buffer == buffers;
+}
+
+/* A module's own come before those of its children, as in PyTorch. */
+static tn_tensor *find(const tn_module *module, bool buffers, int64_t *i, char *name, size_t size)
 {
     for (int64_t j = 0; j < module->n_entries; j++) {
         const entry *e = &module->entries[j];
-        if (e->parameter && (*i)-- == 0) {
+        if (holds(e, buffers) && (*i)-- == 0) {
             snprintf(name, size, "%s", e->name);
-            return e->parameter;
+            return e->tensor;
         }
     }
     for (int64_t j = 0; j < module->n_entries; j++) {
@@ -216,47 +292,92 @@ static tn_tensor *find(const tn_module *module, int64_t *i, char *name, size_t s
             continue;
         int length = snprintf(name, size, "%s.", e->name);
         size_t used = (size_t)length < size ? (size_t)length : size;
-        tn_tensor *t = find(e->child, i, size ? name + used : NULL, size - used);
+        tn_tensor *t = find(e->child, buffers, i, size ? name + used : NULL, size - used);
         if (t)
             return t;
     }
     return NULL;
 }
 
-tn_tensor *tn_parameter(const tn_module *module, int64_t i, char *name, size_t size)
+static int64_t count(const tn_module *module, bool buffers)
 {
-    return module && i >= 0 ? find(module, &i, name, name ? size : 0) : NULL;
-}
-
-int64_t tn_parameter_count(const tn_module *module)
-{
-    int64_t count = 0;
+    int64_t n = 0;
     for (int64_t i = 0; module && i < module->n_entries; i++)
-        count += module->entries[i].parameter ? 1 : tn_parameter_count(module->entries[i].child);
-    return count;
+        n += holds(&module->entries[i], buffers) + count(module->entries[i].child, buffers);
+    return n;
 }
 
-tn_tensor *tn_parameter_named(const tn_module *module, const char *name)
+static tn_tensor *named(const tn_module *module, bool buffers, const char *name)
 {
     const char *dot = name ? strchr(name, '.') : NULL;
     for (int64_t i = 0; module && name && i < module->n_entries; i++) {
         const entry *e = &module->entries[i];
-        if (!dot && e->parameter && strcmp(e->name, name) == 0)
-            return e->parameter;
+        if (!dot && holds(e, buffers) && strcmp(e->name, name) == 0)
+            return e->tensor;
         if (dot && e->child && strlen(e->name) == (size_t)(dot - name) &&
             strncmp(e->name, name, (size_t)(dot - name)) == 0)
-            return tn_parameter_named(e->child, dot + 1);
+            return named(e->child, buffers, dot + 1);
     }
     return NULL;
 }
 
-int64_t tn_parameter_numel(const tn_module *module)
+tn_tensor *tn_parameter(const tn_module *module, int64_t i, char *name, size_t size)
+{
+    return module && i >= 0 ? find(module, false, &i, name, name ? size : 0) : NULL;
+}
+
+tn_tensor *tn_buffer(const tn_module *module, int64_t i, char *name, size_t size)
+{
+    return module && i >= 0 ? find(module, true, &i, name, name ? size : 0) : NULL;
+}
+
+int64_t tn_parameter_count(const tn_module *module)
+{
+    return count(module, false);
+}
+
+int64_t tn_buffer_count(const tn_module *module)
+{
+    return count(module, true);
+}
+
+tn_tensor *tn_parameter_named(const tn_module *module, const char *name)
+{
+    return named(module, false, name);
+}
+
+tn_tensor *tn_buffer_named(const tn_module *module, const char *name)
+{
+    return named(module, true, name);
+}
+
+int64_t tn__own_numel(const tn_module *module)
 {
     int64_t sum = 0;
-    for (int64_t i = 0; module && i < module->n_entries; i++)
-        sum += module->entries[i].parameter ? tn_numel(module->entries[i].parameter)
-                                            : tn_parameter_numel(module->entries[i].child);
+    for (int64_t i = 0; i < module->n_entries; i++)
+        if (holds(&module->entries[i], false))
+            sum += tn_numel(module->entries[i].tensor);
     return sum;
+}
+
+int64_t tn_parameter_numel(const tn_module *module)
+{
+    int64_t sum = module ? tn__own_numel(module) : 0;
+    for (int64_t i = 0; module && i < module->n_entries; i++)
+        sum += tn_parameter_numel(module->entries[i].child);
+    return sum;
+}
+
+tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen)
+{
+    if (!tn_ok(ctx))
+        return tn_error_status(ctx);
+    if (!module)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "freeze: the module is NULL");
+    tn_tensor *t;
+    for (int64_t i = 0; tn_ok(ctx) && (t = tn_parameter(module, i, NULL, 0)); i++)
+        tn_set_requires_grad(ctx, t, !frozen);
+    return tn_error_status(ctx);
 }
 
 /* The tensor object stays, so that whoever refers to it sees the conversion; one that is frozen
@@ -286,14 +407,15 @@ tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype)
         return tn_fail(ctx, module ? TN_ERR_DTYPE : TN_ERR_ARGUMENT, "module_to: %s",
                        module ? "parameters are f32 or f64" : "the module is NULL");
     tn_scope scope = tn_scope_begin(ctx);
-    int64_t count = tn_parameter_count(module);
-    for (int64_t i = 0; tn_ok(ctx) && i < count; i++) {
-        tn_tensor *t = tn_parameter(module, i, NULL, 0);
+    tn_tensor *t;
+    for (int64_t i = 0; tn_ok(ctx) && (t = tn_parameter(module, i, NULL, 0)); i++) {
+        tn_clear_grad(t);
         if (t->dtype != dtype)
             convert(ctx, t, dtype);
-        else
-            tn_clear_grad(t);
     }
+    for (int64_t i = 0; tn_ok(ctx) && (t = tn_buffer(module, i, NULL, 0)); i++)
+        if (tn__is_float(t->dtype) && t->dtype != dtype)
+            convert(ctx, t, dtype);
     tn_scope_end(ctx, scope);
     return tn_error_status(ctx);
 }

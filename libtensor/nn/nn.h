@@ -11,4 +11,33 @@
  * has. */
 void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count);
 
+/* self, if no error is recorded; otherwise frees it and returns NULL. For constructors. */
+tn_module *tn__module_done(tn_ctx *ctx, tn_module *self);
+
+/* Gives `self` a parameter or a buffer of TN_F32 full of `value`. */
+tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name, int ndim,
+                        const int64_t *shape, double value);
+
+/* A parameter that is uniform on [-1/sqrt(fan_in), 1/sqrt(fan_in)): reset_parameters() of
+ * torch.nn.Linear and of the convolutions. */
+tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
+                           const int64_t *shape, double fan_in);
+
+/* What is called after the forward pass of a module and of those inside it, which run as in
+ * evaluation meanwhile. */
+typedef struct tn__watch {
+    void (*after)(struct tn__watch *watch, const tn_module *module, const tn_tensor *x,
+                  const tn_tensor *y);
+} tn__watch;
+
+void tn__set_watch(tn_module *module, tn__watch *watch); /* or NULL */
+
+/* "features.0" of a module inside root, cut to size > 0; "" of root itself. */
+void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size);
+
+const tn_module_type *tn__module_type(const tn_module *module);
+
+/* The numbers in the parameters of the module itself. */
+int64_t tn__own_numel(const tn_module *module);
+
 #endif

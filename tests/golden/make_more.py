@@ -245,4 +245,137 @@ for kw in (dict(), dict(patience=2), dict(factor=0.5, patience=1, cooldown=3), d
     for metric in (down, -down, np.where(np.arange(50) % 7 == 3, np.nan, down)):
         lrs = rates(lambda opt: [S.ReduceLROnPlateau(opt, **kw)], len(metric), lambda s, i: s.step(metric[i]))
         arrays_case("lr_plateau", dict(lr=lrs, metric=metric), lr=0.1, **kw)
+
+# more operators, from a stream of their own ----------------------------------------------------------
+rng = np.random.RandomState(20180226)
+for op, fn in dict(abs=torch.abs, sqrt=torch.sqrt, sigmoid=torch.sigmoid, tanh=torch.tanh, gelu=F.gelu).items():
+    case(op, fn, [special])
+    case(op, fn, [normal(4, 5).abs() * 2 if op == "sqrt" else normal(4, 5) * 2])
+case("gelu", F.gelu, [normal(6) * 20])
+for x in (normal(3, 4), special):
+    for low, high_ in [(-0.5, 0.75), (-inf, 0.5), (-0.25, inf), (1.0, -1.0)]:
+        case("clamp", lambda t: t.clamp(low, high_), [x], low=low, high=high_)
+    for slope in (0.01, 0.0, -0.5, 1.0):
+        case("leaky_relu", lambda t: F.leaky_relu(t, slope), [x], negative_slope=slope)
+    for p in (0, 1, 2, 3.0, -1.0):
+        case("pow_scalar", lambda t: t.pow(p), [x], p=p)
+for p in (0.5, -0.5, 2.75, -3.0):
+    case("pow_scalar", lambda t: t.pow(p), [normal(3, 4).abs() + 0.1], p=p)
+for p, training in [(0.25, False), (0.0, True), (1.0, True)]:
+    case("dropout", lambda t: F.dropout(t, p, training), [normal(3, 4)], p=p, training=training)
+for op in ("eq", "ne", "lt", "le", "gt", "ge"):
+    case(op, getattr(torch, op), [special.reshape(7, 1), special])
+    for x in (integers(3, 4, 5), integers(3, 4, 5).int(), integers(3, 4, 5).byte(), integers(2, 4, 5).bool()):
+        case(op, getattr(torch, op), [x, x.flip(0)[:1]])
+for c, a, b in [((3, 4), (3, 4), (3, 4)), ((3, 1), (4,), (2, 1, 1)), ((), (2, 3), (3,)), ((2, 3), (), ()), ((0, 3), (1,), (3,))]:
+    case("where", torch.where, [integers(2, *c).bool(), normal(*a), normal(*b)])
+case("where", torch.where, [integers(2, 7, 1).bool(), special, -special])
+
+for op, f in dict(max=torch.max, min=torch.min).items():
+    for x, dim, keep in [(normal(3, 4, 5), 0, True), (normal(3, 4, 5), 1, False), (normal(3, 4, 5), -1, True), (normal(2, 1, 2, 1, 2, 1, 2, 3), 4, False),
+                         (numbers(1, nan, 3, nan), 0, False), (numbers(-inf, 2, inf), 0, True), (normal(0, 3), 1, False)]:
+        case(op, lambda t: f(t, dim, keep).values, [x], dim=dim, keepdim=keep)
+        case(op + "_indices", lambda t: f(t, dim, keep).indices, [x], dim=dim, keepdim=keep)
+    case(op, lambda t: f(t, 1).values, [integers(100, 4, 5)], dim=1)
+for op, f in dict(amax=torch.amax, amin=torch.amin).items():
+    for x, dims, keep in [((3, 4, 5), (0, 2), False), ((3, 4, 5), (0, 2), True), ((3, 4, 5), (-1, 0, 1), False), ((2, 3, 1, 4), (1, 2), False),
+                          ((2, 2, 2, 1, 3, 2, 1, 2), (0, 2, 4, 6), True), ((3, 0, 2), (0,), False)]:
+        case(op, lambda t: f(t, dims, keep), [normal(*x)], dims=dims, keepdim=keep)
+    case(op, f, [normal()])
+    case(op, f, [normal(3, 4)])
+    case(op, lambda t: f(t, (0, 1)), [integers(3, 4, 5).double()], dims=(0, 1))
+    case(op, lambda t: f(t, 1), [torch.stack([special[:3], special[3:6], special[1:4]])], dims=(1,))
+    case(op, lambda t: f(t, (0,)), [integers(100, 4, 5)], dims=(0,))
+for x, dims, kw in [((3, 4, 5), (0, 2), dict()), ((3, 4, 5), (0, 2), dict(keepdim=True)), ((3, 4, 5), (1,), dict(correction=0)),
+                    ((3, 4, 5), (-1, 0, 1), dict(correction=3)), ((2, 2, 2, 1, 3, 2, 1, 2), (0, 2, 4, 6), dict(keepdim=True, correction=2)),
+                    ((3, 1), (1,), dict(correction=0)), ((3, 2), (1,), dict()), ((3, 0), (1,), dict())]:
+    kw.setdefault("correction", 1)
+    case("var", lambda t: torch.var(t, dims, **kw), [normal(*x)], dims=dims, **kw)
+case("var", lambda t: torch.var(t, (0,), correction=1), [normal(50) * 0.5 + 4], dims=(0,), correction=1)
+for x, k, dim, largest in [((7,), 3, 0, True), ((7,), 7, 0, False), ((3, 5), 2, 1, True), ((3, 5), 2, 0, False), ((2, 3, 4), 1, -2, True),
+                           ((2, 1, 2, 1, 2, 1, 2, 5), 3, 7, True), ((3, 5), 0, 1, True), ((0, 5), 2, 1, True)]:
+    x = normal(*x)
+    case("topk", lambda t: torch.topk(t, k, dim, largest).values, [x], k=k, dim=dim, largest=largest)
+    case("topk_indices", lambda t: torch.topk(t, k, dim, largest).indices, [x], k=k, dim=dim, largest=largest)
+for largest in (True, False):
+    case("topk", lambda t: torch.topk(t, 3, 0, largest).values, [numbers(3, nan, inf, -inf, 1)], k=3, dim=0, largest=largest)
+
+for shapes, dim in [([(2, 3), (2, 1)], 1), ([(2, 3), (0, 3), (4, 3)], 0), ([(3,), (2,), (1,), (4,), (2,), (1,)], -1), ([(2, 3, 2)], 1),
+                    ([(2, 1, 2, 1, 2, 1, 2, 2), (2, 1, 2, 3, 2, 1, 2, 2)], 3)]:
+    case("cat", lambda *t: torch.cat(t, dim), [normal(*x) for x in shapes], dim=dim)
+case("cat", lambda *t: torch.cat(t, 0), [integers(9, 2, 3), integers(9, 1, 3)], dim=0)
+for x, n, dim in [((2, 3), 3, 0), ((2, 3), 2, 1), ((2, 3), 2, -1), ((), 4, 0), ((0, 2), 2, 1), ((2, 1, 2, 1, 2, 1, 2), 2, 3)]:
+    case("stack", lambda *t: torch.stack(t, dim), [normal(*x) for _ in range(n)], dim=dim)
+for x, dim, n in [((5,), 0, 7), ((4, 3), 0, 2), ((2, 4, 3), 1, 6), ((4, 3), -1, 5), ((4, 3), 0, 0), ((2, 1, 2, 1, 2, 1, 2, 3), 7, 4)]:
+    case("index_select", lambda t, i: torch.index_select(t, dim, i), [normal(*x), integers(x[dim], n)], dim=dim)
+case("index_select", lambda t, i: torch.index_select(t, 0, i), [integers(9, 4, 2), integers(4, 3)], dim=0)
+for x, dim, shape in [((5,), 0, (7,)), ((4, 3), 0, (6, 3)), ((4, 3), 1, (2, 5)), ((2, 4, 3), 1, (2, 6, 1)), ((4, 3), -1, (4, 2)), ((4, 3), 0, (0, 3)),
+                      ((2, 1, 2, 1, 2, 1, 2, 3), 4, (2, 1, 1, 1, 5, 1, 2, 2))]:
+    case("gather", lambda t, i: torch.gather(t, dim, i), [normal(*x), integers(x[dim], *shape)], dim=dim)
+for x, pad, value in [((5,), (1, 2), 0.0), ((3, 4), (2, 0, 1, 1), -1.5), ((3, 4), (-1, 2), 0.25), ((2, 3, 4), (0, 0, -1, -1, 3, -2), 7.0),
+                      ((3, 4), (-2, -2), 0.0), ((3, 0), (1, 1), 2.0), ((2, 1, 2, 1, 2, 1, 2, 2), (1, 0) * 8, 0.5), ((3,), (1, 1), -inf)]:
+    case("pad", lambda t: F.pad(t, pad, value=value), [normal(*x)], pad=pad, value=value)
+case("pad", lambda t: F.pad(t, (1, 0), value=3), [integers(9, 2, 3)], pad=(1, 0), value=3)
+
+for red in ("mean", "sum", "none"):
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, weight, reduction=red), [normal(7, 4), target], reduction=red, weight=tuple(weight.tolist()))
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, weight, ignore_index=1, reduction=red), [normal(6, 4), integers(4, 6)],
+         reduction=red, weight=tuple(weight.tolist()), ignore_index=1)
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, ignore_index=0, reduction=red), [normal(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])], reduction=red, ignore_index=0)
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, reduction=red), [normal(5), torch.tensor(3)], reduction=red)
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, reduction=red), [normal(3, 4), torch.tensor([-100] * 3)], reduction=red)
+    case("nll_loss", lambda x, t: F.nll_loss(x, t, reduction=red), [normal(0, 4), integers(4, 0)], reduction=red)
+    for a, b in [((3, 4), (3, 4)), ((), ()), ((2, 3, 2), (2, 3, 2)), ((0, 3), (0, 3))]:
+        case("mse_loss", lambda x, t: F.mse_loss(x, t, reduction=red), [normal(*a), normal(*b)], reduction=red)
+    bce, probability = F.binary_cross_entropy_with_logits, lambda *shape: torch.sigmoid(normal(*shape)).float().double()
+    case("binary_cross_entropy_with_logits", lambda x, t: bce(x, t, reduction=red), [normal(3, 4) * 3, probability(3, 4)], reduction=red)
+    case("binary_cross_entropy_with_logits", lambda x, t: bce(x, t, weight, reduction=red), [normal(3, 4), probability(3, 4)],
+         reduction=red, weight=tuple(weight.tolist()))
+    case("binary_cross_entropy_with_logits", lambda x, t: bce(x, t, pos_weight=weight, reduction=red), [normal(3, 4), probability(3, 4)],
+         reduction=red, pos_weight=tuple(weight.tolist()))
+    case("binary_cross_entropy_with_logits", lambda x, t: bce(x, t, weight, pos_weight=weight.flip(0), reduction=red), [normal(2, 3, 4), probability(2, 3, 4)],
+         reduction=red, weight=tuple(weight.tolist()), pos_weight=tuple(weight.flip(0).tolist()))
+    case("binary_cross_entropy_with_logits", lambda x, t: bce(x, t, reduction=red), [numbers(1e4, -1e4, 1e4, -1e4, 50, -50), numbers(1, 1, 0, 0, 1, 0.5)], reduction=red)
+
+# images --------------------------------------------------------------------------------------------
+images = np.random.RandomState(20180226)
+
+
+def pixels(*shape):
+    return torch.from_numpy(np.asarray(images.standard_normal(shape), dtype=np.float32).astype(np.float64))
+
+
+for x, w, bias, s, p, d, g in [((3, 5, 6), (4, 3, 2), True, (1, 1), (0, 0), (1, 1), 1), ((1, 1, 1, 1), (1, 1, 1, 1), True, (1, 1), (0, 0), (1, 1), 1),
+                               ((0, 3, 5, 5), (2, 3, 3, 3), True, (1, 1), (0, 0), (1, 1), 1), ((2, 4, 9, 8), (8, 1, 3, 3), True, (2, 1), (1, 1), (1, 2), 4),
+                               ((3, 6, 5, 5), (4, 3, 1, 1), False, (1, 1), (0, 0), (1, 1), 2), ((2, 3, 5, 4), (2, 3, 1, 1), True, (2, 3), (1, 0), (1, 1), 1),
+                               ((1, 2, 3, 3), (3, 2, 3, 3), True, (5, 4), (2, 4), (1, 1), 1), ((2, 2, 7, 11), (3, 2, 2, 3), True, (3, 2), (4, 5), (3, 4), 1),
+                               ((5, 8, 13, 13), (12, 8, 3, 3), True, (1, 1), (1, 1), (1, 1), 1), ((1, 3, 33, 35), (6, 3, 7, 5), True, (2, 3), (3, 2), (1, 1), 1),
+                               ((40, 5, 3, 3), (7, 5, 3, 3), False, (1, 1), (1, 1), (1, 1), 1)]:
+    if len(w) == 3:
+        w = (2, *w[1:], 3)
+    case("conv2d", lambda *t: F.conv2d(t[0], t[1], t[2] if bias else None, s, p, d, g), [pixels(*x), pixels(*w)] + ([pixels(w[0])] if bias else []),
+         stride=s, padding=p, dilation=d, groups=g)
+tied = torch.from_numpy(images.randint(0, 3, (2, 2, 7, 8)).astype(np.float64))
+odd = pixels(1, 2, 6, 6); odd[0, 0, 2, 3] = nan; odd[0, 1, 4, 4] = inf; odd[0, 1, 0, 0] = -inf
+for x, k, s, p, d, up in [(pixels(3, 6, 5), (2, 3), (1, 2), (1, 0), (1, 1), False), (pixels(2, 2, 9, 8), (3, 2), (2, 1), (1, 1), (2, 3), False),
+                          (pixels(1, 2, 5, 4), (2, 2), (3, 5), (1, 1), (1, 1), True), (pixels(1, 1, 8, 8), (4, 3), (3, 3), (2, 1), (1, 2), True),
+                          (tied, (3, 3), (2, 2), (1, 1), (1, 1), False), (odd, (2, 2), (1, 1), (1, 0), (1, 1), False), (pixels(0, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False)]:
+    case("max_pool2d", lambda t: F.max_pool2d(t, k, s, p, d, up), [x], kernel_size=k, stride=s, padding=p, dilation=d, ceil_mode=up)
+for x, k, s, p, up, include, divisor in [(pixels(3, 6, 5), (2, 3), (1, 2), (1, 0), False, True, None), (pixels(2, 2, 9, 7), (3, 3), (2, 2), (1, 1), False, False, None),
+                                         (pixels(1, 2, 10, 10), (3, 3), (3, 3), (1, 1), True, True, None), (pixels(1, 2, 8, 9), (4, 5), (3, 3), (2, 2), True, False, None),
+                                         (pixels(1, 2, 8, 9), (4, 5), (3, 3), (2, 2), True, True, None), (pixels(1, 2, 5, 4), (2, 2), (3, 5), (1, 1), True, True, 3),
+                                         (odd, (2, 2), (1, 1), (1, 0), False, True, None), (pixels(0, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, None)]:
+    case("avg_pool2d", lambda t: F.avg_pool2d(t, k, s, p, up, include, divisor), [x], kernel_size=k, stride=s, padding=p, ceil_mode=up,
+         count_include_pad=include, **({} if divisor is None else dict(divisor_override=divisor)))
+for x, size in [(pixels(3, 6, 5), (4, 5)), (pixels(2, 2, 2, 3), (5, 7)), (pixels(1, 2, 13, 11), (6, 6)), (pixels(0, 2, 4, 4), (2, 1)), (odd, (4, 3))]:
+    case("adaptive_avg_pool2d", lambda t: F.adaptive_avg_pool2d(t, size), [x], output_size=size)
+for x, training, momentum, eps, affine in [((5, 3), True, 0.1, 1e-5, True), ((2, 3, 17), True, 0.75, 0.5, True), ((3, 2, 2, 1, 3), True, 0.0, 1e-5, True),
+                                           ((3, 2, 5, 5), True, 1.0, 1e-3, False), ((1, 4), False, 0.1, 1e-5, True), ((3, 2, 5, 5), False, 0.1, 0.25, False),
+                                           ((2, 1, 1, 1), True, 0.1, 1e-5, True)]:
+    c = x[1]; mean, var = pixels(c), pixels(c).abs() + 0.5; after = mean.clone(), var.clone()
+    inputs = [pixels(*x) + 2] + ([pixels(c), pixels(c)] if affine else [])
+    F.batch_norm(inputs[0], *after, *inputs[1:], training=training, momentum=momentum, eps=eps)
+    case("batch_norm", lambda *t: F.batch_norm(t[0], mean.clone(), var.clone(), *t[1:], training=training, momentum=momentum, eps=eps), inputs,
+         training=training, momentum=momentum, eps=eps, running_mean=tuple(mean.tolist()), running_var=tuple(var.tolist()),
+         running_mean_after=tuple(after[0].tolist()), running_var_after=tuple(after[1].tolist()))
 manifest.close()

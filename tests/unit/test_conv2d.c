@@ -14,8 +14,11 @@ CONV(dilated, in[2], .padding = 2, .dilation = 2)
 CONV(apart, NULL, .stride = 3)
 CONV(grouped, in[2], .padding = 1, .groups = 2)
 CONV(depthwise, in[2], .stride = 2, .padding = 1, .groups = 3)
-OP(twice, tn_conv2d(ctx, tn_conv2d(ctx, in[0], in[1], in[2], (tn_conv2d_opts){.padding = 1}), in[1],
-                    in[2], (tn_conv2d_opts){.stride = 2}))
+OP(once_more, tn_conv2d(ctx, in[0], in[1], in[2], (tn_conv2d_opts){.padding = 1}))
+OP(twice,
+   tn_add(ctx,
+          tn_conv2d(ctx, once_more(ctx, in, NULL), in[1], in[2], (tn_conv2d_opts){.stride = 2}),
+          tn_conv2d(ctx, in[0], in[1], in[2], (tn_conv2d_opts){.stride = 2})))
 
 static const op_case cases[] = {{"conv2d", plain, "[2,3,5,6] [4,3,3,2] [4]", false},
                                 {"conv2d", plain, "[3,4,5] [2,3,2,2] [2]", false},

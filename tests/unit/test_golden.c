@@ -89,6 +89,16 @@ static list list_of(const golden *g, const char *key)
     return l;
 }
 
+/* The numbers of an attribute as a vector. */
+static array vector_of(const golden *g, const char *key)
+{
+    double values[16];
+    int64_t n = numbers(g, key, values);
+    array a = array_new(1, &n);
+    memcpy(a.data, values, (size_t)n * sizeof *values);
+    return a;
+}
+
 /* ---- operators --------------------------------------------------------------------------------
  */
 
@@ -135,14 +145,11 @@ static tn_reduction reduction_of(const golden *g)
                                        : TN_REDUCE_MEAN;
 }
 
-/* The class weights, or NULL. */
-static tn_tensor *weight_of(const golden *g)
+/* The weights of this name, or NULL. */
+static tn_tensor *weight_of(const golden *g, const char *key)
 {
-    double values[16];
-    int64_t n = numbers(g, "weight", values);
-    array a = array_new(1, &n);
-    memcpy(a.data, values, (size_t)n * sizeof *values);
-    return n ? tensor_of(&a, g->dtype, g->how) : NULL;
+    array a = vector_of(g, key);
+    return a.numel ? tensor_of(&a, g->dtype, g->how) : NULL;
 }
 
 static tn_tensor *cross_entropy(const golden *g, const tn_tensor *x, const tn_tensor *target)
@@ -151,9 +158,120 @@ static tn_tensor *cross_entropy(const golden *g, const tn_tensor *x, const tn_te
         ctx, x, target,
         (tn_cross_entropy_opts){.reduction = reduction_of(g),
                                 .label_smoothing = number(g, "label_smoothing"),
-                                .weight = weight_of(g),
+                                .weight = weight_of(g, "weight"),
                                 .ignore_index = whole(g, "ignore_index", -100),
                                 .ignore_index_zero = is(g, "ignore_index", "0")});
+}
+
+static tn_tensor *nll_loss(const golden *g, const tn_tensor *x, const tn_tensor *target)
+{
+    return tn_nll_loss(ctx, x, target,
+                       (tn_nll_loss_opts){.reduction = reduction_of(g),
+                                          .weight = weight_of(g, "weight"),
+                                          .ignore_index = whole(g, "ignore_index", -100),
+                                          .ignore_index_zero = is(g, "ignore_index", "0")});
+}
+
+static tn_bce_opts bce_opts(const golden *g)
+{
+    return (tn_bce_opts){.reduction = reduction_of(g),
+                         .weight = weight_of(g, "weight"),
+                         .pos_weight = weight_of(g, "pos_weight")};
+}
+
+static tn_tensor *variance(const golden *g, const tn_tensor *x)
+{
+    list dims = list_of(g, "dims");
+    return tn_var(ctx, x,
+                  (tn_var_opts){.dims = dims.ints,
+                                .ndims = dims.n,
+                                .keepdim = whole(g, "keepdim", 0) != 0,
+                                .correction = whole(g, "correction", 1),
+                                .biased = whole(g, "correction", 1) == 0});
+}
+
+/* max and min: the values or the indices. */
+static tn_tensor *extreme(tn_tensor *(*fn)(tn_ctx *, const tn_tensor *, int, bool, tn_tensor **),
+                          const golden *g, const tn_tensor *x, bool indices)
+{
+    tn_tensor *at, *y = fn(ctx, x, dim_of(g), whole(g, "keepdim", 0) != 0, &at);
+    return indices ? at : y;
+}
+
+static tn_tensor *topk(const golden *g, const tn_tensor *x, bool indices)
+{
+    tn_tensor *at;
+    tn_tensor *y = tn_topk(ctx, x, whole(g, "k", 0), dim_of(g), whole(g, "largest", 1) != 0, &at);
+    return indices ? at : y;
+}
+
+/* Those that are given, up to the first NULL. */
+static tn_tensor *joined(tn_tensor *(*fn)(tn_ctx *, int, const tn_tensor *const *, int),
+                         const golden *g, tn_tensor *const *in)
+{
+    int n = 0;
+    while (in[n])
+        n++;
+    return fn(ctx, n, (const tn_tensor *const *)in, dim_of(g));
+}
+
+static tn_tensor *padded(const golden *g, const tn_tensor *x)
+{
+    list pad = list_of(g, "pad");
+    return tn_pad(ctx, x, pad.n, pad.sizes, number(g, "value"));
+}
+
+static tn_tensor *conv2d(const golden *g, tn_tensor *const *in)
+{
+    list stride = list_of(g, "stride"), padding = list_of(g, "padding");
+    list dilation = list_of(g, "dilation");
+    return tn_conv2d(ctx, in[0], in[1], in[2],
+                     (tn_conv2d_opts){.stride_h = stride.sizes[0],
+                                      .stride_w = stride.sizes[1],
+                                      .padding_h = padding.sizes[0],
+                                      .padding_w = padding.sizes[1],
+                                      .dilation_h = dilation.sizes[0],
+                                      .dilation_w = dilation.sizes[1],
+                                      .groups = whole(g, "groups", 1)});
+}
+
+static tn_pool2d_opts pool_opts(const golden *g)
+{
+    list kernel = list_of(g, "kernel_size"), stride = list_of(g, "stride");
+    list padding = list_of(g, "padding"), dilation = list_of(g, "dilation");
+    return (tn_pool2d_opts){.kernel_h = kernel.sizes[0],
+                            .kernel_w = kernel.sizes[1],
+                            .stride_h = stride.sizes[0],
+                            .stride_w = stride.sizes[1],
+                            .padding_h = padding.sizes[0],
+                            .padding_w = padding.sizes[1],
+                            .dilation_h = dilation.sizes[0],
+                            .dilation_w = dilation.sizes[1],
+                            .ceil_mode = whole(g, "ceil_mode", 0) != 0,
+                            .exclude_padding = whole(g, "count_include_pad", 1) == 0,
+                            .divisor = whole(g, "divisor_override", 0)};
+}
+
+static tn_tensor *adaptive(const golden *g, const tn_tensor *x)
+{
+    list size = list_of(g, "output_size");
+    return tn_adaptive_avg_pool2d(ctx, x, size.sizes[0], size.sizes[1]);
+}
+
+static tn_tensor *batch_norm(const golden *g, tn_tensor *const *in)
+{
+    array start[] = {vector_of(g, "running_mean"), vector_of(g, "running_var")};
+    array after[] = {vector_of(g, "running_mean_after"), vector_of(g, "running_var_after")};
+    tn_tensor *mean = tensor_of(&start[0], g->dtype, g->how);
+    tn_tensor *var = tensor_of(&start[1], g->dtype, g->how);
+    tn_tensor *y = tn_batch_norm(ctx, in[0], mean, var, in[1], in[2],
+                                 (tn_batch_norm_opts){.training = whole(g, "training", 0) != 0,
+                                                      .momentum = number(g, "momentum"),
+                                                      .momentum_zero = true,
+                                                      .eps = number(g, "eps")});
+    check_array(mean, &after[0], g->dtype == TN_F64 ? 1e-9 : 1e-4, "%s: running mean", g->name);
+    check_array(var, &after[1], g->dtype == TN_F64 ? 1e-9 : 1e-4, "%s: running var", g->name);
+    return y;
 }
 
 static tn_dtype dtype_of(const golden *g)
@@ -200,7 +318,46 @@ static tn_dtype dtype_of(const golden *g)
     X(unsqueeze, tn_unsqueeze(ctx, in[0], dim_of(g)))                                          \
     X(contiguous, tn_contiguous(ctx, in[0]))                                                   \
     X(clone, tn_clone(ctx, in[0]))                                                             \
-    X(cast, tn_cast(ctx, in[0], dtype_of(g)))
+    X(cast, tn_cast(ctx, in[0], dtype_of(g)))                                                  \
+    X(abs, tn_abs(ctx, in[0]))                                                                 \
+    X(sqrt, tn_sqrt(ctx, in[0]))                                                               \
+    X(pow_scalar, tn_pow_scalar(ctx, in[0], number(g, "p")))                                   \
+    X(clamp, tn_clamp(ctx, in[0], number(g, "low"), number(g, "high")))                        \
+    X(leaky_relu, tn_leaky_relu(ctx, in[0], number(g, "negative_slope")))                      \
+    X(sigmoid, tn_sigmoid(ctx, in[0]))                                                         \
+    X(tanh, tn_tanh(ctx, in[0]))                                                               \
+    X(gelu, tn_gelu(ctx, in[0]))                                                               \
+    X(dropout, tn_dropout(ctx, in[0], number(g, "p"), whole(g, "training", 0) != 0))           \
+    X(eq, tn_eq(ctx, in[0], in[1]))                                                            \
+    X(ne, tn_ne(ctx, in[0], in[1]))                                                            \
+    X(lt, tn_lt(ctx, in[0], in[1]))                                                            \
+    X(le, tn_le(ctx, in[0], in[1]))                                                            \
+    X(gt, tn_gt(ctx, in[0], in[1]))                                                            \
+    X(ge, tn_ge(ctx, in[0], in[1]))                                                            \
+    X(where, tn_where(ctx, in[0], in[1], in[2]))                                               \
+    X(max, extreme(tn_max, g, in[0], false))                                                   \
+    X(max_indices, extreme(tn_max, g, in[0], true))                                            \
+    X(min, extreme(tn_min, g, in[0], false))                                                   \
+    X(min_indices, extreme(tn_min, g, in[0], true))                                            \
+    X(amax, reduced(tn_amax, g, in[0]))                                                        \
+    X(amin, reduced(tn_amin, g, in[0]))                                                        \
+    X(var, variance(g, in[0]))                                                                 \
+    X(topk, topk(g, in[0], false))                                                             \
+    X(topk_indices, topk(g, in[0], true))                                                      \
+    X(cat, joined(tn_cat, g, in))                                                              \
+    X(stack, joined(tn_stack, g, in))                                                          \
+    X(index_select, tn_index_select(ctx, in[0], dim_of(g), in[1]))                             \
+    X(gather, tn_gather(ctx, in[0], dim_of(g), in[1]))                                         \
+    X(pad, padded(g, in[0]))                                                                   \
+    X(nll_loss, nll_loss(g, in[0], in[1]))                                                     \
+    X(mse_loss, tn_mse_loss(ctx, in[0], in[1], reduction_of(g)))                               \
+    X(binary_cross_entropy_with_logits,                                                        \
+      tn_binary_cross_entropy_with_logits(ctx, in[0], in[1], bce_opts(g)))                     \
+    X(conv2d, conv2d(g, in))                                                                   \
+    X(max_pool2d, tn_max_pool2d(ctx, in[0], 0, pool_opts(g)))                                  \
+    X(avg_pool2d, tn_avg_pool2d(ctx, in[0], 0, pool_opts(g)))                                  \
+    X(adaptive_avg_pool2d, adaptive(g, in[0]))                                                 \
+    X(batch_norm, batch_norm(g, in))
 
 #define DEFINE_OPERATOR(name, ...)                                      \
     static tn_tensor *run_##name(const golden *g, tn_tensor *const *in) \
@@ -229,20 +386,40 @@ static operator_fn operator_of(const char *name)
 /* ---- layers and optimisers --------------------------------------------------------------------
  */
 
-/* X(name, expression in ctx and the numbers a[0], a[1]... in the parentheses after the name) */
-#define LAYERS(X)                                              \
-    X(Linear, tn_nn_linear(ctx, (int64_t)a[0], (int64_t)a[1])) \
-    X(ReLU, tn_nn_relu(ctx))
+/* A number that is given by name, "stride=2", in the parentheses that begin at `text`. */
+static int64_t option(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *p = text; *p && *p != '|' && *p != ' ' && *p != ')'; p++)
+        if ((*p == '(' || *p == ',') && strncmp(p + 1, name, length) == 0 && p[length + 1] == '=')
+            return strtoll(p + length + 2, NULL, 10);
+    return 0;
+}
 
-#define DEFINE_LAYER(name, ...)                     \
-    static tn_module *layer_##name(const double *a) \
-    {                                               \
-        (void)a;                                    \
-        return __VA_ARGS__;                         \
+static tn_conv2d_opts conv_opts(const char *text)
+{
+    return (tn_conv2d_opts){.stride = option(text, "stride"), .padding = option(text, "padding")};
+}
+
+/* X(name, expression in ctx and the numbers a[0], a[1]... in the parentheses after the name, which
+ * begin at `text`) */
+#define LAYERS(X)                                                                                 \
+    X(Linear, tn_nn_linear(ctx, (int64_t)a[0], (int64_t)a[1]))                                    \
+    X(ReLU, tn_nn_relu(ctx))                                                                      \
+    X(Conv2d, tn_nn_conv2d(ctx, (int64_t)a[0], (int64_t)a[1], (int64_t)a[2], conv_opts(text)))    \
+    X(MaxPool2d, tn_nn_max_pool2d(ctx, (int64_t)a[0], (tn_pool2d_opts){.stride = (int64_t)a[1]})) \
+    X(AdaptiveAvgPool2d, tn_nn_adaptive_avg_pool2d(ctx, (int64_t)a[0], (int64_t)a[0]))            \
+    X(Flatten, tn_nn_flatten(ctx))
+
+#define DEFINE_LAYER(name, ...)                                       \
+    static tn_module *layer_##name(const char *text, const double *a) \
+    {                                                                 \
+        (void)text, (void)a;                                          \
+        return __VA_ARGS__;                                           \
     }
 LAYERS(DEFINE_LAYER)
 
-typedef tn_module *(*layer_fn)(const double *a);
+typedef tn_module *(*layer_fn)(const char *text, const double *a);
 #define LIST_LAYER(name, ...) {#name, layer_##name},
 static const struct {
     const char *name;
@@ -572,7 +749,7 @@ static tn_module *network_of(const golden *g)
         const char *open = memchr(text, '(', length);
         for (const char *p = open; p && *p != ')'; p += 1 + strcspn(p + 1, ",)"))
             a[count++] = strtod(p + 1, NULL);
-        modules[n] = layer_of(text)(a);
+        modules[n] = layer_of(text)(open ? open : "", a);
         text = text[length] == '|' ? text + length + 1 : NULL;
     }
     tn_module *net = tn_sequential_of(ctx, modules, n);

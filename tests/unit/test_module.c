@@ -249,6 +249,85 @@ START_TEST(conversion_of_strided_parameters)
 }
 END_TEST
 
+START_TEST(buffers)
+{
+    tn_module *m = family();
+    char name[32];
+    tn_tensor *t = tn_zeros(ctx, TN_I64, TN_SCALAR), *u = F64(1, 2);
+    ck_assert_int_eq(tn_buffer_count(m), 0);
+    ck_assert_ptr_eq(tn_add_buffer(ctx, tn_child(m, 0), "count", t), t);
+    ck_assert_ptr_eq(tn_add_buffer(ctx, m, "mean", u), u);
+    ck_assert_int_eq(tn_buffer_count(m), 2);
+    ck_assert_int_eq(tn_parameter_count(m), 4);
+    ck_assert_int_eq(tn_parameter_numel(m), 9);
+    ck_assert_ptr_eq(tn_buffer(m, 0, name, sizeof name), u);
+    ck_assert_str_eq(name, "mean");
+    ck_assert_ptr_eq(tn_buffer(m, 1, name, sizeof name), t);
+    ck_assert_str_eq(name, "a.count");
+    ck_assert_ptr_eq(tn_buffer_named(m, "a.count"), t);
+    ck_assert_ptr_null(tn_parameter_named(m, "a.count"));
+    ck_assert_ptr_null(tn_buffer_named(m, "a.w"));
+    ck_assert_ptr_null(tn_buffer(m, 2, NULL, 0));
+    ck_assert_ptr_null(tn_buffer(NULL, 0, NULL, 0));
+    ck_assert_int_eq(tn_buffer_count(NULL), 0);
+    ck_assert_ptr_null(tn_buffer_named(NULL, "mean"));
+    ck_assert_int_eq(tn_module_to(ctx, m, TN_F32), TN_OK);
+    ck_assert_int_eq(tn_dtype_of(u), TN_F32);
+    ck_assert_int_eq(tn_dtype_of(t), TN_I64);
+    ck_tn_equal(u, 1, 2);
+    ck_assert(!tn_requires_grad(u));
+}
+END_TEST
+
+START_TEST(buffers_that_will_not_do)
+{
+    tn_module *m = family();
+    ck_assert_ptr_null(tn_add_buffer(ctx, m, "x", NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "add_buffer: tensor is NULL");
+    ck_assert_ptr_null(tn_add_buffer(ctx, m, "x", LEAF(1)));
+    ck_tn_error(TN_ERR_STATE, "add_buffer: x requires a gradient");
+    ck_assert_ptr_null(tn_add_buffer(ctx, m, "w", F64(1)));
+    ck_tn_error(TN_ERR_ARGUMENT, "add_buffer: Plain has a w already");
+    ck_assert_ptr_null(tn_add_buffer(ctx, NULL, "x", F64(1)));
+    ck_tn_error(TN_ERR_ARGUMENT, "add_buffer: the module is NULL");
+    tn_tensor *t = tn_add_buffer(ctx, m, "x", F64(1));
+    ck_assert_ptr_null(tn_add_buffer(ctx, m, "y", t));
+    ck_tn_error(TN_ERR_ARGUMENT, "add_buffer: y belongs to something else already");
+}
+END_TEST
+
+START_TEST(training_and_evaluation)
+{
+    tn_module *m = family(), *a = tn_child(m, 0), *inner = tn_child(a, 0), *c = tn_child(m, 1);
+    ck_assert(tn_is_training(m) && tn_is_training(inner));
+    tn_train(a, false);
+    ck_assert(tn_is_training(m) && tn_is_training(c));
+    ck_assert(!tn_is_training(a) && !tn_is_training(inner));
+    tn_train(m, true);
+    ck_assert(tn_is_training(a) && tn_is_training(inner));
+    tn_train(NULL, true);
+    ck_assert(!tn_is_training(NULL));
+}
+END_TEST
+
+START_TEST(freezing)
+{
+    tn_module *m = family();
+    tn_tensor *b = tn_parameter_named(m, "a.inner.b"), *w = tn_parameter_named(m, "w");
+    tn_backward_with(ctx, b, F64(1, 1, 1));
+    ck_assert_int_eq(tn_freeze(ctx, tn_child(m, 0), true), TN_OK);
+    ck_assert(!tn_requires_grad(b) && tn_requires_grad(w));
+    ck_assert_ptr_null(tn_grad(b));
+    ck_assert_int_eq(tn_module_to(ctx, m, TN_F32), TN_OK);
+    ck_assert(!tn_requires_grad(b) && tn_requires_grad(w));
+    ck_assert_int_eq(tn_freeze(ctx, m, false), TN_OK);
+    ck_assert(tn_requires_grad(b) && tn_requires_grad(w));
+    ck_assert_int_eq(tn_freeze(ctx, NULL, false), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "freeze: the module is NULL");
+    ck_assert_int_eq(tn_freeze(NULL, m, false), TN_ERR_ARGUMENT);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("module");
@@ -264,5 +343,9 @@ int main(void)
     tcase_add_test(tc, module_of_ones_own);
     tcase_add_test(tc, conversion);
     tcase_add_test(tc, conversion_of_strided_parameters);
+    tcase_add_test(tc, buffers);
+    tcase_add_test(tc, buffers_that_will_not_do);
+    tcase_add_test(tc, training_and_evaluation);
+    tcase_add_test(tc, freezing);
     return tn_run(suite);
 }

@@ -7,7 +7,7 @@
 #ifndef TN_NN_H
 #define TN_NN_H
 
-#include <tn/tensor.h>
+#include <tn/ops.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,7 +20,36 @@ typedef struct tn_module tn_module;
 TN_API tn_module *tn_nn_linear(tn_ctx *ctx, int64_t in, int64_t out);
 TN_API tn_module *tn_nn_linear_nobias(tn_ctx *ctx, int64_t in, int64_t out);
 
+/* tn_conv2d with a square kernel: [n, in, h, w] -> [n, out, ...]. weight [out, in/groups,
+ * kernel_size, kernel_size] and bias [out] uniform on [-1/sqrt(k), 1/sqrt(k)), k = in/groups
+ * kernel_size^2, as torch.nn.Conv2d. The third form takes kernels of any shape. */
+TN_API tn_module *tn_nn_conv2d(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
+                               tn_conv2d_opts opts);
+TN_API tn_module *tn_nn_conv2d_nobias(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
+                                      tn_conv2d_opts opts);
+TN_API tn_module *tn_nn_conv2d_of(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h,
+                                  int64_t kernel_w, bool with_bias, tn_conv2d_opts opts);
+
+/* tn_batch_norm of [n, channels, h, w], training when the module is: weight 1 and bias 0, the
+ * buffers running_mean 0, running_var 1 and num_batches_tracked (TN_I64). opts.training is
+ * ignored. torch.nn.BatchNorm2d. */
+TN_API tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts);
+
+/* tn_max_pool2d, tn_avg_pool2d and tn_adaptive_avg_pool2d. */
+TN_API tn_module *tn_nn_max_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts);
+TN_API tn_module *tn_nn_avg_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts);
+TN_API tn_module *tn_nn_adaptive_avg_pool2d(tn_ctx *ctx, int64_t out_h, int64_t out_w);
+
+/* tn_dropout with probability p, when the module is training. */
+TN_API tn_module *tn_nn_dropout(tn_ctx *ctx, double p);
+
+TN_API tn_module *tn_nn_flatten(tn_ctx *ctx); /* [n, ...] -> [n, the product of the others] */
+
 TN_API tn_module *tn_nn_relu(tn_ctx *ctx);
+TN_API tn_module *tn_nn_leaky_relu(tn_ctx *ctx, double negative_slope);
+TN_API tn_module *tn_nn_sigmoid(tn_ctx *ctx);
+TN_API tn_module *tn_nn_tanh(tn_ctx *ctx);
+TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);
 
 /* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
@@ -33,6 +62,11 @@ TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
 
 /* Frees the module, its children and its parameters. NULL is allowed. */
 TN_API void tn_module_free(tn_module *module);
+
+/* Sets the module and its children to training, which they are when they are made, or to
+ * evaluation: dropout and batch normalisation differ. torch.nn.Module.train, .eval. */
+TN_API void tn_train(tn_module *module, bool training);
+TN_API bool tn_is_training(const tn_module *module);
 
 /* ---- parameters -------------------------------------------------------------------------------
  */
@@ -49,8 +83,49 @@ TN_API tn_tensor *tn_parameter_named(const tn_module *module, const char *name);
 /* The numbers in all parameters. */
 TN_API int64_t tn_parameter_numel(const tn_module *module);
 
-/* Converts every parameter to TN_F32 or TN_F64. Gradients are cleared. Make optimisers after it. */
+/* The same for buffers: tensors that belong to the state of a module but are not trained, such as
+ * the running statistics of batch normalisation. */
+TN_API int64_t tn_buffer_count(const tn_module *module);
+TN_API tn_tensor *tn_buffer(const tn_module *module, int64_t i, char *name, size_t size);
+TN_API tn_tensor *tn_buffer_named(const tn_module *module, const char *name);
+
+/* Makes every parameter require no gradient, or one again: what is frozen is not recorded, and
+ * optimisers leave it alone. Gradients of frozen parameters are dropped. */
+TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
+
+/* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64. Gradients are cleared.
+ * Make optimisers after it. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
+
+/* ---- initial values ---------------------------------------------------------------------------
+ * As torch.nn.init. A weight is [out, in, kernel...]: fan_in is in times the kernel's elements,
+ * fan_out is out times them. Gradients may be enabled. TN_ERR_SHAPE for less than two dimensions.
+ */
+
+typedef enum tn_nonlinearity {
+    TN_LEAKY_RELU = 0, /* gain sqrt(2 / (1 + slope^2)) */
+    TN_RELU = 1,       /* sqrt(2) */
+    TN_LINEAR = 2,     /* 1, also of convolutions and sigmoid */
+    TN_TANH = 3,       /* 5/3 */
+    TN_SELU = 4        /* 3/4 */
+} tn_nonlinearity;
+
+typedef struct tn_init_opts {
+    double slope; /* of TN_LEAKY_RELU, 0: PyTorch's `a` */
+    bool fan_out; /* mode="fan_out" */
+    tn_nonlinearity nonlinearity;
+    double gain; /* not 0: instead of that of the nonlinearity */
+} tn_init_opts;
+
+/* std = gain / sqrt(fan), normal, or uniform on [-sqrt(3) std, sqrt(3) std) (He and others). */
+TN_API tn_status tn_init_kaiming_uniform_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
+TN_API tn_status tn_init_kaiming_normal_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
+
+/* std = gain sqrt(2 / (fan_in + fan_out)), likewise (Glorot and Bengio); a gain of 0 means 1. */
+TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain);
+TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
+
+TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope); /* calculate_gain */
 
 /* ---- a module of one's own --------------------------------------------------------------------
  */
@@ -58,6 +133,9 @@ TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 typedef struct tn_module_type {
     const char *name; /* "Linear" */
     tn_tensor *(*forward)(tn_ctx *ctx, tn_module *self, const tn_tensor *x);
+
+    /* For tn_summary: the multiply-adds that turned x into y. May be NULL: none. */
+    int64_t (*multiply_adds)(const tn_module *self, const tn_tensor *x, const tn_tensor *y);
 } tn_module_type;
 
 /* A module of `type`, which must outlive it, with `size` bytes of zeroed state of its own. */
@@ -68,6 +146,9 @@ TN_API void *tn_module_state(const tn_module *module);
  * module owns it. Returns t, or NULL. Names have no dots. */
 TN_API tn_tensor *tn_add_parameter(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t);
 
+/* The same for a buffer, of any dtype, which requires no gradient. */
+TN_API tn_tensor *tn_add_buffer(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t);
+
 /* Gives the module a child, which it owns from then on. */
 TN_API tn_status tn_add_child(tn_ctx *ctx, tn_module *module, const char *name, tn_module *child);
 
@@ -75,6 +156,24 @@ TN_API tn_status tn_add_child(tn_ctx *ctx, tn_module *module, const char *name, 
 TN_API tn_module *tn_child(const tn_module *module, int i);
 
 TN_API const char *tn_module_name(const tn_module *module); /* of its type */
+
+/* ---- a table of the layers --------------------------------------------------------------------
+ */
+
+/* Writes a line for each module that computes something on its own, in the order in which they
+ * run, and one of sums: name, type, shape of the result, parameters, multiply-adds. The network
+ * runs once, on zeros of the shape given, as in evaluation and without gradients; running
+ * statistics and the random stream stay as they are. Written into `buffer`, cut to `size` bytes
+ * with the terminating zero; `buffer` may be NULL if `size` is 0. Returns the length of the whole
+ * text, as snprintf does, or the status of the error.
+ *
+ *     layer  type    output         parameters   multiply-adds
+ *     0      Conv2d  [1,64,55,55]        23296        70276800 */
+TN_API int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape,
+                          char *buffer, size_t size);
+
+/* Prints that on standard output. */
+TN_API tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape);
 
 /* ---- drawing ----------------------------------------------------------------------------------
  */

@@ -1,0 +1,58 @@
+/* batch_norm2d.c - channels of images normalised by the batch in training, by what was seen so far
+ * in evaluation. */
+#include "nn/nn.h"
+
+typedef struct norm_state {
+    tn_tensor *weight, *bias;
+    tn_tensor *mean, *var, *batches; /* buffers */
+    tn_batch_norm_opts opts;
+} norm_state;
+
+/* Counting is no part of the graph. */
+static void count_batch(tn_ctx *ctx, tn_tensor *batches)
+{
+    int64_t *count = tn_data_mut(batches);
+    if (tn_ok(ctx))
+        ++*count;
+}
+
+static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    const norm_state *s = tn_module_state(self);
+    tn_batch_norm_opts opts = s->opts;
+    opts.training = tn_is_training(self);
+    if (tn_ndim(x) != 4) {
+        tn_fail(ctx, TN_ERR_SHAPE, "BatchNorm2d: input %s; expected [n,channels,h,w]",
+                TN_SHAPE_TEXT(x));
+        return NULL;
+    }
+    tn_tensor *y = tn_batch_norm(ctx, x, s->mean, s->var, s->weight, s->bias, opts);
+    if (y && opts.training)
+        count_batch(ctx, s->batches);
+    return y;
+}
+
+static const tn_module_type batch_norm2d_type = {.name = "BatchNorm2d",
+                                                 .forward = batch_norm2d_forward};
+
+tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts)
+{
+    if (!tn_ok(ctx))
+        return NULL;
+    if (channels < 1) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "BatchNorm2d: %lld channels", (long long)channels);
+        return NULL;
+    }
+    tn_module *self = tn_module_new(ctx, &batch_norm2d_type, sizeof(norm_state));
+    if (!self)
+        return NULL;
+    norm_state *s = tn_module_state(self);
+    s->opts = opts;
+    s->weight = tn__add_full(ctx, self, false, "weight", TN_SHAPE(channels), 1);
+    s->bias = tn__add_full(ctx, self, false, "bias", TN_SHAPE(channels), 0);
+    s->mean = tn__add_full(ctx, self, true, "running_mean", TN_SHAPE(channels), 0);
+    s->var = tn__add_full(ctx, self, true, "running_var", TN_SHAPE(channels), 1);
+    tn_tensor *batches = tn_zeros(ctx, TN_I64, TN_SCALAR);
+    s->batches = batches ? tn_add_buffer(ctx, self, "num_batches_tracked", batches) : NULL;
+    return tn__module_done(ctx, self);
+}
