@@ -170,6 +170,7 @@ help:
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
+	@echo "mutants    breaks every gradient in turn and sees that a test turns red"
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"

@@ -13,7 +13,7 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 
 # Those whose results depend on the kernels run once for each instruction set.
-NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd training threads
+NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd adam rmsprop clip groups schedule training threads
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
 
 tests: $(TESTS)

@@ -17,7 +17,7 @@ static range window_range(int64_t o, int64_t kernel, int64_t stride, int64_t pad
     return r;
 }
 
-/* A NaN is largest; -1 if dilation leaves nothing but padding under the window. */
+/* One window. A NaN is largest; -1 if dilation leaves nothing but padding. */
 static int32_t largest(const tn__window *w, range h, range v, const real *x)
 {
     if (h.begin >= h.end || v.begin >= v.end)
@@ -32,24 +32,54 @@ static int32_t largest(const tn__window *w, range h, range v, const real *x)
     return (int32_t)best;
 }
 
-void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py,
-                        int32_t *index)
+/* Windows begin .. end of a row, which meet no padding at their sides: element by element of the
+ * windows, so that vectors of windows are compared without branches that nobody could predict. */
+__attribute__((always_inline)) static inline void
+largest_of_each(const tn__window *w, range h, int64_t begin, int64_t end, int64_t stride,
+                const real *x, real *restrict y, int32_t *restrict index)
 {
-    const real *x = px;
-    real *y = py;
-    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
-        for (int64_t row = 0; row < w->out_h; row++) {
-            range h =
-                window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
-            for (int64_t col = 0; col < w->out_w; col++) {
-                range v =
-                    window_range(col, w->kernel_w, w->stride_w, w->padding_w, w->dilation_w, w->w);
-                int32_t best = largest(w, h, v, x);
-                *y++ = best < 0 ? (real)-INFINITY : x[best];
-                if (index)
-                    *index++ = best;
+    const int32_t first = (int32_t)(h.begin * w->w - w->padding_w), s = (int32_t)stride;
+    for (int32_t i = (int32_t)begin; i < (int32_t)end; i++) {
+        y[i] = x[first + i * s];
+        index[i] = first + i * s;
+    }
+    for (int64_t row = h.begin; row < h.end; row += w->dilation_h)
+        for (int64_t j = 0; j < w->kernel_w; j++) {
+            int32_t at = (int32_t)(row * w->w + j * w->dilation_w - w->padding_w);
+            for (int32_t i = (int32_t)begin; i < (int32_t)end; i++) {
+                real value = x[at + i * s], most = y[i];
+                int32_t best = index[i];
+                bool more = !(value <= most) & ((most == most) | (value != value));
+                y[i] = more ? value : most;
+                index[i] = more ? at + i * s : best;
             }
         }
+}
+
+/* The windows of a row that meet no padding at their sides: begin .. end. */
+static range inner_windows(const tn__window *w)
+{
+    int64_t length = (w->kernel_w - 1) * w->dilation_w + 1;
+    int64_t begin = (w->padding_w + w->stride_w - 1) / w->stride_w;
+    int64_t room = w->w + w->padding_w - length;
+    int64_t end = room < 0 ? 0 : room / w->stride_w + 1;
+    end = end < w->out_w ? end : w->out_w;
+    return (range){begin < end ? begin : end, end};
+}
+
+static void largest_of_row(const tn__window *w, int64_t row, range inner, const real *x, real *y,
+                           int32_t *index)
+{
+    range h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
+    if (h.begin >= h.end)
+        inner.end = inner.begin;
+    for (int64_t i = 0; i < w->out_w; i = i + 1 == inner.begin ? inner.end : i + 1) {
+        if (i == inner.begin && inner.begin < inner.end)
+            break;
+        range v = window_range(i, w->kernel_w, w->stride_w, w->padding_w, w->dilation_w, w->w);
+        index[i] = largest(w, h, v, x);
+        y[i] = index[i] < 0 ? (real)-INFINITY : x[index[i]];
+    }
 }
 
 static void zero(int64_t n, real *x)
