@@ -114,7 +114,7 @@ typedef struct tn__channel {
     /* the matrix of windows from padded rows, with slack;  padded rows += the matrix */           \
     K(void, im2col, (const tn__window *w, const tn__columns *c, const void *p, void *matrix))      \
     K(void, col2im, (const tn__window *w, const tn__columns *c, const void *matrix, void *p))      \
-    /* planes of maxima and where they were (may be NULL);  dx from that */                        \
+    /* planes of maxima and where they were;  dx from that */                                      \
     K(void, max_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, const void *x, void *y, int32_t *index))               \
     K(void, max_pool2d_backward,                                                                   \

@@ -49,7 +49,7 @@ largest_of_each(const tn__window *w, range h, int64_t begin, int64_t end, int64_
             for (int32_t i = (int32_t)begin; i < (int32_t)end; i++) {
                 real value = x[at + i * s], most = y[i];
                 int32_t best = index[i];
-                bool more = !(value <= most) & ((most == most) | (value != value));
+                bool more = (value > most) | (value != value);
                 y[i] = more ? value : most;
                 index[i] = more ? at + i * s : best;
             }
@@ -73,13 +73,30 @@ static void largest_of_row(const tn__window *w, int64_t row, range inner, const 
     range h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
     if (h.begin >= h.end)
         inner.end = inner.begin;
-    for (int64_t i = 0; i < w->out_w; i = i + 1 == inner.begin ? inner.end : i + 1) {
-        if (i == inner.begin && inner.begin < inner.end)
-            break;
+    else if (w->stride_w == 1)
+        largest_of_each(w, h, inner.begin, inner.end, 1, x, y, index);
+    else if (w->stride_w == 2)
+        largest_of_each(w, h, inner.begin, inner.end, 2, x, y, index);
+    else
+        largest_of_each(w, h, inner.begin, inner.end, w->stride_w, x, y, index);
+    for (int64_t i = 0; i < w->out_w; i++) {
+        if (i >= inner.begin && i < inner.end)
+            continue;
         range v = window_range(i, w->kernel_w, w->stride_w, w->padding_w, w->dilation_w, w->w);
         index[i] = largest(w, h, v, x);
         y[i] = index[i] < 0 ? (real)-INFINITY : x[index[i]];
     }
+}
+
+void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py,
+                        int32_t *index)
+{
+    const real *x = px;
+    real *y = py;
+    range inner = inner_windows(w);
+    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
+        for (int64_t row = 0; row < w->out_h; row++, y += w->out_w, index += w->out_w)
+            largest_of_row(w, row, inner, x, y, index);
 }
 
 static void zero(int64_t n, real *x)

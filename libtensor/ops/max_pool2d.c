@@ -22,8 +22,7 @@ static void forward_range(int64_t begin, int64_t end, void *payload)
 {
     const pool_args *a = payload;
     int64_t x = begin * a->w->h * a->w->w, y = begin * a->w->out_h * a->w->out_w;
-    a->k->max_pool2d(a->w, end - begin, a->x + x * a->size, a->y + y * a->size,
-                     a->index ? a->index + y : NULL);
+    a->k->max_pool2d(a->w, end - begin, a->x + x * a->size, a->y + y * a->size, a->index + y);
 }
 
 static void backward_range(int64_t begin, int64_t end, void *payload)
@@ -60,9 +59,8 @@ tn_tensor *tn_max_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size, t
         !tn__pool_window(ctx, "max_pool2d", x, kernel_size, &opts, &w))
         return NULL;
     const tn_tensor *plain = tn__contiguous(ctx, x);
-    tn_tensor *y = tn__new_planes(ctx, "max_pool2d", x, x->dtype, &w), *index = NULL;
-    if (tn_will_record(ctx, &x, 1))
-        index = tn__new_planes(ctx, "max_pool2d", x, TN_I32, &w);
+    tn_tensor *y = tn__new_planes(ctx, "max_pool2d", x, x->dtype, &w);
+    tn_tensor *index = tn__new_planes(ctx, "max_pool2d", x, TN_I32, &w);
     if (!tn_ok(ctx))
         return NULL;
     pool_args args = {.k = tn__kernels_of(ctx, x->dtype),
@@ -70,9 +68,10 @@ tn_tensor *tn_max_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size, t
                       .size = (int64_t)tn_dtype_size(x->dtype),
                       .x = tn__ptr(plain),
                       .y = tn__ptr(y),
-                      .index = index ? tn__ptr(index) : NULL};
+                      .index = tn__ptr(index)};
     tn__parallel(ctx, tn__planes(x), grain(&w), forward_range, &args);
-    return tn_record(
-        ctx, &max_pool2d_op, y,
-        (tn_record_args){.inputs = {x}, .saved = {index}, .data = &w, .size = sizeof w});
+    y = tn_record(ctx, &max_pool2d_op, y,
+                  (tn_record_args){.inputs = {x}, .saved = {index}, .data = &w, .size = sizeof w});
+    tn_free(index);
+    return y;
 }

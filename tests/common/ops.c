@@ -427,6 +427,21 @@ static void run(setting *s, tn_dtype dtype, consumer use, int only, const outcom
     compare(s, dtype, y, in, want, only);
 }
 
+/* A second backward adds to what the first one gathered. */
+static void check_accumulation(setting *s, tn_tensor *const *in, const array *dy, const outcome *o)
+{
+    run_backward(call(ctx, in, s), dy, USED_AS_IT_IS);
+    for (int i = 0; i < s->count; i++) {
+        if (s->is_index[i])
+            continue;
+        array twice = array_of(tn_grad(in[i]));
+        for (int64_t j = 0; j < twice.numel; j++)
+            twice.data[j] = 2 * o->grads[i].data[j];
+        check_array(tn_grad(in[i]), &twice, 1e-12, "%s %s: gradient %d of two backwards",
+                    s->c->name, s->c->inputs, i);
+    }
+}
+
 /* In f64, from contiguous inputs. */
 static outcome reference(const setting *layout_of, consumer use)
 {
@@ -443,6 +458,7 @@ static outcome reference(const setting *layout_of, consumer use)
     for (int i = 0; i < s.count; i++)
         if (!s.is_index[i])
             o.grads[i] = array_of(tn_grad(in[i]));
+    check_accumulation(&s, in, &dy, &o);
     return o;
 }
 
