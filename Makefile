@@ -96,7 +96,7 @@ data:
 	examples/data/fetch_mnist.sh
 
 demo: $(BUILD)/bin/digits
-	$(BUILD)/bin/digits train --out out/digits
+	$(BUILD)/bin/digits train --data examples/data/mnist --out out/digits
 
 include tests/tests.mk
 
@@ -115,7 +115,7 @@ Name: libtensor
 Description: Strided tensors, automatic differentiation and small networks for C programs
 Version: $(VERSION)
 Cflags: -I$${includedir}
-Libs: -L$${libdir} -ltensor
+Libs: -L$${libdir} -ltensor -lm
 Libs.private: $(LIBS) $(OPENMP_LIB)
 endef
 export PC_FILE

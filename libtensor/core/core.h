@@ -115,6 +115,7 @@ struct tn_ctx {
     char error[TN_ERROR_SIZE];
     tn_error_hook hook;
     void *hook_payload;
+    bool in_hook; /* a hook that fails itself is not called for it */
 
     tn__memory memory;
     tn__list *scopes; /* [0] is the one around all others */

@@ -78,10 +78,14 @@ tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(ctx->error, sizeof ctx->error, format, args);
     va_end(args);
-    ctx->status = status < 0 ? status : TN_ERR_ARGUMENT;
-    if (ctx->hook)
-        ctx->hook(ctx->status, ctx->error, ctx->hook_payload);
-    return ctx->status;
+    status = status < 0 ? status : TN_ERR_ARGUMENT;
+    ctx->status = status;
+    if (ctx->hook && !ctx->in_hook) {
+        ctx->in_hook = true;
+        ctx->hook(status, ctx->error, ctx->hook_payload);
+        ctx->in_hook = false;
+    }
+    return status;
 }
 
 void tn__out_of_memory(tn_ctx *ctx, size_t size)
@@ -93,7 +97,7 @@ tn_text tn_shape_text(int ndim, const int64_t *shape)
 {
     tn_text text = {"["};
     size_t length = 1;
-    for (int i = 0; i < ndim && i < TN_MAX_DIMS; i++) {
+    for (int i = 0; shape && i < ndim && i < TN_MAX_DIMS; i++) {
         int n = snprintf(text.s + length, sizeof text.s - length, i ? ",%lld" : "%lld",
                          (long long)shape[i]);
         length += (size_t)n;

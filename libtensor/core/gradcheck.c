@@ -155,6 +155,10 @@ static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
 {
     bool any = false;
     for (int i = 0; i < count; i++) {
+        if (!inputs) {
+            tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: inputs is NULL");
+            return false;
+        }
         if (!tn_check_input(ctx, "gradcheck", "an input", inputs[i]))
             return false;
         if (!is_checked(inputs[i]))
@@ -184,6 +188,10 @@ tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor
         return tn_error_status(ctx);
     if (!fn)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: the function is NULL");
+    if (!(o.eps >= 0) || !(o.rtol >= 0) || o.samples < 0 || o.projections < 0)
+        return tn_fail(ctx, TN_ERR_ARGUMENT,
+                       "gradcheck: eps %g, rtol %g, %lld samples, %lld projections", o.eps, o.rtol,
+                       (long long)o.samples, (long long)o.projections);
     o.eps = o.eps > 0 ? o.eps : 1e-5;
     o.rtol = o.rtol > 0 ? o.rtol : 1e-6;
     o.projections = o.projections > 0 ? o.projections : 2;

@@ -31,12 +31,31 @@ static bool broadcast_all(tn_ctx *ctx, const char *what, int count,
     return true;
 }
 
+static bool check_formula(tn_ctx *ctx, const char *what, const tn_formula *formula,
+                          const tn_tensor *const *operands)
+{
+    if (tn_ok(ctx) && (!what || !formula || !operands || formula->operands < 1 ||
+                       formula->operands >= TN_MAX_OPERANDS || !formula->loops[0][ctx->isa] ||
+                       !formula->loops[1][ctx->isa]))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: no formula, or one without loops or operands",
+                what ? what : "map");
+    return tn_ok(ctx);
+}
+
+static bool check_op(tn_ctx *ctx, const char *what, const void *op)
+{
+    if (tn_ok(ctx) && !op)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: the operator is NULL", what);
+    return tn_ok(ctx);
+}
+
 tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, const double *c,
                   const tn_tensor *const *operands)
 {
     int ndim;
     int64_t shape[TN_MAX_DIMS] = {0};
-    if (!tn_ok(ctx) || !broadcast_all(ctx, what, formula->operands, operands, &ndim, shape))
+    if (!check_formula(ctx, what, formula, operands) ||
+        !broadcast_all(ctx, what, formula->operands, operands, &ndim, shape))
         return NULL;
     tn_tensor *y = tn__new(ctx, what, operands[0]->dtype, ndim, shape);
     if (!y)
@@ -53,6 +72,8 @@ tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, cons
 
 tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, const double *c)
 {
+    if (!check_op(ctx, "unary", op))
+        return NULL;
     tn_tensor *y = tn_map(ctx, op->op.name, &op->y, c, (const tn_tensor *[]){x});
     tn_record_args args = {.inputs = {x}};
     if (op->save & TN_SAVE_X)
@@ -76,6 +97,8 @@ void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a, const tn_tensor *b)
 {
+    if (!check_op(ctx, "binary", op))
+        return NULL;
     tn_tensor *y = tn_map(ctx, op->op.name, &op->y, NULL, (const tn_tensor *[]){a, b});
     tn_record_args args = {.inputs = {a, b}};
     if (op->save & TN_SAVE_A)

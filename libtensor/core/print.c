@@ -357,7 +357,7 @@ static void finish(printer *p)
 
 int64_t tn_format(const tn_tensor *t, char *buffer, size_t size)
 {
-    printer p = {.t = t, .text = buffer, .size = size, .line_width = LINE_WIDTH};
+    printer p = {.t = t, .text = buffer, .size = buffer ? size : 0, .line_width = LINE_WIDTH};
     put_tensor(&p);
     finish(&p);
     return p.length;
@@ -367,7 +367,7 @@ int64_t tn_format(const tn_tensor *t, char *buffer, size_t size)
  * is full, as numpy.array_repr does. */
 static int64_t format_printed(const tn_tensor *t, char *buffer, size_t size)
 {
-    printer p = {.t = t, .text = buffer, .size = size, .line_width = LINE_WIDTH - 1};
+    printer p = {.t = t, .text = buffer, .size = buffer ? size : 0, .line_width = LINE_WIDTH - 1};
     char word[WORD_SIZE];
     put(&p, "tensor(");
     p.prefix = p.column;

@@ -89,7 +89,7 @@ void tn__var_release(tn__var *var)
 
 bool tn_will_record(const tn_ctx *ctx, const tn_tensor *const *inputs, int count)
 {
-    for (int i = 0; tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
+    for (int i = 0; inputs && tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
         if (inputs[i] && inputs[i]->var)
             return true;
     return false;
@@ -163,6 +163,29 @@ static tn_node *node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *arg
     return NULL;
 }
 
+/* Gradients are gathered in the memory of the context that records. */
+static bool check_record(tn_ctx *ctx, const tn_op *op, const tn_tensor *y,
+                         const tn_record_args *args)
+{
+    const char *name = op && op->name ? op->name : "record";
+    if (!op || !op->name || !op->backward || (args->size && !args->data))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s", name,
+                op && op->name && op->backward ? "size without data"
+                                               : "the operator has no name or no backward");
+    else if (y->var)
+        tn_fail(ctx, TN_ERR_STATE, "%s: the result of shape %s requires a gradient already", name,
+                TN_SHAPE_TEXT(y));
+    else
+        tn_check_float(ctx, name, "the result", y);
+    for (int i = 0; tn_ok(ctx) && i < TN_MAX_INPUTS; i++)
+        if (args->inputs[i] && args->inputs[i]->var && args->inputs[i]->var->ctx != ctx)
+            tn_fail(ctx, TN_ERR_STATE,
+                    "%s: input %d of shape %s requires a gradient in another context; detach it or "
+                    "disable gradients",
+                    name, i, TN_SHAPE_TEXT(args->inputs[i]));
+    return tn_ok(ctx);
+}
+
 tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args)
 {
     if (!y || !tn_ok(ctx))
@@ -173,6 +196,8 @@ tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args 
         return NULL;
     if (!tn_will_record(ctx, args.inputs, TN_MAX_INPUTS))
         return y;
+    if (!check_record(ctx, op, y, &args))
+        return NULL;
     tn_node *node = node_new(ctx, op, &args);
     if (!node)
         return NULL;
@@ -255,17 +280,17 @@ tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t)
 
 bool tn_wants_grad(const tn_node *node, int i)
 {
-    return i >= 0 && i < node->n_inputs && node->inputs[i];
+    return node && i >= 0 && i < node->n_inputs && node->inputs[i];
 }
 
 const tn_tensor *tn_saved(const tn_node *node, int i)
 {
-    return i >= 0 && i < node->n_saved ? node->saved[i] : NULL;
+    return node && i >= 0 && i < node->n_saved ? node->saved[i] : NULL;
 }
 
 const void *tn_node_data(const tn_node *node)
 {
-    return node->data;
+    return node ? node->data : NULL;
 }
 
 int tn_input_ndim(const tn_node *node, int i)
@@ -327,7 +352,14 @@ void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
 
 void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 {
-    if (!dx || !tn_ok(ctx) || !tn_wants_grad(node, i))
+    if (!dx || !tn_ok(ctx))
+        return;
+    if (!node || i < 0 || i >= TN_MAX_INPUTS) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "backward: %s has no input %d",
+                node ? node->op->name : "an operator", i);
+        return;
+    }
+    if (!tn_wants_grad(node, i))
         return;
     tn__var *var = node->inputs[i];
     if (dx->dtype != var->dtype) {
@@ -424,10 +456,10 @@ static bool check_root(tn_ctx *ctx, const tn_tensor *t)
 {
     if (!tn_check_input(ctx, "backward", "loss", t))
         return false;
-    if (!t->var)
-        tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s requires no gradient",
-                TN_SHAPE_TEXT(t));
-    return t->var != NULL;
+    if (!t->var || t->var->ctx != ctx)
+        tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s requires %s", TN_SHAPE_TEXT(t),
+                t->var ? "its gradient in another context" : "no gradient");
+    return tn_ok(ctx);
 }
 
 tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss)

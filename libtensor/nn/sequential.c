@@ -29,6 +29,11 @@ static const tn_module_type sequential_type = {.name = "Sequential", .forward = 
 
 tn_module *tn_sequential_of(tn_ctx *ctx, tn_module *const *children, int count)
 {
+    if (tn_ok(ctx) && (count < 0 || (count > 0 && !children)))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "Sequential: %d children%s", count,
+                children ? "" : ", and the list is NULL");
+    if (!tn_ok(ctx) && !children)
+        return NULL;
     tn_module *self = tn_module_new(ctx, &sequential_type, 0);
     for (int i = 0; i < count && tn_ok(ctx); i++) {
         char name[16];

@@ -175,6 +175,28 @@ START_TEST(checks_of_inputs)
 }
 END_TEST
 
+static int calls;
+
+/* Clears the error, and fails itself. */
+static void meddling_hook(tn_status status, const char *message, void *payload)
+{
+    (void)status, (void)message;
+    calls++;
+    tn_clear_error(payload);
+    tn_relu(payload, NULL);
+}
+
+START_TEST(hook_may_clear_and_fail)
+{
+    calls = 0;
+    tn_on_error(ctx, meddling_hook, ctx);
+    ck_assert_int_eq(tn_fail(ctx, TN_ERR_SHAPE, "first"), TN_ERR_SHAPE);
+    ck_assert_int_eq(calls, 1);
+    tn_on_error(ctx, NULL, NULL);
+    tn_clear_error(ctx);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("error");
@@ -188,5 +210,6 @@ int main(void)
     tcase_add_test(tc, hook_hears_the_first_error);
     tcase_add_test(tc, shapes_as_text);
     tcase_add_test(tc, checks_of_inputs);
+    tcase_add_test(tc, hook_may_clear_and_fail);
     return tn_run(suite);
 }

@@ -161,20 +161,6 @@ START_TEST(errors)
 }
 END_TEST
 
-/* The tape of another context ends in a leaf. */
-START_TEST(two_contexts)
-{
-    tn_ctx *own = tn_ctx_new(NULL);
-    tn_tensor *x = LEAF(1, 2), *y = tn_square(ctx, tn_square(ctx, x));
-    tn_tensor *z = tn_exp(own, y);
-    ck_assert_int_gt(tn_graph_dot(own, z, NULL, text, sizeof text), 0);
-    ck_assert_ptr_nonnull(strstr(text, "step0 [label=\"0: exp\\n[2] f64\"];\n"
-                                       "    leaf0 [label=\"leaf\\n[2] f64\", shape=ellipse];\n"
-                                       "    leaf0 -> step0;\n"));
-    tn_ctx_free(own);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("graph");
@@ -186,6 +172,5 @@ int main(void)
     tcase_add_test(tc, any_size);
     tcase_add_test(tc, after_backward);
     tcase_add_test(tc, errors);
-    tcase_add_test(tc, two_contexts);
     return tn_run(suite);
 }

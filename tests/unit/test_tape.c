@@ -506,6 +506,49 @@ START_TEST(other_graphs_are_left_alone)
 }
 END_TEST
 
+/* Gradients would be gathered in memory that the other context may free. */
+START_TEST(two_contexts)
+{
+    tn_ctx *other = tn_ctx_new(NULL);
+    tn_tensor *x = LEAF(1, 2), *y = tn_sum(ctx, x, (tn_reduce_opts){0});
+    ck_assert_int_eq(tn_backward(other, y), TN_ERR_STATE);
+    ck_assert_str_eq(tn_error(other), "backward: a tensor of shape [] requires its gradient in "
+                                      "another context");
+    tn_clear_error(other);
+    ck_assert_ptr_null(tn_square(other, x));
+    ck_assert_str_eq(tn_error(other), "square: input 0 of shape [2] requires a gradient in another "
+                                      "context; detach it or disable gradients");
+    tn_clear_error(other);
+    tn_set_grad_enabled(other, false);
+    ck_assert_ptr_nonnull(tn_square(other, x));
+    tn_ctx_free(other);
+    ck_assert_int_eq(tn_backward(ctx, y), TN_OK);
+}
+END_TEST
+
+static void no_input(tn_ctx *unused, tn_node *node, const tn_tensor *dy)
+{
+    tn_add_grad(unused, node, 99, dy);
+}
+
+START_TEST(misused_operators)
+{
+    static const tn_op wrong = {.name = "wrong", .backward = no_input}, half = {.name = "half"};
+    tn_tensor *x = LEAF(1, 2);
+    ck_assert_ptr_null(tn_record(ctx, &half, tn_detach(ctx, x), (tn_record_args){.inputs = {x}}));
+    ck_tn_error(TN_ERR_ARGUMENT, "half: the operator has no name or no backward");
+    ck_assert_ptr_null(tn_record(ctx, &wrong, x, (tn_record_args){.inputs = {x}}));
+    ck_tn_error(TN_ERR_STATE, "wrong: the result of shape [2] requires a gradient already");
+    tn_tensor *y = tn_record(ctx, &wrong, tn_detach(ctx, x), (tn_record_args){.inputs = {x}});
+    ck_assert_int_eq(tn_backward_with(ctx, y, tn_detach(ctx, x)), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "backward: wrong has no input 99");
+    ck_assert_ptr_null(tn_unary(ctx, NULL, x, NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "unary: the operator is NULL");
+    ck_assert_ptr_null(tn_map(ctx, "mine", NULL, NULL, NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "mine: no formula, or one without loops or operands");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tape");
@@ -537,5 +580,7 @@ int main(void)
     tcase_add_test(tc, saved_tensors_are_released);
     tcase_add_test(tc, shared_trunk);
     tcase_add_test(tc, other_graphs_are_left_alone);
+    tcase_add_test(tc, two_contexts);
+    tcase_add_test(tc, misused_operators);
     return tn_run(suite);
 }

@@ -57,7 +57,7 @@ typedef struct tn_gradcheck_opts {
 } tn_gradcheck_opts;
 
 typedef struct tn_gradcheck_report {
-    int64_t checked;  /* coordinates compared */
+    int64_t checked;  /* comparisons: coordinates times projections */
     double worst;     /* largest relative error: |analytic - numeric| divided by the scale, the
                          largest |gradient| of the input or 1e-3, whichever is larger */
     int input;        /* where it was: which input, */

@@ -79,7 +79,10 @@ typedef struct tn_ctx_opts {
 TN_API TN_USE_RESULT tn_ctx *tn_ctx_new(const tn_ctx_opts *opts);
 
 /* Frees the context with everything that was made in it: tensors, modules, optimisers, loaders,
- * dictionaries. Tensors that another context made from this one's must be gone. NULL is allowed. */
+ * dictionaries. Tensors that another context made from this one's must be gone. NULL is allowed.
+ *
+ * Another context may use this one's tensors while nobody writes to them, but not differentiate
+ * with respect to them: that is TN_ERR_STATE. */
 TN_API void tn_ctx_free(tn_ctx *ctx);
 
 /* ---- errors ----------------------------------------------------------------------------------

@@ -101,8 +101,8 @@ TN_API double tn_at(tn_ctx *ctx, const tn_tensor *t, const int64_t *index);
 
 /* ---- changing in place ------------------------------------------------------------------------
  * No gradient flows through these. While gradients are enabled a tensor that requires one is
- * refused with TN_ERR_STATE; wrap the change in tn_set_grad_enabled(ctx, false). An expanded tensor,
- * whose elements share memory, is refused with TN_ERR_ARGUMENT. */
+ * refused with TN_ERR_STATE; wrap the change in tn_set_grad_enabled(ctx, false). An expanded
+ * tensor, whose elements share memory, is refused with TN_ERR_ARGUMENT. */
 
 TN_API tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value);
 
