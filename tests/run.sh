@@ -3,8 +3,8 @@
 # print, and ends with the sum in the words of Check. Options: WRAPPER in the environment is put in
 # front of each program (valgrind).
 set -u
-# Threads of programs that run side by side should wait asleep, not spin.
-export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+# Threads of programs that run side by side should wait asleep, not spin, and BLAS start none.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" OPENBLAS_NUM_THREADS=1
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 

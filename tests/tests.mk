@@ -25,7 +25,7 @@ check: lib $(TESTS)
 	    TN_ISA=$$isa tests/run.sh $(NUMERIC_TESTS) || exit 1; \
 	done
 	@echo "an outside program, installed:"
-	@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
+	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
 
 # ---- the tests under tools that watch memory -------------------------------------------------------
 

@@ -247,9 +247,9 @@ void check_array(const tn_tensor *t, const array *want, double rtol, const char 
                   "%s: shape %s, not %s", text, TN_SHAPE_TEXT(t),
                   tn_shape_text(want->ndim, want->shape).s);
     for (int64_t i = 0; i < got.numel; i++, next_index(got.ndim, got.shape, index))
-        ck_assert_msg(is_close(got.data[i], want->data[i], rtol, floor),
-                      "%s: %s at %s is %.17g, not %.17g", text, tn_dtype_name(tn_dtype_of(t)),
-                      tn_shape_text(got.ndim, index).s, got.data[i], want->data[i]);
+        if (!is_close(got.data[i], want->data[i], rtol, floor))
+            ck_abort_msg("%s: %s at %s is %.17g, not %.17g", text, tn_dtype_name(tn_dtype_of(t)),
+                         tn_shape_text(got.ndim, index).s, got.data[i], want->data[i]);
 }
 
 /* ---- the table of cases -----------------------------------------------------------------------
