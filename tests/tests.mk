@@ -51,6 +51,7 @@ mutants:
 
 mutants-run: $(OP_TESTS)
 	@CK_FORK=no OMP_NUM_THREADS=1 tests/mutants/run.sh $(OP_TESTS)
+	@tests/mutants/terms.sh $(BUILD)
 
 ifdef MUTANTS
 $(BUILD)/obj/libtensor/core/tape.o: TN_CFLAGS += -Dtn_add_grad=tn__unmutated_add_grad

@@ -88,6 +88,20 @@ START_TEST(test_many_tensors)
 }
 END_TEST
 
+START_TEST(test_gradients_add)
+{
+    tn_tensor *x[TN_MAX_INPUTS];
+    for (int i = 0; i < TN_MAX_INPUTS; i++)
+        x[i] = LEAF(i);
+    for (int run = 1; run <= 2; run++) {
+        tn_tensor *y = tn_cat(ctx, TN_MAX_INPUTS, (const tn_tensor *const *)x, 0);
+        tn_backward_with(ctx, y, tn_arange(ctx, TN_F64, 1, TN_MAX_INPUTS + 1, 1));
+        for (int i = 0; i < TN_MAX_INPUTS; i++)
+            ck_assert_double_eq(element_of(tn_grad(x[i]), 0), run * (i + 1));
+    }
+}
+END_TEST
+
 START_TEST(test_threads)
 {
     tn_tensor *x = tn_rand(ctx, TN_F32, TN_SHAPE(501, 203));
@@ -132,5 +146,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("cat", cases, test_values, test_many_tensors, test_threads, test_result_has_its_own_memory,
-         test_errors)
+OP_TESTS("cat", cases, test_values, test_many_tensors, test_gradients_add, test_threads,
+         test_result_has_its_own_memory, test_errors)
