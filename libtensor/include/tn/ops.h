@@ -43,6 +43,7 @@ TN_API tn_tensor *tn_gelu(tn_ctx *ctx, const tn_tensor *x);    /* x (1 + erf(x /
 
 /* x where it is positive, negative_slope x elsewhere (PyTorch's slope is 0.01 by default). */
 TN_API tn_tensor *tn_leaky_relu(tn_ctx *ctx, const tn_tensor *x, double negative_slope);
+TN_API tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x); /* ln(1 + e^x) */
 
 /* In training 0 with probability p, 0 .. 1, and x / (1 - p) otherwise; x itself, as a view, if not
  * training. Which elements are kept is a function of the context's random stream and their place
