@@ -19,8 +19,7 @@ void cli_error(const cli_program *program, const char *format, ...)
     va_end(args);
 }
 
-/* ---- help --------------------------------------------------------------------------------------
- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 void cli_print_wrapped(const char *text, int column, int indent)
 {
@@ -85,8 +84,7 @@ static void print_help(const cli_program *program, const cli_option *options)
     printf("  --help%*sthis text\n", HELP_COLUMN - 8, "");
 }
 
-/* ---- values ------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool in_range(const cli_option *o, double x)
 {
@@ -169,8 +167,7 @@ static bool set_value(const cli_program *program, const cli_option *o, const cha
     return false;
 }
 
-/* ---- parsing -----------------------------------------------------------------------------------
- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static const cli_option *find_option(const cli_option *options, const char *name, size_t length)
 {

@@ -11,8 +11,7 @@ enum { PIXELS = MNIST_SIDE * MNIST_SIDE };
 
 static const char MAT_NAME[] = "mnist_all.mat";
 
-/* ---- finding -----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 /* NAME or NAME.gz in DIR; "" if neither is there. */
 static path idx_path(const char *dir, const char *name)
@@ -67,8 +66,7 @@ bool mnist_find(char *found, size_t size)
     return false;
 }
 
-/* ---- IDX ---------------------------------------------------------------------------------------
- */
+/* ---- IDX ------------------------------------------------------------------------------------- */
 
 static tn_tensor *load_part(tn_ctx *ctx, const char *dir, const char *name)
 {
@@ -123,8 +121,7 @@ static bool load_idx_folder(tn_ctx *ctx, const char *dir, mnist *digits)
            check_labels(ctx, dir, "test", digits->test_labels);
 }
 
-/* ---- MATLAB ------------------------------------------------------------------------------------
- */
+/* ---- MATLAB ---------------------------------------------------------------------------------- */
 
 static bool get_classes(tn_ctx *ctx, const char *file, const tn_dict *dict, const char *part,
                         const tn_tensor **classes)

@@ -73,8 +73,7 @@ static cli_result parse(train_settings *s, int argc, char **argv)
     return cli_parse(&PROGRAM, options, argc, argv);
 }
 
-/* ---- before training ---------------------------------------------------------------------------
- */
+/* ---- before training ------------------------------------------------------------------------- */
 
 static bool library_failed(const trainer *t)
 {
@@ -177,8 +176,7 @@ static bool make_out(const trainer *t)
     return false;
 }
 
-/* ---- training ----------------------------------------------------------------------------------
- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* All images are one batch that is made once; mini-batches go on from epoch to epoch. */
 static bool next_batch(trainer *t)

@@ -19,8 +19,7 @@ static bool failed(const cli_program *program, const train_run *run, const char 
     return false;
 }
 
-/* ---- metrics.json and history.csv --------------------------------------------------------------
- */
+/* ---- metrics.json and history.csv ------------------------------------------------------------ */
 
 static void put_settings(report *r, const tn_ctx *ctx, const train_run *run)
 {
@@ -76,8 +75,7 @@ static bool write_history(const cli_program *program, const train_run *run)
     return report_close(&r) || failed(program, run, "history.csv");
 }
 
-/* ---- the learning curve ------------------------------------------------------------------------
- */
+/* ---- the learning curve ---------------------------------------------------------------------- */
 
 /* The accuracy, in per cent, from which on the picture shows how the curves end. */
 static double accuracy_floor(const train_run *run)
@@ -151,8 +149,7 @@ bool train_write_results(const cli_program *program, const tn_ctx *ctx, const tr
            draw_curve(program, run);
 }
 
-/* ---- summary -----------------------------------------------------------------------------------
- */
+/* ---- summary --------------------------------------------------------------------------------- */
 
 static void print_accuracy(const char *name, double accuracy, int64_t count)
 {

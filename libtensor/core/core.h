@@ -15,8 +15,7 @@
 #define TN_ERROR_SIZE 512
 #define TN_MAX_THREADS 1024
 
-/* ---- memory (memory.c) ------------------------------------------------------------------------
- */
+/* ---- memory (memory.c) ----------------------------------------------------------------------- */
 
 typedef struct tn__block tn__block;
 
@@ -44,8 +43,7 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
 
 char *tn__strdup(tn_ctx *ctx, const char *text);
 
-/* ---- storage and tensors ----------------------------------------------------------------------
- */
+/* ---- storage and tensors --------------------------------------------------------------------- */
 
 typedef struct tn__storage {
     atomic_int refs;  /* views share a storage, across contexts too */
@@ -216,8 +214,7 @@ void tn__fill(const tn_tensor *t, double value);
 /* dst[...] = src[...], src broadcast to dst; same dtype, any strides, no memory shared. */
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src);
 
-/* ---- iteration (iter.c) -----------------------------------------------------------------------
- */
+/* ---- iteration (iter.c) ---------------------------------------------------------------------- */
 
 /* Walks operands over one shape: dimensions of size 1 are dropped and neighbours that are laid out
  * alike are joined, so that the innermost loop is as long as it can be. */
@@ -251,8 +248,7 @@ tn_tensor *tn__broadcast_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int
 /* t summed to `shape`, which broadcasts to t's: t itself if it has that shape. */
 const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape);
 
-/* ---- reductions (reduce.c) --------------------------------------------------------------------
- */
+/* ---- reductions (reduce.c) ------------------------------------------------------------------- */
 
 /* t summed over the dimensions marked, which stay with size 1. */
 tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce);
@@ -270,8 +266,7 @@ tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *
 /* How many elements of x go into one of the result. */
 double tn__count_reduced(const tn_tensor *x, const bool *reduce);
 
-/* ---- the tape (tape.c) ------------------------------------------------------------------------
- */
+/* ---- the tape (tape.c) ----------------------------------------------------------------------- */
 
 tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
 void tn__var_retain(tn__var *var);
@@ -280,8 +275,7 @@ void tn__var_release(tn__var *var);
 /* Adds g to what var has gathered. */
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g);
 
-/* ---- looking inside (anomaly.c, profile.c) ----------------------------------------------------
- */
+/* ---- looking inside (anomaly.c, profile.c) --------------------------------------------------- */
 
 /* True if every element is finite; otherwise the error that describes where the first other one
  * came from. */
@@ -297,8 +291,7 @@ void tn__profile_forget(tn_ctx *ctx);
 void tn__profile_free(tn_ctx *ctx);
 int64_t tn__now(void); /* in nanoseconds, of a clock that is never set back */
 
-/* ---- text (text.c) ----------------------------------------------------------------------------
- */
+/* ---- text (text.c) --------------------------------------------------------------------------- */
 
 /* Text that is written piece by piece, as by snprintf: cut to `size`, `length` goes on. */
 typedef struct tn__text {
@@ -308,8 +301,7 @@ typedef struct tn__text {
 } tn__text;
 void tn__append(tn__text *text, const char *format, ...) TN_PRINTF(2, 3);
 
-/* ---- threads and instruction sets (threads.c, isa.c) ------------------------------------------
- */
+/* ---- threads and instruction sets (threads.c, isa.c) ----------------------------------------- */
 
 int tn__default_threads(void);
 int tn__choose_isa(void);
@@ -319,8 +311,7 @@ const tn__kernels *tn__kernel_table(tn_dtype dtype, int isa);
 typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
 void tn__parallel(const tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
 
-/* ---- random numbers (random.c) ----------------------------------------------------------------
- */
+/* ---- random numbers (random.c) --------------------------------------------------------------- */
 
 /* The bijection of Philox 4x32-10. */
 void tn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
@@ -332,8 +323,7 @@ uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound);
 /* Fills with a random order of 0 .. n-1. */
 void tn__random_permutation(tn_ctx *ctx, int64_t n, int64_t *out);
 
-/* ---- BLAS (blas.c) ----------------------------------------------------------------------------
- */
+/* ---- BLAS (blas.c) --------------------------------------------------------------------------- */
 
 /* C = alpha op(A) op(B) + beta C, row-major; op transposes where trans is true; [m,k] [k,n] ->
  * [m,n]; lda, ldb, ldc: elements from row to row as stored. */

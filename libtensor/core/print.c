@@ -39,8 +39,7 @@ typedef struct printer {
     bool finite, infinite, nan, minus_infinite;
 } printer;
 
-/* ---- decimal digits ----------------------------------------------------------------------------
- */
+/* ---- decimal digits -------------------------------------------------------------------------- */
 
 /* digits[0].digits[1]... * 10^exponent, without zeros at the end. */
 typedef struct decimal {
@@ -115,8 +114,7 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-/* ---- how wide a number is ----------------------------------------------------------------------
- */
+/* ---- how wide a number is -------------------------------------------------------------------- */
 
 typedef void (*visitor)(printer *p, const void *element);
 
@@ -218,8 +216,7 @@ static void lay_out(printer *p, const char *data)
         visit(p, 0, data, see_integer);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_char(printer *p, char c)
 {

@@ -63,8 +63,7 @@ tn_status tn_profile(tn_ctx *ctx, bool enable)
     return ctx->status;
 }
 
-/* ---- gathering --------------------------------------------------------------------------------
- */
+/* ---- gathering ------------------------------------------------------------------------------- */
 
 static int find_entry(const tn__profile *p, const char *name)
 {
@@ -163,8 +162,7 @@ void tn__profile_backward(tn_ctx *ctx, const tn_op *op, int64_t start)
         r->backward += time;
 }
 
-/* ---- reporting --------------------------------------------------------------------------------
- */
+/* ---- reporting ------------------------------------------------------------------------------- */
 
 /* The most time first. */
 static int compare_rows(const void *a, const void *b)

@@ -49,8 +49,7 @@ void tn_set_rng_state(tn_ctx *ctx, tn_rng_state state)
         ctx->rng = state;
 }
 
-/* ---- distributions: a block gives four numbers of float precision or two of double -------------
- */
+/* ---- distributions: a block gives four numbers of float precision or two of double ----------- */
 
 /* Uniform on [0, 1): the upper 24 bits. */
 static double unit24(uint32_t word)
@@ -198,8 +197,7 @@ tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
     return t && tn_normal_(ctx, t, 0, 1) == TN_OK ? t : NULL;
 }
 
-/* ---- integers ---------------------------------------------------------------------------------
- */
+/* ---- integers -------------------------------------------------------------------------------- */
 
 /* The upper half of a 128-bit product; the lower half is rejected where it would favour some
  * (Lemire, "Fast random integer generation in an interval", 2019). */

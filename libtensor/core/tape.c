@@ -7,8 +7,7 @@
 #include <string.h>
 #include "core/core.h"
 
-/* ---- vars and nodes ---------------------------------------------------------------------------
- */
+/* ---- vars and nodes -------------------------------------------------------------------------- */
 
 tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t)
 {
@@ -84,8 +83,7 @@ void tn__var_release(tn__var *var)
     tn__free(ctx, var);
 }
 
-/* ---- recording --------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 bool tn_will_record(const tn_ctx *ctx, const tn_tensor *const *inputs, int count)
 {
@@ -225,8 +223,7 @@ bool tn_is_grad_enabled(const tn_ctx *ctx)
     return ctx && ctx->grad_enabled;
 }
 
-/* ---- leaves -----------------------------------------------------------------------------------
- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad)
 {
@@ -275,8 +272,7 @@ tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t)
     return tn__view(ctx, t, t->ndim, t->shape, t->strides, t->offset);
 }
 
-/* ---- backward ---------------------------------------------------------------------------------
- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 bool tn_wants_grad(const tn_node *node, int i)
 {

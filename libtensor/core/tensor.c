@@ -3,8 +3,7 @@
 #include <string.h>
 #include "core/core.h"
 
-/* ---- data types -------------------------------------------------------------------------------
- */
+/* ---- data types ------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;
@@ -128,8 +127,7 @@ void tn__store_i64(tn_dtype dtype, void *p, int64_t value)
     }
 }
 
-/* ---- storage ----------------------------------------------------------------------------------
- */
+/* ---- storage --------------------------------------------------------------------------------- */
 
 static tn__storage *storage_new(tn_ctx *ctx, void *data)
 {
@@ -153,8 +151,7 @@ static void storage_release(tn__storage *s)
     tn__free(s->ctx, s);
 }
 
-/* ---- tensor objects ---------------------------------------------------------------------------
- */
+/* ---- tensor objects -------------------------------------------------------------------------- */
 
 /* An object without an owner; takes over one reference of `storage`. */
 static tn_tensor *object_new(tn_ctx *ctx, tn__storage *storage, tn_dtype dtype)
@@ -345,8 +342,7 @@ tn_tensor *tn__alias(tn_ctx *ctx, const tn_tensor *t, bool with_var)
     return alias;
 }
 
-/* ---- making tensors ---------------------------------------------------------------------------
- */
+/* ---- making tensors -------------------------------------------------------------------------- */
 
 tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
 {
@@ -436,8 +432,7 @@ tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *sh
     return with_shape(t, ndim, shape, NULL);
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 tn_dtype tn_dtype_of(const tn_tensor *t)
 {

@@ -96,8 +96,7 @@ double tn_init_gain(tn_nonlinearity nonlinearity, double slope)
     return gain_of((tn_init_opts){.nonlinearity = nonlinearity, .slope = slope});
 }
 
-/* ---- for the constructors of this room --------------------------------------------------------
- */
+/* ---- for the constructors of this room ------------------------------------------------------- */
 
 tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
                            const int64_t *shape, double fan_in)

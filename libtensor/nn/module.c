@@ -250,8 +250,7 @@ const tn_module_type *tn__module_type(const tn_module *module)
     return module->type;
 }
 
-/* ---- training and evaluation ------------------------------------------------------------------
- */
+/* ---- training and evaluation ----------------------------------------------------------------- */
 
 void tn_train(tn_module *module, bool training)
 {
@@ -268,8 +267,7 @@ bool tn_is_training(const tn_module *module)
     return module && !module->evaluating && !module->watch;
 }
 
-/* ---- parameters and buffers -------------------------------------------------------------------
- */
+/* ---- parameters and buffers ------------------------------------------------------------------ */
 
 static bool holds(const entry *e, bool buffers)
 {

@@ -64,8 +64,7 @@ static int64_t divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* ---- cutting the work -------------------------------------------------------------------------
- */
+/* ---- cutting the work ------------------------------------------------------------------------ */
 
 /* `parts` or a few more of them, for the workers to share evenly; at most `limit`. */
 static int64_t evenly(const conv *a, int64_t parts, int64_t limit)
@@ -139,8 +138,7 @@ static bool get_space(conv *a, bool for_dx)
     return a->space != NULL;
 }
 
-/* ---- parts of it ------------------------------------------------------------------------------
- */
+/* ---- parts of it ----------------------------------------------------------------------------- */
 
 /* Part number i of `parts` of 0 .. n. */
 static void cut(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t *end)
@@ -230,8 +228,7 @@ static matrix block_of_dy(const conv *a, const block *b, char *space)
     return m;
 }
 
-/* ---- the three products -----------------------------------------------------------------------
- */
+/* ---- the three products ---------------------------------------------------------------------- */
 
 static void fill_with_bias(const conv *a, const block *b, matrix y)
 {
@@ -349,8 +346,7 @@ static void input_task(const conv *a, int64_t task, char *space)
                            a->dx + x_offset(a, &b, b.n0 + i, c0));
 }
 
-/* ---- sharing the tasks ------------------------------------------------------------------------
- */
+/* ---- sharing the tasks ----------------------------------------------------------------------- */
 
 typedef struct share {
     const conv *a;
@@ -408,8 +404,7 @@ static conv conv_new(tn_ctx *ctx, const tn__window *w, int64_t groups, const tn_
     return a;
 }
 
-/* ---- the operator -----------------------------------------------------------------------------
- */
+/* ---- the operator ---------------------------------------------------------------------------- */
 
 typedef struct conv_data {
     tn__window w;

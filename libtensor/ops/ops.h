@@ -4,8 +4,7 @@
 
 #include "core/core.h"
 
-/* ---- elements by index (argmax.c, gather.c) ---------------------------------------------------
- */
+/* ---- elements by index (argmax.c, gather.c) -------------------------------------------------- */
 
 /* The index of the largest or smallest element along `dim`: the first of equal ones, a NaN before
  * all others. Of x's shape without `dim`, which is in range. */
@@ -28,14 +27,12 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
 tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape, int dim,
                            const tn_tensor *index, const tn_tensor *dy);
 
-/* ---- lists (cat.c) ----------------------------------------------------------------------------
- */
+/* ---- lists (cat.c) --------------------------------------------------------------------------- */
 
 /* Checks that there are tensors, that none is NULL, and that all have the dtype of the first. */
 bool tn__check_list(tn_ctx *ctx, const char *what, int count, const tn_tensor *const *x);
 
-/* ---- losses (loss.c) --------------------------------------------------------------------------
- */
+/* ---- losses (loss.c) ------------------------------------------------------------------------- */
 
 /* The target that counts for nothing, from the two options of a loss. */
 int64_t tn__ignored(int64_t ignore_index, bool ignore_index_zero);
@@ -56,8 +53,7 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
 tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
                              tn_reduction reduction, double scale);
 
-/* ---- windows that slide over planes (window.c) ------------------------------------------------
- */
+/* ---- windows that slide over planes (window.c) ----------------------------------------------- */
 
 /* The value of an option: that of one direction, that of both, or the default; 0 means not given.
  */

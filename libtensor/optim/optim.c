@@ -42,8 +42,7 @@ static bool check_group(tn_ctx *ctx, const char *what, const tn__group *group)
            tn__check_option(ctx, what, "weight decay", group->weight_decay, 0, INFINITY);
 }
 
-/* ---- parameters and their state ---------------------------------------------------------------
- */
+/* ---- parameters and their state -------------------------------------------------------------- */
 
 void *tn__moment(const tn__slot *slot, int i)
 {
@@ -101,8 +100,7 @@ static void add_slot(tn_optim *opt, tn_tensor *param, int64_t group)
     opt->slots[at].group = group;
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static bool add_group(tn_optim *opt, tn__group group)
 {
@@ -197,8 +195,7 @@ tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *mod
     return module_of(ctx, model->name, module, &m) ? make(ctx, model, &m, opts_size) : NULL;
 }
 
-/* ---- groups -----------------------------------------------------------------------------------
- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* Takes the newest group back. What it had already got of another one goes to group 0. */
 static void drop_group(tn_optim *opt)
@@ -272,8 +269,7 @@ tn_status tn_set_lr(tn_optim *opt, double lr)
     return tn_set_group_lr(opt, 0, lr);
 }
 
-/* ---- stepping ---------------------------------------------------------------------------------
- */
+/* ---- stepping -------------------------------------------------------------------------------- */
 
 static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_tensor *grad)
 {

@@ -87,8 +87,7 @@ tn_status tn_schedule_step(tn_schedule *schedule)
     return TN_OK;
 }
 
-/* ---- rules ------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static double step_next(const tn_schedule *s, const tn__group *group)
 {
@@ -174,8 +173,7 @@ tn_schedule *tn_linear_lr(tn_ctx *ctx, tn_optim *opt, double start_factor, doubl
     return s;
 }
 
-/* ---- plateau ----------------------------------------------------------------------------------
- */
+/* ---- plateau --------------------------------------------------------------------------------- */
 
 static bool check_plateau(tn_ctx *ctx, const tn_plateau_opts *o)
 {

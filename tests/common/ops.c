@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the running test -------------------------------------------------------------------------
- */
+/* ---- the running test ------------------------------------------------------------------------ */
 
 typedef struct block {
     struct block *next;
@@ -39,8 +38,7 @@ static void *allocate(size_t size)
     return (char *)b + sizeof *b;
 }
 
-/* ---- arrays -----------------------------------------------------------------------------------
- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 array array_new(int ndim, const int64_t *shape)
 {
@@ -150,8 +148,7 @@ array array_of(const tn_tensor *t)
     return a;
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 const char *layout_name(layout how)
 {
@@ -252,8 +249,7 @@ void check_array(const tn_tensor *t, const array *want, double rtol, const char 
                          tn_shape_text(got.ndim, index).s, got.data[i], want->data[i]);
 }
 
-/* ---- the table of cases -----------------------------------------------------------------------
- */
+/* ---- the table of cases ---------------------------------------------------------------------- */
 
 #define MAX_IN 6
 
@@ -348,8 +344,7 @@ static layout base_layout(const setting *s)
     return s->how == EXPANDED ? PLAIN : s->how;
 }
 
-/* ---- gradient checks --------------------------------------------------------------------------
- */
+/* ---- gradient checks ------------------------------------------------------------------------- */
 
 /* False if the layout does not apply. */
 static bool gradcheck(const op_case *c, layout how, tn_gradcheck_report *report)
@@ -364,8 +359,7 @@ static bool gradcheck(const op_case *c, layout how, tn_gradcheck_report *report)
     return true;
 }
 
-/* ---- layouts and types ------------------------------------------------------------------------
- */
+/* ---- layouts and types ----------------------------------------------------------------------- */
 
 /* What becomes of the result, for its gradient to arrive in different layouts. */
 typedef enum consumer { USED_AS_IT_IS, USED_REVERSED, USED_IN_SUM, CONSUMERS } consumer;
@@ -477,8 +471,7 @@ static void compare_layout(const op_case *c, layout how)
     }
 }
 
-/* ---- element-wise operators -------------------------------------------------------------------
- */
+/* ---- element-wise operators ------------------------------------------------------------------ */
 
 static void reference_elementwise(const elementwise *e, const array *x, const array *dy, array *y,
                                   array *dx)
@@ -585,8 +578,7 @@ void check_elementwise_errors(const elementwise *e)
                               "shapes [2,3] and [2] do not broadcast");
 }
 
-/* ---- the program ------------------------------------------------------------------------------
- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static const op_case *table;
 

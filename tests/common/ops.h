@@ -39,8 +39,7 @@ double *array_at(const array *a, int ndim, const int64_t *index);
 /* The shape that two broadcast to, all zeros. */
 array array_broadcast(const array *a, const array *b);
 
-/* ---- tensors ---------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 /* How the elements lie in memory: row-major; dimensions reversed; every other one of a larger
  * tensor that is NaN elsewhere; and, for op_case alone, one dimension expanded. */
@@ -69,8 +68,7 @@ double tolerance(tn_dtype dtype);
         ck_tn_error(status, text);                        \
     } while (0)
 
-/* ---- operators --------------------------------------------------------------------------------
- */
+/* ---- operators ------------------------------------------------------------------------------- */
 
 /* Defines a function of `in[0]`, `in[1]`... for op_case and elementwise. */
 #define OP(id, ...)                                                           \

@@ -45,8 +45,7 @@ static const op_case cases[] = {{"batch_norm", trained, "[4,3,2,5] [3] [3]", fal
                                 {"batch_norm twice", twice, "[3,2,2,3] [2] [2]", false},
                                 {"batch_norm twice", same_twice, "[3,2,2,3] [2] [2]", false}};
 
-/* ---- a naive version --------------------------------------------------------------------------
- */
+/* ---- a naive version ------------------------------------------------------------------------- */
 
 typedef struct norm {
     array x, w, b, mean, var, dy, y, dx, dw, db;

@@ -39,8 +39,7 @@ static const op_case cases[] = {{"conv2d", plain, "[2,3,5,6] [4,3,3,2] [4]", fal
                                 {"conv2d groups=3", depthwise, "[2,3,6,5] [6,1,3,3] [6]", false},
                                 {"conv2d twice", twice, "[2,3,5,5] [3,3,3,3] [3]", false}};
 
-/* ---- a naive convolution ----------------------------------------------------------------------
- */
+/* ---- a naive convolution --------------------------------------------------------------------- */
 
 typedef struct conv {
     const char *x, *w;

@@ -27,8 +27,7 @@ typedef struct golden {
 static golden cases[MAX_CASES];
 static int n_cases;
 
-/* ---- attributes: "key=value key=value" --------------------------------------------------------
- */
+/* ---- attributes: "key=value key=value" ------------------------------------------------------- */
 
 static const char *text_of(const golden *g, const char *key)
 {
@@ -99,8 +98,7 @@ static array vector_of(const golden *g, const char *key)
     return a;
 }
 
-/* ---- operators --------------------------------------------------------------------------------
- */
+/* ---- operators ------------------------------------------------------------------------------- */
 
 static int dim_of(const golden *g)
 {
@@ -383,8 +381,7 @@ static operator_fn operator_of(const char *name)
     return NULL;
 }
 
-/* ---- layers and optimisers --------------------------------------------------------------------
- */
+/* ---- layers and optimisers ------------------------------------------------------------------- */
 
 /* A number that is given by name, "stride=2", in the parentheses that begin at `text`. */
 static int64_t option(const char *text, const char *name)
@@ -566,8 +563,7 @@ static schedule_fn schedule_of(const char *name)
     return NULL;
 }
 
-/* ---- arrays of a case -------------------------------------------------------------------------
- */
+/* ---- arrays of a case ------------------------------------------------------------------------ */
 
 static double rtol(const golden *g)
 {
@@ -613,8 +609,7 @@ static tn_tensor *constant_named(const golden *g, const char *format, const char
         check_array(t, &want_, rtol(g), "%s %s: " format, (g)->name, layout_name((g)->how), key); \
     } while (0)
 
-/* ---- running a case ---------------------------------------------------------------------------
- */
+/* ---- running a case -------------------------------------------------------------------------- */
 
 static const char *const digits[] = {"0", "1", "2", "3", "4", "5"};
 
@@ -856,8 +851,7 @@ START_TEST(test_case)
 }
 END_TEST
 
-/* ---- the tables of cases ----------------------------------------------------------------------
- */
+/* ---- the tables of cases --------------------------------------------------------------------- */
 
 static void read_table(const char *name)
 {

@@ -10,8 +10,7 @@ static tn_status run(tn_gradcheck_fn fn, tn_tensor *x, const tn_gradcheck_opts *
     return tn_gradcheck(ctx, fn, NULL, &x, 1, opts, report);
 }
 
-/* ---- operators that are declared here, as a program that uses the library would ----------------
- */
+/* ---- operators that are declared here, as a program that uses the library would -------------- */
 
 TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)), dy *(1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)))
 TN_UNARY(affine, TN_SAVE_NOTHING, c[0] * x + c[1], c[0] * dy)

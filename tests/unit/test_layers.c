@@ -27,8 +27,7 @@ static tn_module *nested(void)
         tn_nn_avg_pool2d(ctx, 2, (tn_pool2d_opts){.ceil_mode = true}), tn_nn_sigmoid(ctx));
 }
 
-/* ---- parameters and buffers -------------------------------------------------------------------
- */
+/* ---- parameters and buffers ------------------------------------------------------------------ */
 
 START_TEST(state_dict_keys)
 {
@@ -93,8 +92,7 @@ START_TEST(initial_values)
 }
 END_TEST
 
-/* ---- what they compute ------------------------------------------------------------------------
- */
+/* ---- what they compute ----------------------------------------------------------------------- */
 
 static void check_same(tn_module *m, const tn_tensor *x, const tn_tensor *y)
 {
@@ -192,8 +190,7 @@ START_TEST(failed_batches)
 }
 END_TEST
 
-/* ---- gradients --------------------------------------------------------------------------------
- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 static tn_tensor *run_module(tn_ctx *c, tn_tensor *const *inputs, void *payload)
 {
@@ -249,8 +246,7 @@ START_TEST(gradients_of_networks)
 }
 END_TEST
 
-/* ---- training ---------------------------------------------------------------------------------
- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static double train_step(tn_module *m, tn_optim *opt, const tn_tensor *x, const tn_tensor *t)
 {

@@ -362,8 +362,7 @@ START_TEST(loss_of_several_elements)
 }
 END_TEST
 
-/* ---- an operator of the test's own ------------------------------------------------------------
- */
+/* ---- an operator of the test's own ----------------------------------------------------------- */
 
 typedef struct plan {
     int mode;

@@ -38,8 +38,7 @@ START_TEST(ranges_are_covered_once)
 }
 END_TEST
 
-/* ---- the same bits ----------------------------------------------------------------------------
- */
+/* ---- the same bits --------------------------------------------------------------------------- */
 
 typedef tn_tensor *(*job)(tn_dtype dtype);
 
@@ -141,8 +140,7 @@ START_TEST(thread_counts_agree)
 }
 END_TEST
 
-/* ---- several contexts, one set of weights -----------------------------------------------------
- */
+/* ---- several contexts, one set of weights ---------------------------------------------------- */
 
 typedef struct server {
     tn_module *net;

@@ -132,8 +132,7 @@ START_TEST(repeats)
 }
 END_TEST
 
-/* ---- no allocation in the steady state --------------------------------------------------------
- */
+/* ---- no allocation in the steady state ------------------------------------------------------- */
 
 START_TEST(steady_steps_do_not_allocate)
 {
@@ -156,8 +155,7 @@ START_TEST(steady_steps_do_not_allocate)
 }
 END_TEST
 
-/* ---- every allocation fails in turn -----------------------------------------------------------
- */
+/* ---- every allocation fails in turn ---------------------------------------------------------- */
 
 /* From nothing to two steps, as a program would write it that checks errors at the end. */
 static tn_status whole_program(counting *own, step_fn step)
@@ -334,8 +332,7 @@ START_TEST(every_allocation_of_a_call_fails)
 }
 END_TEST
 
-/* ---- the text of the main errors --------------------------------------------------------------
- */
+/* ---- the text of the main errors ------------------------------------------------------------- */
 
 #define FAILS(call, status, text)  \
     do {                           \

@@ -140,8 +140,7 @@ TN_API void tn_memory_reset_peak(tn_ctx *ctx);
 /* Gives the memory that is kept for reuse back to the allocator. */
 TN_API void tn_empty_cache(tn_ctx *ctx);
 
-/* ---- threads and instruction sets -------------------------------------------------------------
- */
+/* ---- threads and instruction sets ------------------------------------------------------------ */
 
 /* The number of threads that one call may use; at least 1. Results of float operators may differ in
  * the last bits between thread counts, never between runs with the same one. */

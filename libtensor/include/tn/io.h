@@ -13,8 +13,7 @@
 extern "C" {
 #endif
 
-/* ---- dictionaries: named tensors in order -----------------------------------------------------
- */
+/* ---- dictionaries: named tensors in order ---------------------------------------------------- */
 
 typedef struct tn_dict tn_dict;
 

@@ -68,8 +68,7 @@ TN_API void tn_module_free(tn_module *module);
 TN_API void tn_train(tn_module *module, bool training);
 TN_API bool tn_is_training(const tn_module *module);
 
-/* ---- parameters -------------------------------------------------------------------------------
- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
 /* How many parameters the module and its children have, and number i of them in the order of
  * PyTorch's named_parameters(): its tensor (belongs to the module) and its name. The name is
@@ -127,8 +126,7 @@ TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 
 TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope); /* calculate_gain */
 
-/* ---- a module of one's own --------------------------------------------------------------------
- */
+/* ---- a module of one's own ------------------------------------------------------------------- */
 
 typedef struct tn_module_type {
     const char *name; /* "Linear" */
@@ -157,8 +155,7 @@ TN_API tn_module *tn_child(const tn_module *module, int i);
 
 TN_API const char *tn_module_name(const tn_module *module); /* of its type */
 
-/* ---- a table of the layers --------------------------------------------------------------------
- */
+/* ---- a table of the layers ------------------------------------------------------------------- */
 
 /* Writes a line for each module that computes something on its own, in the order in which they
  * run, and one of sums: name, type, shape of the result, parameters, multiply-adds. The network
@@ -175,8 +172,7 @@ TN_API int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_
 /* Prints that on standard output. */
 TN_API tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape);
 
-/* ---- drawing ----------------------------------------------------------------------------------
- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Writes the part of the tape that made `t`, from the leaves to t, as a graph for Graphviz (dot
  * -Tsvg) into `buffer`, cut to `size` bytes with the terminating zero; `buffer` may be NULL if

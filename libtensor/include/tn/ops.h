@@ -14,8 +14,7 @@
 extern "C" {
 #endif
 
-/* ---- element by element, shapes broadcast as in NumPy -----------------------------------------
- */
+/* ---- element by element, shapes broadcast as in NumPy ---------------------------------------- */
 
 TN_API tn_tensor *tn_add(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a + b */
 TN_API tn_tensor *tn_sub(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a - b */
@@ -188,8 +187,7 @@ TN_API tn_tensor *tn_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_
 TN_API tn_tensor *tn_adaptive_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t out_h,
                                          int64_t out_w);
 
-/* ---- normalisation ----------------------------------------------------------------------------
- */
+/* ---- normalisation --------------------------------------------------------------------------- */
 
 typedef struct tn_batch_norm_opts {
     bool training;   /* normalise by the batch's own mean and variance; update the running ones */
@@ -257,8 +255,7 @@ typedef struct tn_bce_opts {
 TN_API tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *logits,
                                                       const tn_tensor *target, tn_bce_opts opts);
 
-/* ---- shape: views of the input's storage where that is possible -------------------------------
- */
+/* ---- shape: views of the input's storage where that is possible ------------------------------ */
 
 /* The same elements in row-major order; one size may be -1. A copy if the strides ask for one. */
 TN_API tn_tensor *tn_reshape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape);

@@ -39,8 +39,7 @@ typedef enum tn_dtype {
 TN_API const char *tn_dtype_name(tn_dtype dtype); /* "f32" */
 TN_API size_t tn_dtype_size(tn_dtype dtype);      /* bytes of an element; 0 if unknown */
 
-/* ---- making tensors ---------------------------------------------------------------------------
- */
+/* ---- making tensors -------------------------------------------------------------------------- */
 
 TN_API tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
 TN_API tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
@@ -115,8 +114,7 @@ TN_API tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
 TN_API tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std);
 TN_API tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p);
 
-/* ---- showing ----------------------------------------------------------------------------------
- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 /* Writes the tensor as numpy.array2string(separator=', ') does into `buffer`, cut to `size` bytes
  * with the terminating zero, and returns the length of the whole text, as snprintf does. */
