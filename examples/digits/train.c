@@ -15,7 +15,7 @@
 enum { REDUCTION_MEAN, REDUCTION_SUM };
 const char *const TRAIN_REDUCTIONS[] = {"mean", "sum", NULL};
 
-enum { EVALUATIONS = 50 };
+enum { ITERATIONS = 300, EVALUATIONS = 50 };
 static const double DEFAULT_LR = 0.5;
 
 static const cli_program PROGRAM = {
@@ -48,7 +48,7 @@ static cli_result parse(train_settings *s, int argc, char **argv)
         {"validation", CLI_DOUBLE, &s->validation, "FRACTION", .max = 0.9,
          .help = "part of the training images that is drawn at random and held out"},
         {"iterations", CLI_INT, &s->iterations, "N", .min = 1, .max = 1e9,
-         .help = "steps of gradient descent"},
+         .help = "steps of gradient descent", .shown_default = "300"},
         {"epochs", CLI_INT, &s->epochs, "N", .min = 1, .max = 1e6, .shown_default = "",
          .help = "passes over the training images, instead of --iterations"},
         {"batch", CLI_INT, &s->batch, "B", .max = INFINITY,
@@ -133,6 +133,12 @@ static bool complete_settings(trainer *t)
     int64_t in_step = s->batch > 0 ? s->batch : images;
     if (s->lr == 0)
         s->lr = s->reduction == REDUCTION_SUM ? DEFAULT_LR / (double)in_step : DEFAULT_LR;
+    if (s->epochs > 0 && s->iterations > 0) {
+        cli_error(&PROGRAM, "--epochs and --iterations both say how long to train; give one");
+        return false;
+    }
+    if (s->epochs == 0 && s->iterations == 0)
+        s->iterations = ITERATIONS;
     if (s->epochs > 0)
         s->iterations = s->epochs * ((images + in_step - 1) / in_step);
     if (s->eval_every == 0)
@@ -213,7 +219,7 @@ static void evaluate(trainer *t, int64_t iteration)
     bool sum = run->settings.reduction == REDUCTION_SUM;
     run->history[run->records++] = (train_record){
         .iteration = iteration,
-        .seconds = round(1e6 * t->seconds) * 1e-6,
+        .seconds = round(1e6 * t->seconds) / 1e6,
         .loss = sum ? train.loss : train.loss / (double)run->sets.train.count,
         .train_accuracy = train.accuracy,
         .validation_accuracy = digit_set_score(t->ctx, t->net, &run->sets.validation).accuracy,
@@ -268,7 +274,7 @@ int digits_train(int argc, char **argv)
 {
     trainer t = {0};
     train_settings *s = &t.run.settings;
-    *s = (train_settings){.out = "out/digits/train", .iterations = 300, .seed = 1};
+    *s = (train_settings){.out = "out/digits/train", .seed = 1};
     cli_result parsed = parse(s, argc, argv);
     if (parsed != CLI_RUN)
         return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
