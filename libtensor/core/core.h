@@ -30,9 +30,11 @@ typedef struct tn__memory {
     tn_memory_stats stats;
 } tn__memory;
 
-/* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second is
- * zeroed; the third keeps the contents of `memory` (NULL allowed), which stays valid on failure. */
+/* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second
+ * records nothing; the third is zeroed; the fourth keeps the contents of `memory` (NULL allowed),
+ * which stays valid on failure. */
 void *tn__alloc(tn_ctx *ctx, size_t size);
+void *tn__try_alloc(tn_ctx *ctx, size_t size);
 void *tn__alloc_zeroed(tn_ctx *ctx, size_t size);
 void *tn__realloc(tn_ctx *ctx, void *memory, size_t size);
 void tn__free(tn_ctx *ctx, void *memory);
@@ -177,6 +179,9 @@ void tn__free_scope(tn_ctx *ctx, int64_t scope);
 
 bool tn__same_shape(const tn_tensor *a, const tn_tensor *b);
 void tn__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides);
+
+/* False with an error if a tensor cannot have so many dimensions, or shape is NULL for some. */
+bool tn__check_dims(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape);
 
 /* The product of the sizes; -1 if it, times `size`, does not fit 63 bits. */
 int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size);

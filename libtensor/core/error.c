@@ -130,6 +130,8 @@ bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_te
 bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_a, const tn_tensor *a,
                          const char *name_b, const tn_tensor *b)
 {
+    if (!tn_check_input(ctx, what, name_a, a) || !tn_check_input(ctx, what, name_b, b))
+        return false;
     if (a->dtype == b->dtype)
         return true;
     tn_fail(ctx, TN_ERR_DTYPE, "%s: %s is %s but %s is %s; tn_cast converts", what, name_a,

@@ -150,8 +150,12 @@ static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *b
 
 bool tn_loader_next(tn_loader *l, tn_batch *batch)
 {
-    if (!l || !batch || !tn_ok(l->ctx))
+    if (!l || !tn_ok(l->ctx))
         return false;
+    if (!batch) {
+        tn_fail(l->ctx, TN_ERR_ARGUMENT, "loader_next: batch is NULL");
+        return false;
+    }
     if (l->next == l->batches) {
         l->next = 0;
         return false;

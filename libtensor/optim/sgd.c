@@ -18,9 +18,8 @@ static bool check_opts(tn_ctx *ctx, const tn_sgd_opts *o)
 {
     if (!tn_ok(ctx))
         return false;
-    if (!(o->momentum >= 0) || !(o->weight_decay >= 0))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "sgd: momentum %g, weight decay %g", o->momentum,
-                o->weight_decay);
+    if (!(o->momentum >= 0))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "sgd: momentum %g", o->momentum);
     else if (o->nesterov && (!(o->momentum > 0) || o->dampening != 0))
         tn_fail(ctx, TN_ERR_ARGUMENT,
                 "sgd: nesterov needs momentum above 0 and no dampening, not %g and %g", o->momentum,

@@ -3,7 +3,8 @@
  * A module belongs to the context, not to a scope: it lives until tn_module_free, or goes with the
  * context. A module given to another one as a child belongs to that one. Parameters require a
  * gradient, are TN_F32 unless the module is converted, and carry PyTorch's state-dict names:
- * "0.weight", "features.3.bias". A failing constructor returns NULL and records the error. */
+ * "0.weight", "features.3.bias". A failing constructor returns NULL and records the error. Options
+ * of convolution, pooling and normalisation are looked at when the module runs, as in PyTorch. */
 #ifndef TN_NN_H
 #define TN_NN_H
 
@@ -98,8 +99,8 @@ TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 
 /* ---- initial values ---------------------------------------------------------------------------
  * As torch.nn.init. A weight is [out, in, kernel...]: fan_in is in times the kernel's elements,
- * fan_out is out times them. Gradients may be enabled. TN_ERR_SHAPE for less than two dimensions.
- */
+ * fan_out is out times them. Gradients may be enabled. TN_ERR_SHAPE for less than two dimensions,
+ * TN_ERR_ARGUMENT for a gain that is negative or not finite. */
 
 typedef enum tn_nonlinearity {
     TN_LEAKY_RELU = 0, /* gain sqrt(2 / (1 + slope^2)) */
@@ -124,7 +125,8 @@ TN_API tn_status tn_init_kaiming_normal_(tn_ctx *ctx, tn_tensor *t, tn_init_opts
 TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain);
 TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 
-TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope); /* calculate_gain */
+/* torch.nn.init.calculate_gain; NaN for what is no nonlinearity. */
+TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope);
 
 /* ---- a module of one's own ------------------------------------------------------------------- */
 
