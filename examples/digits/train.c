@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/progress.h"
-#include "common/report.h"
 #include "digits/digits.h"
+#include "digits/setup.h"
 
 enum { REDUCTION_MEAN, REDUCTION_SUM };
 const char *const TRAIN_REDUCTIONS[] = {"mean", "sum", NULL};
@@ -29,7 +29,7 @@ static const cli_program PROGRAM = {
 typedef struct trainer {
     tn_ctx *ctx;
     train_run run;
-    char found[4096]; /* where the digits are, if --data does not say */
+    path found; /* where the digits are, if --data does not say */
     tn_module *net;
     tn_optim *opt;
     tn_loader *loader;
@@ -81,41 +81,6 @@ static bool library_failed(const trainer *t)
     return false;
 }
 
-static bool load(trainer *t, mnist *digits)
-{
-    train_settings *s = &t->run.settings;
-    if (!s->data) {
-        if (!mnist_find(t->found, sizeof(t->found))) {
-            cli_error(&PROGRAM,
-                      "no MNIST in data/mnist or examples/data/mnist (make data fetches it, "
-                      "--data says where it is)");
-            return false;
-        }
-        s->data = t->found;
-    }
-    if (!mnist_load(t->ctx, s->data, digits))
-        return library_failed(t);
-    if (s->use > tn_size(digits->train_labels, 0)) {
-        cli_error(&PROGRAM, "--train %lld: %s has only %lld training images", (long long)s->use,
-                  s->data, (long long)tn_size(digits->train_labels, 0));
-        return false;
-    }
-    return true;
-}
-
-/* 784-10. The weights and the bias come from one normal distribution if there is a deviation. */
-static tn_module *make_net(tn_ctx *ctx, double init_std)
-{
-    tn_module *net = tn_sequential(ctx, tn_nn_linear(ctx, DIGIT_PIXELS, MNIST_CLASSES));
-    if (init_std == 0)
-        return net;
-    bool before = tn_set_grad_enabled(ctx, false);
-    for (int64_t i = 0; tn_ok(ctx) && i < tn_parameter_count(net); i++)
-        tn_normal_(ctx, tn_parameter(net, i, NULL, 0), 0, init_std);
-    tn_set_grad_enabled(ctx, before);
-    return net;
-}
-
 /* What the settings leave open depends on how many images there are. */
 static bool complete_settings(trainer *t)
 {
@@ -152,9 +117,10 @@ static bool prepare(trainer *t)
 {
     train_settings *s = &t->run.settings;
     mnist digits;
-    if (!load(t, &digits))
+    s->data = digits_source(&PROGRAM, s->data, &t->found);
+    if (!s->data || !digits_load(&PROGRAM, t->ctx, s->data, s->use, &digits))
         return false;
-    t->net = make_net(t->ctx, s->init_std);
+    t->net = softmax_net(t->ctx, s->init_std);
     int64_t use = s->use > 0 ? s->use : tn_size(digits.train_labels, 0);
     int64_t validation = llround(s->validation * (double)use);
     if (!digit_sets_make(t->ctx, &digits, use, validation, &t->run.sets))
