@@ -13,6 +13,7 @@ static const struct {
     const char *summary;
 } COMMANDS[] = {
     {"train", digits_train, "softmax regression by gradient descent"},
+    {"show", digits_show, "ten examples of each digit on one sheet"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
