@@ -14,6 +14,7 @@ static const struct {
 } COMMANDS[] = {
     {"train", digits_train, "softmax regression by gradient descent"},
     {"show", digits_show, "ten examples of each digit on one sheet"},
+    {"forward", digits_forward, "random weights on real images: logits and probabilities"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
