@@ -8,5 +8,6 @@ typedef int (*digits_command)(int argc, char **argv);
 int digits_train(int argc, char **argv);
 int digits_show(int argc, char **argv);
 int digits_forward(int argc, char **argv);
+int digits_gradcheck(int argc, char **argv);
 
 #endif

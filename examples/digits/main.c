@@ -15,6 +15,7 @@ static const struct {
     {"train", digits_train, "softmax regression by gradient descent"},
     {"show", digits_show, "ten examples of each digit on one sheet"},
     {"forward", digits_forward, "random weights on real images: logits and probabilities"},
+    {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
