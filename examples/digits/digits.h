@@ -9,5 +9,6 @@ int digits_train(int argc, char **argv);
 int digits_show(int argc, char **argv);
 int digits_forward(int argc, char **argv);
 int digits_gradcheck(int argc, char **argv);
+int digits_compare(int argc, char **argv);
 
 #endif

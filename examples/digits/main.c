@@ -16,6 +16,7 @@ static const struct {
     {"show", digits_show, "ten examples of each digit on one sheet"},
     {"forward", digits_forward, "random weights on real images: logits and probabilities"},
     {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
+    {"compare", digits_compare, "gradient descent with and without momentum"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
