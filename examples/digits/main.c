@@ -17,6 +17,7 @@ static const struct {
     {"forward", digits_forward, "random weights on real images: logits and probabilities"},
     {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
     {"compare", digits_compare, "gradient descent with and without momentum"},
+    {"contour", digits_contour, "the loss over two weights, and the ways down"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
