@@ -78,13 +78,17 @@ lib: $(STATIC) $(SHARED)
 COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/common/*.c)))
 PROGRAMS := $(patsubst examples/%/main.c,%,$(sort $(wildcard examples/*/main.c)))
 
-$(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes
+# Programs write pictures; the library knows nothing of libpng.
+PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng 2>/dev/null)
+PNG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libpng 2>/dev/null),-lpng)
+
+$(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes $(PNG_CFLAGS)
 
 define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
 	$$(call SAY,LD,$$@)
-	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(PNG_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -135,13 +139,14 @@ uninstall:
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
-PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev check gnuplot-nox
+PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev check gnuplot-nox
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
 	    echo "This is not Debian or Ubuntu. Please install: a C11 compiler with OpenMP, pkg-config,"; \
-	    echo "OpenBLAS and zlib with their headers, Check (for the tests), gnuplot (for pictures)."; \
+	    echo "OpenBLAS, zlib and libpng with their headers, Check (for the tests), gnuplot (for"; \
+	    echo "pictures)."; \
 	    exit 0; \
 	fi; \
 	missing=; \

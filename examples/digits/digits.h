@@ -6,5 +6,10 @@
 typedef int (*digits_command)(int argc, char **argv);
 
 int digits_train(int argc, char **argv);
+int digits_show(int argc, char **argv);
+int digits_forward(int argc, char **argv);
+int digits_gradcheck(int argc, char **argv);
+int digits_compare(int argc, char **argv);
+int digits_contour(int argc, char **argv);
 
 #endif

@@ -13,6 +13,11 @@ static const struct {
     const char *summary;
 } COMMANDS[] = {
     {"train", digits_train, "softmax regression by gradient descent"},
+    {"show", digits_show, "ten examples of each digit on one sheet"},
+    {"forward", digits_forward, "random weights on real images: logits and probabilities"},
+    {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
+    {"compare", digits_compare, "gradient descent with and without momentum"},
+    {"contour", digits_contour, "the loss over two weights, and the ways down"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
