@@ -1667,8 +1667,165 @@ static void file_rows(void)
     WORKS(tn_load_mat, tn_load_mat(ctx, data_path("little.mat"), NULL));
     FILE_ROWS(tn_load_npy, "load_npy");
     WORKS(tn_load_npy, tn_load_npy(ctx, data_path("c.npy")));
+    HOLDS(tn_dict_update, tn_dict_update(NULL, NULL, dict) == TN_ERR_ARGUMENT);
+    REFUSES(tn_dict_update, TN_ERR_ARGUMENT, "dict_update: from is NULL",
+            tn_dict_update(dict, NULL, NULL));
+    WORKS(tn_dict_update, tn_dict_update(dict, "b.", dict));
+    HOLDS(tn_dict_select, !tn_dict_select(NULL, NULL));
+    WORKS(tn_dict_select, tn_dict_select(dict, "a"));
+    FILE_ROWS(tn_load_safetensors, "load_safetensors");
+    WORKS(tn_load_safetensors, tn_load_safetensors(ctx, data_path("types.safetensors")));
+    FILE_ROWS(tn_load_pth, "load_pth");
+    WORKS(tn_load_pth, tn_load_pth(ctx, data_path("torch/state_dict_zip.pth")));
+    FILE_ROWS(tn_load_dict, "load_dict");
+    WORKS(tn_load_dict, tn_load_dict(ctx, data_path("stored.npz")));
     FILE_ROWS(tn_load_npz, "load_npz");
     WORKS(tn_load_npz, tn_load_npz(ctx, data_path("stored.npz")));
+}
+
+/* A dictionary of the context that does not fit anything. */
+static tn_dict *other(void)
+{
+    tn_clear_error(own);
+    tn_dict *d = tn_dict_new(own);
+    tn_dict_set(d, "weight", ints);
+    if (mode == IN_ERROR)
+        tn_fail(own, TN_ERR_STATE, "stop");
+    memory.calls = 0;
+    return d;
+}
+
+/* The state of the objects of the row. */
+static tn_dict *state(tn_dict *(*of)(void))
+{
+    tn_clear_error(own);
+    tn_dict *d = of();
+    if (mode == IN_ERROR)
+        tn_fail(own, TN_ERR_STATE, "stop");
+    memory.calls = 0;
+    return d;
+}
+
+static tn_dict *of_net(void)
+{
+    return tn_state_dict(own, net);
+}
+
+static tn_dict *of_opt(void)
+{
+    return tn_optim_state_dict(opt);
+}
+
+static tn_dict *of_schedule(void)
+{
+    return tn_schedule_state_dict(schedule);
+}
+
+static tn_dict *of_loader(void)
+{
+    return tn_loader_state_dict(loader);
+}
+
+static void state_rows(void)
+{
+    tn_load_opts plain = {0};
+    REFUSES(tn_state_dict, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
+            tn_state_dict(ctx, NULL));
+    WORKS(tn_state_dict, tn_state_dict(ctx, net));
+    REFUSES(tn_load_state_dict, TN_ERR_ARGUMENT, "load_state_dict: the module is NULL",
+            tn_load_state_dict(ctx, NULL, state(of_net), plain));
+    REFUSES(tn_load_state_dict, TN_ERR_ARGUMENT, "load_state_dict: the dictionary is NULL",
+            tn_load_state_dict(ctx, net, NULL, plain));
+    REFUSES(tn_load_state_dict, TN_ERR_SHAPE,
+            "load_state_dict: weight is i64 [2] but f32 [2,3] here; missing bias",
+            tn_load_state_dict(ctx, net, other(), plain));
+    REFUSES(tn_load_state_dict, TN_ERR_SHAPE, "load_state_dict: missing weight, bias",
+            tn_load_state_dict(ctx, net, state(of_net), (tn_load_opts){.prefix = "model."}));
+    WORKS(tn_load_state_dict, tn_load_state_dict(ctx, net, state(of_net), plain));
+    HOLDS(tn_optim_state_dict, !tn_optim_state_dict(NULL));
+    WORKS(tn_optim_state_dict, tn_optim_state_dict(opt));
+    HOLDS(tn_optim_load_state_dict, tn_optim_load_state_dict(NULL, dict) == TN_ERR_ARGUMENT);
+    REFUSES(tn_optim_load_state_dict, TN_ERR_ARGUMENT,
+            "optim_load_state_dict: the dictionary is NULL", tn_optim_load_state_dict(opt, NULL));
+    REFUSES(tn_optim_load_state_dict, TN_ERR_FORMAT, "optim_load_state_dict: name is missing",
+            tn_optim_load_state_dict(opt, other()));
+    WORKS(tn_optim_load_state_dict, tn_optim_load_state_dict(opt, state(of_opt)));
+    HOLDS(tn_schedule_state_dict, !tn_schedule_state_dict(NULL));
+    WORKS(tn_schedule_state_dict, tn_schedule_state_dict(schedule));
+    HOLDS(tn_schedule_load_state_dict, tn_schedule_load_state_dict(NULL, dict) == TN_ERR_ARGUMENT);
+    REFUSES(tn_schedule_load_state_dict, TN_ERR_ARGUMENT,
+            "schedule_load_state_dict: the dictionary is NULL",
+            tn_schedule_load_state_dict(schedule, NULL));
+    REFUSES(tn_schedule_load_state_dict, TN_ERR_FORMAT,
+            "schedule_load_state_dict: name is 'step_lr', but 'reduce_lr_on_plateau' here",
+            tn_schedule_load_state_dict(plateau, state(of_schedule)));
+    WORKS(tn_schedule_load_state_dict, tn_schedule_load_state_dict(schedule, state(of_schedule)));
+    HOLDS(tn_loader_state_dict, !tn_loader_state_dict(NULL));
+    WORKS(tn_loader_state_dict, tn_loader_state_dict(loader));
+    HOLDS(tn_loader_load_state_dict, tn_loader_load_state_dict(NULL, dict) == TN_ERR_ARGUMENT);
+    REFUSES(tn_loader_load_state_dict, TN_ERR_ARGUMENT,
+            "loader_load_state_dict: the dictionary is NULL",
+            tn_loader_load_state_dict(loader, NULL));
+    REFUSES(tn_loader_load_state_dict, TN_ERR_FORMAT, "loader_load_state_dict: samples is missing",
+            tn_loader_load_state_dict(loader, other()));
+    WORKS(tn_loader_load_state_dict, tn_loader_load_state_dict(loader, state(of_loader)));
+}
+
+/* A file of the folder, and one of a folder that is not there. */
+#define NEW folder_path("new.npz")
+#define NOWHERE "no/such/folder/x.npz"
+
+/* A function that saves, its arguments before and after the path. */
+#define SAVE_ROWS(function, name, before, ...)                                                     \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL", function(before, NULL __VA_ARGS__)); \
+    REFUSES(function, TN_ERR_FILE, name ": " NOWHERE ": No such file or directory",                \
+            function(before, NOWHERE __VA_ARGS__));                                                \
+    WORKS(function, function(before, NEW __VA_ARGS__))
+
+static void saving_rows(void)
+{
+    tn_checkpoint parts = {0};
+    tn_npz_opts npz = {0};
+    tn_safetensors_opts plain = {0};
+    SAVE_ROWS(tn_save_npy, "save_npy", ctx, , T("f32[2]"));
+    REFUSES(tn_save_npy, TN_ERR_ARGUMENT, "save_npy: tensor is NULL", tn_save_npy(ctx, NEW, NULL));
+    SAVE_ROWS(tn_save_npz, "save_npz", dict, , npz);
+    HOLDS(tn_save_npz, tn_save_npz(NULL, NEW, npz) == TN_ERR_ARGUMENT);
+    SAVE_ROWS(tn_save_safetensors, "save_safetensors", dict, , plain);
+    HOLDS(tn_save_safetensors, tn_save_safetensors(NULL, NEW, plain) == TN_ERR_ARGUMENT);
+    SAVE_ROWS(tn_save_dict, "save_dict", dict);
+    HOLDS(tn_save_dict, tn_save_dict(NULL, NEW) == TN_ERR_ARGUMENT);
+    REFUSES(tn_save_dict, TN_ERR_ARGUMENT,
+            "save_dict: x.txt: it ends in neither .npz nor .safetensors",
+            tn_save_dict(dict, "x.txt"));
+    REFUSES(tn_save, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
+            tn_save(ctx, NULL, "x.npz"));
+    REFUSES(tn_save, TN_ERR_ARGUMENT, "save: path is NULL", tn_save(ctx, net, NULL));
+    REFUSES(tn_save, TN_ERR_FILE, "save: no/such/folder/x.npz: No such file or directory",
+            tn_save(ctx, net, NOWHERE));
+    WORKS(tn_save, tn_save(ctx, net, NEW));
+    REFUSES(tn_load, TN_ERR_ARGUMENT, "load: tests/data/stored.npz: the module is NULL",
+            tn_load(ctx, NULL, data_path("stored.npz"), (tn_load_opts){0}));
+    REFUSES(tn_load, TN_ERR_ARGUMENT, "load: path is NULL",
+            tn_load(ctx, net, NULL, (tn_load_opts){0}));
+    REFUSES(tn_load, TN_ERR_FILE, "load: no/such/folder/x.npz: No such file or directory",
+            tn_load(ctx, net, NOWHERE, (tn_load_opts){0}));
+    WORKS(tn_load, tn_load(ctx, net, NEW, (tn_load_opts){0}));
+    REFUSES(tn_save_checkpoint, TN_ERR_ARGUMENT, "save_checkpoint: path is NULL",
+            tn_save_checkpoint(ctx, NULL, parts));
+    REFUSES(tn_save_checkpoint, TN_ERR_FILE,
+            "save_checkpoint: no/such/folder/x.npz: No such file or directory",
+            tn_save_checkpoint(ctx, NOWHERE, parts));
+    WORKS(tn_save_checkpoint, tn_save_checkpoint(ctx, NEW, parts));
+    REFUSES(tn_load_checkpoint, TN_ERR_ARGUMENT, "load_checkpoint: path is NULL",
+            tn_load_checkpoint(ctx, NULL, parts));
+    REFUSES(tn_load_checkpoint, TN_ERR_FILE,
+            "load_checkpoint: no/such/folder/x.npz: No such file or directory",
+            tn_load_checkpoint(ctx, NOWHERE, parts));
+    REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
+            "load_checkpoint: tests/data/stored.npz: checkpoint is missing",
+            tn_load_checkpoint(ctx, data_path("stored.npz"), parts));
+    WORKS(tn_load_checkpoint, tn_load_checkpoint(ctx, NEW, parts));
 }
 
 /* ---- op.h ------------------------------------------------------------------------------------ */
@@ -1805,11 +1962,14 @@ static void all_rows(void)
     schedule_rows();
     data_rows();
     file_rows();
+    state_rows();
+    saving_rows();
     op_rows();
 }
 
 START_TEST(every_public_function)
 {
+    make_folder();
     read_headers();
     for (mode = PLAIN; mode < MODES; mode++)
         all_rows();
@@ -1820,6 +1980,7 @@ START_TEST(every_public_function)
             printf("%s has no row that it %s\n", functions[i].name,
                    functions[i].worked ? "refuses" : "works in");
     }
+    remove_folder();
     ck_assert_msg(wrong == 0, "%d rows are wrong", wrong);
 }
 END_TEST
