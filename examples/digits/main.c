@@ -18,6 +18,8 @@ static const struct {
     {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
     {"compare", digits_compare, "gradient descent with and without momentum"},
     {"contour", digits_contour, "the loss over two weights, and the ways down"},
+    {"backprop-cost", digits_backprop_cost,
+     "what a gradient costs, with and without backpropagation"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};
@@ -28,7 +30,7 @@ static void print_help(void)
            "Learns the handwritten digits of MNIST with libtensor %s.\n\ncommands:\n",
            tn_version());
     for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
-        printf("  %-12s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
+        printf("  %-15s%s\n", COMMANDS[i].name, COMMANDS[i].summary);
     printf("\ndigits COMMAND --help lists the options of a command.\n");
 }
 
