@@ -109,6 +109,14 @@ static void put_number(FILE *file, double value)
     fputs(text, file);
 }
 
+static void put_finite(FILE *file, double value)
+{
+    if (isfinite(value))
+        put_number(file, value);
+    else
+        fputs("null", file);
+}
+
 void json_begin(report *r)
 {
     fputc('{', r->file);
@@ -117,10 +125,7 @@ void json_begin(report *r)
 void json_number(report *r, const char *name, double value)
 {
     put_name(r, name);
-    if (isfinite(value))
-        put_number(r->file, value);
-    else
-        fputs("null", r->file);
+    put_finite(r->file, value);
 }
 
 void json_integer(report *r, const char *name, int64_t value)
@@ -133,6 +138,16 @@ void json_string(report *r, const char *name, const char *value)
 {
     put_name(r, name);
     put_quoted(r->file, value);
+}
+
+void json_numbers(report *r, const char *name, const double *values, int count)
+{
+    put_name(r, name);
+    for (int i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : "[", r->file);
+        put_finite(r->file, values[i]);
+    }
+    fputs(count > 0 ? "]" : "[]", r->file);
 }
 
 void json_end(report *r)

@@ -35,6 +35,7 @@ void json_begin(report *r);
 void json_number(report *r, const char *name, double value);
 void json_integer(report *r, const char *name, int64_t value);
 void json_string(report *r, const char *name, const char *value);
+void json_numbers(report *r, const char *name, const double *values, int count);
 void json_end(report *r);
 
 /* One line of CSV: `count` numbers. One that is not finite is left empty. */

@@ -12,5 +12,6 @@ int digits_gradcheck(int argc, char **argv);
 int digits_compare(int argc, char **argv);
 int digits_contour(int argc, char **argv);
 int digits_backprop_cost(int argc, char **argv);
+int digits_all(int argc, char **argv);
 
 #endif

@@ -12,14 +12,15 @@ static const struct {
     digits_command run;
     const char *summary;
 } COMMANDS[] = {
-    {"train", digits_train, "softmax regression by gradient descent"},
     {"show", digits_show, "ten examples of each digit on one sheet"},
     {"forward", digits_forward, "random weights on real images: logits and probabilities"},
     {"gradcheck", digits_gradcheck, "the gradient against differences and its formula"},
+    {"train", digits_train, "softmax regression, or a larger network"},
     {"compare", digits_compare, "gradient descent with and without momentum"},
     {"contour", digits_contour, "the loss over two weights, and the ways down"},
     {"backprop-cost", digits_backprop_cost,
      "what a gradient costs, with and without backpropagation"},
+    {"all", digits_all, "all of these, one after another"},
 };
 
 static const cli_program PROGRAM = {.name = "digits"};

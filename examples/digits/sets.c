@@ -70,7 +70,8 @@ digit_score digit_set_score(tn_ctx *ctx, tn_module *net, const digit_set *set)
     digit_score score = {0, NAN};
     if (set->count == 0)
         return score;
-    bool before = tn_set_grad_enabled(ctx, false);
+    bool before = tn_set_grad_enabled(ctx, false), training = tn_is_training(net);
+    tn_train(net, false);
     while (tn_loader_next(set->loader, &batch)) {
         tn_scope scope = tn_scope_begin(ctx);
         tn_tensor *logits = tn_forward(ctx, net, batch.x);
@@ -79,6 +80,7 @@ digit_score digit_set_score(tn_ctx *ctx, tn_module *net, const digit_set *set)
         right += tn_count_equal(ctx, tn_argmax(ctx, logits, 1), batch.y);
         tn_scope_end(ctx, scope);
     }
+    tn_train(net, training);
     tn_set_grad_enabled(ctx, before);
     score.accuracy = (double)right / (double)set->count;
     return score;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digits/models.h"
+
 enum { MOST_OPTIONS = 10 };
 
 /* ---- the digits and the network -------------------------------------------------------------- */
@@ -36,14 +38,7 @@ bool digits_load(const cli_program *program, tn_ctx *ctx, const char *source, in
 
 tn_module *softmax_net(tn_ctx *ctx, double init_std)
 {
-    tn_module *net = tn_sequential(ctx, tn_nn_linear(ctx, DIGIT_PIXELS, MNIST_CLASSES));
-    if (init_std == 0)
-        return net;
-    bool before = tn_set_grad_enabled(ctx, false);
-    for (int64_t i = 0; tn_ok(ctx) && i < tn_parameter_count(net); i++)
-        tn_normal_(ctx, tn_parameter(net, i, NULL, 0), 0, init_std);
-    tn_set_grad_enabled(ctx, before);
-    return net;
+    return digit_net(ctx, &DIGIT_MODELS[MODEL_SOFTMAX], init_std);
 }
 
 tn_tensor *setup_inputs(const setup *s, tn_dtype dtype)

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/figure.h"
-#include "common/report.h"
+#include "common/stats.h"
 
 static const train_record *last_record(const train_run *run)
 {
@@ -19,60 +20,146 @@ static bool failed(const cli_program *program, const train_run *run, const char 
     return false;
 }
 
-/* ---- metrics.json and history.csv ------------------------------------------------------------ */
+/* ---- what the runs say together ----------------------------------------------------------------
+ */
 
-static void put_settings(report *r, const tn_ctx *ctx, const train_run *run)
+enum { SECONDS = 1, LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, TEST_ACCURACY };
+
+/* One value of the records of all runs. To be freed; NULL if memory is short. */
+static double *values_of(const train_run *run, const train_record *results, int value)
+{
+    double *values = malloc((size_t)run->settings.runs * sizeof(*values)), all[RECORD_VALUES];
+    for (int64_t i = 0; values && i < run->settings.runs; i++) {
+        record_values(&results[i], all);
+        values[i] = all[value];
+    }
+    return values;
+}
+
+static interval interval_of(const train_run *run, const train_record *results, int value)
+{
+    double *values = values_of(run, results, value);
+    interval found = {NAN, NAN, NAN};
+    if (values)
+        found = mean_interval(values, (int)run->settings.runs);
+    free(values);
+    return found;
+}
+
+/* ---- metrics.json, runs.csv and history.csv ----------------------------------------------------
+ */
+
+/* The last run writes what all of them say. */
+static int64_t first_seed(const train_run *run)
+{
+    return run->settings.seed - run->settings.runs + 1;
+}
+
+static void put_settings(report *r, const train_run *run)
 {
     const train_settings *s = &run->settings;
-    json_string(r, "model", "softmax");
+    json_string(r, "model", MODEL_NAMES[s->model]);
     json_string(r, "data", s->data);
     json_integer(r, "train_images", run->sets.train.count);
     json_integer(r, "validation_images", run->sets.validation.count);
     json_integer(r, "test_images", run->sets.test.count);
     json_integer(r, "iterations", s->iterations);
     json_integer(r, "batch", s->batch);
+    json_string(r, "optimizer", TRAIN_OPTIMIZERS[s->optimizer]);
     json_number(r, "lr", s->lr);
+    json_string(r, "schedule", TRAIN_SCHEDULES[s->schedule]);
     json_number(r, "momentum", s->momentum);
+    json_number(r, "weight_decay", s->weight_decay);
     json_string(r, "reduction", TRAIN_REDUCTIONS[s->reduction]);
     json_number(r, "init_std", s->init_std);
     json_number(r, "validation", s->validation);
-    json_integer(r, "seed", s->seed);
-    json_integer(r, "threads", tn_threads(ctx));
-    json_string(r, "isa", tn_isa(ctx));
+    json_integer(r, "seed", first_seed(run));
+    json_integer(r, "runs", s->runs);
+    json_integer(r, "threads", tn_threads(run->ctx));
+    json_string(r, "isa", tn_isa(run->ctx));
     json_string(r, "libtensor", tn_version());
 }
 
-static bool write_metrics(const cli_program *program, const tn_ctx *ctx, const train_run *run)
+static void put_results(report *r, const train_run *run, const train_record *results,
+                        const double *test_accuracies)
 {
-    const train_record *last = last_record(run);
+    interval test = interval_of(run, results, TEST_ACCURACY);
+    json_number(r, "train_accuracy", interval_of(run, results, TRAIN_ACCURACY).mean);
+    json_number(r, "validation_accuracy", interval_of(run, results, VALIDATION_ACCURACY).mean);
+    json_number(r, "test_accuracy", test.mean);
+    if (run->settings.runs > 1) {
+        json_number(r, "test_accuracy_low", test.low);
+        json_number(r, "test_accuracy_high", test.high);
+        json_numbers(r, "test_accuracies", test_accuracies, (int)run->settings.runs);
+    }
+    json_number(r, "loss", interval_of(run, results, LOSS).mean);
+    json_number(r, "seconds", interval_of(run, results, SECONDS).mean);
+}
+
+static bool write_metrics(const cli_program *program, const train_run *run,
+                          const train_record *results)
+{
+    double *test_accuracies = values_of(run, results, TEST_ACCURACY);
     report r;
-    if (!report_open(&r, run->settings.out, "metrics.json"))
+    if (!test_accuracies || !report_open(&r, run->settings.out, "metrics.json")) {
+        free(test_accuracies);
         return failed(program, run, "metrics.json");
+    }
     json_begin(&r);
-    json_number(&r, "train_accuracy", last->train_accuracy);
-    json_number(&r, "validation_accuracy", last->validation_accuracy);
-    json_number(&r, "test_accuracy", last->test_accuracy);
-    json_number(&r, "loss", last->loss);
-    json_number(&r, "seconds", last->seconds);
-    put_settings(&r, ctx, run);
+    put_results(&r, run, results, test_accuracies);
+    put_settings(&r, run);
     json_end(&r);
+    free(test_accuracies);
     return report_close(&r) || failed(program, run, "metrics.json");
 }
 
 static bool write_history(const cli_program *program, const train_run *run)
 {
+    double values[RECORD_VALUES];
     report r;
     if (!report_open(&r, run->settings.out, "history.csv"))
         return failed(program, run, "history.csv");
     fputs("iteration,seconds,loss,train_accuracy,validation_accuracy,test_accuracy\n", r.file);
     for (int64_t i = 0; i < run->records; i++) {
-        const train_record *h = &run->history[i];
-        csv_row(&r,
-                (double[]){(double)h->iteration, h->seconds, h->loss, h->train_accuracy,
-                           h->validation_accuracy, h->test_accuracy},
-                6);
+        record_values(&run->history[i], values);
+        csv_row(&r, values, RECORD_VALUES);
     }
     return report_close(&r) || failed(program, run, "history.csv");
+}
+
+/* The seed of each run and how it ended. */
+static bool write_runs(const cli_program *program, const train_run *run,
+                       const train_record *results)
+{
+    double values[RECORD_VALUES + 1];
+    report r;
+    if (!report_open(&r, run->settings.out, "runs.csv"))
+        return failed(program, run, "runs.csv");
+    fputs("seed,iteration,seconds,loss,train_accuracy,validation_accuracy,test_accuracy\n", r.file);
+    for (int64_t i = 0; i < run->settings.runs; i++) {
+        values[0] = (double)(first_seed(run) + i);
+        record_values(&results[i], values + 1);
+        csv_row(&r, values, RECORD_VALUES + 1);
+    }
+    return report_close(&r) || failed(program, run, "runs.csv");
+}
+
+bool train_write_results(const cli_program *program, const train_run *run,
+                         const train_record *results)
+{
+    return (run->settings.runs == 1 || write_runs(program, run, results)) &&
+           write_metrics(program, run, results);
+}
+
+static bool draw(const cli_program *program, const train_run *run, const figure *f)
+{
+    figure_result result = figure_draw(run->settings.out, f);
+    if (result == FIGURE_FAILED)
+        return failed(program, run, f->name);
+    if (result == FIGURE_NOT_DRAWN && !run->settings.quiet)
+        printf("%s not drawn: with gnuplot installed, (cd %s && gnuplot %s.gp) draws it\n", f->name,
+               run->settings.out, f->name);
+    return true;
 }
 
 /* ---- the learning curve ---------------------------------------------------------------------- */
@@ -133,44 +220,103 @@ static bool draw_curve(const cli_program *program, const train_run *run)
              "set yrange [*:*]",
              iterations, tick_step(iterations), TRAIN_REDUCTIONS[run->settings.reduction],
              accuracy_floor(run), accuracies);
-    figure curve = {.name = "curve", .width = 800, .height = 400, .commands = commands};
-    figure_result result = figure_draw(run->settings.out, &curve);
-    if (result == FIGURE_FAILED)
-        return failed(program, run, "curve.gp");
-    if (result == FIGURE_NOT_DRAWN && !run->settings.quiet)
-        printf("curve not drawn: with gnuplot installed, (cd %s && gnuplot curve.gp) draws it\n",
-               run->settings.out);
-    return true;
+    return draw(program, run, &(figure){"curve", 800, 400, commands});
 }
 
-bool train_write_results(const cli_program *program, const tn_ctx *ctx, const train_run *run)
+/* ---- the weights of softmax regression ---------------------------------------------------------
+ */
+
+static bool write_weights(const cli_program *program, const train_run *run)
 {
-    return write_metrics(program, ctx, run) && write_history(program, run) &&
-           draw_curve(program, run);
+    tn_tensor *weight = tn_cast(run->ctx, tn_parameter(run->net, 0, NULL, 0), TN_F64);
+    const double *values = tn_data_f64(weight);
+    report r;
+    if (!values || !report_open(&r, run->settings.out, "weights.csv"))
+        return failed(program, run, "weights.csv");
+    fputs("digit,row,column,weight\n", r.file);
+    for (int i = 0; i < MNIST_CLASSES * DIGIT_PIXELS; i++) {
+        int pixel = i % DIGIT_PIXELS;
+        csv_row(&r, (double[]){i / DIGIT_PIXELS, pixel / MNIST_SIDE, pixel % MNIST_SIDE, values[i]},
+                4);
+    }
+    return report_close(&r) || failed(program, run, "weights.csv");
+}
+
+/* Ten pictures with one scale, on which 0 is white. */
+static bool draw_weights(const cli_program *program, const train_run *run)
+{
+    const char *commands =
+        "stats 'weights.csv' skip 1 using 4 nooutput\n"
+        "limit = abs(STATS_min) > abs(STATS_max) ? abs(STATS_min) : abs(STATS_max)\n"
+        "set palette defined (-1 '#0072B2', 0 'white', 1 '#D55E00')\n"
+        "set cbrange [-limit:limit]\n"
+        "set multiplot layout 2,5 margins 0.02,0.87,0.04,0.84 spacing 0.02,0.1 "
+        "title 'weight of each pixel, by digit'\n"
+        "unset tics\n"
+        "unset grid\n"
+        "set border 15\n"
+        "set size ratio 1\n"
+        "set xrange [-0.5:27.5]\n"
+        "set yrange [27.5:-0.5]\n"
+        "unset colorbox\n"
+        "do for [digit=0:9] {\n"
+        "    set title sprintf('%d', digit) offset 0,-0.5\n"
+        "    if (digit == 9) {\n"
+        "        set colorbox user origin screen 0.9,0.06 size screen 0.02,0.76\n"
+        "        set cbtics\n"
+        "    }\n"
+        "    plot 'weights.csv' skip 1 every ::784*digit::784*digit+783 using 3:2:4 with image "
+        "notitle\n"
+        "}\n"
+        "unset multiplot\n"
+        "unset title\n"
+        "set tics\n"
+        "set xrange [*:*]\n"
+        "set yrange [*:*]";
+    return draw(program, run, &(figure){"weights", 800, 380, commands});
+}
+
+bool train_write_run(const cli_program *program, const train_run *run)
+{
+    if (!write_history(program, run) || !draw_curve(program, run))
+        return false;
+    if (tn_save(run->ctx, run->net, path_join(run->settings.out, "model.safetensors").s) != TN_OK) {
+        cli_error(program, "%s", tn_error(run->ctx));
+        return false;
+    }
+    return run->settings.model != MODEL_SOFTMAX ||
+           (write_weights(program, run) && draw_weights(program, run));
 }
 
 /* ---- summary --------------------------------------------------------------------------------- */
 
-static void print_accuracy(const char *name, double accuracy, int64_t count)
+static void print_accuracy(const char *name, interval accuracy, int64_t count)
 {
     if (count == 0)
         return;
-    long long wrong = llround((1 - accuracy) * (double)count);
-    printf("  %-20s %6.2f %%   %lld of %lld wrong\n", name, 100 * accuracy, wrong,
-           (long long)count);
+    printf("  %-20s %6.2f %%", name, 100 * accuracy.mean);
+    if (isfinite(accuracy.low))
+        printf("   95 %% interval %.2f to %.2f %%\n", 100 * accuracy.low, 100 * accuracy.high);
+    else
+        printf("   %lld of %lld wrong\n", llround((1 - accuracy.mean) * (double)count),
+               (long long)count);
 }
 
-void train_print_summary(const train_run *run)
+void train_print_summary(const train_run *run, const train_record *results)
 {
-    const train_record *last = last_record(run);
+    const train_settings *s = &run->settings;
     const digit_sets *sets = &run->sets;
-    printf("softmax regression on %s: %lld iterations on %lld images in %.2f s\n",
-           run->settings.data, (long long)last->iteration, (long long)sets->train.count,
-           last->seconds);
-    printf("  %-20s %8.6g   %s over the training images\n", "loss", last->loss,
-           TRAIN_REDUCTIONS[run->settings.reduction]);
-    print_accuracy("training accuracy", last->train_accuracy, sets->train.count);
-    print_accuracy("validation accuracy", last->validation_accuracy, sets->validation.count);
-    print_accuracy("test accuracy", last->test_accuracy, sets->test.count);
-    printf("results in %s\n", run->settings.out);
+    printf("%s on %s: %lld iterations on %lld images in %.2f s", DIGIT_MODELS[s->model].title,
+           s->data, (long long)s->iterations, (long long)sets->train.count,
+           interval_of(run, results, SECONDS).mean);
+    if (s->runs > 1)
+        printf(", mean of %lld runs", (long long)s->runs);
+    printf("\n  %-20s %8.6g   %s over the training images\n", "loss",
+           interval_of(run, results, LOSS).mean, TRAIN_REDUCTIONS[s->reduction]);
+    print_accuracy("training accuracy", interval_of(run, results, TRAIN_ACCURACY),
+                   sets->train.count);
+    print_accuracy("validation accuracy", interval_of(run, results, VALIDATION_ACCURACY),
+                   sets->validation.count);
+    print_accuracy("test accuracy", interval_of(run, results, TEST_ACCURACY), sets->test.count);
+    printf("results in %s\n", s->out);
 }

@@ -68,6 +68,14 @@ void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload)
     ctx->hook_payload = payload;
 }
 
+/* Names in a file can hold any byte, but a message is one line. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
 {
     if (!ctx)
@@ -78,6 +86,7 @@ tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(ctx->error, sizeof ctx->error, format, args);
     va_end(args);
+    make_printable(ctx->error);
     status = status < 0 ? status : TN_ERR_ARGUMENT;
     ctx->status = status;
     if (ctx->hook && !ctx->in_hook) {
@@ -130,6 +139,8 @@ bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_te
 bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_a, const tn_tensor *a,
                          const char *name_b, const tn_tensor *b)
 {
+    if (!tn_check_input(ctx, what, name_a, a) || !tn_check_input(ctx, what, name_b, b))
+        return false;
     if (a->dtype == b->dtype)
         return true;
     tn_fail(ctx, TN_ERR_DTYPE, "%s: %s is %s but %s is %s; tn_cast converts", what, name_a,

@@ -89,6 +89,8 @@ tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, cons
 
 void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
+    if (!node)
+        return;
     const tn_unary_op *op = (const tn_unary_op *)(const void *)node->op;
     const tn_tensor *x = tn_saved(node, 0), *y = tn_saved(node, 1);
     const tn_tensor *operands[] = {x ? x : dy, y ? y : dy, dy};
@@ -110,6 +112,8 @@ tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a, co
 
 void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
+    if (!node)
+        return;
     const tn_binary_op *op = (const tn_binary_op *)(const void *)node->op;
     const tn_tensor *a = tn_saved(node, 0), *b = tn_saved(node, 1);
     const tn_tensor *operands[] = {a ? a : dy, b ? b : dy, dy};

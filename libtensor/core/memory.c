@@ -98,13 +98,11 @@ static tn__block *new_block(tn__memory *memory, size_t size)
     return memory->allocator.alloc(memory->allocator.payload, size + TN_ALIGNMENT, TN_ALIGNMENT);
 }
 
-void *tn__alloc(tn_ctx *ctx, size_t size)
+void *tn__try_alloc(tn_ctx *ctx, size_t size)
 {
     tn__memory *memory = &ctx->memory;
-    if (size > PTRDIFF_MAX / 2) {
-        tn__out_of_memory(ctx, size);
+    if (size > PTRDIFF_MAX / 2)
         return NULL;
-    }
     size_t rounded;
     int bin = size_class(size, &rounded);
     tn__block *block = take_cached(memory, bin);
@@ -114,14 +112,20 @@ void *tn__alloc(tn_ctx *ctx, size_t size)
         tn_empty_cache(ctx);
         block = new_block(memory, rounded);
     }
-    if (!block) {
-        tn__out_of_memory(ctx, size);
+    if (!block)
         return NULL;
-    }
     *block = (tn__block){.size = rounded, .bin = bin};
     permit((char *)block + TN_ALIGNMENT, rounded);
     count_live(memory, (int64_t)rounded);
     return (char *)block + TN_ALIGNMENT;
+}
+
+void *tn__alloc(tn_ctx *ctx, size_t size)
+{
+    void *memory = tn__try_alloc(ctx, size);
+    if (!memory)
+        tn__out_of_memory(ctx, size);
+    return memory;
 }
 
 void *tn__alloc_zeroed(tn_ctx *ctx, size_t size)
@@ -193,6 +197,18 @@ char *tn__strdup(tn_ctx *ctx, const char *text)
     if (copy)
         memcpy(copy, text, size);
     return copy;
+}
+
+char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c)
+{
+    size_t length_a = strlen(a), length_b = strlen(b), size_c = strlen(c) + 1;
+    char *text = tn__alloc(ctx, length_a + length_b + size_c);
+    if (!text)
+        return NULL;
+    memcpy(text, a, length_a);
+    memcpy(text + length_a, b, length_b);
+    memcpy(text + length_a + length_b, c, size_c);
+    return text;
 }
 
 tn_memory_stats tn_memory(const tn_ctx *ctx)

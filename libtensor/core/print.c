@@ -393,7 +393,7 @@ static int64_t format_printed(const tn_tensor *t, char *buffer, size_t size)
 
 tn_status tn_print(tn_ctx *ctx, const tn_tensor *t)
 {
-    if (!tn__check(ctx, "print", t))
+    if (!tn_check_input(ctx, "print", "tensor", t))
         return tn_error_status(ctx);
     size_t size = (size_t)format_printed(t, NULL, 0) + 1;
     char *text = tn__alloc(ctx, size);

@@ -185,15 +185,25 @@ tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p)
     return fill_random(ctx, t, (random_args){.p = p});
 }
 
+static tn_tensor *new_float(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
+                            const int64_t *shape)
+{
+    tn_tensor *t = tn__new(ctx, what, dtype, ndim, shape);
+    if (!t || tn__is_float(dtype))
+        return t;
+    tn_fail(ctx, TN_ERR_DTYPE, "%s: %s is neither f32 nor f64", what, tn_dtype_name(dtype));
+    return NULL;
+}
+
 tn_tensor *tn_rand(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
 {
-    tn_tensor *t = tn__new(ctx, "rand", dtype, ndim, shape);
+    tn_tensor *t = new_float(ctx, "rand", dtype, ndim, shape);
     return t && tn_uniform_(ctx, t, 0, 1) == TN_OK ? t : NULL;
 }
 
 tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
 {
-    tn_tensor *t = tn__new(ctx, "randn", dtype, ndim, shape);
+    tn_tensor *t = new_float(ctx, "randn", dtype, ndim, shape);
     return t && tn_normal_(ctx, t, 0, 1) == TN_OK ? t : NULL;
 }
 

@@ -91,8 +91,8 @@ bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_redu
     for (int i = 0; i < x->ndim; i++)
         reduce[i] = opts.ndims == 0;
     if (opts.ndims < 0 || (opts.ndims > 0 && !opts.dims)) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %d dimensions to reduce, and dims is NULL", what,
-                opts.ndims);
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %d dimensions to reduce%s", what, opts.ndims,
+                opts.dims ? "" : ", but dims is NULL");
         return false;
     }
     for (int i = 0; i < opts.ndims; i++) {

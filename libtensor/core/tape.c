@@ -229,6 +229,10 @@ tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad)
 {
     if (!tn_check_input(ctx, "set_requires_grad", "tensor", t))
         return tn_error_status(ctx);
+    if (t->ctx != ctx)
+        return tn_fail(ctx, TN_ERR_STATE,
+                       "set_requires_grad: a tensor of shape %s belongs to another context",
+                       TN_SHAPE_TEXT(t));
     if (t->var && t->var->node)
         return tn_fail(ctx, TN_ERR_STATE,
                        "set_requires_grad: a tensor of shape %s that %s made is not a leaf; "

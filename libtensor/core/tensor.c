@@ -238,6 +238,20 @@ int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size)
     return empty ? 0 : product / (int64_t)size;
 }
 
+bool tn__check_dims(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape)
+{
+    if (ndim < 0 || ndim > TN_MAX_DIMS) {
+        tn_fail(ctx, TN_ERR_SHAPE, "%s: %d dimensions, but a tensor has 0 to %d", what, ndim,
+                TN_MAX_DIMS);
+        return false;
+    }
+    if (ndim > 0 && !shape) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: shape is NULL for %d dimensions", what, ndim);
+        return false;
+    }
+    return true;
+}
+
 static bool check_shape(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
                         const int64_t *shape)
 {
@@ -247,11 +261,8 @@ static bool check_shape(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
         tn_fail(ctx, TN_ERR_DTYPE, "%s: %d is no dtype", what, (int)dtype);
         return false;
     }
-    if (ndim < 0 || ndim > TN_MAX_DIMS || (ndim > 0 && !shape)) {
-        tn_fail(ctx, TN_ERR_SHAPE, "%s: %d dimensions, but a tensor has 0 to %d", what, ndim,
-                TN_MAX_DIMS);
+    if (!tn__check_dims(ctx, what, ndim, shape))
         return false;
-    }
     for (int i = 0; i < ndim; i++)
         if (shape[i] < 0) {
             tn_fail(ctx, TN_ERR_SHAPE, "%s: shape %s has a negative size", what,
@@ -282,10 +293,13 @@ tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, cons
 {
     if (!check_shape(ctx, what, dtype, ndim, shape))
         return NULL;
-    size_t size = tn_dtype_size(dtype);
-    void *data = tn__alloc(ctx, (size_t)tn__numel_of(ndim, shape, size) * size);
-    if (!data)
+    size_t size = (size_t)tn__numel_of(ndim, shape, tn_dtype_size(dtype)) * tn_dtype_size(dtype);
+    void *data = tn__try_alloc(ctx, size);
+    if (!data) {
+        tn_fail(ctx, TN_ERR_MEMORY, "%s: out of memory: no %zu bytes for %s of %s", what, size,
+                tn_shape_text(ndim, shape).s, tn_dtype_name(dtype));
         return NULL;
+    }
     tn__storage *storage = storage_new(ctx, data);
     if (!storage) {
         tn__free(ctx, data);
@@ -357,22 +371,28 @@ tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
     return t;
 }
 
-tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+static tn_tensor *filled(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
+                         const int64_t *shape, double value)
 {
-    return tn_full(ctx, dtype, ndim, shape, 1);
-}
-
-tn_tensor *tn_full(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape, double value)
-{
-    tn_tensor *t = tn__new(ctx, "full", dtype, ndim, shape);
+    tn_tensor *t = tn__new(ctx, what, dtype, ndim, shape);
     if (t)
         tn__fill(t, value);
     return t;
 }
 
+tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    return filled(ctx, "ones", dtype, ndim, shape, 1);
+}
+
+tn_tensor *tn_full(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape, double value)
+{
+    return filled(ctx, "full", dtype, ndim, shape, value);
+}
+
 tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value)
 {
-    return tn_full(ctx, dtype, TN_SCALAR, value);
+    return filled(ctx, "scalar", dtype, TN_SCALAR, value);
 }
 
 tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, double step)

@@ -13,13 +13,18 @@
 /* The most that one call of pread is asked for; some systems allow no more than 2^31 - 4096. */
 #define READ_SIZE ((int64_t)1 << 30)
 
-static bool fail_errno(const tn__file *file, int error)
+bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error)
 {
     char reason[128];
     if (strerror_r(error, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "error %d", error);
-    tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: %s", file->what, file->path, reason);
+    tn_fail(ctx, TN_ERR_FILE, "%s: %s: %s", what, path, reason);
     return false;
+}
+
+static bool fail_errno(const tn__file *file, int error)
+{
+    return tn__fail_errno(file->ctx, file->what, file->path, error);
 }
 
 static bool read_status(tn__file *file)
@@ -78,14 +83,6 @@ bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size
     return true;
 }
 
-/* Names in a file can hold any byte, but a message is one line. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 bool tn__file_fail(const tn__file *file, const char *format, ...)
 {
     char part[80] = "", reason[320];
@@ -95,8 +92,6 @@ bool tn__file_fail(const tn__file *file, const char *format, ...)
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    make_printable(part);
-    make_printable(reason);
     tn_fail(file->ctx, TN_ERR_FORMAT, "%s: %s: %s%s", file->what, file->path, part, reason);
     return false;
 }

@@ -4,6 +4,7 @@
  * "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010
  * (xavier). */
 #include <math.h>
+#include "core/core.h"
 #include "nn/nn.h"
 
 static double gain_of(tn_init_opts opts)
@@ -21,9 +22,9 @@ static double gain_of(tn_init_opts opts)
     case TN_SELU:
         return 0.75;
     case TN_LINEAR:
-        break;
+        return 1;
     }
-    return 1;
+    return NAN;
 }
 
 /* The numbers of inputs and outputs of a unit: weights are [out, in, kernel...]. */
@@ -43,10 +44,14 @@ static bool fans(tn_ctx *ctx, const char *what, const tn_tensor *t, double *in, 
     return true;
 }
 
-static tn_status fill(tn_ctx *ctx, tn_tensor *t, double std, bool normal)
+static tn_status fill(tn_ctx *ctx, const char *what, tn_tensor *t, double gain, double variance,
+                      bool normal)
 {
+    if (!(gain >= 0) || !isfinite(gain))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: gain %g", what, gain);
     if (tn_numel(t) == 0)
         return TN_OK;
+    double std = gain * sqrt(variance);
     bool before = tn_set_grad_enabled(ctx, false);
     tn_status status =
         normal ? tn_normal_(ctx, t, 0, std) : tn_uniform_(ctx, t, -sqrt(3) * std, sqrt(3) * std);
@@ -60,7 +65,7 @@ static tn_status kaiming(tn_ctx *ctx, const char *what, tn_tensor *t, tn_init_op
     double in, out;
     if (!fans(ctx, what, t, &in, &out))
         return tn_error_status(ctx);
-    return fill(ctx, t, gain_of(opts) / sqrt(opts.fan_out ? out : in), normal);
+    return fill(ctx, what, t, gain_of(opts), 1 / (opts.fan_out ? out : in), normal);
 }
 
 static tn_status xavier(tn_ctx *ctx, const char *what, tn_tensor *t, double gain, bool normal)
@@ -68,7 +73,7 @@ static tn_status xavier(tn_ctx *ctx, const char *what, tn_tensor *t, double gain
     double in, out;
     if (!fans(ctx, what, t, &in, &out))
         return tn_error_status(ctx);
-    return fill(ctx, t, (gain != 0 ? gain : 1) * sqrt(2 / (in + out)), normal);
+    return fill(ctx, what, t, gain != 0 ? gain : 1, 2 / (in + out), normal);
 }
 
 tn_status tn_init_kaiming_uniform_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts)
@@ -102,7 +107,7 @@ tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int n
                            const int64_t *shape, double fan_in)
 {
     double bound = fan_in > 0 ? 1 / sqrt(fan_in) : 0;
-    tn_tensor *t = tn_empty(ctx, TN_F32, ndim, shape);
+    tn_tensor *t = tn__new(ctx, tn_module_name(self), TN_F32, ndim, shape);
     return t && tn_uniform_(ctx, t, -bound, bound) == TN_OK ? tn_add_parameter(ctx, self, name, t)
                                                             : NULL;
 }
@@ -110,8 +115,8 @@ tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int n
 tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name, int ndim,
                         const int64_t *shape, double value)
 {
-    tn_tensor *t = tn_full(ctx, TN_F32, ndim, shape, value);
-    if (!t)
+    tn_tensor *t = tn__new(ctx, tn_module_name(self), TN_F32, ndim, shape);
+    if (!t || tn_fill_(ctx, t, value) != TN_OK)
         return NULL;
     return is_buffer ? tn_add_buffer(ctx, self, name, t) : tn_add_parameter(ctx, self, name, t);
 }

@@ -115,9 +115,11 @@ const char *tn_module_name(const tn_module *module)
 /* Adds an entry and takes a copy of its name; NULL with an error if the name will not do. */
 static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const char *name)
 {
-    if (!module || !name || !name[0] || strchr(name, '.')) {
+    if (!module || !name || !name[0] || strchr(name, '.') || module->object.ctx != ctx) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s", what,
-                !module ? "the module is NULL" : "a name is a text without dots");
+                !module                     ? "the module is NULL"
+                : module->object.ctx != ctx ? "the module belongs to another context"
+                                            : "a name is a text without dots");
         return NULL;
     }
     for (int64_t i = 0; i < module->n_entries; i++)
@@ -141,9 +143,9 @@ static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const 
 static tn_tensor *add_tensor(tn_ctx *ctx, tn_module *module, const char *what, const char *name,
                              tn_tensor *t, bool is_buffer)
 {
-    if (t->scope < 0) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s belongs to something else already", what,
-                name ? name : "the tensor");
+    if (t->scope < 0 || t->ctx != ctx) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s belongs to %s", what, name ? name : "the tensor",
+                t->ctx != ctx ? "another context" : "something else already");
         return NULL;
     }
     entry *e = add_entry(ctx, module, what, name);
@@ -186,9 +188,11 @@ tn_status tn_add_child(tn_ctx *ctx, tn_module *module, const char *name, tn_modu
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (!child || child->parent)
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child is %s",
-                       child ? "part of a module already" : "NULL");
+    if (!child || child->parent || child->object.ctx != ctx)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child %s",
+                       !child          ? "is NULL"
+                       : child->parent ? "is part of a module already"
+                                       : "belongs to another context");
     if (contains(child, module))
         return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child contains the module");
     entry *e = add_entry(ctx, module, "add_child", name);
@@ -347,6 +351,27 @@ tn_tensor *tn_parameter_named(const tn_module *module, const char *name)
 tn_tensor *tn_buffer_named(const tn_module *module, const char *name)
 {
     return named(module, true, name);
+}
+
+static void add_own_state(tn_dict *dict, const char *prefix, const tn_module *module, bool buffers)
+{
+    for (int64_t i = 0; i < module->n_entries; i++)
+        if (holds(&module->entries[i], buffers))
+            tn__dict_set_in(dict, prefix, module->entries[i].name, module->entries[i].tensor);
+}
+
+void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module)
+{
+    tn_ctx *ctx = tn__dict_ctx(dict);
+    add_own_state(dict, prefix, module, false);
+    add_own_state(dict, prefix, module, true);
+    for (int64_t i = 0; tn_ok(ctx) && i < module->n_entries; i++) {
+        const entry *e = &module->entries[i];
+        char *inner = e->child ? tn__concat(ctx, prefix, e->name, ".") : NULL;
+        if (inner)
+            tn__add_state(dict, inner, e->child);
+        tn__free(ctx, inner);
+    }
 }
 
 int64_t tn__own_numel(const tn_module *module)

@@ -11,7 +11,7 @@ static const tn_op expand_op = {.name = "expand", .backward = expand_backward};
 /* -1 keeps the size of x. */
 static bool expanded_shape(const tn_tensor *x, int ndim, const int64_t *wanted, int64_t *shape)
 {
-    if (ndim < x->ndim || ndim > TN_MAX_DIMS || (ndim > 0 && !wanted))
+    if (ndim < x->ndim)
         return false;
     for (int i = 0; i < ndim; i++) {
         int from = i - (ndim - x->ndim);
@@ -19,17 +19,22 @@ static bool expanded_shape(const tn_tensor *x, int ndim, const int64_t *wanted, 
         if (shape[i] < 0)
             return false;
     }
-    return tn__broadcasts_to(x, ndim, shape) && tn__numel_of(ndim, shape, 8) >= 0;
+    return tn__broadcasts_to(x, ndim, shape);
 }
 
 tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape)
 {
     int64_t full[TN_MAX_DIMS];
-    if (!tn_check_input(ctx, "expand", "input", x))
+    if (!tn_check_input(ctx, "expand", "input", x) || !tn__check_dims(ctx, "expand", ndim, shape))
         return NULL;
     if (!expanded_shape(x, ndim, shape, full)) {
         tn_fail(ctx, TN_ERR_SHAPE, "expand: %s does not broadcast to %s", TN_SHAPE_TEXT(x),
-                shape && ndim >= 0 ? tn_shape_text(ndim, shape).s : "?");
+                tn_shape_text(ndim, shape).s);
+        return NULL;
+    }
+    if (tn__numel_of(ndim, full, tn_dtype_size(x->dtype)) < 0) {
+        tn_fail(ctx, TN_ERR_MEMORY, "expand: %s of %s does not fit 63 bits",
+                tn_shape_text(ndim, full).s, tn_dtype_name(x->dtype));
         return NULL;
     }
     return tn_record(ctx, &expand_op, tn__broadcast_to(ctx, x, ndim, full),

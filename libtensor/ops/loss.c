@@ -25,7 +25,7 @@ static bool check_shapes(tn_ctx *ctx, const char *what, const char *name, const 
         return false;
     }
     if (tn_size(x, -1) == 0) {
-        tn_fail(ctx, TN_ERR_SHAPE, "%s: %s %s have no classes", what, name, TN_SHAPE_TEXT(x));
+        tn_fail(ctx, TN_ERR_SHAPE, "%s: %s %s: there are no classes", what, name, TN_SHAPE_TEXT(x));
         return false;
     }
     if (weight && (weight->ndim != 1 || weight->shape[0] != tn_size(x, -1))) {

@@ -46,7 +46,7 @@ static bool infer_shape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t
 {
     int unknown = -1;
     int64_t known = 1, numel = tn_numel(x);
-    bool fits = ndim >= 0 && ndim <= TN_MAX_DIMS && (ndim == 0 || wanted);
+    bool fits = true;
     for (int i = 0; fits && i < ndim; i++) {
         shape[i] = wanted[i];
         if (wanted[i] == -1 && unknown < 0)
@@ -63,15 +63,15 @@ static bool infer_shape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t
     fits = fits && tn__numel_of(ndim, shape, tn_dtype_size(x->dtype)) >= 0;
     if (!fits)
         tn_fail(ctx, TN_ERR_SHAPE, "reshape: shape %s does not hold the %lld elements of %s",
-                ndim >= 0 && ndim <= TN_MAX_DIMS && wanted ? tn_shape_text(ndim, wanted).s : "?",
-                (long long)numel, TN_SHAPE_TEXT(x));
+                tn_shape_text(ndim, wanted).s, (long long)numel, TN_SHAPE_TEXT(x));
     return fits;
 }
 
 tn_tensor *tn_reshape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *wanted)
 {
     int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
-    if (!tn_check_input(ctx, "reshape", "input", x) || !infer_shape(ctx, x, ndim, wanted, shape))
+    if (!tn_check_input(ctx, "reshape", "input", x) ||
+        !tn__check_dims(ctx, "reshape", ndim, wanted) || !infer_shape(ctx, x, ndim, wanted, shape))
         return NULL;
     const tn_tensor *from = x;
     if (tn_numel(x) == 0 || !view_strides(x, ndim, shape, strides)) {

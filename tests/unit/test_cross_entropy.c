@@ -220,7 +220,7 @@ START_TEST(test_errors)
                 "cross_entropy: logits [2,3,4] and target [2]; expected [n,classes] and [n], or "
                 "[classes] and []");
     check_fails(tn_cross_entropy(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(2, 0)), t, none), TN_ERR_SHAPE,
-                "cross_entropy: logits [2,0] have no classes");
+                "cross_entropy: logits [2,0]: there are no classes");
     ck_assert_ptr_null(tn_cross_entropy(NULL, x, t, none));
 }
 END_TEST

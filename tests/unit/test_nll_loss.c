@@ -123,7 +123,7 @@ START_TEST(test_errors)
                 "nll_loss: input [2,3] and target [3]; expected [n,classes] and [n], or [classes] "
                 "and []");
     check_fails(tn_nll_loss(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(2, 0)), t, none), TN_ERR_SHAPE,
-                "nll_loss: input [2,0] have no classes");
+                "nll_loss: input [2,0]: there are no classes");
     check_fails(tn_nll_loss(ctx, x, t, none), TN_ERR_ARGUMENT,
                 "nll_loss: target[0] is 3, not one of 3 classes");
     tn_nll_loss_opts opts = {.weight = tn_ones(ctx, TN_F64, TN_SHAPE(3))};

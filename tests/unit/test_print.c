@@ -203,7 +203,7 @@ END_TEST
 START_TEST(test_print_null)
 {
     ck_assert_int_eq(tn_print(ctx, NULL), TN_ERR_ARGUMENT);
-    ck_assert_str_eq(tn_error(ctx), "print: input is NULL");
+    ck_assert_str_eq(tn_error(ctx), "print: tensor is NULL");
 }
 END_TEST
 

@@ -90,8 +90,8 @@ START_TEST(options_that_will_not_do)
         tn_sgd_opts opts;
         const char *text;
     } wrong[] = {
-        {{.momentum = -1}, "sgd: momentum -1, weight decay 0"},
-        {{.weight_decay = -0.5}, "sgd: momentum 0, weight decay -0.5"},
+        {{.momentum = -1}, "sgd: momentum -1"},
+        {{.weight_decay = -0.5}, "sgd: weight decay -0.5"},
         {{.momentum = NAN}, NULL},
         {{.weight_decay = NAN}, NULL},
         {{.nesterov = true}, "sgd: nesterov needs momentum above 0 and no dampening, not 0 and 0"},

@@ -166,7 +166,7 @@ START_TEST(test_errors)
     check_fails(tn_sum(ctx, x, TN_DIMS(1, -1)), TN_ERR_ARGUMENT,
                 "sum: dimension 1 is listed twice");
     check_fails(tn_sum(ctx, x, (tn_reduce_opts){.ndims = 2}), TN_ERR_ARGUMENT,
-                "sum: 2 dimensions to reduce, and dims is NULL");
+                "sum: 2 dimensions to reduce, but dims is NULL");
     ck_assert_ptr_null(tn_sum(NULL, x, all));
 }
 END_TEST

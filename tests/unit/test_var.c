@@ -117,7 +117,7 @@ START_TEST(test_errors)
     check_fails(tn_var(ctx, x, (tn_var_opts){.dims = (int[]){1, -1}, .ndims = 2}), TN_ERR_ARGUMENT,
                 "var: dimension 1 is listed twice");
     check_fails(tn_var(ctx, x, (tn_var_opts){.ndims = 1}), TN_ERR_ARGUMENT,
-                "var: 1 dimensions to reduce, and dims is NULL");
+                "var: 1 dimensions to reduce, but dims is NULL");
     ck_assert_ptr_null(tn_var(NULL, x, all));
 }
 END_TEST

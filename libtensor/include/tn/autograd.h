@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /* Makes a leaf (a tensor that no operator made) ask for a gradient, or not. TN_F32 and TN_F64
- * only. TN_ERR_STATE for a tensor that an operator made. Returns the status. */
+ * only. TN_ERR_STATE for a tensor that an operator made, or of another context. */
 TN_API tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad);
 TN_API bool tn_requires_grad(const tn_tensor *t);
 

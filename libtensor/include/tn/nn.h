@@ -3,10 +3,12 @@
  * A module belongs to the context, not to a scope: it lives until tn_module_free, or goes with the
  * context. A module given to another one as a child belongs to that one. Parameters require a
  * gradient, are TN_F32 unless the module is converted, and carry PyTorch's state-dict names:
- * "0.weight", "features.3.bias". A failing constructor returns NULL and records the error. */
+ * "0.weight", "features.3.bias". A failing constructor returns NULL and records the error. Options
+ * of convolution, pooling and normalisation are looked at when the module runs, as in PyTorch. */
 #ifndef TN_NN_H
 #define TN_NN_H
 
+#include <tn/dict.h>
 #include <tn/ops.h>
 
 #ifdef __cplusplus
@@ -96,10 +98,37 @@ TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
  * Make optimisers after it. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 
+/* ---- state ------------------------------------------------------------------------------------
+ */
+
+/* The parameters and buffers by name, in the order of PyTorch's state_dict(), as views: what the
+ * module learns later is seen. A dictionary to be freed, or to go with the context. */
+TN_API tn_dict *tn_state_dict(tn_ctx *ctx, const tn_module *module);
+
+/* What did not fit, each a dictionary to be freed, or to go with the context. They may be NULL if
+ * memory is short. */
+typedef struct tn_load_report {
+    tn_dict *missing;    /* of the module, but not in the dictionary */
+    tn_dict *unexpected; /* in the dictionary, but not of the module */
+    tn_dict *mismatched; /* in the dictionary, with another shape or dtype than in the module */
+} tn_load_report;
+
+typedef struct tn_load_opts {
+    bool lenient;           /* allow missing and unexpected names: strict=False */
+    const char *prefix;     /* look at names that begin so alone, and without it: "model." */
+    tn_load_report *report; /* filled in, on failure too, if it is not NULL */
+} tn_load_opts;
+
+/* Copies a dictionary's tensors into the parameters and buffers of the same names: all of them, or
+ * nothing if the names or shapes (TN_ERR_SHAPE) or only the dtypes (TN_ERR_DTYPE, tn_module_to
+ * converts) do not fit; the error lists them. torch.nn.Module.load_state_dict. */
+TN_API tn_status tn_load_state_dict(tn_ctx *ctx, tn_module *module, const tn_dict *dict,
+                                    tn_load_opts opts);
+
 /* ---- initial values ---------------------------------------------------------------------------
  * As torch.nn.init. A weight is [out, in, kernel...]: fan_in is in times the kernel's elements,
- * fan_out is out times them. Gradients may be enabled. TN_ERR_SHAPE for less than two dimensions.
- */
+ * fan_out is out times them. Gradients may be enabled. TN_ERR_SHAPE for less than two dimensions,
+ * TN_ERR_ARGUMENT for a gain that is negative or not finite. */
 
 typedef enum tn_nonlinearity {
     TN_LEAKY_RELU = 0, /* gain sqrt(2 / (1 + slope^2)) */
@@ -124,7 +153,8 @@ TN_API tn_status tn_init_kaiming_normal_(tn_ctx *ctx, tn_tensor *t, tn_init_opts
 TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain);
 TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 
-TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope); /* calculate_gain */
+/* torch.nn.init.calculate_gain; NaN for what is no nonlinearity. */
+TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope);
 
 /* ---- a module of one's own ------------------------------------------------------------------- */
 
