@@ -12,6 +12,12 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	$(call SAY,LD,$@)
 	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
 
+# The example programs are run by their tests, which read the pictures that they write.
+$(BUILD)/obj/tests/common/programs.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
+$(BUILD)/obj/tests/unit/test_digits_commands.o: TN_CFLAGS += $(PNG_CFLAGS)
+$(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
+$(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
+
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd adam rmsprop clip groups schedule training threads
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
@@ -78,7 +84,7 @@ lint:
 	done
 
 lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
-    $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/main.c))
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/*.c))
 
 .PHONY: tests check mutants mutants-run asan asan-run valgrind bench lint lint-objects
 

@@ -38,8 +38,8 @@ typedef struct contour {
     const char *pair;
     double momentum;
     int64_t iterations, steps;
-    tn_tensor *x, *logits, *probabilities; /* of the trained network, float64 */
-    tn_tensor *weight;                     /* [10, 784], float64 */
+    tn_tensor *logits, *probabilities; /* of the trained network, in float64 */
+    tn_tensor *weight;                 /* [10, 784] */
     double trained_loss;
     int64_t candidates;
     landscape landscapes[2];
@@ -53,9 +53,8 @@ static visit *at_step(const landscape *l, int method, int64_t step)
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-static bool train(const setup *s, contour *c, tn_module *net)
+static void train(const setup *s, const contour *c, tn_module *net, const tn_tensor *x)
 {
-    tn_tensor *x = setup_inputs(s, TN_F32);
     tn_sgd_opts opts = {.lr = TRAINING_LR, .momentum = TRAINING_MOMENTUM};
     tn_optim *opt = tn_sgd(s->ctx, net, opts);
     progress shown = progress_begin("training", c->iterations, s->quiet);
@@ -70,26 +69,34 @@ static bool train(const setup *s, contour *c, tn_module *net)
         tn_scope_end(s->ctx, scope);
     }
     progress_end(&shown);
-    tn_free(x);
-    return tn_ok(s->ctx) || setup_library_failed(s);
+    tn_optim_free(opt);
 }
 
-/* What the trained network says of all images, in float64. */
+/* What the trained network says of all images. */
 static bool prepare(const setup *s, contour *c)
 {
-    tn_module *net = softmax_net(s->ctx, 0);
-    if (!train(s, c, net))
-        return false;
-    tn_module_to(s->ctx, net, TN_F64);
-    tn_set_grad_enabled(s->ctx, false);
-    c->x = setup_inputs(s, TN_F64);
+    tn_ctx *ctx = s->ctx;
+    tn_module *net = softmax_net(ctx, 0);
+    tn_tensor *x = setup_inputs(s, TN_F32);
+    train(s, c, net, x);
+    tn_set_grad_enabled(ctx, false);
     c->weight = tn_parameter_named(net, "0.weight");
-    c->logits = tn_forward(s->ctx, net, c->x);
-    c->probabilities = tn_softmax(s->ctx, c->logits, 1);
+    c->logits = tn_cast(ctx, tn_forward(ctx, net, x), TN_F64);
+    c->probabilities = tn_softmax(ctx, c->logits, 1);
     c->trained_loss =
-        tn_item(s->ctx, tn_cross_entropy(s->ctx, c->logits, s->labels, (tn_cross_entropy_opts){0}));
-    tn_set_grad_enabled(s->ctx, true);
-    return tn_ok(s->ctx) || setup_library_failed(s);
+        tn_item(ctx, tn_cross_entropy(ctx, c->logits, s->labels, (tn_cross_entropy_opts){0}));
+    tn_set_grad_enabled(ctx, true);
+    tn_free(x);
+    return tn_ok(ctx) || setup_library_failed(s);
+}
+
+/* Some pixels of all images in [0, 1]: TN_F64 [n, count]. */
+static tn_tensor *take_pixels(const setup *s, const int64_t *pixels, int64_t count)
+{
+    tn_ctx *ctx = s->ctx;
+    tn_tensor *numbers = tn_from_data(ctx, TN_I64, TN_SHAPE(count), pixels);
+    tn_tensor *ink = tn_index_select(ctx, s->images, 1, numbers);
+    return tn_mul_scalar(ctx, tn_cast(ctx, ink, TN_F64), 1.0 / 255.0);
 }
 
 /* ---- curvature ------------------------------------------------------------------------------- */
@@ -108,26 +115,19 @@ static double condition(const hessian *h)
 
 /* d2 loss / dw_a dw_b = mean over the images of x_a x_b p_k (d_km - p_m), k and m being the columns
  * of the probabilities for the digits of a and b, and d_km 1 if they are one and 0 if not. */
-static hessian pair_hessian(const contour *c, const weight_at *at, const tn_tensor *probabilities,
-                            const int *column)
+static hessian pair_hessian(const tn_tensor *ink, const tn_tensor *probabilities, const int *column)
 {
-    const double *x = tn_data_f64(c->x), *p = tn_data_f64(probabilities);
-    int64_t count = tn_size(c->x, 0), columns = tn_size(probabilities, 1);
+    const double *x = tn_data_f64(ink), *p = tn_data_f64(probabilities);
+    int64_t count = tn_size(ink, 0), columns = tn_size(probabilities, 1);
     double sums[3] = {0};
-    for (int64_t i = 0; i < count; i++, x += DIGIT_PIXELS, p += columns) {
-        double xa = x[at[0].pixel], xb = x[at[1].pixel];
+    for (int64_t i = 0; i < count; i++, x += 2, p += columns) {
         double pa = p[column[0]], pb = p[column[1]];
-        sums[0] += xa * xa * pa * (1 - pa);
-        sums[1] += xa * xb * pa * ((column[0] == column[1]) - pb);
-        sums[2] += xb * xb * pb * (1 - pb);
+        sums[0] += x[0] * x[0] * pa * (1 - pa);
+        sums[1] += x[0] * x[1] * pa * ((column[0] == column[1]) - pb);
+        sums[2] += x[1] * x[1] * pb * (1 - pb);
     }
     double n = (double)count;
     return make_hessian(sums[0] / n, sums[1] / n, sums[2] / n);
-}
-
-static hessian trained_hessian(const contour *c, const weight_at *at)
-{
-    return pair_hessian(c, at, c->probabilities, (int[]){at[0].digit, at[1].digit});
 }
 
 /* ---- choosing two pairs ---------------------------------------------------------------------- */
@@ -207,8 +207,7 @@ static bool choose_pairs(const setup *s, contour *c)
     for (int digit = 0; digit < MNIST_CLASSES; digit++) {
         tn_scope scope = tn_scope_begin(ctx);
         int64_t count = find_live(s, digit, live);
-        tn_tensor *numbers = tn_from_data(ctx, TN_I64, TN_SHAPE(count), live);
-        tn_tensor *x = tn_index_select(ctx, c->x, 1, numbers);
+        tn_tensor *x = take_pixels(s, live, count);
         tn_tensor *p = tn_narrow(ctx, c->probabilities, 1, digit, 1);
         tn_tensor *spread = tn_sub(ctx, p, tn_square(ctx, p));
         tn_tensor *scaled = tn_mul_scalar(ctx, tn_mul(ctx, x, spread), 1 / (double)s->count);
@@ -216,6 +215,7 @@ static bool choose_pairs(const setup *s, contour *c)
         if (tn_ok(ctx))
             compare_pairs(c, live, count, digit, tn_data_f64(second));
         tn_scope_end(ctx, scope);
+        tn_empty_cache(ctx); /* the next digit has another number of pixels */
     }
     tn_set_grad_enabled(ctx, true);
     if (!tn_ok(ctx))
@@ -311,15 +311,15 @@ static bool open_landscape(const setup *s, const contour *c, landscape *l)
 {
     tn_ctx *ctx = s->ctx;
     int64_t pixels[] = {l->at[0].pixel, l->at[1].pixel};
-    l->trained = trained_hessian(c, l->at);
     l->column[1] = l->at[0].digit != l->at[1].digit;
     l->columns = l->column[1] + 2;
     l->rest = tn_empty(ctx, TN_F64, TN_SHAPE(s->count, l->columns));
     l->targets = tn_empty(ctx, TN_U8, TN_SHAPE(s->count));
     l->where = tn_zeros(ctx, TN_F64, TN_SHAPE(2, l->columns));
-    l->ink = tn_index_select(ctx, c->x, 1, tn_from_data(ctx, TN_I64, TN_SHAPE(2), pixels));
+    l->ink = take_pixels(s, pixels, 2);
     if (!tn_ok(ctx))
         return setup_library_failed(s);
+    l->trained = pair_hessian(l->ink, c->probabilities, (int[]){l->at[0].digit, l->at[1].digit});
     gather(s, c, l);
     for (int i = 0; i < 2; i++) {
         ((double *)tn_data_mut(l->where))[i * l->columns + l->column[i]] = 1;
@@ -350,7 +350,7 @@ static double loss_value(const setup *s, const landscape *l, const double *w)
     return value;
 }
 
-static hessian curvature_at(const setup *s, const contour *c, const landscape *l, const double *w)
+static hessian curvature_at(const setup *s, const landscape *l, const double *w)
 {
     bool before = tn_set_grad_enabled(s->ctx, false);
     tn_scope scope = tn_scope_begin(s->ctx);
@@ -359,7 +359,7 @@ static hessian curvature_at(const setup *s, const contour *c, const landscape *l
     tn_tensor *p = tn_softmax(s->ctx, tn_add(s->ctx, l->rest, moved), 1);
     hessian h = {0};
     if (tn_ok(s->ctx))
-        h = pair_hessian(c, l->at, p, l->column);
+        h = pair_hessian(l->ink, p, l->column);
     tn_scope_end(s->ctx, scope);
     tn_set_grad_enabled(s->ctx, before);
     return h;
@@ -367,7 +367,7 @@ static hessian curvature_at(const setup *s, const contour *c, const landscape *l
 
 /* One step of Newton's method, w -= H^-1 g, halved until the loss does not grow. Returns its
  * length, or NaN. */
-static double newton_step(const setup *s, const contour *c, const landscape *l, double *w)
+static double newton_step(const setup *s, const landscape *l, double *w)
 {
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_tensor *point = tn_from_data(s->ctx, TN_F64, TN_SHAPE(2), w);
@@ -375,7 +375,7 @@ static double newton_step(const setup *s, const contour *c, const landscape *l, 
     tn_tensor *loss = loss_at(s, l, point);
     double before = tn_item(s->ctx, loss), length = NAN;
     tn_backward(s->ctx, loss);
-    hessian h = curvature_at(s, c, l, w);
+    hessian h = curvature_at(s, l, w);
     if (tn_ok(s->ctx)) {
         const double *g = tn_data_f64(tn_grad(point));
         double det = h.high * h.low, share = 1, next[2];
@@ -393,13 +393,13 @@ static double newton_step(const setup *s, const contour *c, const landscape *l, 
 }
 
 /* From the trained weights. False if it does not settle. */
-static bool find_minimum(const setup *s, const contour *c, landscape *l)
+static bool find_minimum(const setup *s, landscape *l)
 {
     double moved = INFINITY;
     for (int i = 0; i < NEWTON_STEPS && moved > SETTLED; i++)
-        moved = newton_step(s, c, l, l->best.w);
+        moved = newton_step(s, l, l->best.w);
     l->best.loss = loss_value(s, l, l->best.w);
-    l->best_curve = curvature_at(s, c, l, l->best.w);
+    l->best_curve = curvature_at(s, l, l->best.w);
     if (!tn_ok(s->ctx))
         return setup_library_failed(s);
     if (moved <= SETTLED && isfinite(condition(&l->best_curve)))
@@ -460,7 +460,7 @@ static double steps_needed(const landscape *l, int method)
  * overshoot in the steepest direction. */
 static bool walk(const setup *s, const contour *c, landscape *l)
 {
-    hessian start = curvature_at(s, c, l, l->start.w);
+    hessian start = curvature_at(s, l, l->start.w);
     l->lr = 1 / fmax(l->best_curve.high, start.high);
     l->steps = c->steps;
     for (int method = 0; method < METHODS; method++) {
@@ -526,7 +526,7 @@ static bool explore(const setup *s, contour *c)
     progress shown = progress_begin("contours", (int64_t)c->count * CONTOUR_GRID, s->quiet);
     for (int i = 0; i < c->count && good; i++) {
         landscape *l = &c->landscapes[i];
-        good = open_landscape(s, c, l) && find_minimum(s, c, l);
+        good = open_landscape(s, c, l) && find_minimum(s, l);
         if (!good)
             break;
         displace(s, l);
@@ -587,9 +587,9 @@ static bool write_metrics(const setup *s, const contour *c)
  * helps, and of W[10,3] and W[11,3], where it does not. */
 static void print_study(const setup *s, const contour *c)
 {
-    const weight_at first[] = {{490, 3}, {491, 3}};
     long long inked[] = {count_inked(s, 10), count_inked(s, 11)};
-    hessian h = trained_hessian(c, first);
+    tn_tensor *first = take_pixels(s, (int64_t[]){490, 491}, 2);
+    hessian h = pair_hessian(first, c->probabilities, (int[]){3, 3});
     printf("a study from 2018 took W[490,3] and W[491,3], condition number %.3g here, and W[10,3] "
            "and W[11,3]: pixels 10 and 11 have ink in %lld and %lld of the %lld images",
            condition(&h), inked[0], inked[1], (long long)s->count);

@@ -43,7 +43,11 @@ tn_module *softmax_net(tn_ctx *ctx, double init_std)
 
 tn_tensor *setup_inputs(const setup *s, tn_dtype dtype)
 {
-    return tn_mul_scalar(s->ctx, tn_cast(s->ctx, s->images, dtype), 1.0 / 255.0);
+    tn_scope scope = tn_scope_begin(s->ctx);
+    tn_tensor *x = tn_mul_scalar(s->ctx, tn_cast(s->ctx, s->images, dtype), 1.0 / 255.0);
+    x = tn_scope_keep(s->ctx, scope, x);
+    tn_scope_end(s->ctx, scope);
+    return x;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */

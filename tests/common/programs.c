@@ -1,0 +1,158 @@
+#include "common/programs.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef TN_TEST_PROGRAMS
+#define TN_TEST_PROGRAMS "build/bin"
+#endif
+
+char printed[16384], complained[4096];
+
+static char folder[256];
+
+void work_begin(void)
+{
+    const char *directory = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/tn_programs_XXXXXX", directory ? directory : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+void work_end(void)
+{
+    char command[320];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+const char *work_path(const char *name)
+{
+    static char paths[4][512];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static char *read_text(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "no file %s", path);
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *text = malloc(size + 1);
+    ck_assert_uint_eq(fread(text, 1, size, file), size);
+    text[size] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void take_output(const char *name, char *text, size_t size)
+{
+    char *whole = read_text(work_path(name));
+    ck_assert_uint_lt(strlen(whole), size);
+    strcpy(text, whole);
+    free(whole);
+}
+
+int run_program(const char *name, const char *arguments, bool with_path)
+{
+    char command[2048];
+    size_t used = (size_t)snprintf(command, sizeof command, "%s" TN_TEST_PROGRAMS "/%s ",
+                                   with_path ? "" : "PATH=/nonexistent ", name);
+    for (const char *c = arguments; *c; c++)
+        used += (size_t)snprintf(command + used, sizeof command - used, *c == '@' ? "%s" : "%.1s",
+                                 *c == '@' ? folder : c);
+    snprintf(command + used, sizeof command - used, " >%s 2>%s", work_path("printed"),
+             work_path("complained"));
+    int status = system(command);
+    take_output("printed", printed, sizeof printed);
+    take_output("complained", complained, sizeof complained);
+    ck_assert_msg(WIFEXITED(status), "%s ended by signal %d", command, WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+void run_well(const char *name, const char *arguments)
+{
+    int status = run_program(name, arguments, false);
+    ck_assert_str_eq(complained, "");
+    ck_assert_int_eq(status, 0);
+}
+
+void run_badly(const char *name, const char *arguments, int status, const char *text)
+{
+    char start[128];
+    snprintf(start, sizeof start, "%s %.*s: ", name, (int)strcspn(arguments, " "), arguments);
+    ck_assert_msg(run_program(name, arguments, false) == status, "%s: %s", arguments, complained);
+    ck_assert_msg(strncmp(complained, start, strlen(start)) == 0, "%s", complained);
+    ck_assert_msg(strstr(complained, text) != NULL, "'%s' is not in '%s'", text, complained);
+    ck_assert_msg(strcspn(complained, "\n") + 1 == strlen(complained), "%s", complained);
+}
+
+char *work_text(const char *name)
+{
+    return read_text(work_path(name));
+}
+
+bool work_has(const char *name)
+{
+    return access(work_path(name), F_OK) == 0;
+}
+
+bool work_same(const char *a, const char *b)
+{
+    char command[1200];
+    snprintf(command, sizeof command, "cmp -s '%s' '%s'", work_path(a), work_path(b));
+    ck_assert(work_has(a) && work_has(b));
+    return system(command) == 0;
+}
+
+double work_number(const char *name, const char *field)
+{
+    char key[128], *text = work_text(name);
+    snprintf(key, sizeof key, "\"%s\": ", field);
+    const char *at = strstr(text, key);
+    ck_assert_msg(at != NULL, "%s has no %s", name, field);
+    at += strlen(key);
+    double value = strncmp(at, "null", 4) == 0 ? NAN : strtod(at, NULL);
+    free(text);
+    return value;
+}
+
+int work_lines(const char *name)
+{
+    char *text = work_text(name);
+    int lines = 0;
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n';
+    free(text);
+    return lines;
+}
+
+double work_cell(const char *name, int line, int column)
+{
+    char *text = work_text(name);
+    const char *at = text;
+    for (int i = 0; i < line && at; i++)
+        at = (at = strchr(at, '\n')) ? at + 1 : NULL;
+    for (int i = 0; i < column && at; i++)
+        at += strcspn(at, ",\n") + 1;
+    ck_assert_msg(at != NULL, "%s has no line %d", name, line);
+    double value = *at == ',' || *at == '\n' ? NAN : strtod(at, NULL);
+    free(text);
+    return value;
+}
+
+void work_write(const char *name, const void *bytes, size_t size)
+{
+    FILE *file = fopen(work_path(name), "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}

@@ -1,0 +1,44 @@
+/* programs.h - the example programs, run as a user runs them, in a folder of their own. */
+#ifndef TEST_PROGRAMS_H
+#define TEST_PROGRAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A new temporary folder, and the end of it; the fixture of a test. */
+void work_begin(void);
+void work_end(void);
+
+/* The path of a file in that folder. It stays valid for four calls. */
+const char *work_path(const char *name);
+
+/* Runs build/bin/NAME with arguments as for a shell, in which @ stands for the folder, and returns
+ * its exit status. It finds no other programs, gnuplot for one, unless `with_path`. What it printed
+ * is in printed and complained, up to the next run. */
+int run_program(const char *name, const char *arguments, bool with_path);
+extern char printed[16384], complained[4096];
+
+/* The program ends with status 0 and says nothing on standard error. */
+void run_well(const char *name, const char *arguments);
+
+/* It ends with this status and one line on standard error, which begins with its name and that of
+ * the sub-command, and holds `text`. */
+void run_badly(const char *name, const char *arguments, int status, const char *text);
+
+/* The text of a file of the folder, to be freed; fails the test if it is not there. */
+char *work_text(const char *name);
+
+bool work_has(const char *name);
+bool work_same(const char *a, const char *b); /* two files, bit for bit */
+
+/* A number in an object of JSON, NaN for null; fails the test if the field is not there. */
+double work_number(const char *name, const char *field);
+
+int work_lines(const char *name);
+
+/* The number in a line, of which 0 has the names, and a column of a CSV file. */
+double work_cell(const char *name, int line, int column);
+
+void work_write(const char *name, const void *bytes, size_t size);
+
+#endif
