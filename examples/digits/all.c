@@ -8,8 +8,9 @@
 
 static const cli_program PROGRAM = {
     .name = "digits all",
-    .summary = "Runs show, forward, gradcheck, train, compare, contour and backprop-cost, each with "
-               "its defaults, and leaves what each finds in a folder of its own below DIR.",
+    .summary =
+        "Runs show, forward, gradcheck, train, compare, contour and backprop-cost, each with "
+        "its defaults, and leaves what each finds in a folder of its own below DIR.",
 };
 
 static const struct {
@@ -27,19 +28,20 @@ static const struct {
 
 typedef struct settings {
     const char *data, *out;
-    int64_t seed, threads;
+    int64_t use, seed, threads;
     bool quiet;
 } settings;
 
 static int run_part(const settings *s, const char *name, digits_command run)
 {
-    char seed[32], threads[32];
+    char use[32], seed[32], threads[32];
     path out = path_join(s->out, name), data;
+    snprintf(use, sizeof(use), "--train=%lld", (long long)s->use);
     snprintf(seed, sizeof(seed), "--seed=%lld", (long long)s->seed);
     snprintf(threads, sizeof(threads), "--threads=%lld", (long long)s->threads);
     char option_out[] = "--out", option_data[] = "--data", quiet[] = "--quiet";
-    char *argv[8] = {seed, threads, option_out, out.s};
-    int argc = 4;
+    char *argv[8] = {use, seed, threads, option_out, out.s};
+    int argc = 5;
     if (s->data) {
         snprintf(data.s, sizeof(data.s), "%s", s->data);
         argv[argc++] = option_data;
@@ -59,9 +61,10 @@ int digits_all(int argc, char **argv)
         {"data", CLI_STRING, &s.data, "PATH",
          .help = "folder with MNIST as IDX files or as mnist_all.mat, or such a .mat file",
          .shown_default = "data/mnist if the full set is there, else examples/data/mnist"},
+        {"train", CLI_INT, &s.use, "N", .max = INFINITY,
+         .help = "use only the first N training images; 0: all of them"},
         {"seed", CLI_INT, &s.seed, "S", .max = INFINITY, .help = "of the random numbers"},
-        {"threads", CLI_INT, &s.threads, "N", .max = 1024,
-         .help = "0: as many as there are cores"},
+        {"threads", CLI_INT, &s.threads, "N", .max = 1024, .help = "0: as many as there are cores"},
         {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the folders of results"},
         {"quiet", CLI_FLAG, &s.quiet, .help = "show neither progress nor what was found"},
         {.name = NULL},

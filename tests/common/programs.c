@@ -61,11 +61,11 @@ static void take_output(const char *name, char *text, size_t size)
     free(whole);
 }
 
-int run_program(const char *name, const char *arguments, bool with_path)
+static int run(const char *before, const char *name, const char *arguments)
 {
     char command[2048];
-    size_t used = (size_t)snprintf(command, sizeof command, "%s" TN_TEST_PROGRAMS "/%s ",
-                                   with_path ? "" : "PATH=/nonexistent ", name);
+    size_t used =
+        (size_t)snprintf(command, sizeof command, "%s " TN_TEST_PROGRAMS "/%s ", before, name);
     for (const char *c = arguments; *c; c++)
         used += (size_t)snprintf(command + used, sizeof command - used, *c == '@' ? "%s" : "%.1s",
                                  *c == '@' ? folder : c);
@@ -76,6 +76,18 @@ int run_program(const char *name, const char *arguments, bool with_path)
     take_output("complained", complained, sizeof complained);
     ck_assert_msg(WIFEXITED(status), "%s ended by signal %d", command, WTERMSIG(status));
     return WEXITSTATUS(status);
+}
+
+int run_program(const char *name, const char *arguments, bool with_path)
+{
+    return run(with_path ? "" : "PATH=/nonexistent", name, arguments);
+}
+
+int run_interrupted(const char *name, const char *arguments, double seconds)
+{
+    char before[80];
+    snprintf(before, sizeof before, "timeout --preserve-status -s INT %.1f", seconds);
+    return run(before, name, arguments);
 }
 
 void run_well(const char *name, const char *arguments)

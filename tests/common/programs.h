@@ -18,6 +18,9 @@ const char *work_path(const char *name);
 int run_program(const char *name, const char *arguments, bool with_path);
 extern char printed[16384], complained[4096];
 
+/* The same, with a Ctrl-C after so many seconds, if it runs so long. */
+int run_interrupted(const char *name, const char *arguments, double seconds);
+
 /* The program ends with status 0 and says nothing on standard error. */
 void run_well(const char *name, const char *arguments);
 

@@ -1,0 +1,194 @@
+/* digits train, run as a program on the digits that ship. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/check_tn.h"
+#include "common/programs.h"
+
+#define TRAIN "train --data examples/data/mnist --threads 1 --quiet --out @/"
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *arguments;
+    double accuracy;
+    double iterations;
+} models[] = {
+    {TRAIN "out", 0.905, 300},
+    {TRAIN "out --batch 100 --optimizer adam --schedule cosine --epochs 3", 0.85, 300},
+    {TRAIN "out --model mlp --epochs 3", 0.92, 300},
+    {TRAIN "out --model cnn --train 2000 --epochs 3", 0.87, 60},
+};
+
+START_TEST(learns)
+{
+    run_well("digits", models[_i].arguments);
+    ck_assert_double_ge(work_number("out/metrics.json", "test_accuracy"), models[_i].accuracy);
+    ck_assert_double_eq(work_number("out/metrics.json", "iterations"), models[_i].iterations);
+    ck_assert(work_has("out/history.csv") && work_has("out/curve.gp"));
+    ck_assert(work_has("out/weights.csv") == (_i < 2));
+    ck_assert(!work_has("out/checkpoint.safetensors") && !work_has("out/runs.csv"));
+}
+END_TEST
+
+/* The network that is saved is the one that was measured. */
+START_TEST(saves_the_network)
+{
+    run_well("digits", TRAIN "out --iterations 20");
+    tn_module *net = tn_sequential(ctx, tn_nn_linear(ctx, 784, 10));
+    ck_assert_int_eq(tn_load(ctx, net, work_path("out/model.safetensors"), (tn_load_opts){0}),
+                     TN_OK);
+    tn_tensor *images = tn_load_idx(ctx, "examples/data/mnist/t10k-images-idx3-ubyte.gz");
+    tn_tensor *labels = tn_load_idx(ctx, "examples/data/mnist/t10k-labels-idx1-ubyte.gz");
+    tn_tensor *x =
+        tn_mul_scalar(ctx, tn_cast(ctx, tn_flatten(ctx, images, 1, -1), TN_F32), 1 / 255.0);
+    int64_t right = tn_count_equal(ctx, tn_argmax(ctx, tn_forward(ctx, net, x), 1), labels);
+    double accuracy = work_number("out/metrics.json", "test_accuracy");
+    ck_assert_int_eq(right, llround(accuracy * (double)tn_size(labels, 0)));
+    ck_assert_int_eq(work_lines("out/weights.csv"), 1 + 7840);
+    ck_assert_double_eq_tol(work_cell("out/weights.csv", 1 + 784 * 3 + 400, 3),
+                            element_of(tn_parameter(net, 0, NULL, 0), 784 * 3 + 400), 1e-7);
+}
+END_TEST
+
+/* The mean of two runs, t = 12.706 for one degree of freedom. */
+START_TEST(runs_with_several_seeds)
+{
+    run_well("digits", TRAIN "both --iterations 20 --runs 2");
+    run_well("digits", TRAIN "first --iterations 20");
+    run_well("digits", TRAIN "second --iterations 20 --seed 2");
+    double a = work_number("first/metrics.json", "test_accuracy");
+    double b = work_number("second/metrics.json", "test_accuracy");
+    ck_assert(a != b);
+    ck_assert_double_eq(work_cell("both/runs.csv", 1, 6), a);
+    ck_assert_double_eq(work_cell("both/runs.csv", 2, 6), b);
+    ck_assert_double_eq_tol(work_number("both/metrics.json", "test_accuracy"), (a + b) / 2, 1e-12);
+    ck_assert_double_eq_tol(work_number("both/metrics.json", "test_accuracy_high"),
+                            (a + b) / 2 + 12.706205 * fabs(a - b) / 2, 1e-6);
+    ck_assert(work_same("both/model.safetensors", "first/model.safetensors"));
+}
+END_TEST
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+#define LONG " --model mlp --epochs 6 --validation 0.1 --runs 2"
+
+/* Everything but the seconds. */
+static void check_same_table(const char *a, const char *b, int columns, int seconds)
+{
+    ck_assert_int_eq(work_lines(a), work_lines(b));
+    for (int line = 1; line < work_lines(a); line++)
+        for (int column = 0; column < columns; column++)
+            if (column != seconds)
+                ck_assert_double_eq(work_cell(a, line, column), work_cell(b, line, column));
+}
+
+/* However often it is stopped, it ends with the same bits. The times grow, so that a slow machine
+ * comes to the end, too. */
+START_TEST(goes_on_where_it_stopped)
+{
+    run_well("digits", TRAIN "whole" LONG);
+    double seconds = 0.4;
+    int stops = 0, status = run_interrupted("digits", TRAIN "parts" LONG, seconds);
+    while (status == 130) {
+        ck_assert_ptr_nonnull(strstr(complained, "with --resume the same command goes on"));
+        ck_assert(work_has("parts/checkpoint.safetensors") && !work_has("parts/metrics.json"));
+        stops++;
+        seconds *= 1.5;
+        status = run_interrupted("digits", TRAIN "parts" LONG " --resume", seconds);
+    }
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_ge(stops, 1);
+    ck_assert(work_same("whole/model.safetensors", "parts/model.safetensors"));
+    check_same_table("whole/history.csv", "parts/history.csv", 6, 1);
+    check_same_table("whole/runs.csv", "parts/runs.csv", 7, 2);
+    ck_assert(!work_has("parts/checkpoint.safetensors"));
+}
+END_TEST
+
+static const char *const others[][2] = {
+    {"--batch 50", "was made with --batch 100, not 50"},
+    {"--model cnn", "was made with --model mlp, not cnn"},
+    {"--lr 0.5", "was made with --lr 0.002, not 0.5"},
+    {"--seed 3", "was made with --seed 1, not 3"},
+};
+
+START_TEST(goes_on_only_as_it_began)
+{
+    char arguments[256];
+    ck_assert_int_eq(run_interrupted("digits", TRAIN "out --model mlp --epochs 1000", 0.5), 130);
+    for (int i = 0; i < 4; i++) {
+        snprintf(arguments, sizeof arguments, TRAIN "out --resume %s%s",
+                 i == 1 ? "" : "--model mlp ", others[i][0]);
+        snprintf(arguments + strlen(arguments), sizeof arguments - strlen(arguments),
+                 i == 1 ? "" : " --epochs 1000");
+        run_badly("digits", arguments, 2, others[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(refuses_other_checkpoints)
+{
+    run_badly("digits", TRAIN "none --resume", 2, "No such file or directory");
+    run_well("digits", TRAIN "out --iterations 1");
+    char command[1200];
+    snprintf(command, sizeof command, "mv '%s' '%s'", work_path("out/model.safetensors"),
+             work_path("out/checkpoint.safetensors"));
+    ck_assert_int_eq(system(command), 0);
+    run_badly("digits", TRAIN "out --resume", 2, "is not a checkpoint of this command");
+    work_write("out/checkpoint.safetensors", "x", 1);
+    run_badly("digits", TRAIN "out --resume", 2, "checkpoint.safetensors: ");
+}
+END_TEST
+
+/* ---- what does not fit ----------------------------------------------------------------------- */
+
+static const char *const wrong[][2] = {
+    {"--epochs 1 --iterations 1", "--epochs and --iterations both say how long to train"},
+    {"--model mlp --momentum 0.9", "--momentum is for --optimizer sgd"},
+    {"--model rnn", "--model needs one of softmax|mlp|cnn, not 'rnn'"},
+    {"--runs 0", "--runs needs a whole number from 1 to 1000, not '0'"},
+    {"--batch 20000", "--batch 20000: there are only 10000 training images"},
+    {"--train 20000", "has only 10000 training images"},
+    {"--train 2 --validation 0.9", "--validation 0.9 leaves no image for training"},
+    {"--weight-decay -1", "--weight-decay needs a number from 0 to 1, not '-1'"},
+};
+
+START_TEST(refuses_what_is_wrong)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, TRAIN "out %s", wrong[_i][0]);
+    run_badly("digits", arguments, 2, wrong[_i][1]);
+    ck_assert(!work_has("out"));
+}
+END_TEST
+
+START_TEST(runs_everything)
+{
+    run_well("digits",
+             "all --data examples/data/mnist --train 200 --out @/out --threads 1 --quiet");
+    static const char *const parts[] = {"show",    "forward", "gradcheck",    "train",
+                                        "compare", "contour", "backprop-cost"};
+    char name[64];
+    for (int i = 0; i < 7; i++) {
+        snprintf(name, sizeof name, "out/%s/metrics.json", parts[i]);
+        ck_assert_msg(work_has(name), "no %s", name);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("digits_train");
+    TCase *tc = tn_case(suite, "train");
+    tcase_add_checked_fixture(tc, work_begin, work_end);
+    tcase_add_loop_test(tc, learns, 0, (int)(sizeof models / sizeof *models));
+    tcase_add_test(tc, saves_the_network);
+    tcase_add_test(tc, runs_with_several_seeds);
+    tcase_add_test(tc, goes_on_where_it_stopped);
+    tcase_add_test(tc, goes_on_only_as_it_began);
+    tcase_add_test(tc, refuses_other_checkpoints);
+    tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
+    tcase_add_test(tc, runs_everything);
+    return tn_run(suite);
+}
