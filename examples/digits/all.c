@@ -8,8 +8,9 @@
 
 static const cli_program PROGRAM = {
     .name = "digits all",
-    .summary = "Runs show, forward, gradcheck, train, compare, contour and backprop-cost, each with "
-               "its defaults, and leaves what each finds in a folder of its own below DIR.",
+    .summary =
+        "Runs show, forward, gradcheck, train, compare, contour and backprop-cost, each with "
+        "its defaults, and leaves what each finds in a folder of its own below DIR.",
 };
 
 static const struct {
@@ -60,8 +61,7 @@ int digits_all(int argc, char **argv)
          .help = "folder with MNIST as IDX files or as mnist_all.mat, or such a .mat file",
          .shown_default = "data/mnist if the full set is there, else examples/data/mnist"},
         {"seed", CLI_INT, &s.seed, "S", .max = INFINITY, .help = "of the random numbers"},
-        {"threads", CLI_INT, &s.threads, "N", .max = 1024,
-         .help = "0: as many as there are cores"},
+        {"threads", CLI_INT, &s.threads, "N", .max = 1024, .help = "0: as many as there are cores"},
         {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the folders of results"},
         {"quiet", CLI_FLAG, &s.quiet, .help = "show neither progress nor what was found"},
         {.name = NULL},

@@ -175,7 +175,7 @@ static size_t add_image(char *text, size_t size, const forward *f, int64_t i, do
         "linetype 1 title '%s', '' skip 1 every ::%lld::%lld using ($3+0.2):6:(0.4) "
         "with boxes linetype 2 title '%s'\n",
         (long long)f->chosen[i], f->labels[f->chosen[i]], left + 0.025, left + 0.155,
-        bottom + 0.35 * height, bottom + 0.88 * height, (long long)i, left + 0.24, left + 0.48,
+        bottom + 0.39 * height, bottom + 0.88 * height, (long long)i, left + 0.24, left + 0.48,
         first, last, i == 0 ? "of o" : "", first, last, scaled);
 }
 

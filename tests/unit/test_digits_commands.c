@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/check_tn.h"
+#include "common/files.h"
 #include "common/programs.h"
 
 #define DATA " --data examples/data/mnist --out @/out "
@@ -34,7 +35,7 @@ static void write_digits(const char *folder, int said, int there, int labels)
     unsigned char numbers[] = {0, 0, 8, 1, 0, 0, 0, (uint8_t)labels, 1, 2};
     char name[64];
     images[15] = 28;
-    mkdir(work_path(folder), 0777);
+    mkdir(folder_path(folder), 0777);
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s/%s-images-idx3-ubyte", folder, parts[i]);
         work_write(name, images, 16 + 784 * (size_t)there);
@@ -141,7 +142,7 @@ END_TEST
 static void decode(const char *name, png_image *png, uint8_t **pixels)
 {
     *png = (png_image){.version = PNG_IMAGE_VERSION};
-    ck_assert_msg(png_image_begin_read_from_file(png, work_path(name)), "%s", png->message);
+    ck_assert_msg(png_image_begin_read_from_file(png, folder_path(name)), "%s", png->message);
     png->format = PNG_FORMAT_GRAY;
     *pixels = malloc(PNG_IMAGE_SIZE(*png));
     ck_assert(png_image_finish_read(png, NULL, *pixels, 0, NULL));
@@ -353,7 +354,7 @@ int main(void)
 {
     Suite *suite = suite_create("digits_commands");
     TCase *tc = tn_case(suite, "digits_commands");
-    tcase_add_checked_fixture(tc, work_begin, work_end);
+    tcase_add_checked_fixture(tc, make_folder, remove_work);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, helps, 0, COMMANDS);
     tcase_add_loop_test(tc, refuses_what_is_wrong_for_all, 0, COMMANDS);
