@@ -102,6 +102,13 @@ data:
 demo: $(BUILD)/bin/digits
 	$(BUILD)/bin/digits train --data examples/data/mnist --out out/digits
 
+# What docs/results shows: everything, on the full MNIST if `make data` has fetched it.
+results: examples
+	examples/results.sh $(BUILD)
+
+report:
+	examples/report.sh
+
 include tests/tests.mk
 
 # ---- installing ------------------------------------------------------------------------------------
@@ -172,6 +179,8 @@ help:
 	@echo "all        the library, static and shared, and the examples (the default)"
 	@echo "deps       installs the packages that are missing (Debian, Ubuntu)"
 	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
+	@echo "results    runs all that the examples can do, for docs/results; results in out/"
+	@echo "report     makes the pages of docs/results from them"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
@@ -187,4 +196,4 @@ help:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples data demo install uninstall deps clean help
+.PHONY: all lib examples data demo results report install uninstall deps clean help

@@ -1,0 +1,174 @@
+#!/bin/sh
+# Turns the results in out/ into docs/results: a page for each example, with its pictures.
+# usage: examples/report.sh [PAGES]
+set -eu
+cd "$(dirname "$0")/.."
+pages=${1:-docs/results}
+
+# value NAME KEY: what metrics.json of out/NAME says; text without its quotes.
+value() {
+    sed -n "s/^  \"$2\": \"*\([^\"]*[^\",]\)\"*,*$/\1/p" "out/$1/metrics.json"
+}
+
+number() { # NAME KEY FORMAT [FACTOR]
+    value "$1" "$2" | awk -v format="$3" -v factor="${4:-1}" '{ printf format, factor * $1 }'
+}
+
+percent() {
+    number "$1" "$2" '%.2f %%' 100
+}
+
+# The command that made out/NAME, and how long it took.
+command_of() {
+    sed -n '1s/.*/`build\/bin\/&`/p' "out/$1/run.txt"
+}
+
+seconds_of() {
+    sed -n '2s/$/ s/p' "out/$1/run.txt"
+}
+
+ran() {
+    echo
+    echo "$(command_of "$1") took $(seconds_of "$1")."
+}
+
+# picture NAME FILE TEXT: copies a picture and shows it.
+picture() {
+    target=$(echo "$1-$2" | tr / -)
+    cp "out/$1/$2" "$pages/$target"
+    echo "![$3]($target)"
+}
+
+# A table of Markdown from CSV: its columns given by number, and their titles.
+table() { # FILE COLUMNS TITLES
+    awk -F, -v columns="$2" -v titles="$3" '
+        BEGIN {
+            n = split(columns, column, " ")
+            split(titles, title, "|")
+            for (i = 1; i <= n; i++) line = line "| " title[i] " "
+            print line "|"
+            for (i = 1; i <= n; i++) rule = rule "|---"
+            print rule "|"
+        }
+        NR > 1 {
+            line = ""
+            for (i = 1; i <= n; i++) {
+                text = $(column[i])
+                line = line "| " (text ~ /[.e]/ && text + 0 == text ? sprintf("%.6g", text) : text) " "
+            }
+            print line "|"
+        }' "$1"
+}
+
+model_row() { # NAME TITLE
+    runs=$(value "$1" runs)
+    each=$(sed -n 2p "out/$1/run.txt" | awk -v runs="$runs" '{ printf "%.0f s", $1 / runs }')
+    echo "| $2 | $(percent "$1" test_accuracy) | $(percent "$1" test_accuracy_low) to" \
+        "$(percent "$1" test_accuracy_high) | $runs | $each | $(command_of "$1") |"
+}
+
+digits_page() {
+    cat <<EOF
+# Digits
+
+Parts 1 to 7 of the study, on $(value digits/train train_images) training and
+$(value digits/train test_images) test images of MNIST, with $(value digits/train threads) threads
+and the $(value digits/train isa) kernels.
+
+## Accuracy on the test images
+
+| model | test accuracy | 95 % interval | runs | time of one | command |
+|---|---|---|---|---|---|
+$(model_row digits/softmax "softmax regression, 784-10")
+$(model_row digits/mlp "784-300-10 with ReLU")
+$(model_row digits/cnn "two convolutions with pooling")
+
+The interval is that of Student's t over seeds. The time is that of everything: reading the data,
+training, and an evaluation on all images after every epoch.
+
+## Ten examples of each digit
+$(ran digits/show)
+
+$(picture digits/show digits.png "Ten rows of ten handwritten digits")
+
+## The network o = Wᵀx + b on real images
+$(ran digits/forward)
+
+$(picture digits/forward forward.png "Six images with the probabilities that random weights give them")
+
+W and b come from N(0, 0.1²). The probabilities sum to 1 within
+$(number digits/forward sum_error %.1e); those of logits $(value digits/forward scale) times as large
+within $(number digits/forward scaled_sum_error %.1e), where e^o / sum e^o without subtracting the
+largest logit overflows for $(value digits/forward overflows_without_maximum) of
+$(value digits/forward images) images.
+
+## The gradient
+$(ran digits/gradcheck)
+
+$(table out/digits/gradcheck/entries.csv "1 2 3 4 5 6 7" "pixel|digit|autodiff|central difference|its error|forward difference|its error")
+
+Lines without a pixel are biases. All $(value digits/gradcheck checked) weights and biases agree with
+central differences within $(number digits/gradcheck worst_error %.1e) of the largest derivative
+($(value digits/gradcheck tolerance) allowed), and with (p - y) xᵀ written out by hand within
+$(number digits/gradcheck formula_error %.1e).
+
+## Gradient descent
+$(ran digits/train)
+
+$(picture digits/train curve.png "Loss and accuracy against the iteration")
+
+$(picture digits/train weights.png "The weight of each pixel for each digit")
+
+## Momentum
+$(ran digits/compare)
+
+$(picture digits/compare compare.png "Loss against the iteration, with and without momentum")
+
+Iterations until a loss is reached:
+
+$(table out/digits/compare/reach.csv "1 2 3 4" "loss|vanilla|momentum $(value digits/compare momentum)|speed-up")
+
+## The loss over two weights
+$(ran digits/contour)
+
+$(picture digits/contour valley.png "Contours of a narrow valley with two ways down")
+
+$(value digits/contour valley_weights): the pair whose 2 x 2 Hessian has the largest condition number
+among $(value digits/contour candidates) candidates, $(number digits/contour valley_condition %.1f).
+With the learning rate $(number digits/contour valley_lr %.3g), 1 / the largest curvature, gradient
+descent takes $(value digits/contour valley_vanilla_steps) steps and momentum
+$(value digits/contour valley_momentum_steps).
+
+$(picture digits/contour bowl.png "Contours of a round bowl with two ways down")
+
+$(value digits/contour bowl_weights): the smallest, $(number digits/contour bowl_condition %.2f). Gradient
+descent takes $(value digits/contour bowl_vanilla_steps) steps and momentum
+$(value digits/contour bowl_momentum_steps).
+
+## What backpropagation saves
+$(ran digits/backprop-cost)
+
+$(picture digits/backprop-cost cost.png "Time and multiply-adds of a gradient against the width")
+
+The powers of the width with which the cost grows, fitted to the measured time, and as counted in
+multiply-adds:
+
+$(table out/digits/backprop-cost/growth.csv "1 2 3 5 6" "hidden layers|each weight by itself|counted|backpropagation|counted")
+EOF
+}
+
+for part in show forward gradcheck train compare contour backprop-cost softmax mlp cnn; do
+    if [ ! -f "out/digits/$part/run.txt" ]; then
+        echo "report: out/digits/$part has no results; make results runs the examples" >&2
+        exit 2
+    fi
+done
+mkdir -p "$pages"
+digits_page >"$pages/digits.md"
+cat >"$pages/README.md" <<EOF
+# Results
+
+What the examples find. \`make results\` runs them, \`make report\` writes these pages.
+
+- [Digits](digits.md): softmax regression and larger networks on MNIST
+EOF

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs the examples as docs/results shows them; results in out/, with the command and the seconds
+# that each took in run.txt. usage: examples/results.sh BUILD
+set -eu
+bin=${1:-build}/bin
+cd "$(dirname "$0")/.."
+
+# run NAME PROGRAM ARGUMENTS...: results in out/NAME
+run() {
+    name=$1
+    shift
+    echo "$*"
+    rm -rf "out/$name"
+    start=$(date +%s.%N)
+    program=$1
+    shift
+    "$bin/$program" "$@" --out "out/$name"
+    end=$(date +%s.%N)
+    echo "$program $* --out out/$name" >"out/$name/run.txt"
+    echo "$end $start" | awk '{ printf "%.1f\n", $1 - $2 }' >>"out/$name/run.txt"
+}
+
+for part in show forward gradcheck train compare contour backprop-cost; do
+    run "digits/$part" digits "$part"
+done
+run digits/softmax digits train --runs 5 --epochs 30 --batch 100 --optimizer adam --lr 0.002 \
+    --schedule cosine
+run digits/mlp digits train --model mlp --runs 5
+run digits/cnn digits train --model cnn --runs 5
