@@ -121,8 +121,8 @@ END_TEST
 static const char *const drawn[][2] = {
     {"forward" DATA "--train 20 --images 3", "out/forward.svg"},
     {"compare" DATA "--train 200 --iterations 5", "out/compare.svg"},
-    {"contour" DATA "--train 500 --iterations 50 --steps 20 --threads 1", "out/valley.svg"},
-    {"backprop-cost" DATA "--train 1 --widths 4,8", "out/cost.svg"},
+    {"contour" DATA "--train 200 --iterations 50 --threads 1 --pair 490,3,491,3", "out/pair.svg"},
+    {"backprop-cost" DATA "--train 1 --widths 4,8 --sample 9", "out/cost.svg"},
 };
 
 START_TEST(draws)
@@ -196,7 +196,8 @@ static const char *const seeded[][2] = {
     {"forward", "images.csv"},
     {"gradcheck --train 3", "entries.csv"},
     {"compare --train 300 --iterations 5", "compare.csv"},
-    {"contour --train 500 --iterations 50 --steps 20 --threads 1", "valley_paths.csv"},
+    {"contour --train 200 --iterations 50 --steps 20 --threads 1 --pair 490,3,491,3",
+     "pair_paths.csv"},
 };
 
 START_TEST(repeats_itself)
@@ -310,7 +311,7 @@ END_TEST
 /* Both paths begin at the start, which is not the minimum, and end beside the minimum. */
 START_TEST(paths_begin_displaced)
 {
-    run_well("digits", "contour" DATA "--train 500 --iterations 50 --pair 490,3,491,3 --threads 1");
+    run_well("digits", "contour" DATA "--train 300 --iterations 50 --pair 490,3,491,3 --threads 1");
     double best = work_number("out/metrics.json", "pair_best_loss");
     double start = work_number("out/metrics.json", "pair_start_loss");
     ck_assert_double_gt(start, 1.003 * best);
