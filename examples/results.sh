@@ -4,6 +4,8 @@
 set -eu
 bin=${1:-build}/bin
 cd "$(dirname "$0")/.."
+# Threads that wait should sleep, not spin: other work on the machine disturbs less.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 # run NAME PROGRAM ARGUMENTS...: results in out/NAME
 run() {

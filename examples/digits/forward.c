@@ -168,14 +168,14 @@ static size_t add_image(char *text, size_t size, const forward *f, int64_t i, do
         "set xrange [-0.5:27.5]\nset yrange [27.5:-0.5]\n"
         "plot 'images.csv' matrix index %lld with image notitle\n"
         "unset title\nset lmargin at screen %g\nset rmargin at screen %g\n"
-        "set xlabel 'digit'\nset ylabel 'probability'\nset border 3\n"
+        "set xlabel 'digit' offset 0,0.6\nset ylabel 'probability'\nset border 3\n"
         "set xtics 1 nomirror out\nset ytics 0.5 nomirror out\n"
         "set xrange [-0.6:9.6]\nset yrange [0:1]\n"
         "plot 'forward.csv' skip 1 every ::%lld::%lld using ($3-0.2):5:(0.4) with boxes "
         "linetype 1 title '%s', '' skip 1 every ::%lld::%lld using ($3+0.2):6:(0.4) "
         "with boxes linetype 2 title '%s'\n",
         (long long)f->chosen[i], f->labels[f->chosen[i]], left + 0.025, left + 0.155,
-        bottom + 0.35 * height, bottom + 0.88 * height, (long long)i, left + 0.24, left + 0.48,
+        bottom + 0.39 * height, bottom + 0.88 * height, (long long)i, left + 0.24, left + 0.48,
         first, last, i == 0 ? "of o" : "", first, last, scaled);
 }
 

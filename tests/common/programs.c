@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "common/files.h"
 
 #ifndef TN_TEST_PROGRAMS
 #define TN_TEST_PROGRAMS "build/bin"
@@ -14,29 +15,11 @@
 
 char printed[16384], complained[4096];
 
-static char folder[256];
-
-void work_begin(void)
+void remove_work(void)
 {
-    const char *directory = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/tn_programs_XXXXXX", directory ? directory : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-void work_end(void)
-{
-    char command[320];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    char command[1200];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder_path(""));
     ck_assert_int_eq(system(command), 0);
-}
-
-const char *work_path(const char *name)
-{
-    static char paths[4][512];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
 }
 
 static char *read_text(const char *path)
@@ -55,7 +38,7 @@ static char *read_text(const char *path)
 
 static void take_output(const char *name, char *text, size_t size)
 {
-    char *whole = read_text(work_path(name));
+    char *whole = read_text(folder_path(name));
     ck_assert_uint_lt(strlen(whole), size);
     strcpy(text, whole);
     free(whole);
@@ -63,14 +46,14 @@ static void take_output(const char *name, char *text, size_t size)
 
 static int run(const char *before, const char *name, const char *arguments)
 {
-    char command[2048];
+    char command[4096];
     size_t used =
         (size_t)snprintf(command, sizeof command, "%s " TN_TEST_PROGRAMS "/%s ", before, name);
     for (const char *c = arguments; *c; c++)
         used += (size_t)snprintf(command + used, sizeof command - used, *c == '@' ? "%s" : "%.1s",
-                                 *c == '@' ? folder : c);
-    snprintf(command + used, sizeof command - used, " >%s 2>%s", work_path("printed"),
-             work_path("complained"));
+                                 *c == '@' ? folder_path("") : c);
+    snprintf(command + used, sizeof command - used, " >%s 2>%s", folder_path("printed"),
+             folder_path("complained"));
     int status = system(command);
     take_output("printed", printed, sizeof printed);
     take_output("complained", complained, sizeof complained);
@@ -109,18 +92,18 @@ void run_badly(const char *name, const char *arguments, int status, const char *
 
 char *work_text(const char *name)
 {
-    return read_text(work_path(name));
+    return read_text(folder_path(name));
 }
 
 bool work_has(const char *name)
 {
-    return access(work_path(name), F_OK) == 0;
+    return access(folder_path(name), F_OK) == 0;
 }
 
 bool work_same(const char *a, const char *b)
 {
-    char command[1200];
-    snprintf(command, sizeof command, "cmp -s '%s' '%s'", work_path(a), work_path(b));
+    char command[2200];
+    snprintf(command, sizeof command, "cmp -s '%s' '%s'", folder_path(a), folder_path(b));
     ck_assert(work_has(a) && work_has(b));
     return system(command) == 0;
 }
@@ -163,7 +146,7 @@ double work_cell(const char *name, int line, int column)
 
 void work_write(const char *name, const void *bytes, size_t size)
 {
-    FILE *file = fopen(work_path(name), "wb");
+    FILE *file = fopen(folder_path(name), "wb");
     ck_assert_ptr_nonnull(file);
     ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
     fclose(file);

@@ -1,16 +1,13 @@
-/* programs.h - the example programs, run as a user runs them, in a folder of their own. */
+/* programs.h - the example programs, run as a user runs them, and the files that they
+ * leave in the folder of the test. */
 #ifndef TEST_PROGRAMS_H
 #define TEST_PROGRAMS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A new temporary folder, and the end of it; the fixture of a test. */
-void work_begin(void);
-void work_end(void);
-
-/* The path of a file in that folder. It stays valid for four calls. */
-const char *work_path(const char *name);
+/* Removes the folder that make_folder made (files.h), with the folders in it. */
+void remove_work(void);
 
 /* Runs build/bin/NAME with arguments as for a shell, in which @ stands for the folder, and returns
  * its exit status. It finds no other programs, gnuplot for one, unless `with_path`. What it printed

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/check_tn.h"
+#include "common/files.h"
 #include "common/programs.h"
 
 #define DATA " --data examples/data/mnist --out @/out "
@@ -34,7 +35,7 @@ static void write_digits(const char *folder, int said, int there, int labels)
     unsigned char numbers[] = {0, 0, 8, 1, 0, 0, 0, (uint8_t)labels, 1, 2};
     char name[64];
     images[15] = 28;
-    mkdir(work_path(folder), 0777);
+    mkdir(folder_path(folder), 0777);
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s/%s-images-idx3-ubyte", folder, parts[i]);
         work_write(name, images, 16 + 784 * (size_t)there);
@@ -120,8 +121,8 @@ END_TEST
 static const char *const drawn[][2] = {
     {"forward" DATA "--train 20 --images 3", "out/forward.svg"},
     {"compare" DATA "--train 200 --iterations 5", "out/compare.svg"},
-    {"contour" DATA "--train 500 --iterations 50 --steps 20 --threads 1", "out/valley.svg"},
-    {"backprop-cost" DATA "--train 1 --widths 4,8", "out/cost.svg"},
+    {"contour" DATA "--train 200 --iterations 50 --threads 1 --pair 490,3,491,3", "out/pair.svg"},
+    {"backprop-cost" DATA "--train 1 --widths 4,8 --sample 9", "out/cost.svg"},
 };
 
 START_TEST(draws)
@@ -141,7 +142,7 @@ END_TEST
 static void decode(const char *name, png_image *png, uint8_t **pixels)
 {
     *png = (png_image){.version = PNG_IMAGE_VERSION};
-    ck_assert_msg(png_image_begin_read_from_file(png, work_path(name)), "%s", png->message);
+    ck_assert_msg(png_image_begin_read_from_file(png, folder_path(name)), "%s", png->message);
     png->format = PNG_FORMAT_GRAY;
     *pixels = malloc(PNG_IMAGE_SIZE(*png));
     ck_assert(png_image_finish_read(png, NULL, *pixels, 0, NULL));
@@ -195,7 +196,8 @@ static const char *const seeded[][2] = {
     {"forward", "images.csv"},
     {"gradcheck --train 3", "entries.csv"},
     {"compare --train 300 --iterations 5", "compare.csv"},
-    {"contour --train 500 --iterations 50 --steps 20 --threads 1", "valley_paths.csv"},
+    {"contour --train 200 --iterations 50 --steps 20 --threads 1 --pair 490,3,491,3",
+     "pair_paths.csv"},
 };
 
 START_TEST(repeats_itself)
@@ -309,7 +311,7 @@ END_TEST
 /* Both paths begin at the start, which is not the minimum, and end beside the minimum. */
 START_TEST(paths_begin_displaced)
 {
-    run_well("digits", "contour" DATA "--train 500 --iterations 50 --pair 490,3,491,3 --threads 1");
+    run_well("digits", "contour" DATA "--train 300 --iterations 50 --pair 490,3,491,3 --threads 1");
     double best = work_number("out/metrics.json", "pair_best_loss");
     double start = work_number("out/metrics.json", "pair_start_loss");
     ck_assert_double_gt(start, 1.003 * best);
@@ -353,7 +355,7 @@ int main(void)
 {
     Suite *suite = suite_create("digits_commands");
     TCase *tc = tn_case(suite, "digits_commands");
-    tcase_add_checked_fixture(tc, work_begin, work_end);
+    tcase_add_checked_fixture(tc, make_folder, remove_work);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, helps, 0, COMMANDS);
     tcase_add_loop_test(tc, refuses_what_is_wrong_for_all, 0, COMMANDS);

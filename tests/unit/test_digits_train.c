@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/check_tn.h"
+#include "common/files.h"
 #include "common/programs.h"
 
 #define TRAIN "train --data examples/data/mnist --threads 1 --quiet --out @/"
@@ -36,7 +37,7 @@ START_TEST(saves_the_network)
 {
     run_well("digits", TRAIN "out --iterations 20");
     tn_module *net = tn_sequential(ctx, tn_nn_linear(ctx, 784, 10));
-    ck_assert_int_eq(tn_load(ctx, net, work_path("out/model.safetensors"), (tn_load_opts){0}),
+    ck_assert_int_eq(tn_load(ctx, net, folder_path("out/model.safetensors"), (tn_load_opts){0}),
                      TN_OK);
     tn_tensor *images = tn_load_idx(ctx, "examples/data/mnist/t10k-images-idx3-ubyte.gz");
     tn_tensor *labels = tn_load_idx(ctx, "examples/data/mnist/t10k-labels-idx1-ubyte.gz");
@@ -132,8 +133,8 @@ START_TEST(refuses_other_checkpoints)
     run_badly("digits", TRAIN "none --resume", 2, "No such file or directory");
     run_well("digits", TRAIN "out --iterations 1");
     char command[1200];
-    snprintf(command, sizeof command, "mv '%s' '%s'", work_path("out/model.safetensors"),
-             work_path("out/checkpoint.safetensors"));
+    snprintf(command, sizeof command, "mv '%s' '%s'", folder_path("out/model.safetensors"),
+             folder_path("out/checkpoint.safetensors"));
     ck_assert_int_eq(system(command), 0);
     run_badly("digits", TRAIN "out --resume", 2, "is not a checkpoint of this command");
     work_write("out/checkpoint.safetensors", "x", 1);
@@ -181,7 +182,7 @@ int main(void)
 {
     Suite *suite = suite_create("digits_train");
     TCase *tc = tn_case(suite, "train");
-    tcase_add_checked_fixture(tc, work_begin, work_end);
+    tcase_add_checked_fixture(tc, make_folder, remove_work);
     tcase_add_loop_test(tc, learns, 0, (int)(sizeof models / sizeof *models));
     tcase_add_test(tc, saves_the_network);
     tcase_add_test(tc, runs_with_several_seeds);
