@@ -277,6 +277,12 @@ static bool check_pair(const setup *s, contour *c)
 
 /* ---- the loss over two weights --------------------------------------------------------------- */
 
+/* What the two weights w [2] add to the logits. */
+static tn_tensor *logits_of(tn_ctx *ctx, const landscape *l, const tn_tensor *w)
+{
+    return tn_matmul(ctx, l->ink, tn_mul(ctx, l->where, tn_unsqueeze(ctx, w, 1)));
+}
+
 /* While all other weights stay, only the logits of one or two digits change. The others make one
  * logit, log sum e^o. For an image of one of them that leaves out log sum e^o - o_label of its
  * loss, which is constant. */
@@ -326,15 +332,14 @@ static bool open_landscape(const setup *s, const contour *c, landscape *l)
         l->best.w[i] = tn_at(ctx, c->weight, (int64_t[]){l->at[i].digit, l->at[i].pixel});
     }
     tn_tensor *w = tn_from_data(ctx, TN_F64, TN_SHAPE(2), l->best.w);
-    l->rest = tn_sub(ctx, l->rest, tn_matmul(ctx, tn_mul(ctx, l->ink, w), l->where));
+    l->rest = tn_sub(ctx, l->rest, logits_of(ctx, l, w));
     return tn_ok(ctx) || setup_library_failed(s);
 }
 
-/* The mean cross-entropy as a function of w [2]. */
+/* The mean cross-entropy as a function of w. */
 static tn_tensor *loss_at(const setup *s, const landscape *l, const tn_tensor *w)
 {
-    tn_tensor *moved = tn_matmul(s->ctx, tn_mul(s->ctx, l->ink, w), l->where);
-    tn_tensor *logits = tn_add(s->ctx, l->rest, moved);
+    tn_tensor *logits = tn_add(s->ctx, l->rest, logits_of(s->ctx, l, w));
     tn_tensor *loss = tn_cross_entropy(s->ctx, logits, l->targets, (tn_cross_entropy_opts){0});
     return tn_add_scalar(s->ctx, loss, l->constant);
 }
@@ -355,8 +360,8 @@ static hessian curvature_at(const setup *s, const landscape *l, const double *w)
     bool before = tn_set_grad_enabled(s->ctx, false);
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_tensor *point = tn_from_data(s->ctx, TN_F64, TN_SHAPE(2), w);
-    tn_tensor *moved = tn_matmul(s->ctx, tn_mul(s->ctx, l->ink, point), l->where);
-    tn_tensor *p = tn_softmax(s->ctx, tn_add(s->ctx, l->rest, moved), 1);
+    tn_tensor *logits = tn_add(s->ctx, l->rest, logits_of(s->ctx, l, point));
+    tn_tensor *p = tn_softmax(s->ctx, logits, 1);
     hessian h = {0};
     if (tn_ok(s->ctx))
         h = pair_hessian(l->ink, p, l->column);

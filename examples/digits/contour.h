@@ -28,7 +28,7 @@ typedef struct landscape {
     hessian trained, best_curve; /* at the trained weights, and at the minimum */
     int column[2], columns;      /* of `rest`: of the digit of each weight; how many there are */
     tn_tensor *rest;             /* [n, columns] logits without what the two weights add, */
-    tn_tensor *ink, *where;      /* which is (ink * w) where: [n, 2] and [2, columns] */
+    tn_tensor *ink, *where;      /* which is ink (w where): [n, 2] and [2, columns] */
     tn_tensor *targets;          /* [n], columns of `rest` */
     double constant;             /* what the loss is more than their cross-entropy */
     visit best, start;
