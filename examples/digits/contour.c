@@ -283,6 +283,21 @@ static tn_tensor *logits_of(tn_ctx *ctx, const landscape *l, const tn_tensor *w)
     return tn_matmul(ctx, l->ink, tn_mul(ctx, l->where, tn_unsqueeze(ctx, w, 1)));
 }
 
+/* log sum e^o over the digits that neither weight belongs to. */
+static double log_sum_of_others(const landscape *l, const double *o)
+{
+    double others[MNIST_CLASSES], largest = -INFINITY, sum = 0;
+    int count = 0;
+    for (int k = 0; k < MNIST_CLASSES; k++)
+        if (k != l->at[0].digit && k != l->at[1].digit)
+            others[count++] = o[k];
+    for (int k = 0; k < count; k++)
+        largest = fmax(largest, others[k]);
+    for (int k = 0; k < count; k++)
+        sum += exp(others[k] - largest);
+    return largest + log(sum);
+}
+
 /* While all other weights stay, only the logits of one or two digits change. The others make one
  * logit, log sum e^o. For an image of one of them that leaves out log sum e^o - o_label of its
  * loss, which is constant. */
@@ -294,13 +309,7 @@ static void gather(const setup *s, const contour *c, landscape *l)
     uint8_t *target = tn_data_mut(l->targets);
     int others = l->columns - 1;
     for (int64_t i = 0; i < s->count; i++, o += MNIST_CLASSES, rest += l->columns) {
-        double largest = -INFINITY, sum = 0;
-        for (int k = 0; k < MNIST_CLASSES; k++)
-            largest = fmax(largest, o[k]);
-        for (int k = 0; k < MNIST_CLASSES; k++)
-            if (k != l->at[0].digit && k != l->at[1].digit)
-                sum += exp(o[k] - largest);
-        rest[others] = largest + log(sum);
+        rest[others] = log_sum_of_others(l, o);
         target[i] = (uint8_t)others;
         for (int j = 0; j < 2; j++) {
             rest[l->column[j]] = o[l->at[j].digit];
