@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <tn/autograd.h>
+#include <tn/dict.h>
 #include <tn/op.h>
 #include <tn/ops.h>
 #include <tn/tensor.h>
@@ -44,6 +45,7 @@ void tn__free(tn_ctx *ctx, void *memory);
 bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, size_t size);
 
 char *tn__strdup(tn_ctx *ctx, const char *text);
+char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c);
 
 /* ---- storage and tensors --------------------------------------------------------------------- */
 
@@ -295,6 +297,56 @@ void tn__profile_backward(tn_ctx *ctx, const tn_op *op, int64_t start);
 void tn__profile_forget(tn_ctx *ctx);
 void tn__profile_free(tn_ctx *ctx);
 int64_t tn__now(void); /* in nanoseconds, of a clock that is never set back */
+
+/* ---- dictionaries (dict.c) ------------------------------------------------------------------- */
+
+tn_ctx *tn__dict_ctx(const tn_dict *dict);
+
+/* tn_dict_set of prefix + name. */
+tn_status tn__dict_set_in(tn_dict *dict, const char *prefix, const char *name, const tn_tensor *t);
+
+/* Each gets the entries of the other. */
+void tn__dict_swap(tn_dict *a, tn_dict *b);
+
+/* ---- state (state.c) --------------------------------------------------------------------------
+ * The state of an object as entries of a dictionary. Loading is done twice, by functions that
+ * change nothing unless they are told to apply what they read: what has been checked first cannot
+ * fail then, so that several objects are loaded all together or not at all. Functions that return
+ * bool record TN_ERR_FORMAT, with `what` and the entry's name, before they return false. */
+
+typedef enum tn__field_type { TN__FIELD_F64, TN__FIELD_I64, TN__FIELD_BOOL } tn__field_type;
+
+/* A number in a struct. */
+typedef struct tn__field {
+    const char *name;
+    tn__field_type type;
+    size_t offset;
+    bool fixed; /* must be in the dictionary what it is in the struct; otherwise it is read, */
+    double low, high; /* and must be in [low, high] */
+} tn__field;
+
+/* Sets prefix + the name of each field. */
+void tn__put_fields(tn_dict *dict, const char *prefix, const tn__field *fields, int count,
+                    const void *object);
+bool tn__get_fields(const tn_dict *dict, const char *what, const char *prefix,
+                    const tn__field *fields, int count, void *object, bool apply);
+
+/* Integers, TN_I64 [count], copied on both ways; the ones that are read must be in [low, high].
+ * `out` may be NULL. */
+void tn__put_integers(tn_dict *dict, const char *name, int64_t count, const int64_t *values);
+bool tn__get_integers(const tn_dict *dict, const char *what, const char *name, int64_t count,
+                      int64_t low, int64_t high, int64_t *out);
+
+/* Text, as TN_U8; the one that is found must be the one expected. */
+void tn__put_text(tn_dict *dict, const char *name, const char *text);
+bool tn__check_text(const tn_dict *dict, const char *what, const char *name, const char *expected);
+
+/* The entry, which must have that dtype and shape. */
+tn_tensor *tn__get_entry(const tn_dict *dict, const char *what, const char *name, tn_dtype dtype,
+                         int ndim, const int64_t *shape);
+
+/* The name with what is in front of it. */
+tn_text tn__name(const char *prefix, const char *name);
 
 /* ---- text (text.c) --------------------------------------------------------------------------- */
 

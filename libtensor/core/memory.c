@@ -199,6 +199,18 @@ char *tn__strdup(tn_ctx *ctx, const char *text)
     return copy;
 }
 
+char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c)
+{
+    size_t length_a = strlen(a), length_b = strlen(b), size_c = strlen(c) + 1;
+    char *text = tn__alloc(ctx, length_a + length_b + size_c);
+    if (!text)
+        return NULL;
+    memcpy(text, a, length_a);
+    memcpy(text + length_a, b, length_b);
+    memcpy(text + length_a + length_b, c, size_c);
+    return text;
+}
+
 tn_memory_stats tn_memory(const tn_ctx *ctx)
 {
     return ctx ? ctx->memory.stats : (tn_memory_stats){0};

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <tn/data.h>
 #include "core/core.h"
+#include "data/data.h"
 
 struct tn_loader {
     tn__object object;
@@ -169,4 +170,87 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     if (l->y)
         batch->y = gather(l, l->y, l->y_batch, l->y_view, first, size, 0);
     return true;
+}
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+static const tn__field fields[] = {
+    {"samples", TN__FIELD_I64, offsetof(tn_loader, n), true, 0, 0},
+    {"batch_size", TN__FIELD_I64, offsetof(tn_loader, opts.batch_size), true, 0, 0},
+    {"shuffle", TN__FIELD_BOOL, offsetof(tn_loader, opts.shuffle), true, 0, 0},
+    {"drop_last", TN__FIELD_BOOL, offsetof(tn_loader, opts.drop_last), true, 0, 0},
+    {"scale", TN__FIELD_F64, offsetof(tn_loader, opts.scale), true, 0, 0},
+    {"next", TN__FIELD_I64, offsetof(tn_loader, next), false, 0, 0x1p53},
+};
+
+#define FIELDS ((int)(sizeof fields / sizeof *fields))
+
+/* Between epochs there is no order yet. */
+tn_dict *tn_loader_state_dict(const tn_loader *loader)
+{
+    tn_dict *dict = loader ? tn_dict_new(loader->ctx) : NULL;
+    if (!dict)
+        return NULL;
+    tn__put_fields(dict, "", fields, FIELDS, loader);
+    if (loader->order && loader->next > 0)
+        tn__put_integers(dict, "order", loader->n, loader->order);
+    if (tn_ok(loader->ctx))
+        return dict;
+    tn_dict_free(dict);
+    return NULL;
+}
+
+/* Every sample must come once. */
+static bool check_order(const tn_loader *l, const char *what, const tn_dict *dict)
+{
+    if (!tn__get_integers(dict, what, "order", l->n, 0, l->n - 1, NULL))
+        return false;
+    const tn_tensor *t = tn_dict_get(dict, "order");
+    bool *seen = tn__alloc_zeroed(l->ctx, (size_t)l->n * sizeof *seen);
+    for (int64_t i = 0; seen && tn_ok(l->ctx) && i < l->n; i++) {
+        int64_t sample = ((const int64_t *)tn__ptr(t))[i * t->strides[0]];
+        if (seen[sample])
+            tn_fail(l->ctx, TN_ERR_FORMAT, "%s: order has sample %lld twice", what,
+                    (long long)sample);
+        seen[sample] = true;
+    }
+    tn__free(l->ctx, seen);
+    return tn_ok(l->ctx);
+}
+
+static bool load_order(tn_loader *l, const char *what, const tn_dict *dict, bool apply)
+{
+    if (!l->order || !tn_dict_get(dict, "order"))
+        return true;
+    return apply ? tn__get_integers(dict, what, "order", l->n, 0, l->n - 1, l->order)
+                 : check_order(l, what, dict);
+}
+
+static bool check_next(const tn_loader *l, const char *what, const tn_dict *dict)
+{
+    int64_t next = tn__load_i64(TN_I64, tn__ptr(tn_dict_get(dict, "next")));
+    if (next > l->batches)
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next is %lld of %lld batches", what, (long long)next,
+                (long long)l->batches);
+    else if (next > 0 && l->order && !tn_dict_get(dict, "order"))
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: order is missing", what);
+    return tn_ok(l->ctx);
+}
+
+bool tn__loader_load(tn_loader *loader, const char *what, const tn_dict *dict, bool apply)
+{
+    return tn__get_fields(dict, what, "", fields, FIELDS, loader, apply) &&
+           check_next(loader, what, dict) && load_order(loader, what, dict, apply);
+}
+
+tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict)
+{
+    const char *what = "loader_load_state_dict";
+    if (!loader)
+        return TN_ERR_ARGUMENT;
+    if (tn_ok(loader->ctx) && !dict)
+        tn_fail(loader->ctx, TN_ERR_ARGUMENT, "%s: the dictionary is NULL", what);
+    if (tn_ok(loader->ctx) && tn__loader_load(loader, what, dict, false))
+        tn__loader_load(loader, what, dict, true);
+    return tn_error_status(loader->ctx);
 }

@@ -13,13 +13,18 @@
 /* The most that one call of pread is asked for; some systems allow no more than 2^31 - 4096. */
 #define READ_SIZE ((int64_t)1 << 30)
 
-static bool fail_errno(const tn__file *file, int error)
+bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error)
 {
     char reason[128];
     if (strerror_r(error, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "error %d", error);
-    tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: %s", file->what, file->path, reason);
+    tn_fail(ctx, TN_ERR_FILE, "%s: %s: %s", what, path, reason);
     return false;
+}
+
+static bool fail_errno(const tn__file *file, int error)
+{
+    return tn__fail_errno(file->ctx, file->what, file->path, error);
 }
 
 static bool read_status(tn__file *file)

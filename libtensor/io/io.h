@@ -1,5 +1,5 @@
-/* io.h - the inside of this room: files and streams whose every length is checked, numbers as files
- * store them, and zip archives.
+/* io.h - the inside of this room: files and streams whose every length is checked, files that are
+ * written whole or not at all, numbers as files store them, and zip archives.
  *
  * Functions that return bool or a count record an error before they return false or -1. */
 #ifndef TN_IO_IO_H
@@ -27,6 +27,46 @@ bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size
 
 /* Records TN_ERR_FORMAT "what: path: part: ..."; returns false. */
 bool tn__file_fail(const tn__file *file, const char *format, ...) TN_PRINTF(2, 3);
+
+/* Records TN_ERR_FILE "what: path: the system's reason"; returns false. */
+bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error);
+
+/* ---- files being written (output.c) -----------------------------------------------------------
+ * What is written goes to a temporary file beside the target, which takes the target's place when
+ * it is complete and on the disk. */
+
+typedef struct tn__deflate tn__deflate;
+
+typedef struct tn__output {
+    tn_ctx *ctx;
+    const char *what; /* the function that writes, for messages */
+    const char *path; /* as it was given, */
+    char *target;     /* with symbolic links resolved, */
+    char *temporary;  /* and what is written meanwhile; NULL: nothing to remove */
+    int descriptor;
+    int64_t position; /* bytes written, those in the buffer included */
+    unsigned char *buffer;
+    int64_t used; /* bytes in it */
+    bool in_part;
+    int64_t part_size; /* bytes of the part before compression */
+    uint32_t part_crc;
+    tn__deflate *deflate; /* of the part; NULL: not compressed */
+} tn__output;
+
+/* tn__output_close is to be called in any case; `ok` tells it whether all has been written well. It
+ * returns false, with an error recorded, unless the target is there. */
+bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, const char *path);
+bool tn__output_close(tn__output *out, bool ok);
+
+bool tn__output_write(tn__output *out, const void *bytes, int64_t size);
+
+/* Writes over `size` bytes at `offset` that have been written already. */
+bool tn__output_patch(tn__output *out, int64_t offset, const void *bytes, int64_t size);
+
+/* What is written in between is counted, summed (CRC-32), and compressed (RFC 1951) if `compress`.
+ */
+bool tn__output_begin_part(tn__output *out, bool compress);
+bool tn__output_end_part(tn__output *out);
 
 /* ---- streams (stream.c) -----------------------------------------------------------------------
  * A part of a file, read from its beginning to its end, decompressed on the way. */
@@ -66,7 +106,8 @@ int64_t tn__stream_drain(tn__stream *s);
 
 /* ---- numbers (numbers.c) --------------------------------------------------------------------- */
 
-typedef enum tn__kind { TN__UNSIGNED, TN__SIGNED, TN__FLOAT, TN__LOGICAL } tn__kind;
+/* TN__BFLOAT is the upper half of a float. */
+typedef enum tn__kind { TN__UNSIGNED, TN__SIGNED, TN__FLOAT, TN__LOGICAL, TN__BFLOAT } tn__kind;
 
 /* How a file stores a number. */
 typedef struct tn__number {
@@ -110,9 +151,26 @@ int64_t tn__read_numbers(tn__stream *s, tn_tensor *t, tn__number number, bool fo
 tn_tensor *tn__read_array(tn__stream *s, tn__number number, int ndim, const int64_t *shape,
                           bool fortran);
 
+/* Least significant byte first. */
+void tn__store_bytes(void *bytes, int size, uint64_t value);
+
+/* t's elements in row-major order, least significant byte first. */
+bool tn__write_numbers(tn__output *out, const tn_tensor *t);
+
+/* ---- text (utf8.c) ----------------------------------------------------------------------------
+ */
+
+/* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
+int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code);
+
+/* Writes up to four bytes; returns how many. */
+int tn__encode_utf8(int32_t code, unsigned char *out);
+
 /* ---- NumPy's arrays (npy.c) ------------------------------------------------------------------ */
 
 tn_tensor *tn__read_npy(tn__stream *s);
+int64_t tn__npy_size(const tn_tensor *t);
+bool tn__write_npy(tn__output *out, const tn_tensor *t);
 
 /* ---- zip archives (zip.c) -------------------------------------------------------------------- */
 
@@ -139,5 +197,37 @@ void tn__zip_close(tn__zip *zip);
 
 /* The contents of an entry, with their size promised and their CRC-32 expected. */
 tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry);
+
+/* ---- zip archives being written (zip_write.c) ------------------------------------------------ */
+
+typedef struct tn__zip_writer {
+    tn__output *out;
+    bool compress;
+    int64_t count;
+    unsigned char *directory; /* the records of the entries so far */
+    int64_t size, capacity;   /* of these, in bytes */
+    int64_t offset;           /* of the entry that is being written, */
+    int64_t contents;         /* and of what it contains */
+} tn__zip_writer;
+
+/* What is written to w->out in between is the contents of an entry of that name, `size` bytes.
+ * tn__zip_finish writes the directory. w->directory is to be freed afterwards in any case. */
+bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size);
+bool tn__zip_end(tn__zip_writer *w, const char *name);
+bool tn__zip_finish(tn__zip_writer *w);
+
+/* ---- dictionaries under any function's name (npz.c, safetensors.c, pth.c) ----------------------
+ */
+
+tn_dict *tn__read_npz(tn__zip *zip);
+tn_dict *tn__read_safetensors(tn__file *file);
+
+/* tn_load_dict and tn_save_dict. */
+tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path);
+tn_status tn__save_dict(const tn_dict *dict, const char *what, const char *path);
+
+tn_status tn__save_npz(const tn_dict *dict, const char *what, const char *path, bool compress);
+tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char *path,
+                               const char *const *metadata);
 
 #endif

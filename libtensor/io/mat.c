@@ -177,28 +177,13 @@ static bool check_array(const reader *r, const array *a)
 
 /* ---- its numbers ----------------------------------------------------------------------------- */
 
-/* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
-static int decode_utf8(const unsigned char *p, int64_t left, int32_t *code)
-{
-    int n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : 4;
-    if (n > left || *p > 0xf4 || (*p >= 0x80 && *p < 0xc2))
-        return 0;
-    *code = n == 1 ? *p : *p & (0xff >> (n + 1));
-    for (int i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[i] & 0x3f);
-    }
-    return n;
-}
-
 static bool fill_utf8(reader *r, tn_tensor *t, const unsigned char *text, int64_t size)
 {
     tn__filler f = tn__filler_new(t, (tn__number){TN__UNSIGNED, 4, true}, true);
     int64_t count = tn_numel(t), at = 0;
     for (int64_t i = 0; i < count; i++) {
         int32_t code = 0;
-        int n = at < size ? decode_utf8(text + at, size - at, &code) : 0;
+        int n = at < size ? tn__decode_utf8(text + at, size - at, &code) : 0;
         if (n == 0)
             return tn__file_fail(&r->file, "byte %lld of its text is not UTF-8", (long long)at);
         at += n;

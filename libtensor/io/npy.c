@@ -218,3 +218,56 @@ tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path)
     tn__file_close(&file);
     return t;
 }
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+#define HEADER_SIZE 10
+#define ALIGNMENT 64
+#define MAX_DICTIONARY 320 /* with the spaces after it */
+
+/* The dictionary, as NumPy writes it. */
+static int64_t format_header(char *text, size_t size, const tn_tensor *t)
+{
+    static const char *const codes[TN_DTYPES] = {
+        [TN_F32] = "<f4", [TN_F64] = "<f8", [TN_I64] = "<i8",
+        [TN_I32] = "<i4", [TN_U8] = "|u1",  [TN_BOOL] = "|b1"};
+    tn__text out = {text, size, 0};
+    tn__append(&out, "{'descr': '%s', 'fortran_order': False, 'shape': (", codes[t->dtype]);
+    for (int i = 0; i < t->ndim; i++)
+        tn__append(&out, i ? ", %lld" : "%lld", (long long)t->shape[i]);
+    tn__append(&out, t->ndim == 1 ? ",), }" : "), }");
+    return out.length;
+}
+
+/* With the line break, the header fills whole blocks. */
+static int64_t header_size(int64_t used)
+{
+    return (used + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
+}
+
+int64_t tn__npy_size(const tn_tensor *t)
+{
+    return header_size(HEADER_SIZE + format_header(NULL, 0, t)) +
+           tn_numel(t) * (int64_t)tn_dtype_size(t->dtype);
+}
+
+bool tn__write_npy(tn__output *out, const tn_tensor *t)
+{
+    char text[HEADER_SIZE + MAX_DICTIONARY] = "\x93NUMPY\1";
+    int64_t used = HEADER_SIZE + format_header(text + HEADER_SIZE, MAX_DICTIONARY, t);
+    int64_t size = header_size(used);
+    memset(text + used, ' ', (size_t)(size - used - 1));
+    text[size - 1] = '\n';
+    tn__store_bytes(text + 8, 2, (uint64_t)(size - HEADER_SIZE));
+    return tn__output_write(out, text, size) && tn__write_numbers(out, t);
+}
+
+tn_status tn_save_npy(tn_ctx *ctx, const char *path, const tn_tensor *t)
+{
+    tn__output out;
+    if (!tn_check_input(ctx, "save_npy", "tensor", t))
+        return tn_error_status(ctx);
+    bool ok = tn__output_open(&out, ctx, "save_npy", path) && tn__write_npy(&out, t);
+    tn__output_close(&out, ok);
+    return tn_error_status(ctx);
+}

@@ -31,7 +31,7 @@ static bool read_entry(tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
     return ok;
 }
 
-static tn_dict *read_npz(tn__zip *zip)
+tn_dict *tn__read_npz(tn__zip *zip)
 {
     tn_dict *dict = tn_dict_new(zip->file->ctx);
     bool ok = dict != NULL;
@@ -49,8 +49,44 @@ tn_dict *tn_load_npz(tn_ctx *ctx, const char *path)
     tn__zip zip;
     if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_npz", path))
         return NULL;
-    tn_dict *dict = tn__zip_open(&zip, &file) ? read_npz(&zip) : NULL;
+    tn_dict *dict = tn__zip_open(&zip, &file) ? tn__read_npz(&zip) : NULL;
     tn__zip_close(&zip);
     tn__file_close(&file);
     return dict;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static bool write_entry(tn__zip_writer *w, const char *name, const tn_tensor *t)
+{
+    char *entry = tn__concat(w->out->ctx, name, ".npy", "");
+    bool ok = entry && tn__zip_begin(w, entry, tn__npy_size(t)) && tn__write_npy(w->out, t) &&
+              tn__zip_end(w, entry);
+    tn__free(w->out->ctx, entry);
+    return ok;
+}
+
+static bool write_npz(tn__output *out, const tn_dict *dict, bool compress)
+{
+    tn__zip_writer w = {.out = out, .compress = compress};
+    bool ok = true;
+    for (int64_t i = 0; ok && i < tn_dict_count(dict); i++)
+        ok = write_entry(&w, tn_dict_name(dict, i), tn_dict_at(dict, i));
+    ok = ok && tn__zip_finish(&w);
+    tn__free(out->ctx, w.directory);
+    return ok;
+}
+
+tn_status tn__save_npz(const tn_dict *dict, const char *what, const char *path, bool compress)
+{
+    tn__output out;
+    tn_ctx *ctx = tn__dict_ctx(dict);
+    bool ok = tn__output_open(&out, ctx, what, path) && write_npz(&out, dict, compress);
+    tn__output_close(&out, ok);
+    return tn_error_status(ctx);
+}
+
+tn_status tn_save_npz(const tn_dict *dict, const char *path, tn_npz_opts opts)
+{
+    return dict ? tn__save_npz(dict, "save_npz", path, opts.compress) : TN_ERR_ARGUMENT;
 }

@@ -19,6 +19,7 @@ const char *tn__number_name(tn__number number)
         [TN__SIGNED] = {[1] = "i8", [2] = "i16", [4] = "i32", [8] = "i64"},
         [TN__FLOAT] = {[2] = "f16", [4] = "f32", [8] = "f64"},
         [TN__LOGICAL] = {[1] = "bool"},
+        [TN__BFLOAT] = {[2] = "bf16"},
     };
     return names[number.kind][number.size];
 }
@@ -30,6 +31,8 @@ tn_dtype tn__number_dtype(tn__number number)
         return number.size == 8 ? TN_F64 : TN_F32;
     case TN__LOGICAL:
         return TN_BOOL;
+    case TN__BFLOAT:
+        return TN_F32;
     case TN__SIGNED:
         return number.size == 8 ? TN_I64 : TN_I32;
     default:
@@ -44,6 +47,13 @@ uint64_t tn__load_bytes(const void *bytes, int size, bool big_endian)
     for (int i = 0; i < size; i++)
         value = value << 8 | p[big_endian ? i : size - 1 - i];
     return value;
+}
+
+void tn__store_bytes(void *bytes, int size, uint64_t value)
+{
+    unsigned char *p = bytes;
+    for (int i = 0; i < size; i++)
+        p[i] = (unsigned char)(value >> 8 * i);
 }
 
 /* IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction. */
@@ -84,6 +94,8 @@ static double value_f64(tn__number number, uint64_t bits)
     switch (number.kind) {
     case TN__FLOAT:
         return float_value(bits, number.size);
+    case TN__BFLOAT:
+        return float_value(bits << 16, 4);
     case TN__SIGNED:
         return (double)signed_value(bits, number.size);
     default:
@@ -252,4 +264,42 @@ tn_tensor *tn__read_array(tn__stream *s, tn__number number, int ndim, const int6
         return t;
     tn_free(t);
     return NULL;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+typedef struct writing {
+    tn__output *out;
+    int size; /* of an element */
+    bool ok;
+} writing;
+
+static void write_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    unsigned char chunk[CHUNK_SIZE];
+    writing *w = payload;
+    bool swap = w->size > 1 && machine_is_big_endian();
+    int64_t step = strides[0] * w->size, per_chunk = CHUNK_SIZE / w->size;
+    const unsigned char *from = p[0];
+    if (step == w->size && !swap) {
+        w->ok = w->ok && tn__output_write(w->out, from, n * w->size);
+        return;
+    }
+    for (int64_t i = 0; w->ok && i < n; i += per_chunk) {
+        int64_t count = n - i < per_chunk ? n - i : per_chunk;
+        for (int64_t j = 0; j < count; j++, from += step) {
+            memcpy(chunk + j * w->size, from, (size_t)w->size);
+            if (swap)
+                swap_bytes(chunk + j * w->size, w->size);
+        }
+        w->ok = tn__output_write(w->out, chunk, count * w->size);
+    }
+}
+
+bool tn__write_numbers(tn__output *out, const tn_tensor *t)
+{
+    writing w = {.out = out, .size = (int)tn_dtype_size(t->dtype), .ok = true};
+    tn__iter it = tn__iter_new(t->ndim, t->shape, 1, &t);
+    tn__iter_run_serial(&it, write_row, &w);
+    return w.ok;
 }

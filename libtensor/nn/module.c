@@ -353,6 +353,27 @@ tn_tensor *tn_buffer_named(const tn_module *module, const char *name)
     return named(module, true, name);
 }
 
+static void add_own_state(tn_dict *dict, const char *prefix, const tn_module *module, bool buffers)
+{
+    for (int64_t i = 0; i < module->n_entries; i++)
+        if (holds(&module->entries[i], buffers))
+            tn__dict_set_in(dict, prefix, module->entries[i].name, module->entries[i].tensor);
+}
+
+void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module)
+{
+    tn_ctx *ctx = tn__dict_ctx(dict);
+    add_own_state(dict, prefix, module, false);
+    add_own_state(dict, prefix, module, true);
+    for (int64_t i = 0; tn_ok(ctx) && i < module->n_entries; i++) {
+        const entry *e = &module->entries[i];
+        char *inner = e->child ? tn__concat(ctx, prefix, e->name, ".") : NULL;
+        if (inner)
+            tn__add_state(dict, inner, e->child);
+        tn__free(ctx, inner);
+    }
+}
+
 int64_t tn__own_numel(const tn_module *module)
 {
     int64_t sum = 0;

@@ -35,6 +35,21 @@ void tn__set_watch(tn_module *module, tn__watch *watch); /* or NULL */
 /* "features.0" of a module inside root, cut to size > 0; "" of root itself. */
 void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size);
 
+/* tn_load_state_dict in three parts, for those who load more than a module: everything that can
+ * fail, with errors that begin with `what`; the copying; giving back, which comes last always. */
+typedef struct tn__state_load {
+    tn_dict *state; /* the module's */
+    tn_dict *dict;  /* what it becomes */
+} tn__state_load;
+
+bool tn__state_begin(tn__state_load *load, tn_ctx *ctx, const char *what, const tn_module *module,
+                     const tn_dict *dict, tn_load_opts opts);
+void tn__state_apply(const tn__state_load *load);
+void tn__state_end(tn__state_load *load);
+
+/* Adds the module's own parameters and buffers, then those of its children. */
+void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module);
+
 const tn_module_type *tn__module_type(const tn_module *module);
 
 /* The numbers in the parameters of the module itself. */

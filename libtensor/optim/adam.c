@@ -26,6 +26,12 @@ static void adam_update(tn_optim *opt, const tn__group *group, tn__slot *slot,
                     tn__ptr(slot->param));
 }
 
+static const tn__field fields[] = {
+    {"beta1", TN__FIELD_F64, offsetof(adam_opts, beta1), true, 0, 0},
+    {"beta2", TN__FIELD_F64, offsetof(adam_opts, beta2), true, 0, 0},
+    {"eps", TN__FIELD_F64, offsetof(adam_opts, eps), true, 0, 0},
+};
+
 static tn_optim adam_model(tn_adam_opts o, adam_opts *opts)
 {
     *opts = (adam_opts){
@@ -33,8 +39,11 @@ static tn_optim adam_model(tn_adam_opts o, adam_opts *opts)
     return (tn_optim){.name = "adam",
                       .defaults = {.lr = tn__or(o.lr, 1e-3), .weight_decay = o.weight_decay},
                       .moments = 2,
+                      .moment_names = {"exp_avg", "exp_avg_sq"},
                       .update = adam_update,
-                      .opts = opts};
+                      .opts = opts,
+                      .fields = fields,
+                      .n_fields = sizeof fields / sizeof *fields};
 }
 
 static tn_optim adamw_model(tn_adamw_opts o, adam_opts *opts)

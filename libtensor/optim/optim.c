@@ -49,7 +49,7 @@ void *tn__moment(const tn__slot *slot, int i)
     return slot->moments[i] ? tn__ptr(slot->moments[i]) : NULL;
 }
 
-static void make_moments(tn_optim *opt, tn__slot *slot)
+bool tn__make_moments(tn_optim *opt, tn__slot *slot)
 {
     const tn_tensor *p = slot->param;
     for (int j = 0; j < opt->moments; j++) {
@@ -57,10 +57,11 @@ static void make_moments(tn_optim *opt, tn__slot *slot)
             continue;
         tn_tensor *moment = tn_zeros(opt->ctx, p->dtype, p->ndim, p->shape);
         if (!moment)
-            return;
+            return false;
         tn__disown(moment);
         slot->moments[j] = moment;
     }
+    return true;
 }
 
 static int64_t find_slot(const tn_optim *opt, const tn_tensor *param)
@@ -95,7 +96,7 @@ static void add_slot(tn_optim *opt, tn_tensor *param, int64_t group)
         opt->slots[at] = (tn__slot){.param = param};
         opt->count++;
         if (param->var)
-            make_moments(opt, &opt->slots[at]);
+            tn__make_moments(opt, &opt->slots[at]);
     }
     opt->slots[at].group = group;
 }
@@ -283,8 +284,7 @@ static void update(tn_optim *opt, tn__slot *slot)
     const tn_tensor *grad = tn_grad(slot->param);
     if (!grad)
         return;
-    make_moments(opt, slot);
-    if (!tn_ok(opt->ctx))
+    if (!tn__make_moments(opt, slot))
         return;
     if (is_converted(opt, slot, grad)) {
         tn_fail(opt->ctx, TN_ERR_STATE,

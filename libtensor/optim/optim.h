@@ -28,11 +28,14 @@ struct tn_optim {
     tn__group defaults; /* of the first group, and of others that say nothing else */
     tn__group *groups;
     int64_t n_groups, groups_capacity;
-    int moments; /* in use */
+    int moments;                              /* in use */
+    const char *moment_names[TN_MAX_MOMENTS]; /* PyTorch's */
     int64_t count, capacity;
     tn__slot *slots;
     void (*update)(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad);
     void *opts;
+    const tn__field *fields; /* of the options, beyond those of groups */
+    int n_fields;
 };
 
 /* An optimiser of the tensors given, or of a module's parameters; `opts` is copied. */
@@ -40,6 +43,14 @@ tn_optim *tn__optim_of(tn_ctx *ctx, const tn_optim *model, tn_tensor *const *par
                        size_t opts_size);
 tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *module,
                               size_t opts_size);
+
+/* Gives the parameter its moments, full of 0, if it has none yet. */
+bool tn__make_moments(tn_optim *opt, tn__slot *slot);
+
+/* tn_optim_load_state_dict and its kin for those who load more than one thing, see core.h: called
+ * twice, `apply` the second time. Errors begin with `what`. */
+bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool apply);
+bool tn__schedule_load(tn_schedule *schedule, const char *what, const tn_dict *dict, bool apply);
 
 /* The address of moment number i; NULL if it is not in use. */
 void *tn__moment(const tn__slot *slot, int i);

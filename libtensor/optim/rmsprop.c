@@ -20,6 +20,13 @@ static void rmsprop_update(tn_optim *opt, const tn__group *group, tn__slot *slot
                        tn__ptr(slot->param));
 }
 
+static const tn__field fields[] = {
+    {"alpha", TN__FIELD_F64, offsetof(tn_rmsprop_opts, alpha), true, 0, 0},
+    {"eps", TN__FIELD_F64, offsetof(tn_rmsprop_opts, eps), true, 0, 0},
+    {"momentum", TN__FIELD_F64, offsetof(tn_rmsprop_opts, momentum), true, 0, 0},
+    {"centered", TN__FIELD_BOOL, offsetof(tn_rmsprop_opts, centered), true, 0, 0},
+};
+
 static tn_optim model(tn_rmsprop_opts *opts)
 {
     opts->alpha = tn__or(opts->alpha, 0.99);
@@ -28,8 +35,12 @@ static tn_optim model(tn_rmsprop_opts *opts)
         .name = "rmsprop",
         .defaults = {.lr = tn__or(opts->lr, 1e-2), .weight_decay = opts->weight_decay},
         .moments = 1 + opts->centered + (opts->momentum > 0),
+        .moment_names = {"square_avg", opts->centered ? "grad_avg" : "momentum_buffer",
+                         "momentum_buffer"},
         .update = rmsprop_update,
-        .opts = opts};
+        .opts = opts,
+        .fields = fields,
+        .n_fields = sizeof fields / sizeof *fields};
 }
 
 static bool check_opts(tn_ctx *ctx, const tn_rmsprop_opts *o)

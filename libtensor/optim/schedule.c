@@ -242,3 +242,66 @@ tn_status tn_schedule_step_with(tn_schedule *schedule, double metric)
     }
     return TN_OK;
 }
+
+/* ---- state ----------------------------------------------------------------------------------- */
+
+#define FIELD(id, name, type)                                         \
+    {                                                                 \
+        name, TN__FIELD_##type, offsetof(tn_schedule, id), true, 0, 0 \
+    }
+#define STATE(id, name, type, low, high)                                    \
+    {                                                                       \
+        name, TN__FIELD_##type, offsetof(tn_schedule, id), false, low, high \
+    }
+
+/* PyTorch's names; T_max and total_iters are periods, too. */
+static const tn__field fields[] = {
+    STATE(epoch, "last_epoch", I64, 0, 0x1p53),
+    FIELD(period, "period", I64),
+    FIELD(first, "first", F64),
+    FIELD(last, "last", F64),
+    STATE(best, "best", F64, -INFINITY, INFINITY),
+    STATE(bad_epochs, "num_bad_epochs", I64, 0, 0x1p53),
+    STATE(cooldown, "cooldown_counter", I64, 0, 0x1p53),
+    FIELD(plateau.factor, "factor", F64),
+    FIELD(plateau.patience, "patience", I64),
+    FIELD(plateau.threshold, "threshold", F64),
+    FIELD(plateau.absolute, "absolute", BOOL),
+    FIELD(plateau.maximize, "maximize", BOOL),
+    FIELD(plateau.cooldown, "cooldown", I64),
+    FIELD(plateau.min_lr, "min_lr", F64),
+    FIELD(plateau.eps, "eps", F64),
+};
+
+#define FIELDS ((int)(sizeof fields / sizeof *fields))
+
+tn_dict *tn_schedule_state_dict(const tn_schedule *schedule)
+{
+    tn_dict *dict = schedule ? tn_dict_new(schedule->ctx) : NULL;
+    if (!dict)
+        return NULL;
+    tn__put_text(dict, "name", schedule->name);
+    tn__put_fields(dict, "", fields, FIELDS, schedule);
+    if (tn_ok(schedule->ctx))
+        return dict;
+    tn_dict_free(dict);
+    return NULL;
+}
+
+bool tn__schedule_load(tn_schedule *schedule, const char *what, const tn_dict *dict, bool apply)
+{
+    return tn__check_text(dict, what, "name", schedule->name) &&
+           tn__get_fields(dict, what, "", fields, FIELDS, schedule, apply);
+}
+
+tn_status tn_schedule_load_state_dict(tn_schedule *schedule, const tn_dict *dict)
+{
+    const char *what = "schedule_load_state_dict";
+    if (!schedule)
+        return TN_ERR_ARGUMENT;
+    if (tn_ok(schedule->ctx) && !dict)
+        tn_fail(schedule->ctx, TN_ERR_ARGUMENT, "%s: the dictionary is NULL", what);
+    if (tn_ok(schedule->ctx) && tn__schedule_load(schedule, what, dict, false))
+        tn__schedule_load(schedule, what, dict, true);
+    return tn_error_status(schedule->ctx);
+}

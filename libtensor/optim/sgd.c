@@ -27,14 +27,23 @@ static bool check_opts(tn_ctx *ctx, const tn_sgd_opts *o)
     return tn_ok(ctx);
 }
 
+static const tn__field fields[] = {
+    {"momentum", TN__FIELD_F64, offsetof(tn_sgd_opts, momentum), true, 0, 0},
+    {"dampening", TN__FIELD_F64, offsetof(tn_sgd_opts, dampening), true, 0, 0},
+    {"nesterov", TN__FIELD_BOOL, offsetof(tn_sgd_opts, nesterov), true, 0, 0},
+};
+
 static tn_optim model(tn_sgd_opts *opts)
 {
     return (tn_optim){
         .name = "sgd",
         .defaults = {.lr = tn__or(opts->lr, 1e-3), .weight_decay = opts->weight_decay},
         .moments = opts->momentum > 0,
+        .moment_names = {"momentum_buffer"},
         .update = sgd_update,
-        .opts = opts};
+        .opts = opts,
+        .fields = fields,
+        .n_fields = sizeof fields / sizeof *fields};
 }
 
 tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts)

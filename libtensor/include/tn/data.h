@@ -2,7 +2,7 @@
 #ifndef TN_DATA_H
 #define TN_DATA_H
 
-#include <tn/tensor.h>
+#include <tn/dict.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,6 +36,17 @@ TN_API tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor
 TN_API bool tn_loader_next(tn_loader *loader, tn_batch *batch);
 
 TN_API int64_t tn_loader_batches(const tn_loader *loader); /* in an epoch */
+
+/* Where the loader is: the order of the epoch and the number of batches that it has given. A
+ * dictionary to be freed, or to go with the context. */
+TN_API tn_dict *tn_loader_state_dict(const tn_loader *loader);
+
+/* Goes there: the next batch is the one that would have come next. The loader must be of as many
+ * samples, with the same options, or nothing changes and the status is TN_ERR_FORMAT. The samples
+ * themselves are not part of the state, nor is the random stream, from which the orders of later
+ * epochs come. */
+TN_API tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict);
+
 TN_API void tn_loader_free(tn_loader *loader);
 
 #ifdef __cplusplus

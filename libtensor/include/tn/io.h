@@ -3,31 +3,24 @@
  * Every reader checks each length in a file against the file's size before it allocates anything,
  * and reports TN_ERR_FILE (the system's reason) or TN_ERR_FORMAT (what is wrong, and where) with
  * the path. Tensors belong to the innermost scope, unless a dictionary owns them. Numbers are
- * converted to the byte order of the machine. */
+ * converted to the byte order of the machine.
+ *
+ * Every writer writes a temporary file beside the target, waits until it is on the disk, and gives
+ * it the target's name: at any moment there is the old file or the new one, whole. On failure the
+ * status is TN_ERR_FILE with the system's reason and the path, the temporary file is removed and
+ * the old one is as it was. A symbolic link is followed, and what is not a regular file is refused.
+ * Tensors may have any strides. */
 #ifndef TN_IO_H
 #define TN_IO_H
 
-#include <tn/tensor.h>
+#include <tn/data.h>
+#include <tn/dict.h>
+#include <tn/nn.h>
+#include <tn/optim.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- dictionaries: named tensors in order ---------------------------------------------------- */
-
-typedef struct tn_dict tn_dict;
-
-/* An empty dictionary. It lives until tn_dict_free, or goes with the context. */
-TN_API tn_dict *tn_dict_new(tn_ctx *ctx);
-TN_API void tn_dict_free(tn_dict *dict);
-
-/* Sets `name` to a view of t that the dictionary owns; a name that is there already is replaced. */
-TN_API tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t);
-
-TN_API int64_t tn_dict_count(const tn_dict *dict);
-TN_API const char *tn_dict_name(const tn_dict *dict, int64_t i);      /* NULL out of range */
-TN_API tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i);         /* NULL out of range */
-TN_API tn_tensor *tn_dict_get(const tn_dict *dict, const char *name); /* NULL if not there */
 
 /* ---- IDX -------------------------------------------------------------------------------------
  * The format of MNIST (LeCun, Cortes, Burges: The MNIST database), plain or compressed by gzip;
@@ -44,12 +37,73 @@ TN_API tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path);
  * name, unless `names` leaves them out. `names`: which to read, ended by NULL; NULL means all. */
 TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, const char *const *names);
 
-/* ---- NumPy ----------------------------------------------------------------------------------
+/* ---- NumPy -----------------------------------------------------------------------------------
  * .npy, versions 1 to 3, C and Fortran order, either byte order; .npz, stored or deflated, ZIP64
  * included (NumPy: numpy.lib.format). float16 is widened to TN_F32; (u)int8 .. uint64 as above.
  * In a dictionary the names have no ".npy". */
 TN_API tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path);
 TN_API tn_dict *tn_load_npz(tn_ctx *ctx, const char *path);
+
+typedef struct tn_npz_opts {
+    bool compress; /* deflate, as numpy.savez_compressed */
+} tn_npz_opts;
+
+/* Version 1 of .npy in C order, as numpy.save and numpy.savez write it. */
+TN_API tn_status tn_save_npy(tn_ctx *ctx, const char *path, const tn_tensor *t);
+TN_API tn_status tn_save_npz(const tn_dict *dict, const char *path, tn_npz_opts opts);
+
+/* ---- safetensors -----------------------------------------------------------------------------
+ * Hugging Face: safetensors. F16 and BF16 are widened to TN_F32, other types are as NumPy's; those
+ * of 8 bits of float are TN_ERR_FORMAT. Names are UTF-8. Metadata, which is text, is passed over.
+ */
+TN_API tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path);
+
+typedef struct tn_safetensors_opts {
+    const char *const *metadata; /* key, value, key, value, ..., NULL; or NULL */
+} tn_safetensors_opts;
+
+TN_API tn_status tn_save_safetensors(const tn_dict *dict, const char *path,
+                                     tn_safetensors_opts opts);
+
+/* ---- any of these ----------------------------------------------------------------------------
+ * Reading, the format is seen from the contents: .npz or safetensors. Writing, it is the one
+ * that the path ends in, ".npz" or ".safetensors"; other endings are TN_ERR_ARGUMENT. */
+TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
+TN_API tn_status tn_save_dict(const tn_dict *dict, const char *path);
+
+/* ---- models -----------------------------------------------------------------------------------
+ * tn_load_dict and tn_load_state_dict in one:
+ *
+ *     tn_load(ctx, net, "checkpoint.pth", (tn_load_opts){.prefix = "model."});
+ *
+ * and tn_state_dict and tn_save_dict. */
+TN_API tn_status tn_load(tn_ctx *ctx, tn_module *module, const char *path, tn_load_opts opts);
+TN_API tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path);
+
+/* ---- checkpoints ------------------------------------------------------------------------------
+ * Everything that the rest of a training depends on. N steps, saving, loading in another process
+ * and M steps give the same bits as N + M steps, on the same machine with as many threads. */
+
+#define TN_MAX_SCHEDULES 4
+
+/* What belongs to a checkpoint; what is NULL does not. */
+typedef struct tn_checkpoint {
+    tn_module *module;
+    tn_optim *optim;
+    tn_schedule *schedules[TN_MAX_SCHEDULES]; /* in the order in which they were made */
+    tn_loader *loader;
+    tn_dict *extra; /* anything else: epochs done, the best loss. Loading adds to it */
+    bool no_rng;    /* leave out the state of the context's random stream */
+} tn_checkpoint;
+
+/* One file of these, whose names begin with "model.", "optim.", "schedules.0.", "loader.",
+ * "extra."; the ending of the path tells the format, as above. */
+TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts);
+
+/* Loads what is asked for into things made as they were when it was saved. If anything does not
+ * fit, nothing changes, and the status is that of tn_load_state_dict or TN_ERR_FORMAT. What the
+ * file holds besides is passed over. */
+TN_API tn_status tn_load_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts);
 
 #ifdef __cplusplus
 }

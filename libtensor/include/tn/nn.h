@@ -8,6 +8,7 @@
 #ifndef TN_NN_H
 #define TN_NN_H
 
+#include <tn/dict.h>
 #include <tn/ops.h>
 
 #ifdef __cplusplus
@@ -96,6 +97,33 @@ TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
 /* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64. Gradients are cleared.
  * Make optimisers after it. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
+
+/* ---- state ------------------------------------------------------------------------------------
+ */
+
+/* The parameters and buffers by name, in the order of PyTorch's state_dict(), as views: what the
+ * module learns later is seen. A dictionary to be freed, or to go with the context. */
+TN_API tn_dict *tn_state_dict(tn_ctx *ctx, const tn_module *module);
+
+/* What did not fit, each a dictionary to be freed, or to go with the context. They may be NULL if
+ * memory is short. */
+typedef struct tn_load_report {
+    tn_dict *missing;    /* of the module, but not in the dictionary */
+    tn_dict *unexpected; /* in the dictionary, but not of the module */
+    tn_dict *mismatched; /* in the dictionary, with another shape or dtype than in the module */
+} tn_load_report;
+
+typedef struct tn_load_opts {
+    bool lenient;           /* allow missing and unexpected names: strict=False */
+    const char *prefix;     /* look at names that begin so alone, and without it: "model." */
+    tn_load_report *report; /* filled in, on failure too, if it is not NULL */
+} tn_load_opts;
+
+/* Copies a dictionary's tensors into the parameters and buffers of the same names: all of them, or
+ * nothing if the names or shapes (TN_ERR_SHAPE) or only the dtypes (TN_ERR_DTYPE, tn_module_to
+ * converts) do not fit; the error lists them. torch.nn.Module.load_state_dict. */
+TN_API tn_status tn_load_state_dict(tn_ctx *ctx, tn_module *module, const tn_dict *dict,
+                                    tn_load_opts opts);
 
 /* ---- initial values ---------------------------------------------------------------------------
  * As torch.nn.init. A weight is [out, in, kernel...]: fan_in is in times the kernel's elements,

@@ -112,7 +112,7 @@ TN_API tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formul
 
 /* What an operator keeps for its backward. The derivatives may use only that; in place of what was
  * not kept they find dy. */
-typedef enum tn_save {
+typedef enum tn_keep {
     TN_SAVE_NOTHING = 0,
     TN_SAVE_X = 1,
     TN_SAVE_Y = 2,
@@ -120,18 +120,18 @@ typedef enum tn_save {
     TN_SAVE_A = 1, /* of a binary operator */
     TN_SAVE_B = 2,
     TN_SAVE_AB = 3
-} tn_save;
+} tn_keep;
 
 typedef struct tn_unary_op {
     tn_op op;
-    tn_save save;
+    tn_keep save;
     tn_formula y;  /* of x */
     tn_formula dx; /* of x, y, dy */
 } tn_unary_op;
 
 typedef struct tn_binary_op {
     tn_op op;
-    tn_save save;
+    tn_keep save;
     tn_formula y;  /* of a, b */
     tn_formula da; /* of a, b, dy */
     tn_formula db; /* of a, b, dy */

@@ -109,6 +109,16 @@ TN_API int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t 
                                tn_group_opts opts);
 TN_API int64_t tn_group_count(const tn_optim *opt);
 
+/* What the optimiser has gathered, under PyTorch's names ("state.0.exp_avg", "param_groups.0.lr"),
+ * parameters being numbered in the order in which they were added; moments are views. A dictionary
+ * to be freed, or to go with the context. torch.optim.Optimizer.state_dict. */
+TN_API tn_dict *tn_optim_state_dict(const tn_optim *opt);
+
+/* Puts the optimiser into that state: rates and weight decays of groups, moments, counts of steps.
+ * It must be of the same kind, with the same other options, parameters and groups, or nothing
+ * changes and the status is TN_ERR_FORMAT. */
+TN_API tn_status tn_optim_load_state_dict(tn_optim *opt, const tn_dict *dict);
+
 /* The learning rate of group 0, and of any group; >= 0 and finite. That of no group is 0. */
 TN_API double tn_lr(const tn_optim *opt);
 TN_API tn_status tn_set_lr(tn_optim *opt, double lr);
@@ -176,6 +186,11 @@ TN_API tn_schedule *tn_reduce_lr_on_plateau(tn_ctx *ctx, tn_optim *opt, tn_plate
  * TN_ERR_ARGUMENT for the other kind. */
 TN_API tn_status tn_schedule_step(tn_schedule *schedule);
 TN_API tn_status tn_schedule_step_with(tn_schedule *schedule, double metric);
+
+/* The state of a schedule, and back, as for an optimiser: the rates themselves are in that one's
+ * state. The schedule must be of the same kind with the same options. */
+TN_API tn_dict *tn_schedule_state_dict(const tn_schedule *schedule);
+TN_API tn_status tn_schedule_load_state_dict(tn_schedule *schedule, const tn_dict *dict);
 
 TN_API void tn_schedule_free(tn_schedule *schedule);
 

@@ -22,6 +22,7 @@
 
 #include <tn/context.h>
 #include <tn/tensor.h>
+#include <tn/dict.h>
 #include <tn/autograd.h>
 #include <tn/ops.h>
 #include <tn/op.h>

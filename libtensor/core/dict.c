@@ -1,0 +1,206 @@
+/* dict.c - dictionaries: named tensors in the order in which they were first set, found through a
+ * hash table (open addressing, linear probing). */
+#include <string.h>
+#include "core/core.h"
+
+typedef struct entry {
+    char *name;
+    tn_tensor *t;
+} entry;
+
+struct tn_dict {
+    tn__object object;
+    entry *entries;
+    int64_t count, capacity;
+    int64_t *table;     /* numbers of entries, from 1; 0 where there is none */
+    int64_t table_size; /* a power of two, at least twice the count; or 0 */
+};
+
+static void free_dict(tn__object *object)
+{
+    tn_dict *dict = (tn_dict *)object;
+    tn_ctx *ctx = object->ctx;
+    tn__object_remove(object);
+    for (int64_t i = 0; i < dict->count; i++) {
+        tn__release(dict->entries[i].t);
+        tn__free(ctx, dict->entries[i].name);
+    }
+    tn__free(ctx, dict->entries);
+    tn__free(ctx, dict->table);
+    tn__free(ctx, dict);
+}
+
+tn_dict *tn_dict_new(tn_ctx *ctx)
+{
+    if (!tn_ok(ctx))
+        return NULL;
+    tn_dict *dict = tn__alloc_zeroed(ctx, sizeof *dict);
+    if (dict)
+        tn__object_add(ctx, &dict->object, free_dict);
+    return dict;
+}
+
+void tn_dict_free(tn_dict *dict)
+{
+    if (dict)
+        free_dict(&dict->object);
+}
+
+tn_ctx *tn__dict_ctx(const tn_dict *dict)
+{
+    return dict->object.ctx;
+}
+
+/* FNV-1a (Fowler, Noll, Vo). */
+static uint64_t hash(const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325U;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3U;
+    return h;
+}
+
+/* Where in the table `name` is, or would be. */
+static int64_t *place_of(const tn_dict *dict, const char *name)
+{
+    uint64_t mask = (uint64_t)dict->table_size - 1, i = hash(name) & mask;
+    while (dict->table[i] && strcmp(dict->entries[dict->table[i] - 1].name, name) != 0)
+        i = (i + 1) & mask;
+    return &dict->table[i];
+}
+
+static entry *find(const tn_dict *dict, const char *name)
+{
+    int64_t number = dict && name && dict->table_size ? *place_of(dict, name) : 0;
+    return number ? &dict->entries[number - 1] : NULL;
+}
+
+/* Makes room for another entry. */
+static bool grow(tn_dict *dict)
+{
+    tn_ctx *ctx = dict->object.ctx;
+    int64_t size = dict->table_size ? 2 * dict->table_size : 16;
+    if (!tn__reserve(ctx, &dict->entries, &dict->capacity, dict->count + 1, sizeof(entry)))
+        return false;
+    if (2 * (dict->count + 1) <= dict->table_size)
+        return true;
+    int64_t *table = tn__alloc_zeroed(ctx, (size_t)size * sizeof *table);
+    if (!table)
+        return false;
+    tn__free(ctx, dict->table);
+    dict->table = table;
+    dict->table_size = size;
+    for (int64_t i = 0; i < dict->count; i++)
+        *place_of(dict, dict->entries[i].name) = i + 1;
+    return true;
+}
+
+static bool append(tn_dict *dict, const char *name, tn_tensor *t)
+{
+    char *copy = grow(dict) ? tn__strdup(dict->object.ctx, name) : NULL;
+    if (!copy)
+        return false;
+    int64_t *place = place_of(dict, name);
+    dict->entries[dict->count++] = (entry){copy, t};
+    *place = dict->count;
+    return true;
+}
+
+tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t)
+{
+    if (!dict)
+        return TN_ERR_ARGUMENT;
+    tn_ctx *ctx = dict->object.ctx;
+    if (!tn__check(ctx, "dict_set", t))
+        return tn_error_status(ctx);
+    if (!name)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "dict_set: name is NULL");
+    tn_tensor *alias = tn__alias(ctx, t, false);
+    if (!alias)
+        return tn_error_status(ctx);
+    entry *old = find(dict, name);
+    if (old) {
+        tn__release(old->t);
+        old->t = alias;
+    } else if (!append(dict, name, alias)) {
+        tn__release(alias);
+    }
+    return tn_error_status(ctx);
+}
+
+int64_t tn_dict_count(const tn_dict *dict)
+{
+    return dict ? dict->count : 0;
+}
+
+static bool is_index(const tn_dict *dict, int64_t i)
+{
+    return dict && i >= 0 && i < dict->count;
+}
+
+const char *tn_dict_name(const tn_dict *dict, int64_t i)
+{
+    return is_index(dict, i) ? dict->entries[i].name : NULL;
+}
+
+tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i)
+{
+    return is_index(dict, i) ? dict->entries[i].t : NULL;
+}
+
+tn_tensor *tn_dict_get(const tn_dict *dict, const char *name)
+{
+    const entry *found = find(dict, name);
+    return found ? found->t : NULL;
+}
+
+void tn__dict_swap(tn_dict *a, tn_dict *b)
+{
+    tn_dict old_a = *a, old_b = *b;
+    *a = old_b;
+    a->object = old_a.object;
+    *b = old_a;
+    b->object = old_b.object;
+}
+
+/* ---- prefixes -------------------------------------------------------------------------------- */
+
+tn_status tn__dict_set_in(tn_dict *dict, const char *prefix, const char *name, const tn_tensor *t)
+{
+    tn_ctx *ctx = dict->object.ctx;
+    char *text = tn_ok(ctx) ? tn__concat(ctx, prefix, name, "") : NULL;
+    if (text)
+        tn_dict_set(dict, text, t);
+    tn__free(ctx, text);
+    return tn_error_status(ctx);
+}
+
+/* In a copy, so that nothing has changed if it fails. */
+tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict *from)
+{
+    if (!dict)
+        return TN_ERR_ARGUMENT;
+    tn_ctx *ctx = dict->object.ctx;
+    if (tn_ok(ctx) && !from)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "dict_update: from is NULL");
+    tn_dict *copy = tn_dict_select(dict, NULL);
+    for (int64_t i = 0; copy && tn_ok(ctx) && i < from->count; i++)
+        tn__dict_set_in(copy, prefix ? prefix : "", from->entries[i].name, from->entries[i].t);
+    if (tn_ok(ctx))
+        tn__dict_swap(dict, copy);
+    tn_dict_free(copy);
+    return tn_error_status(ctx);
+}
+
+tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix)
+{
+    tn_dict *chosen = dict ? tn_dict_new(dict->object.ctx) : NULL;
+    size_t length = prefix ? strlen(prefix) : 0;
+    for (int64_t i = 0; chosen && i < dict->count; i++)
+        if (strncmp(dict->entries[i].name, prefix ? prefix : "", length) == 0)
+            tn_dict_set(chosen, dict->entries[i].name + length, dict->entries[i].t);
+    if (!chosen || tn_ok(dict->object.ctx))
+        return chosen;
+    tn_dict_free(chosen);
+    return NULL;
+}

@@ -1,0 +1,40 @@
+/* dict.h - dictionaries: named tensors in order.
+ *
+ * What a file of several tensors is read into and written from, and what the state of modules,
+ * optimisers, schedules and loaders is. A dictionary owns its tensors, which are views: it shares
+ * their storage with whatever they were made from. */
+#ifndef TN_DICT_H
+#define TN_DICT_H
+
+#include <tn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tn_dict tn_dict;
+
+/* An empty dictionary. It lives until tn_dict_free, or goes with the context. */
+TN_API tn_dict *tn_dict_new(tn_ctx *ctx);
+TN_API void tn_dict_free(tn_dict *dict);
+
+/* Sets `name` to a view of t that the dictionary owns; a name that is there already is replaced. */
+TN_API tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t);
+
+TN_API int64_t tn_dict_count(const tn_dict *dict);
+TN_API const char *tn_dict_name(const tn_dict *dict, int64_t i);      /* NULL out of range */
+TN_API tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i);         /* NULL out of range */
+TN_API tn_tensor *tn_dict_get(const tn_dict *dict, const char *name); /* NULL if not there */
+
+/* Sets the entries of `from`, each under its name with `prefix` in front (NULL: none). */
+TN_API tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict *from);
+
+/* A new dictionary of the entries whose names begin with `prefix`, under what follows it. NULL
+ * chooses all. */
+TN_API tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

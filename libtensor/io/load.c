@@ -1,0 +1,93 @@
+/* load.c - dictionaries and models from and to files of any format. */
+#include <stdio.h>
+#include <string.h>
+#include "io/io.h"
+#include "nn/nn.h"
+
+/* PyTorch's files and NumPy's are both zip archives. */
+static tn_dict *read_zip(tn__file *file)
+{
+    tn__zip zip;
+    tn_dict *dict = tn__zip_open(&zip, file) ? tn__read_npz(&zip) : NULL;
+    tn__zip_close(&zip);
+    return dict;
+}
+
+static tn_dict *read_any(tn__file *file)
+{
+    unsigned char p[9] = {0};
+    if (!tn__file_read(file, 0, p, file->size < 9 ? file->size : 9))
+        return NULL;
+    if (memcmp(p, "PK", 2) == 0)
+        return read_zip(file);
+    if (p[8] == '{')
+        return tn__read_safetensors(file);
+    tn__file_fail(file, "neither .npz nor safetensors: it begins with %02x %02x %02x %02x", p[0],
+                  p[1], p[2], p[3]);
+    return NULL;
+}
+
+tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path)
+{
+    tn__file file;
+    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, what, path))
+        return NULL;
+    tn_dict *dict = read_any(&file);
+    tn__file_close(&file);
+    return dict;
+}
+
+tn_dict *tn_load_dict(tn_ctx *ctx, const char *path)
+{
+    return tn__load_dict(ctx, "load_dict", path);
+}
+
+static bool ends_in(const char *path, const char *ending)
+{
+    size_t length = strlen(path), n = strlen(ending);
+    return length >= n && strcmp(path + length - n, ending) == 0;
+}
+
+tn_status tn__save_dict(const tn_dict *dict, const char *what, const char *path)
+{
+    tn_ctx *ctx = tn__dict_ctx(dict);
+    if (path && ends_in(path, ".safetensors"))
+        return tn__save_safetensors(dict, what, path, NULL);
+    if (!path || ends_in(path, ".npz"))
+        return tn__save_npz(dict, what, path, false);
+    return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: it ends in neither .npz nor .safetensors", what,
+                   path);
+}
+
+tn_status tn_save_dict(const tn_dict *dict, const char *path)
+{
+    return dict ? tn__save_dict(dict, "save_dict", path) : TN_ERR_ARGUMENT;
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+tn_status tn_load(tn_ctx *ctx, tn_module *module, const char *path, tn_load_opts opts)
+{
+    char what[TN_ERROR_SIZE / 2];
+    tn__state_load load = {0};
+    tn_dict *dict = tn__load_dict(ctx, "load", path);
+    if (opts.report)
+        *opts.report = (tn_load_report){0};
+    if (!dict)
+        return tn_error_status(ctx);
+    snprintf(what, sizeof what, "load: %s", path);
+    if (tn__state_begin(&load, ctx, what, module, dict, opts))
+        tn__state_apply(&load);
+    tn__state_end(&load);
+    tn_dict_free(dict);
+    return tn_error_status(ctx);
+}
+
+tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path)
+{
+    tn_dict *dict = tn_state_dict(ctx, module);
+    if (dict)
+        tn__save_dict(dict, "save", path);
+    tn_dict_free(dict);
+    return tn_error_status(ctx);
+}

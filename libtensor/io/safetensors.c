@@ -1,0 +1,544 @@
+/* safetensors.c - the safetensors format (Hugging Face: safetensors, format): the size of a header
+ * in 64 bits, the header in JSON, and the numbers, all of it least significant byte first. The
+ * header is one object:
+ *
+ *     {"__metadata__": {"key": "value", ...},
+ *      "0.weight": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}, ...}
+ *
+ * The offsets count from the end of the header, and the parts follow each other without gaps. */
+#include <stdio.h>
+#include <string.h>
+#include "io/io.h"
+
+#define METADATA "__metadata__"
+
+static const struct {
+    const char *name;
+    tn__number type;
+} types[] = {
+    {"BOOL", {TN__LOGICAL, 1, false}}, {"U8", {TN__UNSIGNED, 1, false}},
+    {"I8", {TN__SIGNED, 1, false}},    {"U16", {TN__UNSIGNED, 2, false}},
+    {"I16", {TN__SIGNED, 2, false}},   {"U32", {TN__UNSIGNED, 4, false}},
+    {"I32", {TN__SIGNED, 4, false}},   {"U64", {TN__UNSIGNED, 8, false}},
+    {"I64", {TN__SIGNED, 8, false}},   {"F16", {TN__FLOAT, 2, false}},
+    {"BF16", {TN__BFLOAT, 2, false}},  {"F32", {TN__FLOAT, 4, false}},
+    {"F64", {TN__FLOAT, 8, false}},
+};
+
+/* ---- reading: JSON --------------------------------------------------------------------------- */
+
+/* A tensor as the header describes it. */
+typedef struct part {
+    const char *name;
+    bool has_type, has_shape, has_offsets;
+    tn__number type;
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+    int64_t offsets[2];
+} part;
+
+typedef struct reader {
+    tn__file *file;
+    char *text, *p; /* the header, and how far it is read; names are unescaped in place */
+    part *parts;
+    int64_t count, capacity;
+    bool has_metadata;
+    int64_t data, data_size; /* where the numbers are in the file, and how many bytes */
+} reader;
+
+static bool fail_at(const reader *r, const char *expected)
+{
+    return tn__file_fail(r->file, "header: %s is expected at byte %lld", expected,
+                         (long long)(r->p - r->text));
+}
+
+/* Skips `c` and what space is before it, if it is next. */
+static bool accept(reader *r, char c)
+{
+    r->p += strspn(r->p, " \t\r\n");
+    if (*r->p != c)
+        return false;
+    r->p++;
+    return true;
+}
+
+static bool expect(reader *r, char c)
+{
+    return accept(r, c) || fail_at(r, (char[]){'\'', c, '\'', '\0'});
+}
+
+/* Four hexadecimal digits; -1 if they are not that. */
+static int32_t parse_hex4(const char *p)
+{
+    int32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digits = "0123456789abcdef0123456789ABCDEF";
+        const char *digit = p[i] ? strchr(digits, p[i]) : NULL;
+        if (!digit)
+            return -1;
+        value = value << 4 | (int32_t)((digit - digits) & 15);
+    }
+    return value;
+}
+
+/* \uXXXX, or two of these for what is beyond 16 bits. No name has a zero byte in it. */
+static bool parse_unicode(reader *r, unsigned char **out)
+{
+    int32_t code = parse_hex4(r->p);
+    r->p += code < 0 ? 0 : 4;
+    if (code >= 0xd800 && code < 0xdc00 && r->p[0] == '\\' && r->p[1] == 'u') {
+        int32_t low = parse_hex4(r->p + 2);
+        bool is_pair = low >= 0xdc00 && low < 0xe000;
+        code = is_pair ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : -1;
+        r->p += is_pair ? 6 : 0;
+    }
+    if (code <= 0 || (code >= 0xd800 && code < 0xe000))
+        return fail_at(r, "a code point");
+    *out += tn__encode_utf8(code, *out);
+    return true;
+}
+
+static bool parse_escape(reader *r, unsigned char **out)
+{
+    static const char codes[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+    const char *code = *r->p ? strchr(codes, *r->p) : NULL;
+    if (*r->p == 'u')
+        return r->p++, parse_unicode(r, out);
+    if (!code)
+        return fail_at(r, "an escape");
+    r->p++;
+    *(*out)++ = (unsigned char)values[code - codes];
+    return true;
+}
+
+/* What is unescaped is never longer than what it was. */
+static char *parse_string(reader *r)
+{
+    if (!accept(r, '"')) {
+        fail_at(r, "a string");
+        return NULL;
+    }
+    char *start = r->p;
+    unsigned char *out = (unsigned char *)start;
+    while (*r->p != '"') {
+        unsigned char c = (unsigned char)*r->p;
+        if (c < 0x20) {
+            fail_at(r, "the end of a string");
+            return NULL;
+        }
+        r->p++;
+        if (c != '\\')
+            *out++ = c;
+        else if (!parse_escape(r, &out))
+            return NULL;
+    }
+    r->p++;
+    *out = '\0';
+    return start;
+}
+
+static bool parse_integer(reader *r, int64_t *value)
+{
+    r->p += strspn(r->p, " \t\r\n");
+    if (*r->p < '0' || *r->p > '9')
+        return fail_at(r, "an integer");
+    for (*value = 0; *r->p >= '0' && *r->p <= '9'; r->p++) {
+        if (*value > (INT64_MAX - 9) / 10)
+            return fail_at(r, "an integer of 63 bits");
+        *value = *value * 10 + (*r->p - '0');
+    }
+    return true;
+}
+
+/* A list of at most `most` integers; -1 on error. */
+static int parse_integers(reader *r, int64_t *values, int most)
+{
+    int count = 0;
+    if (!expect(r, '['))
+        return -1;
+    if (accept(r, ']'))
+        return 0;
+    do {
+        if (count == most) {
+            tn__file_fail(r->file, "it has more than %d %s", most,
+                          most == 2 ? "offsets" : "dimensions");
+            return -1;
+        }
+        if (!parse_integer(r, &values[count++]))
+            return -1;
+    } while (accept(r, ','));
+    return expect(r, ']') ? count : -1;
+}
+
+/* Calls parse_value for each key of an object. */
+static bool parse_object(reader *r, bool (*parse_value)(reader *r, char *key))
+{
+    if (!expect(r, '{'))
+        return false;
+    if (accept(r, '}'))
+        return true;
+    do {
+        char *key = parse_string(r);
+        if (!key || !expect(r, ':') || !parse_value(r, key))
+            return false;
+    } while (accept(r, ','));
+    return expect(r, '}');
+}
+
+/* ---- reading: the header --------------------------------------------------------------------- */
+
+static bool parse_type(reader *r, part *p)
+{
+    const char *name = parse_string(r);
+    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
+        if (strcmp(name, types[i].name) == 0) {
+            p->type = types[i].type;
+            return true;
+        }
+    return name && tn__file_fail(r->file, "numbers of type '%.40s' cannot be read", name);
+}
+
+static bool parse_offsets(reader *r, part *p)
+{
+    int count = parse_integers(r, p->offsets, 2);
+    return count == 2 || (count >= 0 && tn__file_fail(r->file, "it has %d offsets, not 2", count));
+}
+
+static bool parse_field(reader *r, char *key)
+{
+    part *p = &r->parts[r->count];
+    bool *has = strcmp(key, "dtype") == 0          ? &p->has_type
+                : strcmp(key, "shape") == 0        ? &p->has_shape
+                : strcmp(key, "data_offsets") == 0 ? &p->has_offsets
+                                                   : NULL;
+    if (!has || *has)
+        return tn__file_fail(r->file, "header: %s key '%.40s'", has ? "a second" : "unknown", key);
+    *has = true;
+    if (has == &p->has_type)
+        return parse_type(r, p);
+    if (has == &p->has_offsets)
+        return parse_offsets(r, p);
+    p->ndim = parse_integers(r, p->shape, TN_MAX_DIMS);
+    return p->ndim >= 0;
+}
+
+static bool parse_metadata(reader *r, char *key)
+{
+    (void)key;
+    return parse_string(r) != NULL;
+}
+
+static bool read_metadata(reader *r)
+{
+    if (r->has_metadata)
+        return tn__file_fail(r->file, "header: a second '" METADATA "'");
+    r->has_metadata = true;
+    return parse_object(r, parse_metadata);
+}
+
+static bool check_part(const reader *r, const part *p)
+{
+    if (!p->has_type || !p->has_shape || !p->has_offsets)
+        return tn__file_fail(r->file, "header: no '%s'",
+                             !p->has_type    ? "dtype"
+                             : !p->has_shape ? "shape"
+                                             : "data_offsets");
+    int64_t numel = tn__numel_of(p->ndim, p->shape, 8), size = p->offsets[1] - p->offsets[0];
+    tn_text shape = tn_shape_text(p->ndim, p->shape);
+    if (numel < 0)
+        return tn__file_fail(r->file, "header says %s of %s, which is too large", shape.s,
+                             tn__number_name(p->type));
+    if (p->offsets[0] > p->offsets[1] || p->offsets[1] > r->data_size)
+        return tn__file_fail(r->file, "offsets [%lld,%lld], but the file holds %lld bytes of data",
+                             (long long)p->offsets[0], (long long)p->offsets[1],
+                             (long long)r->data_size);
+    return numel * p->type.size == size ||
+           tn__file_fail(r->file, "header says %s of %s, %lld bytes, but offsets [%lld,%lld]",
+                         shape.s, tn__number_name(p->type), (long long)(numel * p->type.size),
+                         (long long)p->offsets[0], (long long)p->offsets[1]);
+}
+
+static bool parse_entry(reader *r, char *key)
+{
+    if (strcmp(key, METADATA) == 0)
+        return read_metadata(r);
+    if (!tn__reserve(r->file->ctx, &r->parts, &r->capacity, r->count + 1, sizeof *r->parts))
+        return false;
+    r->parts[r->count] = (part){.name = key};
+    r->file->part = key;
+    bool ok = parse_object(r, parse_field) && check_part(r, &r->parts[r->count]);
+    r->file->part = NULL;
+    r->count += ok;
+    return ok;
+}
+
+static bool parse_header(reader *r)
+{
+    if (!parse_object(r, parse_entry))
+        return false;
+    r->p += strspn(r->p, " \t\r\n");
+    return r->p == r->text + (r->data - 8) || fail_at(r, "the end");
+}
+
+static bool read_header(reader *r)
+{
+    unsigned char bytes[8];
+    if (!tn__file_read(r->file, 0, bytes, sizeof bytes))
+        return false;
+    uint64_t size = tn__load_bytes(bytes, 8, false);
+    int64_t left = r->file->size - 8;
+    if (size > (uint64_t)left)
+        return tn__file_fail(r->file, "a header of %llu bytes is promised, but the file holds %lld",
+                             (unsigned long long)size, (long long)left);
+    r->text = r->p = tn__alloc(r->file->ctx, (size_t)size + 1);
+    if (!r->text || !tn__file_read(r->file, 8, r->text, (int64_t)size))
+        return false;
+    r->text[size] = '\0';
+    r->data = 8 + (int64_t)size;
+    r->data_size = left - (int64_t)size;
+    return parse_header(r);
+}
+
+/* ---- reading: the order of the parts --------------------------------------------------------- */
+
+/* Empty parts come before what begins where they do. */
+static bool comes_after(const part *a, const part *b)
+{
+    return a->offsets[0] > b->offsets[0] ||
+           (a->offsets[0] == b->offsets[0] && a->offsets[1] > b->offsets[1]);
+}
+
+static void sift_down(const part *parts, int64_t *heap, int64_t i, int64_t count)
+{
+    for (int64_t child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && comes_after(&parts[heap[child + 1]], &parts[heap[child]]))
+            child++;
+        if (!comes_after(&parts[heap[child]], &parts[heap[i]]))
+            return;
+        int64_t other = heap[i];
+        heap[i] = heap[child];
+        heap[child] = other;
+    }
+}
+
+/* The numbers of the parts in the order of their data (heapsort, Williams 1964). To be freed. */
+static int64_t *sort_parts(const reader *r)
+{
+    int64_t *order = tn__alloc(r->file->ctx, (size_t)r->count * sizeof *order);
+    for (int64_t i = 0; order && i < r->count; i++)
+        order[i] = i;
+    for (int64_t i = r->count / 2; order && i-- > 0;)
+        sift_down(r->parts, order, i, r->count);
+    for (int64_t last = r->count; order && --last > 0;) {
+        int64_t largest = order[0];
+        order[0] = order[last];
+        order[last] = largest;
+        sift_down(r->parts, order, 0, last);
+    }
+    return order;
+}
+
+/* Each byte of the data belongs to one part. */
+static bool check_order(const reader *r)
+{
+    int64_t *order = sort_parts(r);
+    int64_t end = 0;
+    bool ok = order != NULL;
+    for (int64_t i = 0; ok && i < r->count; i++) {
+        const part *p = &r->parts[order[i]];
+        r->file->part = p->name;
+        if (p->offsets[0] != end)
+            ok =
+                tn__file_fail(r->file, "it begins at byte %lld, where the part before ends at %lld",
+                              (long long)p->offsets[0], (long long)end);
+        end = p->offsets[1];
+    }
+    r->file->part = NULL;
+    tn__free(r->file->ctx, order);
+    return ok && (end == r->data_size || tn__file_fail(r->file, "%lld bytes follow the last part",
+                                                       (long long)(r->data_size - end)));
+}
+
+/* ---- reading: the parts ---------------------------------------------------------------------- */
+
+static bool read_part(const reader *r, const part *p, tn_dict *dict)
+{
+    if (tn_dict_get(dict, p->name))
+        return tn__file_fail(r->file, "there are two tensors of this name");
+    tn__stream *s =
+        tn__stream_new(r->file, r->data + p->offsets[0], p->offsets[1] - p->offsets[0], TN__PLAIN);
+    tn_tensor *t = s ? tn__read_array(s, p->type, p->ndim, p->shape, false) : NULL;
+    bool ok = t && tn_dict_set(dict, p->name, t) == TN_OK;
+    tn_free(t);
+    tn__stream_free(s);
+    return ok;
+}
+
+static tn_dict *read_parts(const reader *r)
+{
+    tn_dict *dict = tn_dict_new(r->file->ctx);
+    bool ok = dict != NULL;
+    for (int64_t i = 0; ok && i < r->count; i++) {
+        r->file->part = r->parts[i].name;
+        ok = read_part(r, &r->parts[i], dict);
+        r->file->part = NULL;
+    }
+    if (ok)
+        return dict;
+    tn_dict_free(dict);
+    return NULL;
+}
+
+tn_dict *tn__read_safetensors(tn__file *file)
+{
+    reader r = {.file = file};
+    tn_dict *dict = read_header(&r) && check_order(&r) ? read_parts(&r) : NULL;
+    tn__free(file->ctx, r.parts);
+    tn__free(file->ctx, r.text);
+    return dict;
+}
+
+tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path)
+{
+    tn__file file;
+    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_safetensors", path))
+        return NULL;
+    tn_dict *dict = tn__read_safetensors(&file);
+    tn__file_close(&file);
+    return dict;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void put_string(tn__text *text, const char *s)
+{
+    tn__append(text, "\"");
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20)
+            tn__append(text, "\\u%04x", (unsigned)*s);
+        else
+            tn__append(text, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+    tn__append(text, "\"");
+}
+
+static void put_metadata(tn__text *text, const char *const *metadata)
+{
+    put_string(text, METADATA);
+    tn__append(text, ":{");
+    for (int64_t i = 0; metadata[i] && metadata[i + 1]; i += 2) {
+        tn__append(text, "%s", i ? "," : "");
+        put_string(text, metadata[i]);
+        tn__append(text, ":");
+        put_string(text, metadata[i + 1]);
+    }
+    tn__append(text, "}");
+}
+
+static int64_t size_of(const tn_tensor *t)
+{
+    return tn_numel(t) * (int64_t)tn_dtype_size(t->dtype);
+}
+
+/* Larger elements come first, so that all are aligned: where the parts of `width` bytes begin. */
+static int64_t first_of(const tn_dict *dict, size_t width)
+{
+    int64_t offset = 0;
+    for (int64_t i = 0; i < tn_dict_count(dict); i++)
+        if (tn_dtype_size(tn_dict_at(dict, i)->dtype) > width)
+            offset += size_of(tn_dict_at(dict, i));
+    return offset;
+}
+
+static void put_part(tn__text *text, const char *name, const tn_tensor *t, int64_t *offset)
+{
+    static const char *const codes[TN_DTYPES] = {
+        [TN_F32] = "F32", [TN_F64] = "F64", [TN_I64] = "I64",
+        [TN_I32] = "I32", [TN_U8] = "U8",   [TN_BOOL] = "BOOL"};
+    put_string(text, name);
+    tn__append(text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%lld,%lld]}",
+               codes[t->dtype], TN_SHAPE_TEXT(t), (long long)*offset,
+               (long long)(*offset + size_of(t)));
+    *offset += size_of(t);
+}
+
+/* With the spaces that align what follows. */
+static void put_header(tn__text *text, const tn_dict *dict, const char *const *metadata)
+{
+    int64_t offsets[9] = {
+        [8] = first_of(dict, 8), [4] = first_of(dict, 4), [1] = first_of(dict, 1)};
+    tn__append(text, "{");
+    if (metadata)
+        put_metadata(text, metadata);
+    for (int64_t i = 0; i < tn_dict_count(dict); i++) {
+        const tn_tensor *t = tn_dict_at(dict, i);
+        tn__append(text, "%s", i || metadata ? "," : "");
+        put_part(text, tn_dict_name(dict, i), t, &offsets[tn_dtype_size(t->dtype)]);
+    }
+    tn__append(text, "}");
+    tn__append(text, "%*s", (int)(-text->length & 7), "");
+}
+
+static bool write_header(tn__output *out, const tn_dict *dict, const char *const *metadata)
+{
+    unsigned char bytes[8];
+    tn__text text = {NULL, 0, 0};
+    put_header(&text, dict, metadata);
+    tn__store_bytes(bytes, 8, (uint64_t)text.length);
+    text = (tn__text){tn__alloc(out->ctx, (size_t)text.length + 1), (size_t)text.length + 1, 0};
+    if (!text.buffer)
+        return false;
+    put_header(&text, dict, metadata);
+    bool ok = tn__output_write(out, bytes, 8) && tn__output_write(out, text.buffer, text.length);
+    tn__free(out->ctx, text.buffer);
+    return ok;
+}
+
+static bool write_parts(tn__output *out, const tn_dict *dict)
+{
+    for (size_t width = 8; width > 0; width /= 2)
+        for (int64_t i = 0; i < tn_dict_count(dict); i++) {
+            const tn_tensor *t = tn_dict_at(dict, i);
+            if (tn_dtype_size(t->dtype) == width && !tn__write_numbers(out, t))
+                return false;
+        }
+    return true;
+}
+
+static bool is_utf8(const char *s)
+{
+    int32_t code;
+    int64_t left = (int64_t)strlen(s);
+    for (int n; left > 0; s += n, left -= n)
+        if ((n = tn__decode_utf8((const unsigned char *)s, left, &code)) == 0)
+            return false;
+    return true;
+}
+
+static bool check_names(tn_ctx *ctx, const char *what, const tn_dict *dict)
+{
+    for (int64_t i = 0; tn_ok(ctx) && i < tn_dict_count(dict); i++) {
+        const char *name = tn_dict_name(dict, i);
+        if (strcmp(name, METADATA) == 0 || !is_utf8(name))
+            tn_fail(ctx, TN_ERR_ARGUMENT, "%s: no tensor can have the name '%.60s'", what, name);
+    }
+    return tn_ok(ctx);
+}
+
+tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char *path,
+                               const char *const *metadata)
+{
+    tn__output out;
+    tn_ctx *ctx = tn__dict_ctx(dict);
+    if (!check_names(ctx, what, dict))
+        return tn_error_status(ctx);
+    bool ok = tn__output_open(&out, ctx, what, path) && write_header(&out, dict, metadata) &&
+              write_parts(&out, dict);
+    tn__output_close(&out, ok);
+    return tn_error_status(ctx);
+}
+
+tn_status tn_save_safetensors(const tn_dict *dict, const char *path, tn_safetensors_opts opts)
+{
+    return dict ? tn__save_safetensors(dict, "save_safetensors", path, opts.metadata)
+                : TN_ERR_ARGUMENT;
+}

@@ -1,0 +1,175 @@
+/* state.c - what an optimiser has gathered as a dictionary, and back, under the names of
+ * torch.optim.Optimizer.state_dict():
+ *
+ *     name                         "adam", as TN_U8
+ *     beta1, ...                   its options
+ *     param_groups.0.lr, ...       numbers of a group, and in .params those of its parameters
+ *     state.0.step                 of a parameter that has been stepped,
+ *     state.0.exp_avg, ...         and its moments */
+#include <float.h>
+#include <stdio.h>
+#include "optim/optim.h"
+
+/* A group that has met no schedule has a negative initial rate. */
+static const tn__field group_fields[] = {
+    {"lr", TN__FIELD_F64, offsetof(tn__group, lr), false, 0, DBL_MAX},
+    {"weight_decay", TN__FIELD_F64, offsetof(tn__group, weight_decay), false, 0, DBL_MAX},
+    {"initial_lr", TN__FIELD_F64, offsetof(tn__group, initial_lr), false, -1, DBL_MAX},
+};
+
+static const tn__field slot_fields[] = {
+    {"step", TN__FIELD_I64, offsetof(tn__slot, steps), false, 1, 0x1p53},
+};
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static tn_text numbered(const char *list, int64_t i)
+{
+    tn_text text;
+    snprintf(text.s, sizeof text.s, "%s.%lld.", list, (long long)i);
+    return text;
+}
+
+/* The numbers of a group's parameters. To be freed. */
+static int64_t *members_of(const tn_optim *opt, int64_t group, int64_t *count)
+{
+    int64_t *members = tn__alloc(opt->ctx, (size_t)opt->count * sizeof *members);
+    *count = 0;
+    for (int64_t i = 0; members && i < opt->count; i++)
+        if (opt->slots[i].group == group)
+            members[(*count)++] = i;
+    return members;
+}
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+static void put_group(tn_dict *dict, const tn_optim *opt, int64_t group)
+{
+    int64_t count;
+    tn_text prefix = numbered("param_groups", group);
+    int64_t *members = members_of(opt, group, &count);
+    tn__put_fields(dict, prefix.s, group_fields, COUNT(group_fields), &opt->groups[group]);
+    if (members)
+        tn__put_integers(dict, tn__name(prefix.s, "params").s, count, members);
+    tn__free(opt->ctx, members);
+}
+
+static void put_slot(tn_dict *dict, const tn_optim *opt, int64_t i)
+{
+    const tn__slot *slot = &opt->slots[i];
+    tn_text prefix = numbered("state", i);
+    tn__put_fields(dict, prefix.s, slot_fields, COUNT(slot_fields), slot);
+    for (int j = 0; j < opt->moments; j++)
+        tn__dict_set_in(dict, prefix.s, opt->moment_names[j], slot->moments[j]);
+}
+
+tn_dict *tn_optim_state_dict(const tn_optim *opt)
+{
+    tn_dict *dict = opt ? tn_dict_new(opt->ctx) : NULL;
+    if (!dict)
+        return NULL;
+    tn__put_text(dict, "name", opt->name);
+    tn__put_fields(dict, "", opt->fields, opt->n_fields, opt->opts);
+    for (int64_t i = 0; i < opt->n_groups; i++)
+        put_group(dict, opt, i);
+    for (int64_t i = 0; i < opt->count; i++)
+        if (opt->slots[i].steps > 0)
+            put_slot(dict, opt, i);
+    if (tn_ok(opt->ctx))
+        return dict;
+    tn_dict_free(dict);
+    return NULL;
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+static bool check_members(const tn_optim *opt, const char *what, const tn_dict *dict, int64_t group)
+{
+    int64_t count;
+    int64_t *members = members_of(opt, group, &count);
+    tn_text name = tn__name(numbered("param_groups", group).s, "params");
+    const tn_tensor *t = members ? tn__get_entry(dict, what, name.s, TN_I64, 1, &count) : NULL;
+    for (int64_t i = 0; t && i < count; i++)
+        if (((const int64_t *)tn__ptr(t))[i * t->strides[0]] != members[i]) {
+            tn_fail(opt->ctx, TN_ERR_FORMAT, "%s: %s are not those of group %lld here", what,
+                    name.s, (long long)group);
+            t = NULL;
+        }
+    tn__free(opt->ctx, members);
+    return t != NULL;
+}
+
+static bool load_groups(tn_optim *opt, const char *what, const tn_dict *dict, bool apply)
+{
+    for (int64_t i = 0; i < opt->n_groups; i++)
+        if (!(apply || check_members(opt, what, dict, i)) ||
+            !tn__get_fields(dict, what, numbered("param_groups", i).s, group_fields,
+                            COUNT(group_fields), &opt->groups[i], apply))
+            return false;
+    if (!tn_dict_get(dict, tn__name(numbered("param_groups", opt->n_groups).s, "lr").s))
+        return true;
+    tn_fail(opt->ctx, TN_ERR_FORMAT, "%s: it has more than the %lld groups here", what,
+            (long long)opt->n_groups);
+    return false;
+}
+
+/* A parameter that had not been stepped starts anew. */
+static void reset_slot(const tn_optim *opt, tn__slot *slot)
+{
+    slot->steps = 0;
+    for (int j = 0; j < opt->moments; j++)
+        if (slot->moments[j])
+            tn__fill(slot->moments[j], 0);
+}
+
+static bool load_moments(const tn_optim *opt, const tn__slot *slot, const char *what,
+                         const tn_dict *dict, const char *prefix, bool apply)
+{
+    for (int j = 0; j < opt->moments; j++) {
+        const tn_tensor *m = slot->moments[j];
+        const tn_tensor *t = tn__get_entry(dict, what, tn__name(prefix, opt->moment_names[j]).s,
+                                           m->dtype, m->ndim, m->shape);
+        if (!t)
+            return false;
+        if (apply && t->storage != m->storage)
+            tn__copy(opt->ctx, m, t);
+    }
+    return true;
+}
+
+static bool load_slot(tn_optim *opt, int64_t i, const char *what, const tn_dict *dict, bool apply)
+{
+    tn__slot *slot = &opt->slots[i];
+    tn_text prefix = numbered("state", i);
+    if (!tn_dict_get(dict, tn__name(prefix.s, "step").s)) {
+        if (apply)
+            reset_slot(opt, slot);
+        return true;
+    }
+    return tn__get_fields(dict, what, prefix.s, slot_fields, COUNT(slot_fields), slot, apply) &&
+           (apply || tn__make_moments(opt, slot)) &&
+           load_moments(opt, slot, what, dict, prefix.s, apply);
+}
+
+bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool apply)
+{
+    if (!tn__check_text(dict, what, "name", opt->name) ||
+        !tn__get_fields(dict, what, "", opt->fields, opt->n_fields, opt->opts, apply) ||
+        !load_groups(opt, what, dict, apply))
+        return false;
+    for (int64_t i = 0; i < opt->count; i++)
+        if (!load_slot(opt, i, what, dict, apply))
+            return false;
+    return true;
+}
+
+tn_status tn_optim_load_state_dict(tn_optim *opt, const tn_dict *dict)
+{
+    if (!opt)
+        return TN_ERR_ARGUMENT;
+    if (tn_ok(opt->ctx) && !dict)
+        tn_fail(opt->ctx, TN_ERR_ARGUMENT, "optim_load_state_dict: the dictionary is NULL");
+    if (tn_ok(opt->ctx) && tn__optim_load(opt, "optim_load_state_dict", dict, false))
+        tn__optim_load(opt, "optim_load_state_dict", dict, true);
+    return tn_error_status(opt->ctx);
+}
