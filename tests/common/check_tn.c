@@ -109,3 +109,24 @@ tn_tensor *leaf(tn_tensor *t)
     ck_assert_int_eq(tn_set_requires_grad(ctx, t, true), TN_OK);
     return t;
 }
+
+void fail_each_allocation(run_fn run, void *payload)
+{
+    tn_status status = TN_ERR_MEMORY;
+    int64_t k = 0;
+    while (status != TN_OK) {
+        tn_empty_cache(ctx);
+        tn_memory_stats before = tn_memory(ctx);
+        memory.for_good = true;
+        memory.fail_at = memory.calls + ++k;
+        status = run(payload);
+        memory.fail_at = 0;
+        ck_assert_msg(status == TN_OK || status == TN_ERR_MEMORY, "%lld: %s", (long long)k,
+                      tn_error(ctx));
+        ck_assert_int_eq(tn_error_status(ctx), status);
+        tn_clear_error(ctx);
+        ck_assert_int_eq(tn_memory(ctx).live_bytes, before.live_bytes);
+        ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
+    }
+    ck_assert_int_gt(k, 1);
+}

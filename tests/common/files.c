@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ const char *shared_path(const char *name)
     return NULL;
 }
 
-static unsigned char *read_bytes(const char *path, size_t *size)
+unsigned char *read_bytes(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "no file %s", path);
@@ -59,6 +60,54 @@ void remove_temporary(void)
 {
     remove(temporary);
 }
+
+/* ---- a folder -------------------------------------------------------------------------------- */
+
+static char folder[512];
+
+void make_folder(void)
+{
+    const char *directory = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/tn_test_XXXXXX", directory ? directory : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+const char *folder_path(const char *name)
+{
+    static char paths[4][1024];
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(paths[next], sizeof paths[next], "%s/%s", folder, name);
+    return paths[next];
+}
+
+/* Calls fn, if there is one, with the path of each file; returns how many there are. */
+static int each_file(int (*fn)(const char *path))
+{
+    int count = 0;
+    DIR *directory = opendir(folder);
+    ck_assert_ptr_nonnull(directory);
+    for (struct dirent *e; (e = readdir(directory));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            count++;
+            ck_assert(!fn || fn(folder_path(e->d_name)) == 0);
+        }
+    closedir(directory);
+    return count;
+}
+
+int files_in_folder(void)
+{
+    return each_file(NULL);
+}
+
+void remove_folder(void)
+{
+    each_file(remove);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
 
 static bool load_bytes(const unsigned char *bytes, size_t size, load_fn load, int64_t expansion)
 {

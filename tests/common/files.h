@@ -13,6 +13,16 @@ const char *shared_path(const char *name);
 const char *write_temporary(const void *bytes, size_t size);
 void remove_temporary(void);
 
+/* An empty folder for a test, which teardown removes with what is in it; the path of a file there,
+ * which stays valid until the next call but three; and how many files there are. */
+void make_folder(void);
+void remove_folder(void);
+const char *folder_path(const char *name);
+int files_in_folder(void);
+
+/* The contents of a file, to be given to free. */
+unsigned char *read_bytes(const char *path, size_t *size);
+
 /* Loads a file in the context of the test, forgets what it held, and says whether it could be
  * loaded. */
 typedef bool (*load_fn)(const char *path);
