@@ -7,6 +7,7 @@ specifications, and read back by SciPy, NumPy or zipfile before it is kept.
 """
 import gzip
 import io
+import json
 import os
 import struct
 import zipfile
@@ -200,8 +201,39 @@ def make_mat():
         w.write(name, expected)
 
 
+# ---- safetensors -----------------------------------------------------------------------------------
+
+
+def safetensors_bytes(parts, metadata):
+    """As the format's documentation has it: size of the header, header, data."""
+    header, data = {"__metadata__": metadata}, b""
+    for name, (code, shape, raw) in parts.items():
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def make_safetensors():
+    parts = {}
+    for code in ["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "BF16", "F32", "F64"]:
+        if code == "BF16":  # the upper halves of floats
+            a = sample("f4")
+            a[0, 2] = 65536
+            raw = (a.view("u4") >> 16).astype("<u2").tobytes()
+        else:
+            numpy_code = "b1" if code == "BOOL" else code[0].lower() + str(int(code[1:]) // 8)
+            raw = sample(numpy_code).astype("<" + numpy_code).tobytes()
+        parts[code] = (code, [2, 3], raw)
+    parts["empty"] = ("F32", [0, 3], b"")
+    parts["scalar"] = ("F64", [], struct.pack("<d", 2.5))
+    write("types.safetensors", safetensors_bytes(parts, {"format": "pt"}))
+
+
 if __name__ == "__main__":
     make_idx()
     make_npy()
     make_npz()
     make_mat()
+    make_safetensors()
