@@ -345,7 +345,7 @@ bool tn__check_text(const tn_dict *dict, const char *what, const char *name, con
 tn_tensor *tn__get_entry(const tn_dict *dict, const char *what, const char *name, tn_dtype dtype,
                          int ndim, const int64_t *shape);
 
-/* The name with what is in front of it. */
+/* One after the other. */
 tn_text tn__name(const char *prefix, const char *name);
 
 /* ---- text (text.c) --------------------------------------------------------------------------- */

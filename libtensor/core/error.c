@@ -68,6 +68,14 @@ void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload)
     ctx->hook_payload = payload;
 }
 
+/* Names in a file can hold any byte, but a message is one line. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
 {
     if (!ctx)
@@ -78,6 +86,7 @@ tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(ctx->error, sizeof ctx->error, format, args);
     va_end(args);
+    make_printable(ctx->error);
     status = status < 0 ? status : TN_ERR_ARGUMENT;
     ctx->status = status;
     if (ctx->hook && !ctx->in_hook) {

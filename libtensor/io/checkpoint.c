@@ -7,10 +7,10 @@
 
 #define VERSION 1
 
-static tn_text schedule_prefix(int i)
+static tn_text schedule_name(int i)
 {
     tn_text text;
-    snprintf(text.s, sizeof text.s, "schedules.%d.", i);
+    snprintf(text.s, sizeof text.s, "schedules.%d", i);
     return text;
 }
 
@@ -37,7 +37,8 @@ static void put_parts(tn_dict *dict, tn_ctx *ctx, const tn_checkpoint *parts)
         put_part(dict, "model.", tn_state_dict(ctx, parts->module));
     put_part(dict, "optim.", tn_optim_state_dict(parts->optim));
     for (int i = 0; i < TN_MAX_SCHEDULES; i++)
-        put_part(dict, schedule_prefix(i).s, tn_schedule_state_dict(parts->schedules[i]));
+        put_part(dict, tn__name(schedule_name(i).s, ".").s,
+                 tn_schedule_state_dict(parts->schedules[i]));
     put_part(dict, "loader.", tn_loader_state_dict(parts->loader));
     if (parts->extra)
         tn_dict_update(dict, "extra.", parts->extra);
@@ -104,7 +105,8 @@ static bool begin(loading *l)
     l->optim = select_part(l, l->parts.optim, "optim.");
     l->loader = select_part(l, l->parts.loader, "loader.");
     for (int i = 0; i < TN_MAX_SCHEDULES; i++)
-        l->schedules[i] = select_part(l, l->parts.schedules[i], schedule_prefix(i).s);
+        l->schedules[i] =
+            select_part(l, l->parts.schedules[i], tn__name(schedule_name(i).s, ".").s);
     begin_extra(l);
     if (tn_ok(l->ctx) && l->parts.module)
         tn__state_begin(&l->module, l->ctx, what_of(l, "model").s, l->parts.module, l->dict,
@@ -132,7 +134,7 @@ static bool load_parts(const loading *l, bool apply)
         return false;
     for (int i = 0; i < TN_MAX_SCHEDULES; i++)
         if (l->schedules[i] &&
-            !tn__schedule_load(l->parts.schedules[i], what_of(l, schedule_prefix(i).s).s,
+            !tn__schedule_load(l->parts.schedules[i], what_of(l, schedule_name(i).s).s,
                                l->schedules[i], apply))
             return false;
     if (l->loader && !tn__loader_load(l->parts.loader, what_of(l, "loader").s, l->loader, apply))

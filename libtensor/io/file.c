@@ -83,14 +83,6 @@ bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size
     return true;
 }
 
-/* Names in a file can hold any byte, but a message is one line. */
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 bool tn__file_fail(const tn__file *file, const char *format, ...)
 {
     char part[80] = "", reason[320];
@@ -100,8 +92,6 @@ bool tn__file_fail(const tn__file *file, const char *format, ...)
     va_start(args, format);
     vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    make_printable(part);
-    make_printable(reason);
     tn_fail(file->ctx, TN_ERR_FORMAT, "%s: %s: %s%s", file->what, file->path, part, reason);
     return false;
 }
