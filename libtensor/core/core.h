@@ -47,6 +47,23 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
 char *tn__strdup(tn_ctx *ctx, const char *text);
 char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c);
 
+/* ---- names in arrays (index.c) -----------------------------------------------------------------
+ * An array of structs of `size` bytes, whose first member is their name. */
+
+typedef struct tn__index {
+    int64_t *table; /* numbers in the array, from 1; 0 where there is none */
+    int64_t size;   /* a power of two, or 0 */
+} tn__index;
+
+/* The number that has been added under that name; -1 if there is none. */
+int64_t tn__index_find(const tn__index *index, const void *array, size_t size, const char *name);
+
+/* Makes room for `count` names; adds one that is not there, which cannot fail then. */
+bool tn__index_reserve(tn_ctx *ctx, tn__index *index, const void *array, size_t size,
+                       int64_t count);
+void tn__index_add(tn__index *index, const void *array, size_t size, int64_t number);
+void tn__index_free(tn_ctx *ctx, tn__index *index);
+
 /* ---- storage and tensors --------------------------------------------------------------------- */
 
 typedef struct tn__storage {

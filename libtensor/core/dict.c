@@ -1,5 +1,4 @@
-/* dict.c - dictionaries: named tensors in the order in which they were first set, found through a
- * hash table (open addressing, linear probing). */
+/* dict.c - dictionaries: named tensors in the order in which they were first set. */
 #include <string.h>
 #include "core/core.h"
 
@@ -12,8 +11,7 @@ struct tn_dict {
     tn__object object;
     entry *entries;
     int64_t count, capacity;
-    int64_t *table;     /* numbers of entries, from 1; 0 where there is none */
-    int64_t table_size; /* a power of two, at least twice the count; or 0 */
+    tn__index index;
 };
 
 static void free_dict(tn__object *object)
@@ -26,7 +24,7 @@ static void free_dict(tn__object *object)
         tn__free(ctx, dict->entries[i].name);
     }
     tn__free(ctx, dict->entries);
-    tn__free(ctx, dict->table);
+    tn__index_free(ctx, &dict->index);
     tn__free(ctx, dict);
 }
 
@@ -51,58 +49,25 @@ tn_ctx *tn__dict_ctx(const tn_dict *dict)
     return dict->object.ctx;
 }
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static uint64_t hash(const char *name)
-{
-    uint64_t h = 0xcbf29ce484222325U;
-    for (; *name; name++)
-        h = (h ^ (unsigned char)*name) * 0x100000001b3U;
-    return h;
-}
-
-/* Where in the table `name` is, or would be. */
-static int64_t *place_of(const tn_dict *dict, const char *name)
-{
-    uint64_t mask = (uint64_t)dict->table_size - 1, i = hash(name) & mask;
-    while (dict->table[i] && strcmp(dict->entries[dict->table[i] - 1].name, name) != 0)
-        i = (i + 1) & mask;
-    return &dict->table[i];
-}
-
 static entry *find(const tn_dict *dict, const char *name)
 {
-    int64_t number = dict && name && dict->table_size ? *place_of(dict, name) : 0;
-    return number ? &dict->entries[number - 1] : NULL;
-}
-
-/* Makes room for another entry. */
-static bool grow(tn_dict *dict)
-{
-    tn_ctx *ctx = dict->object.ctx;
-    int64_t size = dict->table_size ? 2 * dict->table_size : 16;
-    if (!tn__reserve(ctx, &dict->entries, &dict->capacity, dict->count + 1, sizeof(entry)))
-        return false;
-    if (2 * (dict->count + 1) <= dict->table_size)
-        return true;
-    int64_t *table = tn__alloc_zeroed(ctx, (size_t)size * sizeof *table);
-    if (!table)
-        return false;
-    tn__free(ctx, dict->table);
-    dict->table = table;
-    dict->table_size = size;
-    for (int64_t i = 0; i < dict->count; i++)
-        *place_of(dict, dict->entries[i].name) = i + 1;
-    return true;
+    int64_t i =
+        dict && name ? tn__index_find(&dict->index, dict->entries, sizeof(entry), name) : -1;
+    return i >= 0 ? &dict->entries[i] : NULL;
 }
 
 static bool append(tn_dict *dict, const char *name, tn_tensor *t)
 {
-    char *copy = grow(dict) ? tn__strdup(dict->object.ctx, name) : NULL;
-    if (!copy)
+    tn_ctx *ctx = dict->object.ctx;
+    int64_t i = dict->count;
+    if (!tn__reserve(ctx, &dict->entries, &dict->capacity, i + 1, sizeof(entry)) ||
+        !tn__index_reserve(ctx, &dict->index, dict->entries, sizeof(entry), i + 1))
         return false;
-    int64_t *place = place_of(dict, name);
-    dict->entries[dict->count++] = (entry){copy, t};
-    *place = dict->count;
+    dict->entries[i] = (entry){tn__strdup(ctx, name), t};
+    if (!dict->entries[i].name)
+        return false;
+    tn__index_add(&dict->index, dict->entries, sizeof(entry), i);
+    dict->count++;
     return true;
 }
 
