@@ -222,6 +222,10 @@ bool tn__zip_finish(tn__zip_writer *w);
 tn_dict *tn__read_npz(tn__zip *zip);
 tn_dict *tn__read_safetensors(tn__file *file);
 
+/* Of an archive, if there is one; otherwise of the older format. */
+tn_dict *tn__read_pth(tn__file *file, tn__zip *zip);
+bool tn__zip_is_pth(const tn__zip *zip);
+
 /* tn_load_dict and tn_save_dict. */
 tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path);
 tn_status tn__save_dict(const tn_dict *dict, const char *what, const char *path);

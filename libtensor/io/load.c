@@ -8,7 +8,9 @@
 static tn_dict *read_zip(tn__file *file)
 {
     tn__zip zip;
-    tn_dict *dict = tn__zip_open(&zip, file) ? tn__read_npz(&zip) : NULL;
+    tn_dict *dict = NULL;
+    if (tn__zip_open(&zip, file))
+        dict = tn__zip_is_pth(&zip) ? tn__read_pth(file, &zip) : tn__read_npz(&zip);
     tn__zip_close(&zip);
     return dict;
 }
@@ -22,8 +24,10 @@ static tn_dict *read_any(tn__file *file)
         return read_zip(file);
     if (p[8] == '{')
         return tn__read_safetensors(file);
-    tn__file_fail(file, "neither .npz nor safetensors: it begins with %02x %02x %02x %02x", p[0],
-                  p[1], p[2], p[3]);
+    if (p[0] == 0x80)
+        return tn__read_pth(file, NULL);
+    tn__file_fail(file, "neither .npz nor safetensors nor .pth: it begins with %02x %02x %02x %02x",
+                  p[0], p[1], p[2], p[3]);
     return NULL;
 }
 

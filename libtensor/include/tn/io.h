@@ -65,9 +65,21 @@ typedef struct tn_safetensors_opts {
 TN_API tn_status tn_save_safetensors(const tn_dict *dict, const char *path,
                                      tn_safetensors_opts opts);
 
+/* ---- PyTorch ----------------------------------------------------------------------------------
+ * What torch.save wrote, in the format since PyTorch 1.6 and in the one before: the tensors and
+ * parameters in dictionaries, lists and tuples, in each other to any depth. Their names are the
+ * keys, joined by dots: "model.features.0.weight", "losses.3"; "" is that of a tensor alone. Other
+ * values (numbers, text, None) are passed over. F16 and BF16 are widened to TN_F32, other types
+ * are as NumPy's. Tensors that share a storage still do, with the strides that they had.
+ *
+ * A pickle is a program, but this reader runs nothing: a file that refers to anything besides
+ * tensors, their storages and containers is TN_ERR_FORMAT, with the name of what it wants. Save
+ * model.state_dict(), not the model. */
+TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
+
 /* ---- any of these ----------------------------------------------------------------------------
- * Reading, the format is seen from the contents: .npz or safetensors. Writing, it is the one
- * that the path ends in, ".npz" or ".safetensors"; other endings are TN_ERR_ARGUMENT. */
+ * Reading, the format is seen from the contents: .npz, safetensors, or PyTorch's. Writing, it is
+ * the one that the path ends in, ".npz" or ".safetensors"; other endings are TN_ERR_ARGUMENT. */
 TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
 TN_API tn_status tn_save_dict(const tn_dict *dict, const char *path);
 
