@@ -404,10 +404,11 @@ static bool push_class(tn__pickle *p, const char *module, const char *name)
             return push(p, (tn__value){.kind = TN__CLASS,
                                        .class = classes[i].class,
                                        .number = classes[i].number});
-    return tn__file_fail(p->file,
-                         "it refers to %.80s.%.80s, but only tensors in dictionaries, lists and "
-                         "tuples are read",
-                         module, name);
+    return tn__file_fail(
+        p->file,
+        "it refers to %.80s.%.80s; tensors of real numbers in dictionaries, lists and "
+        "tuples are all that is read",
+        module, name);
 }
 
 static bool take_line(tn__pickle *p, char line[MAX_NAME])

@@ -1,0 +1,631 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+#include "io/io.h"
+
+static bool load(const char *path)
+{
+    tn_dict *dict = tn_load_pth(ctx, path);
+    tn_dict_free(dict);
+    return dict != NULL;
+}
+
+/* ---- files that PyTorch wrote ---------------------------------------------------------------- */
+
+/* Each reads as the .npz beside it. */
+static const char *const names[] = {
+    "state_dict_zip",
+    "state_dict_legacy",
+    "mixed_zip",
+    "mixed_legacy",
+    "nested_zip",
+    "nested_legacy",
+    "protocol3",
+    "protocol4",
+    "protocol5",
+    "protocol3_legacy",
+    "protocol4_legacy",
+    "protocol5_legacy",
+    "alone",
+    "pairs",
+    "integers",
+    "optimizer",
+    "tiny",
+    "tiny_legacy",
+};
+
+static void compare(const tn_dict *dict, const tn_dict *expected)
+{
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict), tn_dict_count(expected));
+    for (int64_t i = 0; i < tn_dict_count(expected); i++) {
+        ck_assert_str_eq(tn_dict_name(dict, i), tn_dict_name(expected, i));
+        check_same_bits(tn_contiguous(ctx, tn_dict_at(dict, i)), tn_dict_at(expected, i));
+    }
+}
+
+START_TEST(reads_what_pytorch_wrote)
+{
+    char name[64];
+    snprintf(name, sizeof name, "torch/%s.pth", names[_i]);
+    tn_dict *dict = tn_load_pth(ctx, data_path(name));
+    snprintf(name, sizeof name, "torch/%s.npz", names[_i]);
+    compare(dict, tn_load_npz(ctx, data_path(name)));
+}
+END_TEST
+
+START_TEST(reads_alexnet)
+{
+    if (!shared_path("alexnet/alexnet_features.pth"))
+        return;
+    tn_dict *dict = tn_load_pth(ctx, shared_path("alexnet/alexnet_features.pth"));
+    compare(dict, tn_load_npz(ctx, shared_path("alexnet/alexnet_features.npz")));
+}
+END_TEST
+
+/* Views share the storage that was read once, as in PyTorch. */
+START_TEST(keeps_views)
+{
+    const char *path = data_path(_i ? "torch/mixed_legacy.pth" : "torch/mixed_zip.pth");
+    tn_dict *dict = tn_load_pth(ctx, path);
+    const tn_tensor *shared = tn_dict_get(dict, "shared");
+    const char *data = tn_data(shared);
+    ck_assert_ptr_eq(tn_data(tn_dict_get(dict, "row")), data + 12 * sizeof(float));
+    ck_assert_ptr_eq(tn_data(tn_dict_get(dict, "transposed")), data);
+    ck_assert_ptr_eq(tn_data(tn_dict_get(dict, "strided")), data + sizeof(float));
+    ck_assert_int_eq(tn_strides(tn_dict_get(dict, "strided"))[0], 12);
+    ck_assert_int_eq(tn_strides(tn_dict_get(dict, "strided"))[1], 2);
+    tn_fill_(ctx, tn_dict_get(dict, "row"), 7);
+    ck_assert_double_eq(tn_at(ctx, shared, (int64_t[]){2, 3}), 7);
+}
+END_TEST
+
+START_TEST(refuses_other_objects)
+{
+    static const char *const refused[][2] = {
+        {"torch/module.pth", "torch.nn.modules.linear.Linear"},
+        {"torch/complex.pth", "torch.ComplexFloatStorage"},
+        {"torch/numpy.pth", "numpy.core.multiarray.scalar"},
+        {"torch/sparse.pth", "torch._utils._rebuild_sparse_tensor"},
+    };
+    char error[256];
+    snprintf(error, sizeof error,
+             "load_pth: %%: it refers to %s; tensors of real numbers in dictionaries, lists and "
+             "tuples are all that is read",
+             refused[_i][1]);
+    ck_assert_ptr_null(tn_load_pth(ctx, data_path(refused[_i][0])));
+    check_error(TN_ERR_FORMAT, error, data_path(refused[_i][0]));
+}
+END_TEST
+
+/* Bytes of memory that a byte of a pickle can take. */
+#define EXPANSION 512
+
+static const char *const small[] = {"torch/mixed_zip.pth", "torch/mixed_legacy.pth",
+                                    "torch/protocol4.pth", "torch/protocol4_legacy.pth"};
+
+START_TEST(refuses_every_prefix)
+{
+    ck_assert_int_eq(load_prefixes(small[_i], load, EXPANSION), 0);
+}
+END_TEST
+
+START_TEST(survives_damage)
+{
+    load_damaged(small[_i], load, EXPANSION);
+}
+END_TEST
+
+START_TEST(survives_every_bit)
+{
+    static const char *const tiny[] = {"torch/tiny.pth", "torch/tiny_legacy.pth"};
+    size_t size;
+    unsigned char *bytes = read_bytes(data_path(tiny[_i]), &size);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        if (!load(write_temporary(bytes, size)))
+            ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
+        tn_clear_error(ctx);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(survives_without_memory)
+{
+    load_without_memory(small[_i], load);
+}
+END_TEST
+
+/* ---- files made here, in the older format ---------------------------------------------------- */
+
+#define TEXT(length, s) "\x8c" length s
+#define MODULE "ctorch._utils\n"
+#define REBUILD MODULE "_rebuild_tensor_v2\n"
+#define FLOATS "ctorch\nFloatStorage\n"
+#define ZERO "K\0"
+#define STORAGE(class, count) \
+    "(" TEXT("\7", "storage") class TEXT("\1", "0") TEXT("\3", "cpu") count "NtQ"
+#define TENSOR(storage, offset, shape, strides) REBUILD "(" storage offset shape strides "\x89}tR"
+#define FOUR STORAGE(FLOATS, "K\4")
+#define X TENSOR(FOUR, ZERO, "K\4\x85", "K\1\x85")
+#define OBJECT(value) "\x80\2" value "."
+#define NAMED(value) OBJECT("}" TEXT("\1", "x") value "s")
+#define BYTES(s) s, sizeof s - 1
+
+static const char preamble[] = "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+                               "\x80\2M\xe9\3."
+                               "\x80\2}" TEXT("\x0d", "little_endian") "\x88s.";
+static const char storages[] =
+    "\x80\2](" TEXT("\1", "0") "e."
+                               "\4\0\0\0\0\0\0\0"
+                               "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40";
+
+static unsigned char file[65536];
+
+/* The preamble, the pickle of an object, and a storage "0" of four floats, 1 to 4. */
+static const char *write_object(const char *object, size_t size)
+{
+    size_t at = sizeof preamble - 1;
+    ck_assert_uint_lt(at + size + sizeof storages, sizeof file);
+    memcpy(file, preamble, at);
+    memcpy(file + at, object, size);
+    memcpy(file + at + size, storages, sizeof storages - 1);
+    return write_temporary(file, at + size + sizeof storages - 1);
+}
+
+/* Without an error, it is `count` tensors, each of [4] or what the test says. */
+static const struct {
+    const char *object;
+    size_t size;
+    int count;
+    const char *error;
+} objects[] = {
+    {BYTES(NAMED(X)), 1, NULL},
+    {BYTES(OBJECT(X)), 1, NULL},
+    {BYTES(OBJECT("](" X X "e")), 2, NULL},
+    {BYTES(OBJECT("(" X X "t")), 2, NULL},
+    {BYTES(OBJECT(X X X "\x87")), 3, NULL},
+    {BYTES(OBJECT("]" X "a")), 1, NULL},
+    {BYTES(OBJECT("}(K\7" X "\x8a\1\xff" X "\x8a\0" X "u")), 3, NULL},
+    {BYTES(OBJECT("ccollections\nOrderedDict\n)R(" TEXT("\1", "x") X TEXT("\1", "y") X "u}b")), 2,
+     NULL},
+    {BYTES(OBJECT("ccollections\nOrderedDict\n](" TEXT("\1", "x") X "\x86" TEXT("\1", "y") X
+                  "\x86"
+                  "e\x85R")),
+     2, NULL},
+    {BYTES(NAMED(MODULE "_rebuild_parameter\n" X "\x88}\x87R")), 1, NULL},
+    {BYTES(NAMED(MODULE "_rebuild_tensor\n(" FOUR ZERO "K\4\x85K\1\x85tR")), 1, NULL},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "ctorch\nSize\nK\4\x85\x85R", "K\1\x85"))), 1, NULL},
+    {BYTES(NAMED("(" TEXT("\5", "torch") TEXT("\4", "Size") "\x93" X "0t")), 0, NULL},
+    {BYTES(OBJECT(X "2\x86")), 2, NULL},
+    {BYTES(OBJECT(X "q\1(X\4\0\0\0more1h\1j\1\0\0\0\x86")), 2, NULL},
+    {BYTES(OBJECT("](NG\x3f\xe0\0\0\0\0\0\0U\1zT\2\0\0\0zzC\1zB\1\0\0\0z\x8d\1\0\0\0\0\0\0\0z"
+                  "\x8e\1\0\0\0\0\0\0\0z\x8b\2\0\0\0\1\2\x8a\x9zzzzzzzzz" X "e")),
+     1, NULL},
+    {BYTES(OBJECT(FOUR "0N")), 0, NULL},
+
+    {BYTES(OBJECT("cposix\nsystem\n" TEXT("\4", "true") "\x85R")), 0,
+     "load_pth: %: it refers to posix.system; tensors of real numbers in dictionaries, lists and "
+     "tuples are all that is read"},
+    {BYTES(OBJECT(TEXT("\2", "os") TEXT("\6", "system") "\x93")), 0,
+     "load_pth: %: it refers to os.system; tensors of real numbers in dictionaries, lists and "
+     "tuples are all that is read"},
+    {BYTES(OBJECT("c__builtin__\neval\n")), 0,
+     "load_pth: %: it refers to __builtin__.eval; tensors of real numbers in dictionaries, lists "
+     "and tuples are all that is read"},
+    {BYTES(OBJECT("ctorch\n_utils._rebuild_tensor_v2\n")), 0,
+     "load_pth: %: it refers to torch._utils._rebuild_tensor_v2; tensors of real numbers in "
+     "dictionaries, lists and tuples are all that is read"},
+    {BYTES(OBJECT("(S'true'\niposix\nsystem\n")), 0,
+     "load_pth: %: pickle: opcode 53 at byte 3 cannot be read"},
+    {BYTES(OBJECT("ccollections\nOrderedDict\n)\x81")), 0,
+     "load_pth: %: pickle: opcode 81 at byte 28 cannot be read"},
+    {BYTES("\x80\6."), 0, "load_pth: %: pickle: a protocol that cannot be read is named at byte 2"},
+    {BYTES(OBJECT("N)R")), 0,
+     "load_pth: %: pickle: something that cannot be called is called at byte 5"},
+    {BYTES(OBJECT("ctorch\nSize\nNR")), 0,
+     "load_pth: %: pickle: something that cannot be called is called at byte 16"},
+    {BYTES(OBJECT(FLOATS ")R")), 0,
+     "load_pth: %: pickle: something that cannot be called is called at byte 24"},
+    {BYTES(OBJECT("ccollections\nOrderedDict\nK\1\x85R")), 0,
+     "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 31"},
+    {BYTES(OBJECT("ccollections\nOrderedDict\n]K\1a\x85R")), 0,
+     "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 33"},
+    {BYTES(OBJECT("N}b")), 0,
+     "load_pth: %: pickle: something else than a dictionary has attributes at byte 5"},
+    {BYTES(OBJECT("NNs")), 0, "load_pth: %: pickle: a dictionary is missing at byte 5"},
+    {BYTES(OBJECT("}NNNs")), 0, "load_pth: %: pickle: a dictionary is missing at byte 7"},
+    {BYTES(OBJECT("}(Nu")), 0, "load_pth: %: pickle: a value is missing at byte 6"},
+    {BYTES(OBJECT("(NNu")), 0, "load_pth: %: pickle: a dictionary is missing at byte 6"},
+    {BYTES(OBJECT("}Na")), 0, "load_pth: %: pickle: a list is missing at byte 5"},
+    {BYTES(OBJECT("N(Ne")), 0, "load_pth: %: pickle: a list is missing at byte 6"},
+    {BYTES(OBJECT("](a")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
+    {BYTES(OBJECT("Nt")), 0, "load_pth: %: pickle: a mark is missing at byte 4"},
+    {BYTES(OBJECT("N(\x85")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
+    {BYTES(OBJECT("NN\x93")), 0, "load_pth: %: pickle: a name is missing at byte 5"},
+    {BYTES(OBJECT("h\1")), 0, "load_pth: %: pickle: an empty place of the memo is used at byte 4"},
+    {BYTES(OBJECT("Nr\xff\xff\xff\xff")), 0,
+     "load_pth: %: pickle: a place that the memo does not have is used at byte 8"},
+    {BYTES(OBJECT("(q\1")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
+    {BYTES(OBJECT("\x8d\xff\xff\xff\xff\xff\xff\xff\xff")), 0,
+     "load_pth: %: pickle: text of 18446744073709551615 bytes begins where 34 are left"},
+    {BYTES(OBJECT("")), 0, "load_pth: %: pickle: a value is missing at byte 3"},
+    {BYTES(OBJECT("(")), 0, "load_pth: %: pickle: a value is missing at byte 4"},
+
+    {BYTES(OBJECT("NQ")), 0, "load_pth: %: a storage is not described as PyTorch does it"},
+    {BYTES(OBJECT("(" TEXT("\6", "module") FLOATS TEXT("\1", "0") TEXT("\3", "cpu") "K\4tQ")), 0,
+     "load_pth: %: a storage is not described as PyTorch does it"},
+    {BYTES(OBJECT(STORAGE("ctorch\nSize\n", "K\4"))), 0,
+     "load_pth: %: a storage is not described as PyTorch does it"},
+    {BYTES(OBJECT(STORAGE(FLOATS, "J\xff\xff\xff\xff"))), 0,
+     "load_pth: %: storage 0 has -1 elements"},
+    {BYTES(OBJECT("(" TEXT("\7", "storage") FLOATS TEXT("\1", "0") TEXT("\3", "cpu") "K\4)tQ")), 0,
+     "load_pth: %: storages that are parts of others cannot be read"},
+    {BYTES(OBJECT("(" FOUR STORAGE("ctorch\nIntStorage\n", "K\4") "t")), 0,
+     "load_pth: %: storage 0 is described in two ways"},
+    {BYTES(OBJECT("(" FOUR STORAGE(FLOATS, "K\3") "t")), 0,
+     "load_pth: %: storage 0 is described in two ways"},
+    {BYTES(OBJECT(STORAGE(FLOATS, "K\5"))), 0,
+     "load_pth: %: storage 0 has 4 elements, but is described with 5"},
+    {BYTES(OBJECT(STORAGE("ctorch\nDoubleStorage\n", "K\4"))), 0,
+     "load_pth: %: storage 0 has 4 elements of f64, but 16 bytes follow"},
+    {BYTES(OBJECT(STORAGE("ctorch\nHalfStorage\n", "K\4"))), 0,
+     "load_pth: %: 8 bytes follow the last storage"},
+    {BYTES(OBJECT("N(" TEXT("\7", "storage") FLOATS TEXT("\1", "1") TEXT("\3", "cpu") "K\4tQ0")), 0,
+     "load_pth: %: storage 0 is listed but not described"},
+
+    {BYTES(NAMED(TENSOR(FOUR, "K\1", "K\4\x85", "K\1\x85"))), 0,
+     "load_pth: %: x: shape [4] with strides [1] at 1 does not fit a storage of 4 elements"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\2K\2\x86", "K\3K\1\x86"))), 0,
+     "load_pth: %: x: shape [2,2] with strides [3,1] at 0 does not fit a storage of 4 elements"},
+    {BYTES(NAMED(TENSOR(FOUR, "\x8a\x8\xff\xff\xff\xff\xff\xff\xff\x7f", ")", ")"))), 0,
+     "load_pth: %: x: shape [] with strides [] at 9223372036854775807 does not fit a storage of 4 "
+     "elements"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\2\x85", "\x8a\x8\xff\xff\xff\xff\xff\xff\xff\x7f\x85"))), 0,
+     "load_pth: %: x: shape [2] with strides [9223372036854775807] at 0 does not fit a storage of "
+     "4 elements"},
+    {BYTES(NAMED(TENSOR(FOUR, "K\1", "K\3\x85", "\x8a\x8\xff\xff\xff\xff\xff\xff\xff\x7f\x85"))), 0,
+     "load_pth: %: x: shape [3] with strides [9223372036854775807] at 1 does not fit a storage of "
+     "4 elements"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "\x8a\x8\0\0\0\0\0\0\0\x40K\4\x86", "K\0K\0\x86"))), 0,
+     "load_pth: %: x: its size [4611686018427387904,4] is too large"},
+    {BYTES(NAMED(TENSOR(FOUR, "J\xff\xff\xff\xff", "K\4\x85", "K\1\x85"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(TENSOR(FOUR, "K\3", "K\4\x85", "J\xff\xff\xff\xff\x85"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "J\xff\xff\xff\xff\x85", "K\1\x85"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\4\x85", ")"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "N", "N"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "N\x85", "K\1\x85"))), 0,
+     "load_pth: %: x: its shape, strides or offset are none"},
+    {BYTES(NAMED(
+         TENSOR(FOUR, ZERO, "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t"))),
+     0, "load_pth: %: x: it has more than 8 dimensions"},
+    {BYTES(NAMED(FOUR "0" TENSOR("N", ZERO, ")", ")"))), 0,
+     "load_pth: %: x: a tensor is not described as PyTorch does it"},
+    {BYTES(NAMED(REBUILD FOUR "\x85R")), 0,
+     "load_pth: %: x: a tensor is not described as PyTorch does it"},
+    {BYTES(NAMED(FOUR "0" MODULE "_rebuild_parameter\n)R")), 0,
+     "load_pth: %: a parameter is not described as PyTorch does it"},
+
+    {BYTES(OBJECT("}(" TEXT("\1", "x") X TEXT("\1", "x") X "u")), 0,
+     "load_pth: %: x: there are two tensors of this name"},
+    {BYTES(OBJECT("}(" TEXT("\3", "a.x") X TEXT("\1", "a") "}" TEXT("\1", "x") X "su")), 0,
+     "load_pth: %: a.x: there are two tensors of this name"},
+    {BYTES(OBJECT("}" TEXT("\3", "a\0b") X "s")), 0,
+     "load_pth: %: a key is neither text nor an integer"},
+    {BYTES(OBJECT("}"
+                  "N" X "s")),
+     0, "load_pth: %: a key is neither text nor an integer"},
+};
+
+START_TEST(reads_or_refuses)
+{
+    const char *path = write_object(objects[_i].object, objects[_i].size);
+    tn_memory_reset_peak(ctx);
+    tn_dict *dict = tn_load_pth(ctx, path);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes, 200000);
+    if (objects[_i].error)
+        check_error(TN_ERR_FORMAT, objects[_i].error, path);
+    ck_tn_ok();
+    ck_assert_int_eq(dict == NULL, objects[_i].error != NULL);
+    ck_assert_int_eq(tn_dict_count(dict), objects[_i].count);
+    for (int i = 0; i < objects[_i].count; i++)
+        ck_tn_equal(tn_dict_at(dict, i), 1, 2, 3, 4);
+    remove_temporary();
+}
+END_TEST
+
+/* Every opcode on an empty stack, after a mark, and after values, with what may follow it. */
+START_TEST(survives_every_opcode)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } before[] = {{BYTES("")},   {BYTES("(")},       {BYTES("N")},
+                  {BYTES("](")}, {BYTES("}(NN")},    {BYTES("q\0h\0")},
+                  {BYTES(X)},    {BYTES("(K\1K\2")}, {BYTES("\x8c\1a\x8c\1b")}};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        for (int opcode = 0; opcode < 256; opcode++) {
+            char object[256] = "\x80\2";
+            size_t size = before[i].size + 2;
+            memcpy(object + 2, before[i].bytes, before[i].size);
+            object[size++] = (char)opcode;
+            memset(object + size, 1 + opcode % 3, 9);
+            object[size + 9] = '.';
+            load(write_object(object, size + 10));
+            tn_clear_error(ctx);
+        }
+    remove_temporary();
+}
+END_TEST
+
+/* ---- little that says much ------------------------------------------------------------------- */
+
+static size_t append(char *object, size_t size, const char *bytes, size_t count)
+{
+    memcpy(object + size, bytes, count);
+    return size + count;
+}
+
+static void check_bomb(const char *object, size_t size, const char *error)
+{
+    const char *path = write_object(object, size);
+    tn_memory_reset_peak(ctx);
+    int64_t live = tn_memory(ctx).live_bytes;
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, error, path);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, 100000 + EXPANSION * (int64_t)size);
+    remove_temporary();
+}
+
+/* [[...]], and d[d] = d with text for the key. */
+START_TEST(limits_depth)
+{
+    char object[2048];
+    size_t size = append(object, 0, BYTES(FOUR "0"));
+    memset(object + size, ']', 1000);
+    memset(object + size + 1000, 'a', 999);
+    object[size + 1999] = '.';
+    check_bomb(object, size + 2000, "load_pth: %: it is nested more than 64 deep");
+    size = append(object, size, BYTES("}q\0" TEXT("\1", "d") "h\0s."));
+    check_bomb(object, size, "load_pth: %: it is nested more than 64 deep");
+}
+END_TEST
+
+/* Each list holds the one before it ten times. */
+START_TEST(limits_repetition)
+{
+    char object[2048];
+    size_t size = append(object, 0, BYTES(FOUR "0Nq\0"));
+    for (char i = 1; i < 30; i++) {
+        size = append(object, size, BYTES("]("));
+        for (int j = 0; j < 10; j++)
+            size = append(object, size, (char[]){'h', (char)(i - 1)}, 2);
+        size = append(object, size, (char[]){'e', 'q', i}, 3);
+    }
+    size = append(object, size, BYTES("."));
+    check_bomb(object, size, "load_pth: %: it uses the same values too often");
+}
+END_TEST
+
+/* One list of a thousand pairs, of which dictionaries are made again and again. */
+START_TEST(limits_dictionaries_of_pairs)
+{
+    char object[32768];
+    size_t size = append(object, 0, BYTES("ccollections\nOrderedDict\nq\0NN\x86q\1]q\2("));
+    for (int i = 0; i < 1000; i++)
+        size = append(object, size, BYTES("h\1"));
+    size = append(object, size, BYTES("e"));
+    for (int i = 0; i < 1000; i++)
+        size = append(object, size, BYTES("h\0h\2\x85R"));
+    size = append(object, size, BYTES("."));
+    check_bomb(object, size,
+               "load_pth: %: pickle: it has used the same values too often at byte 2049");
+}
+END_TEST
+
+START_TEST(limits_names)
+{
+    char object[4096], key[301];
+    memset(key, 'k', sizeof key);
+    size_t size = 0;
+    for (int i = 0; i < 4; i++) {
+        size = append(object, size, BYTES("}X\x2d\1\0\0"));
+        size = append(object, size, key, 301);
+    }
+    size = append(object, size, BYTES(X "ssss."));
+    check_bomb(object, size, "load_pth: %: a name has more than 1023 bytes");
+}
+END_TEST
+
+/* ---- other parts of the file ----------------------------------------------------------------- */
+
+/* Bytes of a file that is made here, replaced; the numbers count from its end if negative. */
+static const struct {
+    int at;
+    const char *bytes;
+    size_t size;
+    const char *error;
+} changes[] = {
+    {4, BYTES("\0"), "load_pth: %: not a PyTorch file: the magic number is another one"},
+    {2, BYTES("N."), "load_pth: %: not a PyTorch file: the magic number is another one"},
+    {18, BYTES("\xea"), "load_pth: %: not version 1001 of the older PyTorch files"},
+    {23, BYTES("N."), "load_pth: %: the facts about the machine are missing"},
+    {-33, BYTES("N."), "load_pth: %: the list of storages is missing"},
+    {-29, BYTES("K\1e."), "load_pth: %: the key of a storage is no text"},
+    {-24, BYTES("\5"), "load_pth: %: storage 0 has 5 elements, but is described with 4"},
+    {-17, BYTES("\x80"),
+     "load_pth: %: storage 0 has 9223372036854775812 elements, but is described with 4"},
+};
+
+START_TEST(checks_the_older_format)
+{
+    write_object(BYTES(NAMED(X)));
+    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
+    size_t at = changes[_i].at < 0 ? size - (size_t)-changes[_i].at : (size_t)changes[_i].at;
+    memcpy(file + at, changes[_i].bytes, changes[_i].size);
+    const char *path = write_temporary(file, size);
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, changes[_i].error, path);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(refuses_what_follows)
+{
+    write_object(BYTES(NAMED(X)));
+    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
+    file[size] = 0;
+    const char *path = write_temporary(file, size + 1);
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_pth: %: 1 bytes follow the last storage", path);
+    remove_temporary();
+}
+END_TEST
+
+/* The facts about the machine say False: counts and elements begin with the most significant byte.
+ */
+START_TEST(reads_the_other_byte_order)
+{
+    static const unsigned char data[] = {0,    0, 0, 0, 0,    0,    0, 4, 0x3f, 0x80, 0, 0,
+                                         0x40, 0, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0x80, 0, 0};
+    write_object(BYTES(NAMED(X)));
+    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
+    file[sizeof preamble - 4] = 0x89;
+    memcpy(file + size - 24, data, 24);
+    tn_dict *dict = tn_load_pth(ctx, write_temporary(file, size));
+    ck_tn_ok();
+    ck_tn_equal(tn_dict_at(dict, 0), 1, 2, 3, 4);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(reports_the_system)
+{
+    ck_assert_ptr_null(tn_load_pth(ctx, "no/such/file"));
+    check_error(TN_ERR_FILE, "load_pth: %: No such file or directory", "no/such/file");
+    ck_assert_ptr_null(tn_load_pth(ctx, NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "load_pth: path is NULL");
+    ck_assert_ptr_null(tn_load_pth(NULL, "x"));
+    ck_assert_ptr_null(tn_load_pth(ctx, data_path("stored.npz")));
+    check_error(TN_ERR_FORMAT, "load_pth: %: not a PyTorch file: there is no entry data.pkl",
+                data_path("stored.npz"));
+}
+END_TEST
+
+/* ---- archives made here ---------------------------------------------------------------------- */
+
+typedef struct entry {
+    const char *name, *bytes;
+    size_t size;
+} entry;
+
+/* As the library itself writes archives. */
+static void write_archive(const char *path, const entry *entries, int count)
+{
+    tn__output out;
+    tn__zip_writer w = {.out = &out};
+    ck_assert(tn__output_open(&out, ctx, "test", path));
+    for (int i = 0; i < count; i++)
+        ck_assert(tn__zip_begin(&w, entries[i].name, (int64_t)entries[i].size) &&
+                  tn__output_write(&out, entries[i].bytes, (int64_t)entries[i].size) &&
+                  tn__zip_end(&w, entries[i].name));
+    ck_assert(tn__zip_finish(&w) && tn__output_close(&out, true));
+    tn__free(ctx, w.directory);
+}
+
+#define ARCHIVED "(" TEXT("\7", "storage") FLOATS TEXT("\1", "0") TEXT("\3", "cpu") "K\4tQ"
+#define PICKLE NAMED(TENSOR(ARCHIVED, ZERO, "K\4\x85", "K\1\x85"))
+#define LITTLE "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40"
+#define BIG "\x3f\x80\0\0\x40\0\0\0\x40\x40\0\0\x40\x80\0\0"
+#define MAX_ENTRIES 4
+
+static const struct {
+    entry entries[MAX_ENTRIES];
+    const char *error;
+} archives[] = {
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}}, NULL},
+    {{{"a/data/0", BYTES(LITTLE)}, {"a/data.pkl", BYTES(PICKLE)}, {"a/version", BYTES("3\n")}},
+     NULL},
+    {{{"a/byteorder", BYTES("little")}, {"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}},
+     NULL},
+    {{{"a/byteorder", BYTES("big")}, {"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(BIG)}},
+     NULL},
+    {{{"a/data.pkl", BYTES(PICKLE)}}, "load_pth: %: x: there is no storage 0"},
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"b/data/0", BYTES(LITTLE)}},
+     "load_pth: %: x: there is no storage 0"},
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES("\0\0\x80")}},
+     "load_pth: %: x: header says [4] of f32, 16 bytes, but the file holds 3"},
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE LITTLE)}},
+     "load_pth: %: x: header says [4] of f32, 16 bytes, but the file holds 32"},
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"b/data.pkl", BYTES(PICKLE)}},
+     "load_pth: %: there are two entries data.pkl"},
+    {{{"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}, {"a/data/0", BYTES(LITTLE)}},
+     "load_pth: %: there are two entries 'a/data/0'"},
+    {{{"a/data.pkl", BYTES(PICKLE "x")}, {"a/data/0", BYTES(LITTLE)}},
+     "load_pth: %: 1 bytes follow the pickle"},
+    {{{"a/data.pkl", BYTES("\x80\2N")}}, "load_pth: %: pickle: it is cut off at byte 3"},
+    {{{"a/data.pkl", BYTES("")}}, "load_pth: %: pickle: it is cut off at byte 0"},
+    {{{"data.pkl", BYTES(PICKLE)}}, "load_pth: %: not a PyTorch file: there is no entry data.pkl"},
+    {{{"a/b/data.pkl", BYTES(PICKLE)}},
+     "load_pth: %: not a PyTorch file: there is no entry data.pkl"},
+};
+
+START_TEST(reads_archives)
+{
+    int count = 0;
+    while (count < MAX_ENTRIES && archives[_i].entries[count].name)
+        count++;
+    make_folder();
+    const char *path = folder_path("x.pth");
+    write_archive(path, archives[_i].entries, count);
+    tn_dict *dict = tn_load_pth(ctx, path);
+    if (archives[_i].error)
+        check_error(TN_ERR_FORMAT, archives[_i].error, path);
+    else
+        ck_tn_equal(tn_dict_get(dict, "x"), 1, 2, 3, 4);
+    ck_tn_ok();
+    remove_folder();
+}
+END_TEST
+
+static void add_hostile_tests(Suite *suite)
+{
+    TCase *tc = tn_case(suite, "hostile");
+    tcase_add_loop_test(tc, reads_or_refuses, 0, (int)(sizeof objects / sizeof *objects));
+    tcase_add_test(tc, survives_every_opcode);
+    tcase_add_test(tc, limits_depth);
+    tcase_add_test(tc, limits_repetition);
+    tcase_add_test(tc, limits_dictionaries_of_pairs);
+    tcase_add_test(tc, limits_names);
+    tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
+    tcase_add_test(tc, refuses_what_follows);
+    tcase_add_test(tc, reads_the_other_byte_order);
+    tcase_add_test(tc, reports_the_system);
+    tcase_add_loop_test(tc, reads_archives, 0, (int)(sizeof archives / sizeof *archives));
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("pth");
+    TCase *tc = tn_case(suite, "pth");
+    tcase_add_loop_test(tc, reads_what_pytorch_wrote, 0, (int)(sizeof names / sizeof *names));
+    tcase_add_test(tc, reads_alexnet);
+    tcase_add_loop_test(tc, keeps_views, 0, 2);
+    tcase_add_loop_test(tc, refuses_other_objects, 0, 4);
+    tcase_add_loop_test(tc, refuses_every_prefix, 0, (int)(sizeof small / sizeof *small));
+    tcase_add_loop_test(tc, survives_damage, 0, (int)(sizeof small / sizeof *small));
+    tcase_add_loop_test(tc, survives_every_bit, 0, 2);
+    tcase_add_loop_test(tc, survives_without_memory, 0, (int)(sizeof small / sizeof *small));
+    add_hostile_tests(suite);
+    return tn_run(suite);
+}
