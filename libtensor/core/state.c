@@ -35,8 +35,10 @@ tn_tensor *tn__get_entry(const tn_dict *dict, const char *what, const char *name
         fail(dict, what, name, "is missing");
         return NULL;
     }
-    if (t->dtype == dtype && t->ndim == ndim &&
-        memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0)
+    bool same = t->dtype == dtype && t->ndim == ndim;
+    for (int i = 0; same && i < ndim; i++)
+        same = t->shape[i] == shape[i];
+    if (same)
         return t;
     tn_fail(tn__dict_ctx(dict), TN_ERR_FORMAT, "%s: %s is %s %s, but should be %s %s", what, name,
             tn_dtype_name(t->dtype), TN_SHAPE_TEXT(t), tn_dtype_name(dtype),
