@@ -81,7 +81,8 @@ static int32_t parse_hex4(const char *p)
     return value;
 }
 
-/* \uXXXX, or two of these for what is beyond 16 bits. No name has a zero byte in it. */
+/* Four digits after \u, or two such numbers for what is beyond 16 bits. No name has a zero byte in
+ * it. */
 static bool parse_unicode(reader *r, unsigned char **out)
 {
     int32_t code = parse_hex4(r->p);

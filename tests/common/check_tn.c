@@ -110,7 +110,7 @@ tn_tensor *leaf(tn_tensor *t)
     return t;
 }
 
-void fail_each_allocation(run_fn run, void *payload)
+void fail_each_allocation(attempt_fn run, void *payload)
 {
     tn_status status = TN_ERR_MEMORY;
     int64_t k = 0;

