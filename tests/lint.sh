@@ -44,6 +44,8 @@ never 'include <zlib.h>' 'only io/ includes <zlib.h>' $(echo "$library" | grep -
 never 'tn_tensor|tn_ctx|core/|tn/' 'kernels/ knows no tensors' libtensor/kernels/*.[ch]
 never 'include "(ops|nn|optim|io|data|examples)/' 'core/ includes nothing from above' libtensor/core/*.[ch]
 never 'include "(nn|optim|io|data|examples)/' 'ops/ includes nothing from above' libtensor/ops/*.[ch]
+never 'include "(io|examples)/' 'nn/, optim/ and data/ include nothing from above' \
+    libtensor/nn/*.[ch] libtensor/optim/*.[ch] libtensor/data/*.[ch]
 never 'include "(core|kernels|ops|nn|optim|io|data)/' 'examples use the public headers alone' \
     $(find examples -name '*.[ch]')
 never '(^|[^a-z_])(abort|exit|assert|printf|fprintf|puts|putchar) *\(' \

@@ -49,6 +49,7 @@ const char *write_temporary(const void *bytes, size_t size)
     const char *directory = getenv("TMPDIR");
     snprintf(temporary, sizeof temporary, "%s/tn_test_%ld", directory ? directory : "/tmp",
              (long)getpid());
+    remove(temporary); /* ext4 writes a file out that was emptied and filled again */
     FILE *file = fopen(temporary, "wb");
     ck_assert_msg(file != NULL, "%s cannot be written", temporary);
     ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include "common/check_tn.h"
 
 START_TEST(keeps_order)
@@ -89,6 +90,72 @@ START_TEST(has_nothing_out_of_range)
 }
 END_TEST
 
+START_TEST(finds_every_one_of_many)
+{
+    enum { N = 5000 };
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_tensor *t = tn_arange(ctx, TN_F64, 0, N, 1);
+    for (int i = 0; i < N; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i * 7 % N);
+        tn_dict_set(dict, name, tn_select(ctx, t, 0, i * 7 % N));
+    }
+    for (int i = 0; i < N; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, name)), i);
+    }
+    ck_assert_ptr_null(tn_dict_get(dict, "5000"));
+    ck_assert_ptr_null(tn_dict_get(dict, ""));
+}
+END_TEST
+
+static tn_dict *pair(const char *first, const char *second)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, first, tn_scalar(ctx, TN_F64, 1));
+    tn_dict_set(dict, second, tn_scalar(ctx, TN_F64, 2));
+    return dict;
+}
+
+START_TEST(joins_and_takes_apart)
+{
+    tn_dict *dict = pair("m.a", "x");
+    ck_assert_int_eq(tn_dict_update(dict, "m.", pair("b", "a")), TN_OK);
+    ck_assert_int_eq(tn_dict_count(dict), 3);
+    ck_assert_str_eq(tn_dict_name(dict, 0), "m.a");
+    ck_assert_str_eq(tn_dict_name(dict, 2), "m.b");
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "m.a")), 2);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "m.b")), 1);
+    tn_dict *part = tn_dict_select(dict, "m.");
+    ck_assert_int_eq(tn_dict_count(part), 2);
+    ck_assert_str_eq(tn_dict_name(part, 1), "b");
+    ck_assert_ptr_eq(tn_data(tn_dict_get(part, "b")), tn_data(tn_dict_get(dict, "m.b")));
+    ck_assert_int_eq(tn_dict_count(tn_dict_select(dict, NULL)), 3);
+    ck_assert_int_eq(tn_dict_count(tn_dict_select(dict, "m.a.")), 0);
+    ck_assert_int_eq(tn_dict_update(dict, NULL, dict), TN_OK);
+    ck_assert_int_eq(tn_dict_update(part, "again.", part), TN_OK);
+    ck_assert_int_eq(tn_dict_count(dict), 3);
+    ck_assert_int_eq(tn_dict_count(part), 4);
+}
+END_TEST
+
+static tn_status update_once(void *payload)
+{
+    tn_dict *const *dicts = payload;
+    tn_dict *copy = tn_dict_select(dicts[0], NULL);
+    tn_status status = copy ? tn_dict_update(copy, "m.", dicts[1]) : tn_error_status(ctx);
+    ck_assert_int_eq(tn_dict_count(copy), status == TN_OK ? 4 : copy ? 2 : 0);
+    tn_dict_free(copy);
+    return status;
+}
+
+START_TEST(survives_without_memory)
+{
+    fail_each_allocation(update_once, (tn_dict *[]){pair("a", "b"), pair("a", "b")});
+}
+END_TEST
+
 START_TEST(reports_errors)
 {
     tn_dict *dict = tn_dict_new(ctx);
@@ -117,6 +184,9 @@ int main(void)
     tcase_add_test(tc, holds_no_gradients);
     tcase_add_test(tc, gives_memory_back);
     tcase_add_test(tc, has_nothing_out_of_range);
+    tcase_add_test(tc, finds_every_one_of_many);
+    tcase_add_test(tc, joins_and_takes_apart);
+    tcase_add_test(tc, survives_without_memory);
     tcase_add_test(tc, reports_errors);
     return tn_run(suite);
 }

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -480,6 +481,31 @@ START_TEST(checks_the_older_format)
 }
 END_TEST
 
+START_TEST(refuses_storages_listed_twice)
+{
+    static const char list[] = "\x80\2](" TEXT("\1", "0") TEXT("\1", "0") "e.";
+    write_object(BYTES(NAMED(X)));
+    size_t at = sizeof preamble - 1 + sizeof NAMED(X) - 1;
+    memcpy(file + at, list, sizeof list - 1);
+    memcpy(file + at + sizeof list - 1, storages + sizeof storages - 1 - 24, 24);
+    const char *path = write_temporary(file, at + sizeof list - 1 + 24);
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_pth: %: storage 0 is listed twice", path);
+    remove_temporary();
+}
+END_TEST
+
+/* Without elements, strides do not matter. */
+START_TEST(reads_empty_views)
+{
+    static const char object[] = NAMED(TENSOR(FOUR, "K\4", "K\0K\4\x86", "K\1K\x64\x86"));
+    tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
+    ck_tn_ok();
+    ck_tn_shape(tn_dict_at(dict, 0), "[0,4]");
+    remove_temporary();
+}
+END_TEST
+
 START_TEST(refuses_what_follows)
 {
     write_object(BYTES(NAMED(X)));
@@ -598,6 +624,22 @@ START_TEST(reads_archives)
 }
 END_TEST
 
+/* A key of another name would be as good a pickle. */
+START_TEST(checks_the_pickles_crc)
+{
+    size_t size;
+    unsigned char *bytes = read_bytes(data_path("torch/tiny.pth"), &size);
+    unsigned char *key = memmem(bytes, size, "X\1\0\0\0x", 6);
+    ck_assert_ptr_nonnull(key);
+    key[5] = 'y';
+    ck_assert_ptr_null(tn_load_pth(ctx, write_temporary(bytes, size)));
+    ck_assert_ptr_nonnull(strstr(tn_error(ctx), "its CRC-32 is "));
+    tn_clear_error(ctx);
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
 static void add_hostile_tests(Suite *suite)
 {
     TCase *tc = tn_case(suite, "hostile");
@@ -608,9 +650,12 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_test(tc, limits_dictionaries_of_pairs);
     tcase_add_test(tc, limits_names);
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
+    tcase_add_test(tc, refuses_storages_listed_twice);
+    tcase_add_test(tc, reads_empty_views);
     tcase_add_test(tc, refuses_what_follows);
     tcase_add_test(tc, reads_the_other_byte_order);
     tcase_add_test(tc, reports_the_system);
+    tcase_add_test(tc, checks_the_pickles_crc);
     tcase_add_loop_test(tc, reads_archives, 0, (int)(sizeof archives / sizeof *archives));
 }
 

@@ -219,12 +219,12 @@ END_TEST
 START_TEST(checks_the_size_of_the_header)
 {
     static const unsigned char sizes[][9] = {
-        {3, 0, 0, 0, 0, 0, 0, 0, '{'},
+        {2, 0, 0, 0, 0, 0, 0, 0, '{'},
         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, '{'},
         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, '{'},
     };
     static const char *const errors[] = {
-        "load_safetensors: %: a header of 3 bytes is promised, but the file holds 1",
+        "load_safetensors: %: a header of 2 bytes is promised, but the file holds 1",
         "load_safetensors: %: a header of 18446744073709551615 bytes is promised, but the file "
         "holds 1",
         "load_safetensors: %: a header of 9223372036854775807 bytes is promised, but the file "
