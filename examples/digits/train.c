@@ -51,8 +51,9 @@ static cli_result parse(train_settings *s, int argc, char **argv)
         {"optimizer", CLI_CHOICE, &s->optimizer, "sgd|adam", .choices = TRAIN_OPTIMIZERS,
          .help = "how gradients become steps", .shown_default = "softmax: sgd, others: adam"},
         {"lr", CLI_DOUBLE, &s->lr, "A", .max = INFINITY, .above_min = true, .help = "learning rate",
-         .shown_default = "softmax: 0.5, others: 0.002; for --reduction sum divided by the images "
-                          "in a step"},
+         .shown_default =
+             "softmax: 0.5, others: 0.002; for sgd with --reduction sum divided by the "
+             "images in a step"},
         {"schedule", CLI_CHOICE, &s->schedule, "constant|cosine", .choices = TRAIN_SCHEDULES,
          .help = "the learning rate stays, or falls to 0 along a cosine",
          .shown_default = "softmax: constant, others: cosine"},
@@ -84,14 +85,15 @@ static cli_result parse(train_settings *s, int argc, char **argv)
 void record_values(const train_record *record, double *values)
 {
     const double all[RECORD_VALUES] = {
-        (double)record->iteration,   record->seconds,      record->loss, record->train_accuracy,
+        (double)record->iteration,   record->seconds,      record->loss,
+        record->validation_loss,     record->test_loss,    record->train_accuracy,
         record->validation_accuracy, record->test_accuracy};
     memcpy(values, all, sizeof(all));
 }
 
 train_record record_of(const double *v)
 {
-    return (train_record){(int64_t)v[0], v[1], v[2], v[3], v[4], v[5]};
+    return (train_record){(int64_t)v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]};
 }
 
 /* ---- before training ------------------------------------------------------------------------- */
@@ -135,7 +137,8 @@ static double default_lr(const train_settings *s, int64_t in_step)
     static const double rates[] = {[OPTIMIZER_SGD] = 0.1, [OPTIMIZER_ADAM] = 1e-3};
     const digit_model *model = &DIGIT_MODELS[s->model];
     double lr = s->optimizer == (int)model->optimizer ? model->lr : rates[s->optimizer];
-    return s->reduction == REDUCTION_SUM ? lr / (double)in_step : lr;
+    bool scaled = s->reduction == REDUCTION_SUM && s->optimizer == OPTIMIZER_SGD;
+    return scaled ? lr / (double)in_step : lr;
 }
 
 /* What depends on how many images there are. */
@@ -265,17 +268,28 @@ static double step(train_run *run)
     return value;
 }
 
+static digit_score score_of(const train_run *run, const digit_set *set)
+{
+    digit_score score = digit_set_score(run->ctx, run->net, set);
+    score.loss /= (double)set->count;
+    return score;
+}
+
 static void evaluate(train_run *run)
 {
-    digit_score train = digit_set_score(run->ctx, run->net, &run->sets.train);
+    digit_score train = score_of(run, &run->sets.train);
+    digit_score validation = score_of(run, &run->sets.validation);
+    digit_score test = score_of(run, &run->sets.test);
     bool sum = run->settings.reduction == REDUCTION_SUM;
     run->history[run->records++] = (train_record){
         .iteration = run->iteration,
         .seconds = round(1e6 * run->seconds) / 1e6,
-        .loss = sum ? train.loss : train.loss / (double)run->sets.train.count,
+        .loss = sum ? train.loss * (double)run->sets.train.count : train.loss,
+        .validation_loss = validation.loss,
+        .test_loss = test.loss,
         .train_accuracy = train.accuracy,
-        .validation_accuracy = digit_set_score(run->ctx, run->net, &run->sets.validation).accuracy,
-        .test_accuracy = digit_set_score(run->ctx, run->net, &run->sets.test).accuracy,
+        .validation_accuracy = validation.accuracy,
+        .test_accuracy = test.accuracy,
     };
 }
 
@@ -386,6 +400,7 @@ static int train_all(train_settings *s, train_record *results)
 int digits_train(int argc, char **argv)
 {
     train_settings s = {.out = "out/digits/train",
+                        .validation = 0.1,
                         .seed = 1,
                         .runs = 1,
                         .batch = UNSET,

@@ -19,14 +19,16 @@ extern const char *const TRAIN_OPTIMIZERS[];
 extern const char *const TRAIN_SCHEDULES[];
 extern const char *const TRAIN_REDUCTIONS[];
 
-/* A row of history.csv. The loss is that of all training images, their sum or mean. */
+/* A row of history.csv. The losses of training are those of all training images, their sum or mean;
+ * the other two are means. */
 typedef struct train_record {
     int64_t iteration;
     double seconds; /* in steps; evaluations are not counted */
-    double loss, train_accuracy, validation_accuracy, test_accuracy;
+    double loss, validation_loss, test_loss;
+    double train_accuracy, validation_accuracy, test_accuracy;
 } train_record;
 
-enum { RECORD_VALUES = 6 };
+enum { RECORD_VALUES = 8 };
 void record_values(const train_record *record, double *values);
 train_record record_of(const double *values);
 

@@ -23,7 +23,15 @@ static bool failed(const cli_program *program, const train_run *run, const char 
 /* ---- what the runs say together ----------------------------------------------------------------
  */
 
-enum { SECONDS = 1, LOSS, TRAIN_ACCURACY, VALIDATION_ACCURACY, TEST_ACCURACY };
+enum {
+    SECONDS = 1,
+    LOSS,
+    VALIDATION_LOSS,
+    TEST_LOSS,
+    TRAIN_ACCURACY,
+    VALIDATION_ACCURACY,
+    TEST_ACCURACY
+};
 
 /* One value of the records of all runs. To be freed; NULL if memory is short. */
 static double *values_of(const train_run *run, const train_record *results, int value)
@@ -93,6 +101,8 @@ static void put_results(report *r, const train_run *run, const train_record *res
         json_numbers(r, "test_accuracies", test_accuracies, (int)run->settings.runs);
     }
     json_number(r, "loss", interval_of(run, results, LOSS).mean);
+    json_number(r, "validation_loss", interval_of(run, results, VALIDATION_LOSS).mean);
+    json_number(r, "test_loss", interval_of(run, results, TEST_LOSS).mean);
     json_number(r, "seconds", interval_of(run, results, SECONDS).mean);
 }
 
@@ -119,7 +129,9 @@ static bool write_history(const cli_program *program, const train_run *run)
     report r;
     if (!report_open(&r, run->settings.out, "history.csv"))
         return failed(program, run, "history.csv");
-    fputs("iteration,seconds,loss,train_accuracy,validation_accuracy,test_accuracy\n", r.file);
+    fputs("iteration,seconds,loss,validation_loss,test_loss,train_accuracy,"
+          "validation_accuracy,test_accuracy\n",
+          r.file);
     for (int64_t i = 0; i < run->records; i++) {
         record_values(&run->history[i], values);
         csv_row(&r, values, RECORD_VALUES);
@@ -135,7 +147,9 @@ static bool write_runs(const cli_program *program, const train_run *run,
     report r;
     if (!report_open(&r, run->settings.out, "runs.csv"))
         return failed(program, run, "runs.csv");
-    fputs("seed,iteration,seconds,loss,train_accuracy,validation_accuracy,test_accuracy\n", r.file);
+    fputs("seed,iteration,seconds,loss,validation_loss,test_loss,train_accuracy,"
+          "validation_accuracy,test_accuracy\n",
+          r.file);
     for (int64_t i = 0; i < run->settings.runs; i++) {
         values[0] = (double)(first_seed(run) + i);
         record_values(&results[i], values + 1);
@@ -180,36 +194,46 @@ static double tick_step(double range)
     return step;
 }
 
-/* The curve in a column of history.csv, with a line and eight points. */
-static void add_accuracy(char *plot, size_t size, const train_run *run, int column, int kind,
-                         const char *name)
+/* A column of history.csv times `factor`, as a line with eight points. */
+static void add_column(char *plot, size_t size, const train_run *run, int column, double factor,
+                       int kind, const char *name)
 {
     size_t length = strlen(plot);
     snprintf(plot + length, size - length,
-             "%s'history.csv' skip 1 using 1:(100*$%d) with linespoints linetype %d pointtype %d "
+             "%s'history.csv' skip 1 using 1:(%.9g*$%d) with linespoints linetype %d pointtype %d "
              "pointsize 0.8 pointinterval %lld title '%s'",
-             length > 0 ? ", " : "plot ", column, kind, 3 + 2 * kind,
+             length > 0 ? ", " : "plot ", factor, column, kind, 3 + 2 * kind,
              (long long)run->records / 8 + 1, name);
+}
+
+/* What is drawn of the three sets; `column` is that of the training images. */
+static void add_sets(char *plot, size_t size, const train_run *run, int column, double train_factor,
+                     double factor)
+{
+    add_column(plot, size, run, column, train_factor, 1, "training");
+    if (run->sets.validation.count > 0)
+        add_column(plot, size, run, column + 1, factor, 2, "validation");
+    add_column(plot, size, run, column + 2, factor, 3, "test");
 }
 
 static bool draw_curve(const cli_program *program, const train_run *run)
 {
-    char commands[2048], accuracies[1024] = "";
-    add_accuracy(accuracies, sizeof(accuracies), run, 4, 1, "training");
-    if (run->sets.validation.count > 0)
-        add_accuracy(accuracies, sizeof(accuracies), run, 5, 2, "validation");
-    add_accuracy(accuracies, sizeof(accuracies), run, 6, 3, "test");
+    char commands[4096], losses[1024] = "", accuracies[1024] = "";
     double iterations = (double)run->settings.iterations;
+    double mean = run->settings.reduction == 0 ? 1 : 1 / (double)run->sets.train.count;
+    add_sets(losses, sizeof(losses), run, 1 + LOSS, mean, 1);
+    add_sets(accuracies, sizeof(accuracies), run, 1 + TRAIN_ACCURACY, 100, 100);
     snprintf(commands, sizeof(commands),
              "set multiplot layout 1,2\n"
              "set rmargin 4\n"
              "set xlabel 'iteration'\n"
              "set xrange [0:%g]\n"
              "set xtics %g\n"
-             "set title 'loss on the training images, %s'\n"
+             "set title 'loss, mean over the images'\n"
              "set ylabel 'cross-entropy (nats)'\n"
              "set logscale y\n"
-             "plot 'history.csv' skip 1 using 1:3 with lines linetype 1 notitle\n"
+             "set key top right\n"
+             "%s\n"
              "unset logscale y\n"
              "set title 'accuracy'\n"
              "set ylabel 'images recognised (%%)'\n"
@@ -218,8 +242,7 @@ static bool draw_curve(const cli_program *program, const train_run *run)
              "%s\n"
              "unset multiplot\n"
              "set yrange [*:*]",
-             iterations, tick_step(iterations), TRAIN_REDUCTIONS[run->settings.reduction],
-             accuracy_floor(run), accuracies);
+             iterations, tick_step(iterations), losses, accuracy_floor(run), accuracies);
     return draw(program, run, &(figure){"curve", 800, 400, commands});
 }
 
