@@ -39,9 +39,14 @@ picture() {
     echo "![$3]($target)"
 }
 
-# A table of Markdown from CSV: its columns given by number, and their titles.
-table() { # FILE COLUMNS TITLES
-    awk -F, -v columns="$2" -v titles="$3" '
+# A table of Markdown from CSV: its columns given by number, their titles, and how fractions are
+# written, other than small ones.
+table() { # FILE COLUMNS TITLES FORMAT
+    awk -F, -v columns="$2" -v titles="$3" -v format="$4" '
+        function written(text) {
+            if (text !~ /[.e]/ || text + 0 != text) return text
+            return sprintf(text * text < 1e-6 ? "%.1e" : format, text)
+        }
         BEGIN {
             n = split(columns, column, " ")
             split(titles, title, "|")
@@ -52,10 +57,7 @@ table() { # FILE COLUMNS TITLES
         }
         NR > 1 {
             line = ""
-            for (i = 1; i <= n; i++) {
-                text = $(column[i])
-                line = line "| " (text ~ /[.e]/ && text + 0 == text ? sprintf("%.6g", text) : text) " "
-            }
+            for (i = 1; i <= n; i++) line = line "| " written($(column[i])) " "
             print line "|"
         }' "$1"
 }
@@ -106,7 +108,7 @@ $(value digits/forward images) images.
 ## The gradient
 $(ran digits/gradcheck)
 
-$(table out/digits/gradcheck/entries.csv "1 2 3 4 5 6 7" "pixel|digit|autodiff|central difference|its error|forward difference|its error")
+$(table out/digits/gradcheck/entries.csv "1 2 3 4 5 6 7" "pixel|digit|autodiff|central difference|its error|forward difference|its error" %.9f)
 
 Lines without a pixel are biases. All $(value digits/gradcheck checked) weights and biases agree with
 central differences within $(number digits/gradcheck worst_error %.1e) of the largest derivative
@@ -128,9 +130,9 @@ $(ran digits/compare)
 
 $(picture digits/compare compare.png "Loss against the iteration, with and without momentum")
 
-Iterations until a loss is reached:
+Iterations until a loss is reached, if it is reached in $(value digits/compare iterations):
 
-$(table out/digits/compare/reach.csv "1 2 3 4" "loss|vanilla|momentum $(value digits/compare momentum)|speed-up")
+$(table out/digits/compare/reach.csv "1 2 3 4" "loss|vanilla|momentum $(value digits/compare momentum)|speed-up" %.2f)
 
 ## The loss over two weights
 $(ran digits/contour)
@@ -157,7 +159,7 @@ $(picture digits/backprop-cost cost.png "Time and multiply-adds of a gradient ag
 The powers of the width with which the cost grows, fitted to the measured time, and as counted in
 multiply-adds:
 
-$(table out/digits/backprop-cost/growth.csv "1 2 3 5 6" "hidden layers|each weight by itself|counted|backpropagation|counted")
+$(table out/digits/backprop-cost/growth.csv "1 2 3 5 6" "hidden layers|each weight by itself|counted|backpropagation|counted" %.2f)
 EOF
 }
 
