@@ -67,7 +67,7 @@ TN_API tn_status tn_save_safetensors(const tn_dict *dict, const char *path,
 
 /* ---- PyTorch ----------------------------------------------------------------------------------
  * What torch.save wrote, in the format since PyTorch 1.6 and in the one before: the tensors and
- * parameters in dictionaries, lists and tuples, in each other to any depth. Their names are the
+ * parameters in dictionaries, lists and tuples, up to 64 of them in each other. Their names are the
  * keys, joined by dots: "model.features.0.weight", "losses.3"; "" is that of a tensor alone. Other
  * values (numbers, text, None) are passed over. F16 and BF16 are widened to TN_F32, other types
  * are as NumPy's. Tensors that share a storage still do, with the strides that they had.
