@@ -78,9 +78,10 @@ lib: $(STATIC) $(SHARED)
 COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/common/*.c)))
 PROGRAMS := $(patsubst examples/%/main.c,%,$(sort $(wildcard examples/*/main.c)))
 
-# Programs write pictures; the library knows nothing of libpng.
+# Programs read photographs and write pictures; the library knows nothing of either format.
 PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng 2>/dev/null)
 PNG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libpng 2>/dev/null),-lpng)
+JPEG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libjpeg 2>/dev/null),-ljpeg)
 
 $(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes $(PNG_CFLAGS)
 
@@ -88,7 +89,7 @@ define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
 	$$(call SAY,LD,$$@)
-	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(PNG_LIBS) $$(LIBS)
+	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(PNG_LIBS) $$(JPEG_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -146,7 +147,7 @@ uninstall:
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
-PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev check gnuplot-nox
+PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev check gnuplot-nox
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 deps:

@@ -19,6 +19,14 @@ void cli_error(const cli_program *program, const char *format, ...)
     va_end(args);
 }
 
+static const cli_option *find_words(const cli_option *options)
+{
+    for (const cli_option *o = options; o->name; o++)
+        if (o->type == CLI_WORDS)
+            return o;
+    return NULL;
+}
+
 /* ---- help ------------------------------------------------------------------------------------ */
 
 void cli_print_wrapped(const char *text, int column, int indent)
@@ -76,11 +84,14 @@ static void print_option(const cli_option *o)
 
 static void print_help(const cli_program *program, const cli_option *options)
 {
-    printf("usage: %s [options]\n\n", program->name);
+    const cli_option *words = find_words(options);
+    printf("usage: %s [options]%s%s\n\n", program->name, words ? " " : "",
+           words ? words->argument : "");
     cli_print_wrapped(program->summary, 0, 0);
     printf("\noptions [defaults]:\n");
     for (const cli_option *o = options; o->name; o++)
-        print_option(o);
+        if (o->type != CLI_WORDS)
+            print_option(o);
     printf("  --help%*sthis text\n", HELP_COLUMN - 8, "");
 }
 
@@ -162,6 +173,7 @@ static bool set_value(const cli_program *program, const cli_option *o, const cha
     case CLI_CHOICE:
         return set_choice(program, o, text);
     case CLI_FLAG:
+    case CLI_WORDS:
         break;
     }
     return false;
@@ -172,7 +184,8 @@ static bool set_value(const cli_program *program, const cli_option *o, const cha
 static const cli_option *find_option(const cli_option *options, const char *name, size_t length)
 {
     for (const cli_option *o = options; o->name; o++)
-        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+        if (o->type != CLI_WORDS && strlen(o->name) == length &&
+            strncmp(o->name, name, length) == 0)
             return o;
     return NULL;
 }
@@ -205,15 +218,38 @@ static bool parse_option(const cli_program *program, const cli_option *options, 
     return set_value(program, o, value);
 }
 
+/* Reads an option, or keeps a word. */
+static bool parse_word(const cli_program *program, const cli_option *options, int argc, char **argv,
+                       int *i, bool *all_words)
+{
+    const cli_option *o = find_words(options);
+    if (o && !*all_words && strcmp(argv[*i], "--") == 0) {
+        *all_words = true;
+        return true;
+    }
+    if (!o || (!*all_words && argv[*i][0] == '-' && argv[*i][1]))
+        return parse_option(program, options, argc, argv, i);
+    cli_words *words = o->value;
+    argv[words->count++] = argv[*i];
+    return true;
+}
+
 cli_result cli_parse(const cli_program *program, const cli_option *options, int argc, char **argv)
 {
+    const cli_option *o = find_words(options);
+    bool all_words = false;
+    if (o)
+        *(cli_words *)o->value = (cli_words){.word = argv};
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+        if (!all_words && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             print_help(program, options);
             return CLI_HELP;
         }
-        if (!parse_option(program, options, argc, argv, &i))
+        if (!parse_word(program, options, argc, argv, &i, &all_words))
             return CLI_WRONG;
     }
-    return CLI_RUN;
+    if (!o || ((cli_words *)o->value)->count > 0)
+        return CLI_RUN;
+    cli_error(program, "%s is missing (%s --help)", o->argument, program->name);
+    return CLI_WRONG;
 }

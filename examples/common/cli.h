@@ -10,8 +10,15 @@ typedef enum cli_type {
     CLI_INT,    /* int64_t: --batch 64 or --batch=64 */
     CLI_DOUBLE, /* double, finite */
     CLI_STRING, /* const char *, not empty */
-    CLI_CHOICE  /* int: the index in `choices` */
+    CLI_CHOICE, /* int: the index in `choices` */
+    CLI_WORDS   /* cli_words: what is no option; `name` is for the help alone */
 } cli_type;
+
+/* The words of a command line that are no options, in their order. */
+typedef struct cli_words {
+    int count;
+    char **word;
+} cli_words;
 
 /* One option. What `value` points to before parsing is the default, which the help shows unless
  * `shown_default` says something else ("" for nothing). Numbers lie in [min, max], or in (min, max]
@@ -41,7 +48,9 @@ typedef enum cli_result {
 
 enum { CLI_EXIT_FAILURE = 1, CLI_EXIT_USAGE = 2 };
 
-/* Sets the options from argv[0 .. argc-1], which has no program name. */
+/* Sets the options from argv[0 .. argc-1], which has no program name. Words that are no options are
+ * refused, unless the table has CLI_WORDS, which then must be given; they are moved to the front of
+ * argv. After "--" all are such words. */
 cli_result cli_parse(const cli_program *program, const cli_option *options, int argc, char **argv);
 
 /* Prints `text` on standard output, broken at spaces, from `column` on to column 80; following

@@ -157,6 +157,21 @@ void json_end(report *r)
 
 /* ---- CSV ------------------------------------------------------------------------------------- */
 
+void csv_text(report *r, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, r->file);
+        return;
+    }
+    fputc('"', r->file);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', r->file);
+        fputc(*text, r->file);
+    }
+    fputc('"', r->file);
+}
+
 void csv_row(report *r, const double *values, int count)
 {
     for (int i = 0; i < count; i++) {

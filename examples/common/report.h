@@ -38,6 +38,9 @@ void json_string(report *r, const char *name, const char *value);
 void json_numbers(report *r, const char *name, const double *values, int count);
 void json_end(report *r);
 
+/* A field of CSV that is text, in quotes if it needs them (RFC 4180). */
+void csv_text(report *r, const char *text);
+
 /* One line of CSV: `count` numbers. One that is not finite is left empty. */
 void csv_row(report *r, const double *values, int count);
 

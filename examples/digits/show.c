@@ -24,21 +24,21 @@ typedef struct sheet {
     int count[MNIST_CLASSES];
 } sheet;
 
-static const uint8_t *ink_of(const setup *s, int64_t image)
+static const uint8_t *ink_of(const setup *s, int64_t number)
 {
-    return (const uint8_t *)tn_data(s->images) + image * DIGIT_PIXELS;
+    return (const uint8_t *)tn_data(s->images) + number * DIGIT_PIXELS;
 }
 
 /* Adds the image to the row of its digit, unless that is full or has such an image. */
-static void offer(const setup *s, sheet *h, int64_t image)
+static void offer(const setup *s, sheet *h, int64_t number)
 {
-    int digit = ((const uint8_t *)tn_data(s->labels))[image];
+    int digit = ((const uint8_t *)tn_data(s->labels))[number];
     if (h->count[digit] == EXAMPLES)
         return;
     for (int i = 0; i < h->count[digit]; i++)
-        if (memcmp(ink_of(s, h->chosen[digit][i]), ink_of(s, image), DIGIT_PIXELS) == 0)
+        if (memcmp(ink_of(s, h->chosen[digit][i]), ink_of(s, number), DIGIT_PIXELS) == 0)
             return;
-    h->chosen[digit][h->count[digit]++] = image;
+    h->chosen[digit][h->count[digit]++] = number;
 }
 
 static bool choose(const setup *s, sheet *h)
@@ -60,8 +60,8 @@ static bool choose(const setup *s, sheet *h)
 
 static bool write_sheet(const setup *s, const sheet *h)
 {
-    grey_image picture;
-    if (!image_make(&picture, SHEET, SHEET, BORDER_GREY)) {
+    image picture;
+    if (!image_make(&picture, SHEET, SHEET, 1, BORDER_GREY)) {
         errno = ENOMEM;
         return setup_unwritten(s, "digits.png");
     }
