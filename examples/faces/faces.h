@@ -1,0 +1,12 @@
+/* faces.h - the sub-commands: one file each, and one line in main.c. */
+#ifndef EXAMPLES_FACES_H
+#define EXAMPLES_FACES_H
+
+/* Runs with the arguments after the sub-command's name, and returns the exit status. */
+typedef int (*faces_command)(int argc, char **argv);
+
+int faces_train(int argc, char **argv);
+int faces_weights(int argc, char **argv);
+int faces_predict(int argc, char **argv);
+
+#endif
