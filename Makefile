@@ -147,7 +147,8 @@ uninstall:
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
-PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev check gnuplot-nox
+PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev check gnuplot-nox \
+            curl ca-certificates
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 deps:

@@ -182,3 +182,19 @@ void csv_row(report *r, const double *values, int count)
     }
     fputc('\n', r->file);
 }
+
+char *csv_field(char **line)
+{
+    char *field = *line, *to = *line, *from = *line;
+    if (!from)
+        return NULL;
+    bool quoted = *from == '"';
+    for (from += quoted; *from && (quoted || *from != ','); from++) {
+        if (quoted && *from == '"' && *++from != '"')
+            break;
+        *to++ = *from;
+    }
+    *line = *from == ',' ? from + 1 : NULL;
+    *to = '\0';
+    return field;
+}

@@ -44,4 +44,7 @@ void csv_text(report *r, const char *text);
 /* One line of CSV: `count` numbers. One that is not finite is left empty. */
 void csv_row(report *r, const double *values, int count);
 
+/* Takes the next field off a line of CSV, in place; NULL after the last one. */
+char *csv_field(char **line);
+
 #endif

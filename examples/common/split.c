@@ -178,23 +178,6 @@ bool split_write(const people *p, const split *s, const char *dir, const char *n
     return report_close(&r);
 }
 
-/* Takes the next field off a line of CSV, in place; NULL after the last. */
-static char *next_field(char **line)
-{
-    char *field = *line, *to = *line, *from = *line;
-    if (!from)
-        return NULL;
-    bool quoted = *from == '"';
-    for (from += quoted; *from && (quoted || *from != ','); from++) {
-        if (quoted && *from == '"' && *++from != '"')
-            break;
-        *to++ = *from;
-    }
-    *line = *from == ',' ? from + 1 : NULL;
-    *to = '\0';
-    return field;
-}
-
 static int part_named(const char *name)
 {
     for (int part = 0; SPLIT_NAMES[part]; part++)
@@ -225,7 +208,7 @@ static const char *read_line(const people *p, char *line, split *s)
 {
     char *field[5];
     for (int i = 0; i < 5; i++)
-        field[i] = next_field(&line);
+        field[i] = csv_field(&line);
     if (!field[4] || line)
         return "not five fields: file,person,part,group,sha256";
     int64_t photo = photo_number(p, field[0]);

@@ -5,6 +5,7 @@
 /* Runs with the arguments after the sub-command's name, and returns the exit status. */
 typedef int (*faces_command)(int argc, char **argv);
 
+int faces_download(int argc, char **argv);
 int faces_generate(int argc, char **argv);
 int faces_train(int argc, char **argv);
 int faces_weights(int argc, char **argv);

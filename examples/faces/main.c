@@ -12,6 +12,7 @@ static const struct {
     faces_command run;
     const char *summary;
 } COMMANDS[] = {
+    {"download", faces_download, "photographs from the lists of FaceScrub"},
     {"generate", faces_generate, "drawn faces, where there are no photographs"},
     {"train", faces_train, "a network with one hidden layer"},
     {"weights", faces_weights, "what the hidden units see that matter most for each person"},
