@@ -10,13 +10,19 @@ $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedant
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
 
 # The example programs are run by their tests, which read the pictures that they write.
 $(BUILD)/obj/tests/common/programs.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
 $(BUILD)/obj/tests/unit/test_digits_commands.o: TN_CFLAGS += $(PNG_CFLAGS)
 $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
 $(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
+
+# What the examples share is tested by itself, too.
+SHARED_TESTS := photo
+$(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)
+$(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(PNG_LIBS) $(JPEG_LIBS)
+$(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)
 
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden sgd adam rmsprop clip groups schedule training threads

@@ -160,21 +160,107 @@ static bool decode_jpeg(const uint8_t *bytes, size_t size, image *picture, photo
 
 /* ---- PNG ------------------------------------------------------------------------------------- */
 
+typedef struct png_reader {
+    png_structp png;
+    png_infop info;
+    photo_error *error;
+    image *picture;
+    const uint8_t *next; /* the bytes that are left */
+    size_t left;
+    uint8_t *rgba;
+    png_bytep *rows;
+} png_reader;
+
+static void end_png(png_structp png, png_const_charp message)
+{
+    png_reader *reader = png_get_error_ptr(png);
+    fail(reader->error, "PNG: %s", message);
+    png_longjmp(png, 1);
+}
+
+static void ignore_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void give_bytes(png_structp png, png_bytep to, size_t size)
+{
+    png_reader *reader = png_get_io_ptr(png);
+    if (size > reader->left)
+        png_error(png, "the file is cut off");
+    memcpy(to, reader->next, size);
+    reader->next += size;
+    reader->left -= size;
+}
+
+/* Whatever the file holds is made red, green, blue and alpha of 8 bits each. */
+static bool read_png_header(png_reader *reader)
+{
+    png_structp png = reader->png;
+    png_set_read_fn(png, reader, give_bytes);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_read_info(png, reader->info);
+    if (!check_size(png_get_image_width(png, reader->info), png_get_image_height(png, reader->info),
+                    reader->error))
+        return false;
+    png_set_expand(png);
+    png_set_scale_16(png);
+    png_set_gray_to_rgb(png);
+    png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, reader->info);
+    return true;
+}
+
+/* Over white, in the numbers as they are stored. */
+static void drop_alpha(const uint8_t *rgba, image *picture)
+{
+    size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    for (size_t i = 0; i < pixels; i++, rgba += 4)
+        for (size_t c = 0; c < 3; c++)
+            picture->pixels[3 * i + c] =
+                (uint8_t)((rgba[c] * rgba[3] + 255 * (255 - rgba[3]) + 127) / 255);
+}
+
+static bool read_png_rows(png_reader *reader)
+{
+    int width = (int)png_get_image_width(reader->png, reader->info);
+    int height = (int)png_get_image_height(reader->png, reader->info);
+    size_t row = 4 * (size_t)width;
+    if (!make_picture(reader->picture, width, height, reader->error))
+        return false;
+    reader->rgba = malloc(row * (size_t)height);
+    reader->rows = malloc((size_t)height * sizeof(*reader->rows));
+    if (!reader->rgba || !reader->rows)
+        return fail(reader->error, "no memory for %d x %d pixels", width, height);
+    for (int y = 0; y < height; y++)
+        reader->rows[y] = reader->rgba + (size_t)y * row;
+    png_read_image(reader->png, reader->rows);
+    drop_alpha(reader->rgba, reader->picture);
+    return true;
+}
+
 static bool decode_png(const uint8_t *bytes, size_t size, image *picture, photo_error *error)
 {
-    const png_color white = {255, 255, 255};
-    png_image png = {.version = PNG_IMAGE_VERSION};
-    bool read = png_image_begin_read_from_memory(&png, bytes, size) &&
-                check_size(png.width, png.height, error) &&
-                make_picture(picture, (int)png.width, (int)png.height, error);
-    if (read) {
-        png.format = PNG_FORMAT_RGB;
-        png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-        read = png_image_finish_read(&png, &white, picture->pixels, 0, NULL);
-    }
-    if (PNG_IMAGE_FAILED(png))
-        fail(error, "PNG: %s", png.message);
-    png_image_free(&png);
+    png_reader *reader = calloc(1, sizeof(*reader));
+    volatile bool read = false;
+    if (!reader)
+        return fail(error, "memory is short");
+    reader->error = error;
+    reader->picture = picture;
+    reader->next = bytes;
+    reader->left = size;
+    reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, end_png, ignore_warning);
+    reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
+    if (!reader->info)
+        fail(error, "memory is short");
+    else if (setjmp(png_jmpbuf(reader->png)) == 0)
+        read = read_png_header(reader) && read_png_rows(reader);
+    png_destroy_read_struct(&reader->png, &reader->info, NULL);
+    free(reader->rgba);
+    free(reader->rows);
+    free(reader);
     return read;
 }
 
