@@ -1,0 +1,634 @@
+/* examples/faces, run as a program on faces that it draws: splits, training, controls, weights and
+ * predictions. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+#include "common/people.h"
+#include "common/programs.h"
+#include "common/report.h"
+
+#define TRAIN "train --data @/faces --out @/out --threads 1 "
+
+static const cli_program test_program = {.name = "test_faces"};
+
+static void generate(int persons, int images)
+{
+    char arguments[200];
+    snprintf(arguments, sizeof arguments, "generate --out @/faces --quiet --people %d --images %d",
+             persons, images);
+    run_well("faces", arguments);
+}
+
+/* ---- help and refusals -------------------------------------------------------------------------
+ */
+
+static const char *const commands[] = {"download", "generate", "train", "weights", "predict"};
+
+#define COMMANDS ((int)(sizeof commands / sizeof *commands))
+
+START_TEST(helps)
+{
+    char arguments[64], usage[64];
+    snprintf(arguments, sizeof arguments, "%s --help", commands[_i]);
+    snprintf(usage, sizeof usage, "usage: faces %s [options]", commands[_i]);
+    run_well("faces", arguments);
+    ck_assert_int_eq(strncmp(printed, usage, strlen(usage)), 0);
+    run_well("faces", "--help");
+    ck_assert_ptr_nonnull(strstr(printed, commands[_i]));
+}
+END_TEST
+
+static const struct {
+    const char *arguments;
+    int status;
+    const char *error;
+} wrong[] = {
+    {"nothing", 2, "there is no command 'nothing'"},
+    {"train", 2, "--data DIR is missing"},
+    {"train --data /no/such/folder", 2, "/no/such/folder: No such file or directory"},
+    {"train --data @/empty", 2, "no photographs, neither NAME/*.jpg nor NAME1.jpg"},
+    {"train --data @/faces --test-per-class 12", 2, "12 photographs of generated-1 are too few"},
+    {"train --data @/faces --test-per-class 4 --train 100", 2,
+     "--train 100: there are only 21 training photographs"},
+    {"train --data @/faces --hidden 0", 2, "--hidden needs a whole number from 1"},
+    {"train --data @/faces --control nobody", 2, "--control needs one of none|permute"},
+    {"train --data @/faces --split @/none.csv --out @/out", 2, "none.csv: No such file"},
+    {"train --data @/faces extra", 2, "unknown option 'extra'"},
+    {"train --data @/faces --out @/file/below", 2, "no results can be written there"},
+    {"train --data @/faces --test-per-class 4 --lr 1e30 --out @/out", 1, "the loss is not finite"},
+    {"train --data @/faces/generated-1 --out @/out", 2, "does not begin with that of a person"},
+    {"generate --people 101", 2, "--people needs a whole number from 1 to 100, not '101'"},
+    {"generate --size 7", 2, "--size needs a whole number from 8 to 512, not '7'"},
+    {"generate --out @/file/below", 2, "no faces can be written there: Not a directory"},
+    {"weights --data @/faces --model @/none.safetensors", 2, "none.safetensors"},
+    {"weights --model @/none.safetensors", 2, "--data DIR is missing"},
+    {"predict", 2, "IMAGE... is missing"},
+    {"predict --model @/file x.jpg", 2, "file"},
+};
+
+START_TEST(refuses_what_is_wrong)
+{
+    generate(3, 12);
+    mkdir(folder_path("empty"), 0777);
+    work_write("file", "", 0);
+    int status = run_program("faces", wrong[_i].arguments, false);
+    ck_assert_msg(strstr(complained, wrong[_i].error) != NULL, "%s: %s", wrong[_i].arguments,
+                  complained);
+    ck_assert_int_eq(status, wrong[_i].status);
+    ck_assert_int_eq(strncmp(complained, "faces", 5), 0);
+}
+END_TEST
+
+/* ---- generated faces ---------------------------------------------------------------------------
+ */
+
+START_TEST(generates_the_same_faces)
+{
+    run_well("faces", "generate --out @/a --people 2 --images 3 --quiet");
+    run_well("faces", "generate --out @/b --people 7 --images 5 --quiet --threads 1");
+    run_well("faces", "generate --out @/c --people 7 --images 5 --quiet --seed 2");
+    ck_assert_str_eq(printed, "");
+    ck_assert(work_same("a/generated-2/0003.png", "b/generated-2/0003.png"));
+    ck_assert(!work_same("a/generated-2/0003.png", "c/generated-2/0003.png"));
+    ck_assert(!work_same("b/generated-7/0001.png", "c/generated-7/0001.png"));
+    ck_assert(!work_same("b/generated-7/0001.png", "b/generated-7/0002.png"));
+    ck_assert(!work_has("b/generated-8"));
+    ck_assert(!work_has("b/generated-7/0006.png"));
+}
+END_TEST
+
+/* The mean square between the mean faces of two halves of one person, and of two persons. */
+static double distance_of(const people *p, int a, int first_a, int b, int first_b)
+{
+    double sum = 0;
+    for (int i = 0; i < 3 * 32 * 32; i++) {
+        double mean[2] = {0, 0};
+        int seen[2] = {0, 0}, persons[] = {a, b}, first[] = {first_a, first_b};
+        for (int64_t k = 0; k < p->count; k++) {
+            for (int j = 0; j < 2; j++) {
+                if (p->photos[k].person == persons[j] && seen[j]++ % 2 == first[j])
+                    mean[j] += people_pixels(p, k)[i] / 30.0;
+            }
+        }
+        sum += (mean[0] - mean[1]) * (mean[0] - mean[1]);
+    }
+    return sum;
+}
+
+START_TEST(generated_persons_differ)
+{
+    people p;
+    generate(6, 60);
+    ck_assert(people_load(&test_program, folder_path("faces"),
+                          (people_opts){.side = 32, .near = -1, .quiet = true}, &p));
+    ck_assert(p.generated);
+    ck_assert_int_eq(p.count, 360);
+    double within = 0, between = INFINITY;
+    for (int a = 0; a < 6; a++) {
+        within += distance_of(&p, a, 0, a, 1) / 6;
+        for (int b = 0; b < a; b++)
+            between = fmin(between, distance_of(&p, a, 0, b, 1));
+    }
+    ck_assert_double_lt(within, between);
+    people_free(&p);
+}
+END_TEST
+
+/* ---- the split ---------------------------------------------------------------------------------
+ */
+
+typedef struct split_row {
+    char file[64], person[32], part[16], hash[65];
+    int group;
+} split_row;
+
+static int read_split(const char *name, split_row *rows)
+{
+    char *text = work_text(name), *line = strtok(text, "\n");
+    int count = 0;
+    ck_assert_str_eq(line, "file,person,part,group,sha256");
+    while ((line = strtok(NULL, "\n"))) {
+        split_row *r = &rows[count++];
+        ck_assert_int_eq(sscanf(line, "%63[^,],%31[^,],%15[^,],%d,%64s", r->file, r->person,
+                                r->part, &r->group, r->hash),
+                         5);
+    }
+    free(text);
+    return count;
+}
+
+static int in_part(const split_row *rows, int count, const char *person, const char *part)
+{
+    int found = 0;
+    for (int i = 0; i < count; i++)
+        found += strcmp(rows[i].part, part) == 0 && strcmp(rows[i].person, person) == 0;
+    return found;
+}
+
+static void copy(const char *from, const char *to)
+{
+    size_t size;
+    unsigned char *bytes = read_bytes(folder_path(from), &size);
+    work_write(to, bytes, size);
+    free(bytes);
+}
+
+/* Copies of photographs, some of them brought to another size, stay where their originals are. */
+START_TEST(splits_by_person_and_group)
+{
+    split_row rows[200];
+    char name[64], from[64];
+    generate(3, 30);
+    for (int i = 1; i <= 10; i++) {
+        snprintf(from, sizeof from, "faces/generated-1/%04d.png", i);
+        snprintf(name, sizeof name, "faces/generated-1/copy%d.png", i);
+        copy(from, name);
+    }
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 10 --validation 0.25 --seed 3 --near 0");
+    int count = read_split("out/split.csv", rows);
+    ck_assert_int_eq(count, 100);
+    for (int person = 0; person < 3; person++) {
+        snprintf(name, sizeof name, "generated-%d", person + 1);
+        ck_assert_int_eq(in_part(rows, count, name, "test"), 10);
+        ck_assert_int_eq(in_part(rows, count, name, "validation"), person == 0 ? 8 : 5);
+        ck_assert_int_eq(in_part(rows, count, name, "train"), person == 0 ? 22 : 15);
+    }
+    int pairs = 0;
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < i; j++) {
+            bool same = strcmp(rows[i].hash, rows[j].hash) == 0;
+            ck_assert(same == (rows[i].group == rows[j].group));
+            ck_assert(!same || strcmp(rows[i].part, rows[j].part) == 0);
+            pairs += same;
+        }
+    }
+    ck_assert_int_eq(pairs, 10);
+    ck_assert_int_eq((int)work_number("out/metrics.json", "duplicate_groups"), 10);
+    ck_assert_int_eq(work_lines("out/duplicates.csv"), 21);
+}
+END_TEST
+
+/* The same files in another order of the folder, and in the flat layout under names that sort
+ * alike, are split alike; another seed splits otherwise. */
+START_TEST(split_does_not_depend_on_the_folder)
+{
+    split_row a[100], b[100];
+    char from[64], to[64];
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    int count = read_split("out/split.csv", a), differ = 0;
+    mkdir(folder_path("turned"), 0777);
+    for (int i = 40; i > 0; i--) {
+        snprintf(from, sizeof from, "faces/generated-%d/%04d.png", 1 + (i - 1) / 20,
+                 1 + (i - 1) % 20);
+        snprintf(to, sizeof to, "turned/person-%c%04d.png", i > 20 ? 'b' : 'a', 1 + (i - 1) % 20);
+        copy(from, to);
+    }
+    run_well("faces", "train --data @/turned --out @/out2 --epochs 1 --test-per-class 5");
+    ck_assert_ptr_nonnull(strstr(printed, "40 photographs of 2 persons"));
+    ck_assert_int_eq(read_split("out2/split.csv", b), count);
+    for (int i = 0; i < count; i++) {
+        ck_assert_str_eq(a[i].hash, b[i].hash);
+        ck_assert_str_eq(a[i].part, b[i].part);
+        ck_assert_int_eq(strncmp(b[i].person, "person-", 7), 0);
+    }
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5 --seed 2");
+    read_split("out/split.csv", b);
+    for (int i = 0; i < count; i++)
+        differ += strcmp(a[i].part, b[i].part) != 0;
+    ck_assert_int_gt(differ, 5);
+}
+END_TEST
+
+START_TEST(takes_a_split)
+{
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5 --train 12");
+    ck_assert_int_eq((int)work_number("out/metrics.json", "train_photographs"), 12);
+    run_well("faces", TRAIN "--epochs 2 --test-per-class 5 --seed 4");
+    run_well("faces",
+             "train --data @/faces --out @/out2 --epochs 2 --split @/out/split.csv --seed 9 "
+             "--threads 1");
+    ck_assert(work_same("out/split.csv", "out2/split.csv"));
+    ck_assert(!work_same("out/history.csv", "out2/history.csv"));
+    copy("faces/generated-2/0001.png", "faces/generated-1/0001.png");
+    run_badly("faces", "train --data @/faces --out @/out3 --split @/out/split.csv", 2,
+              "split.csv, line 2: that photograph has changed: its SHA-256 is another");
+    remove(folder_path("faces/generated-1/0001.png"));
+    ck_assert_int_eq(run_program("faces", "train --data @/faces --split @/out/split.csv", false),
+                     2);
+    ck_assert_ptr_nonnull(strstr(complained, "line 2: that photograph is not there"));
+    work_write("bad.csv", "file,person\n", 12);
+    run_badly("faces", "train --data @/faces --split @/bad.csv --out @/out3", 2,
+              "bad.csv, line 1: not the first line of such a file");
+}
+END_TEST
+
+/* ---- training ----------------------------------------------------------------------------------
+ */
+
+START_TEST(learns)
+{
+    generate(3, 40);
+    run_well("faces", TRAIN "--epochs 60 --eval-every 2 --test-per-class 10 --runs 2");
+    double accuracy = work_number("out/metrics.json", "test_accuracy");
+    ck_assert_double_gt(accuracy, 0.7);
+    ck_assert_double_gt(work_number("out/metrics.json", "train_accuracy"), 0.95);
+    ck_assert_double_lt(work_number("out/metrics.json", "test_accuracy_low"), accuracy);
+    ck_assert_double_gt(work_number("out/metrics.json", "test_accuracy_high"), accuracy);
+    ck_assert_int_eq(work_lines("out/runs.csv"), 3);
+    ck_assert_double_eq_tol((work_cell("out/runs.csv", 1, 8) + work_cell("out/runs.csv", 2, 8)) / 2,
+                            accuracy, 1e-9);
+    ck_assert_int_eq(work_lines("out/history.csv"), 32);
+    ck_assert_ptr_nonnull(strstr(printed, "generated faces"));
+    char *metrics = work_text("out/metrics.json"), *script = work_text("out/curve.gp");
+    ck_assert_ptr_nonnull(strstr(metrics, "\"kind\": \"generated faces\""));
+    ck_assert_ptr_nonnull(strstr(script, "on generated faces"));
+    free(metrics);
+    free(script);
+}
+END_TEST
+
+/* The confusion matrix holds every test once, and precision and recall are made of it. */
+START_TEST(counts_confusions)
+{
+    generate(3, 30);
+    run_well("faces", TRAIN "--epochs 3 --test-per-class 10 --runs 2");
+    double count[3][3], right = 0;
+    for (int i = 0; i < 9; i++)
+        count[i / 3][i % 3] = work_cell("out/confusion.csv", 1 + i, 2);
+    for (int i = 0; i < 3; i++) {
+        double named = count[0][i] + count[1][i] + count[2][i];
+        ck_assert_double_eq(count[i][0] + count[i][1] + count[i][2], 20);
+        ck_assert_double_eq_tol(work_cell("out/people.csv", 1 + i, 2), count[i][i] / 20, 1e-9);
+        if (named > 0)
+            ck_assert_double_eq_tol(work_cell("out/people.csv", 1 + i, 1), count[i][i] / named,
+                                    1e-9);
+        right += count[i][i];
+    }
+    ck_assert_double_eq_tol(work_number("out/metrics.json", "test_accuracy"), right / 60, 1e-9);
+}
+END_TEST
+
+START_TEST(learns_nothing_from_permuted_labels)
+{
+    generate(6, 50);
+    run_well("faces", TRAIN "--epochs 30 --eval-every 5 --control permute --runs 3");
+    double accuracy = work_number("out/metrics.json", "test_accuracy");
+    ck_assert_double_gt(accuracy, 0.05);
+    ck_assert_double_lt(accuracy, 0.3);
+    ck_assert_ptr_nonnull(strstr(printed, "the labels are permuted"));
+}
+END_TEST
+
+START_TEST(repeats_itself)
+{
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 5 --test-per-class 5 --eval-every 1");
+    run_well("faces", "train --data @/faces --out @/out2 --threads 1 --epochs 5 --test-per-class 5 "
+                      "--eval-every 1");
+    ck_assert(work_same("out/model.safetensors", "out2/model.safetensors"));
+    run_well("faces", "train --data @/faces --out @/out3 --threads 1 --epochs 5 --test-per-class 5 "
+                      "--eval-every 1 --seed 2");
+    ck_assert(!work_same("out/model.safetensors", "out3/model.safetensors"));
+}
+END_TEST
+
+/* It stops when the validation photographs are recognised no better, and keeps the best network. */
+START_TEST(stops_early_and_keeps_the_best)
+{
+    generate(3, 30);
+    run_well("faces", TRAIN "--epochs 300 --eval-every 1 --patience 7 --test-per-class 5");
+    int64_t rows = work_lines("out/history.csv") - 1, best = 0;
+    for (int64_t i = 1; i < rows; i++) {
+        double now = work_cell("out/history.csv", (int)i + 1, 6);
+        double kept = work_cell("out/history.csv", (int)best + 1, 6);
+        if (now > kept || (now == kept && work_cell("out/history.csv", (int)i + 1, 3) <
+                                              work_cell("out/history.csv", (int)best + 1, 3)))
+            best = i;
+    }
+    ck_assert_int_lt(rows, 300);
+    ck_assert_int_eq(rows - 1 - best, 7);
+    ck_assert_double_eq(work_number("out/metrics.json", "kept_epoch"), (double)best);
+    ck_assert_double_eq(work_number("out/metrics.json", "test_accuracy"),
+                        work_cell("out/history.csv", (int)best + 1, 7));
+    run_well("faces", TRAIN "--epochs 20 --keep last --patience 3 --test-per-class 5");
+    ck_assert_double_eq(work_number("out/metrics.json", "kept_epoch"), 20);
+}
+END_TEST
+
+/* Mean and deviation are those of the training photographs, and of no others. */
+START_TEST(normalizes_by_what_is_learned)
+{
+    split_row rows[100];
+    people p;
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    int count = read_split("out/split.csv", rows), train = 0;
+    ck_assert(people_load(&test_program, folder_path("faces"),
+                          (people_opts){.side = 32, .near = -1, .quiet = true}, &p));
+    tn_dict *dict = tn_load_dict(ctx, folder_path("out/model.safetensors"));
+    tn_tensor *mean = tn_dict_get(dict, "mean"), *deviation = tn_dict_get(dict, "deviation");
+    for (int i = 0; i < count; i++)
+        train += strcmp(rows[i].part, "train") == 0;
+    for (int pixel = 5; pixel < 3072; pixel += 511) {
+        double sum = 0, squares = 0;
+        for (int i = 0; i < count; i++) {
+            double value = people_pixels(&p, i)[pixel];
+            sum += strcmp(rows[i].part, "train") == 0 ? value : 0;
+            squares += strcmp(rows[i].part, "train") == 0 ? value * value : 0;
+        }
+        ck_assert_double_eq_tol(element_of(mean, pixel), sum / train, 1e-3);
+        ck_assert_double_eq_tol(element_of(deviation, pixel),
+                                sqrt(squares / train - sum / train * sum / train), 1e-3);
+    }
+    people_free(&p);
+    tn_dict_free(dict);
+}
+END_TEST
+
+START_TEST(has_the_setting_of_the_study)
+{
+    generate(4, 100);
+    run_well("faces", TRAIN "--preset study --epochs 2");
+    ck_assert_double_eq(work_number("out/metrics.json", "train_photographs"), 200);
+    run_well("faces", TRAIN "--epochs 2 --train 100 --preset study");
+    ck_assert_double_eq(work_number("out/metrics.json", "train_photographs"), 100);
+    ck_assert_double_eq(work_number("out/metrics.json", "lr"), 1e-4);
+    ck_assert_double_eq(work_number("out/metrics.json", "batch"), 0);
+    ck_assert_double_eq(work_number("out/metrics.json", "weight_decay"), 0);
+    ck_assert_double_eq(work_number("out/metrics.json", "flip"), 0);
+    ck_assert_double_eq(work_number("out/metrics.json", "kept_epoch"), 2);
+}
+END_TEST
+
+START_TEST(balances)
+{
+    char name[64];
+    generate(2, 30);
+    for (int i = 11; i <= 30; i++) {
+        snprintf(name, sizeof name, "faces/generated-2/%04d.png", i);
+        remove(folder_path(name));
+    }
+    run_well("faces", TRAIN "--epochs 2 --test-per-class 3");
+    copy("out/history.csv", "plain.csv");
+    run_well("faces", TRAIN "--epochs 2 --test-per-class 3 --balance");
+    ck_assert(!work_same("out/history.csv", "plain.csv"));
+    ck_assert_double_eq(work_number("out/metrics.json", "balance"), 1);
+}
+END_TEST
+
+/* ---- hostile photographs -----------------------------------------------------------------------
+ */
+
+START_TEST(leaves_broken_photographs_out)
+{
+    size_t size;
+    generate(2, 20);
+    unsigned char *bytes = read_bytes(folder_path("faces/generated-1/0001.png"), &size);
+    work_write("faces/generated-1/half.png", bytes, size / 2);
+    work_write("faces/generated-1/nothing.jpg", "", 0);
+    work_write("faces/generated-2/text.jpeg", "not a photograph", 16);
+    work_write("faces/generated-2/notes.txt", "not named like one", 18);
+    free(bytes);
+    ck_assert_int_eq(run_program("faces", TRAIN "--epochs 1 --test-per-class 5", false), 0);
+    ck_assert_ptr_nonnull(strstr(complained, "generated-1/half.png left out: PNG: "));
+    ck_assert_ptr_nonnull(strstr(complained, "generated-1/nothing.jpg left out: an empty file"));
+    ck_assert_ptr_nonnull(strstr(complained, "generated-2/text.jpeg left out: neither JPEG nor"));
+    ck_assert_ptr_nonnull(strstr(complained, "3 of 43 photographs cannot be used"));
+    ck_assert_ptr_null(strstr(complained, "notes"));
+    ck_assert_double_eq(work_number("out/metrics.json", "lost_photographs"), 3);
+    ck_assert_double_eq(work_number("out/metrics.json", "photographs"), 40);
+    ck_assert_int_eq(work_lines("out/lost.csv"), 4);
+}
+END_TEST
+
+START_TEST(needs_one_photograph)
+{
+    mkdir(folder_path("faces"), 0777);
+    work_write("faces/a1.jpg", "", 0);
+    ck_assert_int_eq(run_program("faces", TRAIN, false), 2);
+    ck_assert_ptr_nonnull(strstr(complained, "not one photograph can be read"));
+}
+END_TEST
+
+/* ---- weights and predictions -------------------------------------------------------------------
+ */
+
+/* What a hidden unit adds: the output weight times the mean of max(0, W x + b) over a person. */
+static double share_of(const people *p, const tn_dict *dict, int person, int unit, const char *last)
+{
+    double sum = 0;
+    int count = 0;
+    for (int64_t k = 0; k < p->count; k++) {
+        if (p->photos[k].person != person)
+            continue;
+        double value = element_of(tn_dict_get(dict, "net.0.bias"), unit);
+        for (int i = 0; i < 3072; i++)
+            value += element_of(tn_dict_get(dict, "net.0.weight"), unit * 3072 + i) *
+                     (people_pixels(p, k)[i] - element_of(tn_dict_get(dict, "mean"), i)) /
+                     element_of(tn_dict_get(dict, "deviation"), i);
+        sum += fmax(value, 0);
+        count++;
+    }
+    return sum / count * element_of(tn_dict_get(dict, last), person * 4 + unit);
+}
+
+START_TEST(shows_the_units_that_matter)
+{
+    people p;
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 10 --test-per-class 5 --hidden 4");
+    ck_assert_int_eq(run_program("faces",
+                                 "weights --data @/faces --model @/out/model.safetensors --out "
+                                 "@/weights --units 2",
+                                 true),
+                     0);
+    ck_assert(people_load(&test_program, folder_path("faces"),
+                          (people_opts){.side = 32, .near = -1, .quiet = true}, &p));
+    tn_dict *dict = tn_load_dict(ctx, folder_path("out/model.safetensors"));
+    for (int person = 0; person < 2; person++) {
+        double best = -INFINITY, shown = work_cell("weights/units.csv", 1 + 2 * person, 5);
+        for (int unit = 0; unit < 4; unit++)
+            best = fmax(best, share_of(&p, dict, person, unit, "net.3.weight"));
+        ck_assert_double_eq_tol(shown, best, 1e-4 * fabs(best));
+        ck_assert_double_ge(shown, work_cell("weights/units.csv", 2 + 2 * person, 5));
+    }
+    char name[100];
+    int unit = (int)work_cell("weights/units.csv", 3, 2);
+    snprintf(name, sizeof name, "weights/units/generated-2_1_unit%d_negative.png", unit);
+    ck_assert(work_has(name));
+    ck_assert(work_has("weights/units/generated-1_mean.png"));
+    ck_assert(work_has("weights/weights.png"));
+    people_free(&p);
+    tn_dict_free(dict);
+}
+END_TEST
+
+/* Half grey, the rest is weight: shade 127.5 (1 + w / max), and its positive part from black. */
+START_TEST(draws_weights)
+{
+    image together, positive, negative;
+    photo_error error;
+    char name[100];
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 2 --test-per-class 5 --hidden 4 --dropout 0");
+    run_program("faces", "weights --data @/faces --model @/out/model.safetensors --out @/w", false);
+    int unit = (int)work_cell("w/units.csv", 1, 2);
+    const char *kinds[] = {"together", "positive", "negative"};
+    image *pictures[] = {&together, &positive, &negative};
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "w/units/generated-1_1_unit%d_%s.png", unit, kinds[i]);
+        ck_assert(photo_read(folder_path(name), pictures[i], &error));
+    }
+    tn_dict *dict = tn_load_dict(ctx, folder_path("out/model.safetensors"));
+    tn_tensor *weight = tn_dict_get(dict, "net.0.weight");
+    double most = 0;
+    for (int i = 0; i < 3072; i++)
+        most = fmax(most, fabs(element_of(weight, unit * 3072 + i)));
+    for (int i = 0; i < 3072; i += 7) {
+        double part = element_of(weight, unit * 3072 + i) / most;
+        int at = 3 * ((i % 1024 / 32 * 4) * 128 + i % 32 * 4) + i / 1024;
+        ck_assert_double_le(fabs(together.pixels[at] - 127.5 * (1 + part)), 0.51);
+        ck_assert_double_le(fabs(positive.pixels[at] - 255 * fmax(part, 0)), 0.51);
+        ck_assert_double_le(fabs(negative.pixels[at] - 255 * fmax(-part, 0)), 0.51);
+    }
+    for (int i = 0; i < 3; i++)
+        image_free(pictures[i]);
+    tn_dict_free(dict);
+}
+END_TEST
+
+START_TEST(predicts)
+{
+    generate(3, 40);
+    run_well("faces", TRAIN "--epochs 40 --eval-every 5 --test-per-class 5");
+    run_well("faces", "predict --model @/out/model.safetensors @/faces/generated-2/0007.png "
+                      "@/faces/generated-3/0007.png");
+    char *second = strchr(printed, '\n') + 1;
+    ck_assert_ptr_nonnull(strstr(printed, "0007.png: generated-2 "));
+    ck_assert_ptr_nonnull(strstr(second, "0007.png: generated-3 "));
+    double parts[3];
+    ck_assert_int_eq(sscanf(strchr(second, ':'), ": %*s %lf %%, %*s %lf %%, %*s %lf", &parts[0],
+                            &parts[1], &parts[2]),
+                     3);
+    ck_assert_double_eq_tol(parts[0] + parts[1] + parts[2], 100, 0.16);
+    ck_assert(parts[0] >= parts[1] && parts[1] >= parts[2]);
+}
+END_TEST
+
+START_TEST(predicts_what_it_can)
+{
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    work_write("text.jpg", "text", 4);
+    int status = run_program("faces",
+                             "predict --top 1 --model @/out/model.safetensors @/text.jpg "
+                             "@/faces/generated-1/0001.png -- --odd.png",
+                             false);
+    ck_assert_int_eq(status, 1);
+    ck_assert_ptr_nonnull(strstr(complained, "text.jpg: neither JPEG nor PNG"));
+    ck_assert_ptr_nonnull(strstr(complained, "--odd.png: No such file or directory"));
+    ck_assert_ptr_nonnull(strstr(printed, "0001.png: generated-"));
+    ck_assert_ptr_null(strchr(printed, ','));
+}
+END_TEST
+
+static const struct {
+    const char *change, *error;
+} models[] = {
+    {"mean", "'mean' or 'deviation' is missing or misshapen"},
+    {"persons", "'persons' or 'net.0.weight' is missing"},
+    {"net.0.bias", "0.bias"},
+};
+
+START_TEST(refuses_other_models)
+{
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    tn_dict *dict = tn_load_dict(ctx, folder_path("out/model.safetensors"));
+    tn_dict *other = tn_dict_new(ctx);
+    for (int64_t i = 0; i < tn_dict_count(dict); i++)
+        if (strcmp(tn_dict_name(dict, i), models[_i].change) != 0)
+            tn_dict_set(other, tn_dict_name(dict, i), tn_dict_at(dict, i));
+    ck_assert_int_eq(tn_save_dict(other, folder_path("other.safetensors")), TN_OK);
+    run_badly("faces", "predict --model @/other.safetensors @/faces/generated-1/0001.png", 2,
+              models[_i].error);
+    tn_dict_free(dict);
+    tn_dict_free(other);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faces");
+    TCase *tc = tn_case(suite, "faces");
+    tcase_add_checked_fixture(tc, make_folder, remove_work);
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, helps, 0, COMMANDS);
+    tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
+    tcase_add_test(tc, generates_the_same_faces);
+    tcase_add_test(tc, generated_persons_differ);
+    tcase_add_test(tc, splits_by_person_and_group);
+    tcase_add_test(tc, split_does_not_depend_on_the_folder);
+    tcase_add_test(tc, takes_a_split);
+    tcase_add_test(tc, learns);
+    tcase_add_test(tc, counts_confusions);
+    tcase_add_test(tc, learns_nothing_from_permuted_labels);
+    tcase_add_test(tc, repeats_itself);
+    tcase_add_test(tc, stops_early_and_keeps_the_best);
+    tcase_add_test(tc, normalizes_by_what_is_learned);
+    tcase_add_test(tc, has_the_setting_of_the_study);
+    tcase_add_test(tc, balances);
+    tcase_add_test(tc, leaves_broken_photographs_out);
+    tcase_add_test(tc, needs_one_photograph);
+    tcase_add_test(tc, shows_the_units_that_matter);
+    tcase_add_test(tc, draws_weights);
+    tcase_add_test(tc, predicts);
+    tcase_add_test(tc, predicts_what_it_can);
+    tcase_add_loop_test(tc, refuses_other_models, 0, (int)(sizeof models / sizeof *models));
+    return tn_run(suite);
+}
