@@ -18,10 +18,10 @@ $(BUILD)/obj/tests/unit/test_digits_commands.o: TN_CFLAGS += $(PNG_CFLAGS)
 $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
 $(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
 
-$(BUILD)/tests/test_faces: | $(BUILD)/bin/faces
+$(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 
 # What the examples share is tested by itself, too.
-SHARED_TESTS := photo faces
+SHARED_TESTS := photo faces faces_download
 $(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(PNG_LIBS) $(JPEG_LIBS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)
