@@ -49,3 +49,55 @@ def mini_batch():
 
 print(f"softmax regression, full batch of 60000\t{threads}\t{1e3 * full_batch():.4f}")
 print(f"softmax regression, mini-batch of 64\t{threads}\t{1e3 * mini_batch():.4f}")
+
+
+# The larger networks of bench.c.
+nn = torch.nn
+
+
+def features():
+    return [nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(True), nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(True), nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(True),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(True),
+            nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(True)]
+
+
+def head(inputs):
+    return nn.Sequential(nn.Linear(inputs, 20), nn.ReLU(True), nn.Linear(20, 6))
+
+
+def bench(name, net, shape, kind, steps):
+    x = torch.randn(shape)
+    y = torch.randint(0, 6, shape[:1])
+    if kind == "adam":
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
+    else:
+        optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
+
+    def run():
+        if kind == "forward":
+            with torch.no_grad():
+                net(x)
+            return
+        loss = F.cross_entropy(net(x), y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    times = []
+    run()
+    for _ in range(steps):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    print(f"{name}\t{threads}\t{1e3 * statistics.median(times):.4f}", flush=True)
+
+
+images = (32, 3, 227, 227)
+bench("faces, 3072-20-6, batch of 200, Adam", head(3072), (200, 3072), "adam", 2000)
+bench("head, 43264-20-6, batch of 449, Adam", head(43264), (449, 43264), "adam", 15)
+bench("AlexNet to conv5, batch of 32, forward", nn.Sequential(*features()), images, "forward", 5)
+bench("AlexNet, batch of 32, trained by SGD",
+      nn.Sequential(*features(), nn.MaxPool2d(3, 2), nn.AdaptiveAvgPool2d(6), nn.Flatten(),
+                    nn.Linear(256 * 6 * 6, 6)), images, "sgd", 3)
