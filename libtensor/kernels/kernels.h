@@ -72,6 +72,9 @@ typedef struct tn__channel {
     int64_t n, size, stride;
 } tn__channel;
 
+/* Up to this many outputs the thin kernels are faster than BLAS. */
+#define TN__THIN 32
+
 /* K(result, name, parameters) */
 #define TN__KERNELS(K)                                                                             \
     /* y += x */                                                                                   \
@@ -99,10 +102,10 @@ typedef struct tn__channel {
     K(void, cross_entropy_backward,                                                                \
       (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, const void *lse,     \
        const void *dy, bool one_dy, double scale, void *dx))                                       \
-    /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n is small */                   \
+    /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \
-    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n is small */                       \
+    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n <= TN__THIN */                    \
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \

@@ -6,12 +6,15 @@
 
 #if defined(TN_ISA_v4)
 #define ROWS 4 /* times OUTPUTS accumulators: 32 registers */
+#define GROUP 10
 #else
 #define ROWS 2 /* 16 registers */
+#define GROUP 5
 #endif
 #define OUTPUTS 5
-#define AHEAD 16 /* rows of x that are fetched before they are needed */
-#define UNROLL _Pragma("GCC unroll 8")
+#define AHEAD 16     /* rows of x that are fetched before they are needed */
+#define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
+#define UNROLL _Pragma("GCC unroll 16")
 
 static inline vec load(const real *p)
 {
@@ -40,22 +43,22 @@ static inline real add_lanes(vec v)
     return lanes[0];
 }
 
-/* y[i][j] = x[i] . w[j] + bias[j] for `rows` rows and `outputs` outputs, constants after inlining.
- */
+/* y[i][j] = x[i] . w[j] + start[j] for `rows` rows and `outputs` outputs, constants after inlining,
+ * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. */
 __attribute__((always_inline)) static inline void dots(int rows, int outputs, bool fetch, int64_t k,
-                                                       const real *x, const real *w,
-                                                       const real *bias, real *y, int64_t ldy)
+                                                       int64_t ld, const real *x, const real *w,
+                                                       const real *start, real *y, int64_t ldy)
 {
     vec sum[ROWS][OUTPUTS] = {{{0}}};
     int64_t p = 0;
     for (; p + LANES <= k; p += LANES) {
         vec wj[OUTPUTS];
-        UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * k + p);
+        UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * ld + p);
         UNROLL for (int i = 0; i < rows; i++)
         {
-            vec xi = load(x + i * k + p);
+            vec xi = load(x + i * ld + p);
             if (fetch)
-                prefetch(x + (i + AHEAD) * k + p);
+                prefetch(x + (i + AHEAD) * ld + p);
             UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
         }
     }
@@ -63,56 +66,68 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, bo
         for (int j = 0; j < outputs; j++) {
             real total = add_lanes(sum[i][j]);
             for (int64_t q = p; q < k; q++)
-                total += x[i * k + q] * w[j * k + q];
-            y[i * ldy + j] = total + (bias ? bias[j] : 0);
+                total += x[i * ld + q] * w[j * ld + q];
+            y[i * ldy + j] = total + (start ? start[j] : y[i * ldy + j]);
         }
 }
 
 __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t n, int64_t k,
-                                                               const real *x, const real *w,
-                                                               const real *bias, real *y)
+                                                               int64_t ld, const real *x,
+                                                               const real *w, const real *start,
+                                                               real *y)
 {
     int64_t j = 0;
     for (; j + OUTPUTS <= n; j += OUTPUTS)
-        dots(rows, OUTPUTS, j == 0, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
+        dots(rows, OUTPUTS, j == 0, k, ld, x, w + j * ld, start ? start + j : NULL, y + j, n);
     for (; j < n; j++)
-        dots(rows, 1, j == 0, k, x, w + j * k, bias ? bias + j : NULL, y + j, n);
+        dots(rows, 1, j == 0, k, ld, x, w + j * ld, start ? start + j : NULL, y + j, n);
 }
 
+/* Columns are taken in blocks whose weights stay in the cache while all rows go by. */
 void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const void *pw,
                          const void *bias, void *py)
 {
-    const real *x = px, *w = pw;
+    static const real zeros[TN__THIN] = {0};
+    const real *x = px, *w = pw, *start = bias ? bias : zeros;
     real *y = py;
-    int64_t i = 0;
-    for (; i + ROWS <= m; i += ROWS)
-        dots_of_rows(ROWS, n, k, x + i * k, w, bias, y + i * n);
-    for (; i < m; i++)
-        dots_of_rows(1, n, k, x + i * k, w, bias, y + i * n);
+    int64_t block = CACHED / (n + 1) / 64 * 64;
+    for (int64_t begin = 0; begin == 0 || begin < k; begin += block, start = NULL) {
+        int64_t cols = block < k - begin ? block : k - begin, i = 0;
+        for (; i + ROWS <= m; i += ROWS)
+            dots_of_rows(ROWS, n, cols, k, x + i * k + begin, w + begin, start, y + i * n);
+        for (; i < m; i++)
+            dots_of_rows(1, n, cols, k, x + i * k + begin, w + begin, start, y + i * n);
+    }
 }
 
-#define DEPTH 16 /* rows of x whose products are added before the sum goes back to memory */
+#define DEPTH 96     /* rows of x whose products are added before the sum goes back to memory */
+#define FEW_DEPTH 16 /* the same if one group of outputs is all there is */
+#define PANEL 1024   /* columns that are finished before the next ones */
 
 /* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. */
-__attribute__((always_inline)) static inline void
-outer(int64_t depth, int outputs, int64_t n, int64_t k, const real *dy, const real *x, real *w)
+__attribute__((always_inline)) static inline void outer(int64_t depth, int outputs, int64_t n,
+                                                        int64_t k, const real *dy, const real *x,
+                                                        int64_t ldx, real *w)
 {
-    vec sum[OUTPUTS][2];
-    for (int j = 0; j < outputs; j++)
-        for (int v = 0; v < 2; v++)
-            sum[j][v] = load(w + j * k + v * LANES);
+    vec sum[GROUP][2];
+    UNROLL for (int j = 0; j < outputs; j++)
+    {
+        sum[j][0] = load(w + j * k);
+        sum[j][1] = load(w + j * k + LANES);
+    }
     for (int64_t i = 0; i < depth; i++) {
-        vec x0 = load(x + i * k), x1 = load(x + i * k + LANES);
-        prefetch(x + (i + AHEAD) * k);
-        prefetch(x + (i + AHEAD) * k + LANES);
-        for (int j = 0; j < outputs; j++) {
+        vec x0 = load(x + i * ldx), x1 = load(x + i * ldx + LANES);
+        UNROLL for (int j = 0; j < outputs; j++)
+        {
             sum[j][0] += dy[i * n + j] * x0;
             sum[j][1] += dy[i * n + j] * x1;
         }
     }
-    for (int j = 0; j < outputs; j++)
-        for (int v = 0; v < 2; v++)
-            store(w + j * k + v * LANES, sum[j][v]);
+    UNROLL for (int j = 0; j < outputs; j++)
+    {
+        store(w + j * k, sum[j][0]);
+        store(w + j * k + LANES, sum[j][1]);
+    }
 }
 
 static void outer_tail(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
@@ -124,16 +139,43 @@ static void outer_tail(int64_t depth, int64_t n, int64_t k, const real *dy, cons
                 w[j * k + p] += dy[i * n + j] * x[i * k + p];
 }
 
+/* The columns are copied side by side: rows that are a multiple of 4096 bytes apart share a few
+ * places of the cache. */
+static void pack(int64_t depth, int64_t k, const real *x, real *packed)
+{
+    for (int64_t i = 0; i < depth; i++) {
+        store(packed + 2 * LANES * i, load(x + i * k));
+        store(packed + 2 * LANES * i + LANES, load(x + i * k + LANES));
+        prefetch(x + i * k + 8 * LANES);
+    }
+}
+
+/* What is read once need not be packed. */
+static void fetch_next(int64_t depth, int64_t k, const real *x)
+{
+    for (int64_t i = depth; i < 2 * depth; i++)
+        prefetch(x + i * k);
+}
+
 static void outer_block(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
                         int64_t begin, int64_t end, real *w)
 {
-    int64_t p = begin;
+    real packed[2 * DEPTH * LANES];
+    bool few = n <= GROUP;
+    int64_t p = begin, ldx = few ? k : 2 * LANES;
     for (; p + 2 * LANES <= end; p += 2 * LANES) {
+        const real *from = few ? x + p : packed;
         int64_t j = 0;
-        for (; j + OUTPUTS <= n; j += OUTPUTS)
-            outer(depth, OUTPUTS, n, k, dy + j, x + p, w + j * k + p);
+        if (few)
+            fetch_next(depth, k, x + p);
+        else
+            pack(depth, k, x + p, packed);
+        for (; j + GROUP <= n; j += GROUP)
+            outer(depth, GROUP, n, k, dy + j, from, ldx, w + j * k + p);
+        for (; j + 2 <= n; j += 2)
+            outer(depth, 2, n, k, dy + j, from, ldx, w + j * k + p);
         for (; j < n; j++)
-            outer(depth, 1, n, k, dy + j, x + p, w + j * k + p);
+            outer(depth, 1, n, k, dy + j, from, ldx, w + j * k + p);
     }
     outer_tail(depth, n, k, dy, x + p, end - p, w + p);
 }
@@ -146,6 +188,9 @@ void KERNEL(thin_outer)(int64_t m, int64_t n, int64_t k, const void *pdy, const 
     for (int64_t j = 0; j < n; j++)
         for (int64_t p = begin; p < end; p++)
             w[j * k + p] = 0;
-    for (int64_t i = 0; i < m; i += DEPTH)
-        outer_block(m - i < DEPTH ? m - i : DEPTH, n, k, dy + i * n, x + i * k, begin, end, w);
+    int64_t depth = n <= GROUP ? FEW_DEPTH : DEPTH;
+    for (int64_t p = begin; p < end; p += PANEL)
+        for (int64_t i = 0; i < m; i += depth)
+            outer_block(m - i < depth ? m - i : depth, n, k, dy + i * n, x + i * k, p,
+                        p + PANEL < end ? p + PANEL : end, w);
 }

@@ -4,9 +4,6 @@
 #include <string.h>
 #include "core/core.h"
 
-/* Up to this many outputs the kernels of kernels/thin.c are faster than BLAS. */
-#define THIN 16
-
 typedef struct linear_args {
     const tn__kernels *k;
     int64_t m, out, in; /* x [m, in], w [out, in], y [m, out] */
@@ -56,7 +53,7 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                      .w = tn__ptr(w),
                      .bias = bias ? tn__ptr(bias) : NULL,
                      .y = tn__ptr(y)};
-    if (a.out <= THIN || a.in == 0) {
+    if (a.out <= TN__THIN || a.in == 0) {
         tn__parallel(ctx, a.m, 500000 / (a.in * a.out + 1) + 1, thin_rows, &a);
         return y;
     }
@@ -113,7 +110,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                      .x = tn__ptr(x),
                      .dy = tn__ptr(dy),
                      .dw = tn__ptr(dw)};
-    if (out <= THIN || m == 0)
+    if (out <= TN__THIN || m == 0)
         tn__parallel(ctx, (in + 63) / 64, 500000 / (m * out * 64 + 1) + 1, thin_columns, &a);
     else if (in > 0)
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,

@@ -88,6 +88,19 @@ START_TEST(test_images)
 }
 END_TEST
 
+/* Beyond the rows, columns and outputs that the thin kernels take at a time. */
+START_TEST(test_blocks)
+{
+    static const int64_t sizes[][3] = {{97, 21, 1030}, {193, 32, 2100}, {33, 10, 6100},
+                                       {5, 33, 40},    {100, 27, 65},   {17, 9, 2050}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        product p = naive_linear(sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_linear(&p, TN_F64, PLAIN);
+        check_linear(&p, TN_F32, PLAIN);
+    }
+}
+END_TEST
+
 /* Large enough for several threads. */
 START_TEST(test_threads)
 {
