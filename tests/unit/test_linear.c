@@ -160,4 +160,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("linear", cases, test_values, test_images, test_threads, test_special_values, test_errors)
+OP_TESTS("linear", cases, test_values, test_images, test_blocks, test_threads, test_special_values,
+         test_errors)
