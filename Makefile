@@ -103,6 +103,17 @@ data:
 demo: $(BUILD)/bin/digits
 	$(BUILD)/bin/digits train --data examples/data/mnist --out out/digits
 
+# The face net on faces that are drawn, so that no photographs are needed.
+GENERATED := out/generated-faces
+
+demo-faces: $(BUILD)/bin/faces
+	$(BUILD)/bin/faces generate --out $(GENERATED)/faces --sheet $(GENERATED)/faces.png
+	$(BUILD)/bin/faces train --data $(GENERATED)/faces --out $(GENERATED)/train
+	$(BUILD)/bin/faces weights --data $(GENERATED)/faces --out $(GENERATED)/weights \
+	    --model $(GENERATED)/train/model.safetensors
+	$(BUILD)/bin/faces predict --model $(GENERATED)/train/model.safetensors \
+	    $(GENERATED)/faces/generated-[1-6]/0001.png
+
 # What docs/results shows: everything, on the full MNIST if `make data` has fetched it.
 results: examples
 	examples/results.sh $(BUILD)
@@ -154,8 +165,8 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
 	    echo "This is not Debian or Ubuntu. Please install: a C11 compiler with OpenMP, pkg-config,"; \
-	    echo "OpenBLAS, zlib and libpng with their headers, Check (for the tests), gnuplot (for"; \
-	    echo "pictures)."; \
+	    echo "OpenBLAS, zlib, libpng and libjpeg with their headers, Check (for the tests), gnuplot (for"; \
+	    echo "pictures) and curl (for downloads)."; \
 	    exit 0; \
 	fi; \
 	missing=; \
@@ -181,6 +192,7 @@ help:
 	@echo "all        the library, static and shared, and the examples (the default)"
 	@echo "deps       installs the packages that are missing (Debian, Ubuntu)"
 	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
+	@echo "demo-faces learns to tell drawn faces apart; results in out/generated-faces"
 	@echo "results    runs all that the examples can do, for docs/results; results in out/"
 	@echo "report     makes the pages of docs/results from them"
 	@echo "data       fetches the full MNIST into data/mnist"
@@ -198,4 +210,4 @@ help:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples data demo results report install uninstall deps clean help
+.PHONY: all lib examples data demo demo-faces results report install uninstall deps clean help

@@ -30,3 +30,15 @@ run digits/softmax digits train --runs 5 --epochs 30 --batch 100 --optimizer ada
     --schedule cosine --validation 0
 run digits/mlp digits train --model mlp --runs 5 --validation 0
 run digits/cnn digits train --model cnn --runs 5 --validation 0
+
+# Faces that are drawn, and photographs if there are some in data/faces.
+generated=out/faces/generated-images
+rm -rf "$generated"
+"$bin/faces" generate --out "$generated"
+run faces/generated faces train --data "$generated"
+run faces/weights faces weights --data "$generated" --model out/faces/generated/model.safetensors
+if [ -d data/faces ]; then
+    run faces/train faces train --data data/faces --runs 10
+    run faces/control faces train --data data/faces --runs 10 --control permute
+    run faces/study faces train --data data/faces --runs 10 --preset study
+fi

@@ -15,7 +15,7 @@
 enum { MOST_ANSWERS = 32 };
 
 static const http_answer *table;
-static int answers_in_table, listening;
+static int answers_in_table;
 static int asked[MOST_ANSWERS];
 static size_t sent[MOST_ANSWERS];
 static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
@@ -92,7 +92,8 @@ static void *serve(void *payload)
 /* Each connection has a thread, so that a slow one holds up no other. */
 static void *accept_all(void *payload)
 {
-    (void)payload;
+    int listening = *(int *)payload;
+    free(payload);
     for (;;) {
         int *connection = malloc(sizeof *connection);
         pthread_t thread;
@@ -111,15 +112,18 @@ int http_start(const http_answer *answers, int count)
     socklen_t size = sizeof address;
     pthread_t thread;
     ck_assert_int_le(count, MOST_ANSWERS);
+    int *listening = malloc(sizeof *listening);
     table = answers;
     answers_in_table = count;
+    memset(asked, 0, sizeof asked);
+    memset(sent, 0, sizeof sent);
     signal(SIGPIPE, SIG_IGN);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    listening = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(listening, 64), 0);
-    ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &size), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, accept_all, NULL), 0);
+    *listening = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(*listening, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(*listening, 64), 0);
+    ck_assert_int_eq(getsockname(*listening, (struct sockaddr *)&address, &size), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, accept_all, listening), 0);
     pthread_detach(thread);
     return ntohs(address.sin_port);
 }

@@ -56,6 +56,7 @@ static int start(void)
     answers[0].size = answers[2].size = answers[9].size = good_size;
     answers[1].size = other_size;
     answers[9].size /= 2;
+    answers[2].seconds = 5;
     setenv("no_proxy", "*", 1);
     return http_start(answers, ANSWERS);
 }
