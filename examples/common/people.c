@@ -81,7 +81,7 @@ static bool list_folder(name_list *l, const char *dir, const char *prefix, bool 
  * nothing depends on the order of a folder. */
 static bool list_photos(name_list *l, const char *dir)
 {
-    name_list folders = {NULL};
+    name_list folders = {.count = 0};
     bool listed = list_folder(&folders, dir, "", true);
     for (int64_t i = 0; listed && i < folders.count; i++)
         list_folder(l, path_join(dir, folders.name[i]).s, folders.name[i], false);
@@ -260,7 +260,7 @@ static void keep_each_once(name_list *all)
 
 static bool name_persons(people *p)
 {
-    name_list all = {NULL};
+    name_list all = {.count = 0};
     char name[256], *key = name;
     for (int64_t i = 0; i < p->count; i++) {
         person_of(p->photos[i].file, name, sizeof(name));
@@ -325,7 +325,7 @@ static void complain(const cli_program *program, const people *p)
 
 bool people_load(const cli_program *program, const char *dir, people_opts opts, people *p)
 {
-    name_list files = {NULL};
+    name_list files = {.count = 0};
     *p = (people){.dir = dir};
     if (!list_photos(&files, dir)) {
         cli_error(program, "%s: %s", dir, strerror(errno));

@@ -355,6 +355,10 @@ START_TEST(stops_early_and_keeps_the_best)
     ck_assert_double_eq(work_number("out/metrics.json", "kept_epoch"), (double)best);
     ck_assert_double_eq(work_number("out/metrics.json", "test_accuracy"),
                         work_cell("out/history.csv", (int)best + 1, 7));
+    double recall = 0;
+    for (int person = 1; person <= 3; person++)
+        recall += work_cell("out/people.csv", person, 2) / 3;
+    ck_assert_double_eq_tol(recall, work_number("out/metrics.json", "test_accuracy"), 1e-9);
     run_well("faces", TRAIN "--epochs 20 --keep last --patience 3 --test-per-class 5");
     ck_assert_double_eq(work_number("out/metrics.json", "kept_epoch"), 20);
 }
