@@ -297,11 +297,9 @@ static void step(trial *t, const int64_t *photos, int64_t count)
 }
 
 /* Steps over all training photographs in a random order. */
-static void train_epoch(trial *t)
+static void train_batches(trial *t, int64_t batch)
 {
     int64_t count = t->split.count[SPLIT_TRAIN], *photos = t->split.photos[SPLIT_TRAIN];
-    int64_t batch = t->settings->batch > 0 ? t->settings->batch : count;
-    double start = seconds_now();
     tn_scope scope = tn_scope_begin(t->ctx);
     const int64_t *order = tn_data_i64(tn_randperm(t->ctx, count));
     tn_tensor *shuffled = tn_empty(t->ctx, TN_I64, 1, &count);
@@ -311,6 +309,15 @@ static void train_epoch(trial *t)
     for (int64_t i = 0; next && i < count && tn_ok(t->ctx); i += batch)
         step(t, next + i, batch < count - i ? batch : count - i);
     tn_scope_end(t->ctx, scope);
+}
+
+static void train_epoch(trial *t)
+{
+    double start = seconds_now();
+    if (t->settings->batch == 0)
+        step(t, t->split.photos[SPLIT_TRAIN], t->split.count[SPLIT_TRAIN]);
+    else
+        train_batches(t, t->settings->batch);
     t->seconds += seconds_now() - start;
 }
 
@@ -406,7 +413,8 @@ static bool check(const trial_task *task, const trial_settings *s, const people 
     return false;
 }
 
-int trial_run(const trial_task *task, trial_settings *s, const people *p, void *payload)
+int trial_run(const trial_task *task, trial_settings *s, const people *p, void *payload,
+              trial_summary *summary)
 {
     size_t runs = (size_t)s->runs, cells = (size_t)p->persons * (size_t)p->persons;
     int status = 0;
@@ -425,6 +433,9 @@ int trial_run(const trial_task *task, trial_settings *s, const people *p, void *
         trial_print_photos(p, s);
     for (int64_t i = 0; i < s->runs && status == 0; i++)
         status = run_seed(task, s, p, payload, &results, i);
+    if (summary && status == 0)
+        *summary = (trial_summary){trial_accuracy(&results, SPLIT_VALIDATION),
+                                   trial_accuracy(&results, SPLIT_TEST)};
     free(results.kept);
     free(results.last);
     free(results.confusion);

@@ -81,8 +81,15 @@ enum { TRIAL_OPTIONS = 22 };
 /* Writes the options that all such programs have, TRIAL_OPTIONS at most, and returns how many. */
 int trial_options(trial_settings *s, const trial_task *task, cli_option *options);
 
-/* Trains on the photographs and writes the results to settings.out. Returns the exit status. */
-int trial_run(const trial_task *task, trial_settings *s, const people *p, void *payload);
+/* The accuracies of all runs together. */
+typedef struct trial_summary {
+    interval validation, test;
+} trial_summary;
+
+/* Trains on the photographs, writes the results to settings.out, and fills in the summary if it is
+ * not NULL. Returns the exit status. */
+int trial_run(const trial_task *task, trial_settings *s, const people *p, void *payload,
+              trial_summary *summary);
 
 /* The settings of a run before anything is said. */
 trial_settings trial_defaults(const char *out);
@@ -97,6 +104,9 @@ bool trial_write_run(const trial *t);
 /* Write, of all runs: metrics.json, runs.csv, confusion.csv, people.csv and the confusion matrix.
  */
 bool trial_write_results(const trial *t, const trial_results *results);
+
+/* The accuracy over a part, of all runs. */
+interval trial_accuracy(const trial_results *results, split_part part);
 
 void trial_print_photos(const people *p, const trial_settings *s);
 void trial_print_summary(const trial *t, const trial_results *results);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
+
 enum { MOST_DRAWN = 30, MOST_NAME = 100 }; /* persons, and letters of a name, in a picture */
 
 static bool unwritten(const trial *t, const char *name)
@@ -104,31 +106,13 @@ static bool write_lost(const trial *t)
     return report_close(&r) || unwritten(t, "lost.csv");
 }
 
-/* The names of the persons, each ended by a line feed, as bytes. */
-static tn_tensor *names_of(const trial *t)
-{
-    const people *p = t->people;
-    int64_t size = 0;
-    for (int i = 0; i < p->persons; i++)
-        size += (int64_t)strlen(p->names[i]) + 1;
-    tn_tensor *names = tn_empty(t->ctx, TN_U8, 1, &size);
-    char *at = names ? tn_data_mut(names) : NULL;
-    for (int i = 0; at && i < p->persons; i++) {
-        size_t length = strlen(p->names[i]);
-        memcpy(at, p->names[i], length);
-        at[length] = '\n';
-        at += length + 1;
-    }
-    return names;
-}
-
 /* The network with the persons that it knows, and whatever the program adds. */
 static bool write_model(const trial *t)
 {
     tn_scope scope = tn_scope_begin(t->ctx);
     tn_dict *dict = tn_dict_new(t->ctx), *state = tn_state_dict(t->ctx, t->net);
     tn_dict_update(dict, "net.", state);
-    tn_dict_set(dict, "persons", names_of(t));
+    tn_dict_set(dict, "persons", names_pack(t->ctx, t->people->names, t->people->persons));
     if (t->task->save)
         t->task->save(t, dict);
     tn_save_dict(dict, path_join(t->settings->out, "model.safetensors").s);
@@ -220,7 +204,7 @@ static interval loss_of(const trial_results *results, split_part part)
     return interval_of(results, 2 + (int)part, NULL);
 }
 
-static interval accuracy_of(const trial_results *results, split_part part)
+interval trial_accuracy(const trial_results *results, split_part part)
 {
     return interval_of(results, 2 + SPLIT_PARTS + (int)part, NULL);
 }
@@ -240,8 +224,8 @@ static void put_results(report *r, const trial_results *results, double *test_ac
     interval test = interval_of(results, 2 + SPLIT_PARTS + SPLIT_TEST, test_accuracies);
     double epochs, seconds;
     find_effort(results, &epochs, &seconds);
-    json_number(r, "train_accuracy", accuracy_of(results, SPLIT_TRAIN).mean);
-    json_number(r, "validation_accuracy", accuracy_of(results, SPLIT_VALIDATION).mean);
+    json_number(r, "train_accuracy", trial_accuracy(results, SPLIT_TRAIN).mean);
+    json_number(r, "validation_accuracy", trial_accuracy(results, SPLIT_VALIDATION).mean);
     json_number(r, "test_accuracy", test.mean);
     if (results->runs > 1) {
         json_number(r, "test_accuracy_low", test.low);
@@ -491,9 +475,9 @@ void trial_print_summary(const trial *t, const trial_results *results)
     if (s->control)
         printf(" (control: the labels are permuted)");
     putchar('\n');
-    print_accuracy("training accuracy", accuracy_of(results, SPLIT_TRAIN));
-    print_accuracy("validation accuracy", accuracy_of(results, SPLIT_VALIDATION));
-    print_accuracy("test accuracy", accuracy_of(results, SPLIT_TEST));
+    print_accuracy("training accuracy", trial_accuracy(results, SPLIT_TRAIN));
+    print_accuracy("validation accuracy", trial_accuracy(results, SPLIT_VALIDATION));
+    print_accuracy("test accuracy", trial_accuracy(results, SPLIT_TEST));
     print_confusion(t, results);
     printf("results in %s\n", s->out);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/names.h"
+
 tn_module *face_net_make(tn_ctx *ctx, int side, int64_t hidden, double dropout, int persons)
 {
     int64_t inputs = 3 * (int64_t)side * side;
@@ -21,25 +23,6 @@ static bool not_a_face_net(const cli_program *program, const char *file, const c
 {
     cli_error(program, "%s is no model of faces train: %s", file, why);
     return false;
-}
-
-/* The names in a tensor of bytes, each ended by a line feed. */
-static bool read_names(face_net *f, const tn_tensor *bytes)
-{
-    size_t size = (size_t)tn_numel(bytes);
-    const char *text = tn_data(bytes);
-    if (tn_dtype_of(bytes) != TN_U8 || size == 0 || text[size - 1] != '\n')
-        return false;
-    f->text = malloc(size);
-    f->names = malloc(size * sizeof(*f->names));
-    if (!f->text || !f->names)
-        return false;
-    memcpy(f->text, text, size);
-    for (size_t begin = 0; begin < size; begin += strlen(f->text + begin) + 1) {
-        *(char *)memchr(f->text + begin, '\n', size - begin) = '\0';
-        f->names[f->persons++] = f->text + begin;
-    }
-    return true;
 }
 
 static bool is_cube(const tn_tensor *t)
@@ -62,7 +45,7 @@ static bool read_net(const cli_program *program, tn_ctx *ctx, const char *file, 
     if (!is_cube(f->mean) || !is_cube(f->deviation) ||
         tn_size(f->mean, 1) != tn_size(f->deviation, 1))
         return not_a_face_net(program, file, "'mean' or 'deviation' is missing or misshapen");
-    if (!read_names(f, names))
+    if (!names_unpack(names, &f->text, &f->names, &f->persons))
         return not_a_face_net(program, file, "'persons' holds no names");
     f->side = (int)tn_size(f->mean, 1);
     f->hidden = (int)tn_size(first, 0);

@@ -241,7 +241,7 @@ int faces_train(int argc, char **argv)
         s.face.side = (int)s.side;
         snprintf(s.network, sizeof(s.network), "%lld-%lld-%d with ReLU",
                  (long long)(3 * s.side * s.side), (long long)s.hidden, p.persons);
-        status = trial_run(&task, &s.trial, &p, &s);
+        status = trial_run(&task, &s.trial, &p, &s, NULL);
     }
     people_free(&p);
     return status;

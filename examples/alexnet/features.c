@@ -1,0 +1,226 @@
+#include "alexnet/features.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/progress.h"
+
+const char *const FEATURE_INPUTS[] = {"227", "224", NULL};
+
+enum { SHORTER_SIDE = 256 };
+
+/* ---- inputs ------------------------------------------------------------------------------------
+ */
+
+int feature_side(int input)
+{
+    return input == INPUT_227 ? 227 : 224;
+}
+
+/* torchvision.transforms: Resize(256) keeps the proportions, CenterCrop(224). */
+static bool resize_and_crop(const image *photo, image *square)
+{
+    int shorter = photo->width < photo->height ? photo->width : photo->height;
+    int width = (int)((int64_t)SHORTER_SIDE * photo->width / shorter);
+    int height = (int)((int64_t)SHORTER_SIDE * photo->height / shorter);
+    image resized;
+    if (!image_resize(photo, width, height, &resized))
+        return false;
+    bool made =
+        image_crop(&resized, (width - 224 + 1) / 2, (height - 224 + 1) / 2, 224, 224, square);
+    image_free(&resized);
+    return made;
+}
+
+static bool make_square(const image *photo, int input, image *square)
+{
+    int size = photo->width < photo->height ? photo->width : photo->height;
+    image middle;
+    if (input == INPUT_224)
+        return resize_and_crop(photo, square);
+    if (!image_crop(photo, (photo->width - size) / 2, (photo->height - size) / 2, size, size,
+                    &middle))
+        return false;
+    bool made = image_resize(&middle, 227, 227, square);
+    image_free(&middle);
+    return made;
+}
+
+bool feature_pixels(const image *photo, int input, bool mirrored, float *pixels)
+{
+    static const float mean[] = {0.485F, 0.456F, 0.406F}, deviation[] = {0.229F, 0.224F, 0.225F};
+    int side = feature_side(input);
+    image square;
+    if (!make_square(photo, input, &square))
+        return false;
+    for (int c = 0; c < 3; c++) {
+        for (int i = 0; i < side * side; i++) {
+            int from = mirrored ? i / side * side + side - 1 - i % side : i;
+            float value = (float)square.pixels[3 * from + c] / 255.0F;
+            *pixels++ = (value - mean[c]) / deviation[c];
+        }
+    }
+    image_free(&square);
+    return true;
+}
+
+/* Reads photographs first .. first + count - 1 into x, mirrored or not. */
+static bool read_batch(const cli_program *program, const people *p, const feature_opts *opts,
+                       int64_t first, int64_t count, bool mirrored, tn_tensor *x)
+{
+    int64_t numel = tn_numel(x) / count, failed = -1;
+    float *pixels = tn_data_mut(x);
+    photo_error why = {""};
+#pragma omp parallel for schedule(dynamic) num_threads(opts->threads)
+    for (int64_t i = 0; i < count; i++) {
+        image photo;
+        photo_error error = {"memory is short"};
+        bool read = photo_read(path_join(p->dir, p->photos[first + i].file).s, &photo, &error) &&
+                    feature_pixels(&photo, opts->input, mirrored, pixels + i * numel);
+        image_free(&photo);
+#pragma omp critical
+        if (!read) {
+            failed = first + i;
+            why = error;
+        }
+    }
+    if (failed >= 0)
+        cli_error(program, "%s/%s: %s", p->dir, p->photos[failed].file, why.text);
+    return failed < 0;
+}
+
+/* ---- batches that are kept ---------------------------------------------------------------------
+ */
+
+path features_name(const alexnet *a, const people *p, const feature_opts *opts, int64_t first)
+{
+    sha256_state state;
+    char text[128];
+    path name;
+    sha256_begin(&state);
+    sha256_add(&state, a->hash.hex, sizeof(a->hash.hex));
+    snprintf(text, sizeof(text), "%s %s %d", NET_NAMES[opts->step], FEATURE_INPUTS[opts->input],
+             opts->mirrored);
+    sha256_add(&state, text, strlen(text));
+    for (int64_t i = first; i < p->count && i < first + FEATURE_BATCH; i++)
+        sha256_add(&state, p->photos[i].hash.hex, sizeof(p->photos[i].hash.hex));
+    snprintf(name.s, sizeof(name.s), "%.32s.npz", sha256_end(&state).hex);
+    return name;
+}
+
+static tn_tensor *compute_batch(const cli_program *program, tn_ctx *ctx, const alexnet *a,
+                                const people *p, const feature_opts *opts, int64_t first,
+                                bool mirrored)
+{
+    int64_t left = p->count - first, count = left < FEATURE_BATCH ? left : FEATURE_BATCH;
+    int64_t side = feature_side(opts->input);
+    tn_tensor *x = tn_empty(ctx, TN_F32, 4, (const int64_t[]){count, 3, side, side});
+    if (!x || !read_batch(program, p, opts, first, count, mirrored, x))
+        return NULL;
+    return alexnet_run(ctx, a, 0, opts->step, x);
+}
+
+static bool keep_batch(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
+                       const feature_opts *opts, int64_t first, const char *file)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_tensor *features = compute_batch(program, ctx, a, p, opts, first, false);
+    bool made = features && tn_dict_set(dict, "features", features) == TN_OK;
+    if (made && opts->mirrored) {
+        tn_tensor *mirrored = compute_batch(program, ctx, a, p, opts, first, true);
+        made = mirrored && tn_dict_set(dict, "mirrored", mirrored) == TN_OK;
+    }
+    made = made && tn_save_dict(dict, file) == TN_OK;
+    if (!tn_ok(ctx))
+        cli_error(program, "%s", tn_error(ctx));
+    tn_dict_free(dict);
+    tn_scope_end(ctx, scope);
+    return made;
+}
+
+bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
+                      const feature_opts *opts, feature_counts *counts)
+{
+    *counts = (feature_counts){0};
+    if (!make_directories(opts->cache)) {
+        cli_error(program, "%s: no features can be kept there: %s", opts->cache, strerror(errno));
+        return false;
+    }
+    progress shown = progress_begin("photograph", p->count, opts->quiet);
+    bool enabled = tn_set_grad_enabled(ctx, false), able = true;
+    for (int64_t first = 0; able && first < p->count; first += FEATURE_BATCH) {
+        path file = path_join(opts->cache, features_name(a, p, opts, first).s);
+        bool there = file_exists(file.s);
+        able = there || keep_batch(program, ctx, a, p, opts, first, file.s);
+        counts->kept += there;
+        counts->computed += able && !there;
+        int64_t done = first + FEATURE_BATCH;
+        progress_update(&shown, done < p->count ? done : p->count, "%s", NET_NAMES[opts->step]);
+    }
+    tn_set_grad_enabled(ctx, enabled);
+    progress_end(&shown);
+    return able;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------
+ */
+
+/* Memory for all, once it is known how large the features of one are. */
+static bool make_room(feature_set *f, const tn_tensor *features, const people *p, bool mirrored)
+{
+    f->count = p->count;
+    f->numel = tn_numel(features) / tn_size(features, 0);
+    f->ndim = tn_ndim(features);
+    memcpy(f->shape, tn_shape(features), (size_t)f->ndim * sizeof(*f->shape));
+    f->shape[0] = 1;
+    f->values = malloc((size_t)(f->count * f->numel) * (mirrored ? 2 : 1) * sizeof(*f->values));
+    return f->values != NULL;
+}
+
+static bool fits(const feature_set *f, const tn_tensor *t, int64_t count)
+{
+    return t && tn_dtype_of(t) == TN_F32 && tn_ndim(t) > 1 && tn_ndim(t) <= 4 &&
+           tn_size(t, 0) == count && (!f->values || tn_numel(t) == count * f->numel);
+}
+
+static bool read_file(const cli_program *program, tn_ctx *ctx, const char *file, const people *p,
+                      bool mirrored, int64_t first, feature_set *f)
+{
+    int64_t left = p->count - first, count = left < FEATURE_BATCH ? left : FEATURE_BATCH;
+    tn_dict *dict = tn_load_dict(ctx, file);
+    tn_tensor *t[] = {dict ? tn_dict_get(dict, "features") : NULL,
+                      dict && mirrored ? tn_dict_get(dict, "mirrored") : NULL};
+    bool read = fits(f, t[0], count) && (f->values || make_room(f, t[0], p, mirrored)) &&
+                (!mirrored || fits(f, t[1], count));
+    for (int i = 0; read && i <= mirrored; i++)
+        memcpy(f->values + (i * f->count + first) * f->numel, tn_data(t[i]),
+               (size_t)(count * f->numel) * sizeof(*f->values));
+    tn_dict_free(dict);
+    if (!read)
+        cli_error(program, "%s: %s", file,
+                  tn_ok(ctx) ? "these are no features of alexnet (remove the file)"
+                             : tn_error(ctx));
+    return read;
+}
+
+bool features_load(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
+                   const feature_opts *opts, feature_set *f)
+{
+    feature_counts counts;
+    *f = (feature_set){.values = NULL};
+    bool read = features_compute(program, ctx, a, p, opts, &counts);
+    for (int64_t first = 0; read && first < p->count; first += FEATURE_BATCH) {
+        path file = path_join(opts->cache, features_name(a, p, opts, first).s);
+        read = read_file(program, ctx, file.s, p, opts->mirrored, first, f);
+    }
+    return read;
+}
+
+void features_free(feature_set *f)
+{
+    free(f->values);
+    f->values = NULL;
+}

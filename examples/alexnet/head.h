@@ -1,0 +1,38 @@
+/* head.h - what is learned on top of AlexNet, and its files. */
+#ifndef EXAMPLES_ALEXNET_HEAD_H
+#define EXAMPLES_ALEXNET_HEAD_H
+
+#include "alexnet/features.h"
+
+/* Linear, ReLU, Linear on what a layer says; for --finetune on what the last convolutions make of
+ * it, which then are part of what is learned. */
+typedef struct head_shape {
+    int step;      /* of AlexNet, whose output goes in */
+    int last;      /* step; or that of the last convolution that is learned, too */
+    int input;     /* feature_input */
+    int64_t in[3]; /* channels, height, width of that output; [n, 1, 1] if it is flat */
+    int64_t hidden, persons;
+    double dropout;
+} head_shape;
+
+/* A new network [n, ...] -> [n, persons], whose convolutions begin as those of AlexNet. */
+tn_module *head_make(tn_ctx *ctx, const alexnet *a, const head_shape *shape);
+
+/* Adds the shape, the scale of the features and the hash of AlexNet's weights to a model. */
+tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, double scale,
+                    tn_dict *dict);
+
+typedef struct head {
+    tn_module *net;
+    head_shape shape;
+    double scale; /* features are multiplied by it */
+    char *text, **names;
+} head;
+
+/* Reads the model.safetensors of `alexnet train`, which must be of these weights. False with a line
+ * on standard error. To be freed by head_free, in any case. */
+bool head_load(const cli_program *program, tn_ctx *ctx, const alexnet *a, const char *file,
+               head *h);
+void head_free(head *h);
+
+#endif

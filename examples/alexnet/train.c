@@ -1,0 +1,397 @@
+/* alexnet train: telling people apart by what a layer of AlexNet says to their photographs. */
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alexnet/alexnet.h"
+#include "alexnet/head.h"
+#include "common/trial.h"
+
+static const cli_program PROGRAM = {
+    .name = "alexnet train",
+    .summary =
+        "Learns to tell people apart by what a layer of AlexNet says to their photographs: two "
+        "linear layers with a ReLU between them, trained with Adam. The features are computed once "
+        "and kept. Splits, options and results are those of faces train; --sweep tries one layer "
+        "after another, --finetune trains the last convolutions, too.",
+};
+
+static const char *const CONTROLS[] = {"none", "permute-images", NULL};
+
+enum { PRESET_NONE, PRESET_STUDY };
+static const char *const PRESETS[] = {"none", "study", NULL};
+
+static const char *const SWEPT[] = {"conv1.pool", "conv2.pool", "conv3.relu",
+                                    "conv4.relu", "conv5.relu", "conv5.pool"};
+
+enum { SWEEP = sizeof(SWEPT) / sizeof(SWEPT[0]) };
+
+typedef struct settings {
+    trial_settings trial;
+    const char *weights, *layer, *cache;
+    int64_t hidden, finetune;
+    double dropout;
+    int input, preset;
+    bool no_flip, sweep;
+    tn_ctx *ctx; /* of AlexNet and the features */
+    alexnet alexnet;
+    people people;
+    feature_set features;
+    head_shape shape;
+    double scale;     /* of the run */
+    tn_tensor *whole; /* what all steps of the run learn from, if that is always the same */
+    char network[96];
+} settings;
+
+static settings *settings_of(const trial *t)
+{
+    return t->payload;
+}
+
+/* ---- what a trial asks for ---------------------------------------------------------------------
+ */
+
+/* 1 / the root of the mean square of the features of the training photographs. Convolutions that
+ * are learned on get them as they are. */
+static double scale_of(const trial *t)
+{
+    const settings *s = settings_of(t);
+    double sum = 0;
+    if (s->finetune > 0 || s->preset == PRESET_STUDY)
+        return 1;
+    for (int64_t i = 0; i < t->split.count[SPLIT_TRAIN]; i++) {
+        const float *x = s->features.values + t->split.photos[SPLIT_TRAIN][i] * s->features.numel;
+        double squares = 0;
+        for (int64_t k = 0; k < s->features.numel; k++)
+            squares += (double)x[k] * x[k];
+        sum += squares / (double)s->features.numel / (double)t->split.count[SPLIT_TRAIN];
+    }
+    return sum > 0 ? 1 / sqrt(sum) : 1;
+}
+
+static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, const float *random)
+{
+    const settings *s = settings_of(t);
+    const feature_set *f = &s->features;
+    int64_t shape[4];
+    memcpy(shape, f->shape, sizeof(shape));
+    shape[0] = count;
+    tn_tensor *x = tn_empty(t->ctx, TN_F32, f->ndim, shape);
+    float *to = x ? tn_data_mut(x) : NULL, scale = (float)s->scale;
+    for (int64_t i = 0; x && i < count; i++) {
+        bool mirrored = random && random[i] < 0.5F;
+        const float *from = f->values + (photos[i] + (mirrored ? f->count : 0)) * f->numel;
+        for (int64_t k = 0; k < f->numel; k++)
+            *to++ = scale * from[k];
+    }
+    return x;
+}
+
+/* All training photographs at once, always the same, are put together once. */
+static tn_module *make(trial *t)
+{
+    settings *s = settings_of(t);
+    s->scale = scale_of(t);
+    s->whole = NULL;
+    if (t->settings->batch == 0 && s->no_flip)
+        s->whole = gather(t, t->split.photos[SPLIT_TRAIN], t->split.count[SPLIT_TRAIN], NULL);
+    return head_make(t->ctx, &s->alexnet, &s->shape);
+}
+
+/* Half of the photographs are mirrored while they are learned. */
+static tn_tensor *inputs(const trial *t, const int64_t *photos, int64_t count, bool vary)
+{
+    const settings *s = settings_of(t);
+    if (s->whole && photos == t->split.photos[SPLIT_TRAIN] && count == tn_size(s->whole, 0))
+        return s->whole;
+    if (!vary || s->no_flip)
+        return gather(t, photos, count, NULL);
+    tn_tensor *random = tn_rand(t->ctx, TN_F32, 1, &count);
+    return random ? gather(t, photos, count, tn_data_f32(random)) : NULL;
+}
+
+static tn_status save(const trial *t, tn_dict *dict)
+{
+    const settings *s = settings_of(t);
+    return head_save(t->ctx, &s->alexnet, &s->shape, s->scale, dict);
+}
+
+static void put(report *r, const trial *t)
+{
+    const settings *s = settings_of(t);
+    json_string(r, "weights", s->alexnet.random ? "random" : s->weights);
+    json_string(r, "weights_sha256", s->alexnet.hash.hex);
+    json_string(r, "layer", NET_NAMES[s->shape.step]);
+    json_integer(r, "finetune", s->finetune);
+    json_string(r, "input", FEATURE_INPUTS[s->input]);
+    json_integer(r, "features", s->features.numel);
+    json_integer(r, "hidden", s->hidden);
+    json_number(r, "dropout", s->dropout);
+    json_integer(r, "flip", !s->no_flip);
+}
+
+/* ---- one layer ---------------------------------------------------------------------------------
+ */
+
+/* From which step on there is something to learn: behind a layer, or before the last convolutions.
+ */
+static bool choose_steps(settings *s, const char *layer)
+{
+    s->shape.last = alexnet_step(&PROGRAM, &s->alexnet, layer);
+    s->shape.step = s->shape.last;
+    if (s->shape.last < 0 || s->finetune == 0)
+        return s->shape.last >= 0;
+    int convolutions = 0;
+    while (convolutions < NET_CONVOLUTIONS &&
+           alexnet_convolution(convolutions + 1) <= s->shape.last)
+        convolutions++;
+    if (s->shape.last > alexnet_convolution(5) + 2 || s->finetune >= convolutions) {
+        cli_error(&PROGRAM, "--finetune %lld: %s has %d convolutions before it, one of which stays",
+                  (long long)s->finetune, layer, convolutions);
+        return false;
+    }
+    s->shape.step = alexnet_convolution(convolutions - (int)s->finetune + 1) - 1;
+    return true;
+}
+
+static void describe(settings *s)
+{
+    char learned[48] = "";
+    if (s->finetune > 0)
+        snprintf(learned, sizeof(learned), " with %lld convolution%s", (long long)s->finetune,
+                 s->finetune > 1 ? "s" : "");
+    snprintf(s->network, sizeof(s->network), "%s of AlexNet%s%s, %lld hidden units",
+             NET_NAMES[s->shape.last], s->alexnet.random ? " (random weights)" : "", learned,
+             (long long)s->hidden);
+}
+
+static void set_shape(settings *s)
+{
+    const feature_set *f = &s->features;
+    s->shape.input = s->input;
+    s->shape.hidden = s->hidden;
+    s->shape.dropout = s->dropout;
+    s->shape.persons = s->people.persons;
+    for (int i = 0; i < 3; i++)
+        s->shape.in[i] = i + 1 < f->ndim ? f->shape[i + 1] : 1;
+}
+
+static int train_layer(settings *s, const char *layer, const char *out, trial_summary *summary)
+{
+    trial_settings of_layer = s->trial;
+    trial_task task = {.program = &PROGRAM,
+                       .network = s->network,
+                       .controls = CONTROLS,
+                       .make = make,
+                       .inputs = inputs,
+                       .save = save,
+                       .put = put};
+    of_layer.out = out;
+    if (!choose_steps(s, layer))
+        return CLI_EXIT_USAGE;
+    feature_opts opts = {.step = s->shape.step,
+                         .input = s->input,
+                         .mirrored = !s->no_flip,
+                         .cache = s->cache,
+                         .threads = tn_threads(s->ctx),
+                         .quiet = s->trial.quiet};
+    if (!features_load(&PROGRAM, s->ctx, &s->alexnet, &s->people, &opts, &s->features))
+        return CLI_EXIT_FAILURE;
+    set_shape(s);
+    describe(s);
+    int status = trial_run(&task, &of_layer, &s->people, s, summary);
+    features_free(&s->features);
+    return status;
+}
+
+/* ---- one layer after another -------------------------------------------------------------------
+ */
+
+static bool unwritten(const settings *s, const char *name)
+{
+    cli_error(&PROGRAM, "%s/%s cannot be written", s->trial.out, name);
+    return false;
+}
+
+static bool write_sweep(const settings *s, const trial_summary *found, int best)
+{
+    report r;
+    if (!report_open(&r, s->trial.out, "sweep.csv"))
+        return unwritten(s, "sweep.csv");
+    fputs("layer,validation,test,test_low,test_high\n", r.file);
+    for (int i = 0; i < SWEEP; i++) {
+        fprintf(r.file, "%s,", SWEPT[i]);
+        csv_row(&r,
+                (double[]){found[i].validation.mean, found[i].test.mean, found[i].test.low,
+                           found[i].test.high},
+                4);
+    }
+    if (!report_close(&r) || !report_open(&r, s->trial.out, "metrics.json"))
+        return unwritten(s, "sweep.csv");
+    json_begin(&r);
+    json_string(&r, "best_layer", SWEPT[best]);
+    json_number(&r, "validation_accuracy", found[best].validation.mean);
+    json_number(&r, "test_accuracy", found[best].test.mean);
+    json_number(&r, "test_accuracy_low", found[best].test.low);
+    json_number(&r, "test_accuracy_high", found[best].test.high);
+    json_integer(&r, "runs", s->trial.runs);
+    json_string(&r, "kind", s->people.generated ? "generated faces" : "photographs");
+    json_string(&r, "weights", s->alexnet.random ? "random" : s->weights);
+    json_end(&r);
+    return report_close(&r) || unwritten(s, "metrics.json");
+}
+
+static bool draw_sweep(const settings *s)
+{
+    char commands[1024];
+    snprintf(commands, sizeof(commands),
+             "set title 'what is recognised from each layer of AlexNet%s: %s'\n"
+             "set ylabel 'recognised (%%)'\n"
+             "set xrange [-0.5:%d.5]\n"
+             "set key bottom right\n"
+             "plot 'sweep.csv' skip 1 using 0:(100*$3):(100*$4):(100*$5):xtic(1) with yerrorbars "
+             "linetype 1 pointtype 7 title 'test, with its 95 %% interval', "
+             "'' skip 1 using 0:(100*$2) with points linetype 2 pointtype 5 title 'validation'",
+             s->alexnet.random ? " with random weights" : "",
+             s->people.generated ? "generated faces" : "photographs", SWEEP - 1);
+    if (figure_draw(s->trial.out, &(figure){"sweep", 700, 400, commands}) == FIGURE_FAILED)
+        return unwritten(s, "sweep");
+    return true;
+}
+
+/* The layer that does best on the validation photographs is the one to take. */
+static int sweep(settings *s)
+{
+    trial_summary found[SWEEP];
+    int best = 0, status = 0;
+    for (int i = 0; i < SWEEP && status == 0; i++) {
+        path out = path_join(s->trial.out, SWEPT[i]);
+        status = train_layer(s, SWEPT[i], out.s, &found[i]);
+        if (status == 0 && found[i].validation.mean > found[best].validation.mean)
+            best = i;
+    }
+    if (status != 0)
+        return status;
+    if (!write_sweep(s, found, best) || !draw_sweep(s))
+        return CLI_EXIT_FAILURE;
+    if (s->trial.quiet)
+        return 0;
+    printf("\n  %-12s  %10s  %8s\n", "layer", "validation", "test");
+    for (int i = 0; i < SWEEP; i++)
+        printf("  %-12s  %8.2f %%  %6.2f %%%s\n", SWEPT[i], 100 * found[i].validation.mean,
+               100 * found[i].test.mean, i == best ? "  best on validation" : "");
+    printf("results in %s\n", s->trial.out);
+    return 0;
+}
+
+/* ---- the command -------------------------------------------------------------------------------
+ */
+
+static cli_result parse(settings *s, const trial_task *task, int argc, char **argv)
+{
+    cli_option options[TRIAL_OPTIONS + 13] = {
+        {"data", CLI_STRING, &s->trial.data, "DIR",
+         .help = "folder with photographs: NAME/ANY.jpg, or NAME1.jpg, NAME2.jpg, ..."},
+        {"weights", CLI_STRING, &s->weights, "FILE",
+         .help = "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone",
+         .shown_default = "random ones"},
+        {"preset", CLI_CHOICE, &s->preset, "none|study", .choices = PRESETS,
+         .help = "study: the setting of the 2018 study, as far as it was right: conv5.relu, 20 "
+                 "hidden units, all photographs in each of 200 steps of Adam, no mirroring"},
+        {"layer", CLI_STRING, &s->layer, "NAME",
+         .help = "whose output is learned from: conv1, conv1.relu, conv1.pool, ... conv5.pool, "
+                 "avgpool, fc6, fc7"},
+        {"sweep", CLI_FLAG, &s->sweep, .help = "one layer after another, from conv1 to conv5"},
+        {"finetune", CLI_INT, &s->finetune, "N", .max = 4,
+         .help = "train the last N convolutions before the layer, too"},
+        {"input", CLI_CHOICE, &s->input, "227|224", .choices = FEATURE_INPUTS,
+         .help = "the square in the middle at 227 pixels, or torchvision's: 256, of which 224"},
+        {"hidden", CLI_INT, &s->hidden, "N", .min = 1, .max = 1e5, .help = "hidden units"},
+        {"dropout", CLI_DOUBLE, &s->dropout, "P", .max = 0.99,
+         .help = "part of the features, and of the hidden units, that each step leaves out"},
+        {"no-flip", CLI_FLAG, &s->no_flip,
+         .help = "do not mirror half of the photographs while training"},
+        {"cache", CLI_STRING, &s->cache, "DIR", .help = "folder for the features"},
+    };
+    int count = 11;
+    count += trial_options(&s->trial, task, options + count);
+    options[count] = (cli_option){.name = NULL};
+    return cli_parse(&PROGRAM, options, argc, argv);
+}
+
+static settings defaults(void)
+{
+    settings s = {.trial = trial_defaults("out/alexnet/train"),
+                  .layer = "conv5.relu",
+                  .cache = "out/alexnet/cache",
+                  .hidden = 20,
+                  .dropout = 0.2};
+    s.trial.epochs = 60;
+    s.trial.batch = 32;
+    s.trial.lr = 3e-4;
+    s.trial.schedule = SCHEDULE_COSINE;
+    s.trial.weight_decay = 0.1;
+    s.trial.label_smoothing = 0.1;
+    s.trial.validation = 0.1;
+    return s;
+}
+
+static settings study(void)
+{
+    settings s = {.trial = trial_defaults("out/alexnet/study"),
+                  .layer = "conv5.relu",
+                  .cache = "out/alexnet/cache",
+                  .hidden = 20,
+                  .no_flip = true,
+                  .preset = PRESET_STUDY};
+    s.trial.epochs = 200;
+    s.trial.lr = 1e-3;
+    s.trial.eval_every = 10;
+    s.trial.keep = KEEP_LAST;
+    return s;
+}
+
+/* A preset changes the defaults, wherever it stands among the options: they are parsed again. */
+static cli_result parse_all(settings *s, int argc, char **argv)
+{
+    trial_task task = {.program = &PROGRAM, .controls = CONTROLS};
+    *s = defaults();
+    cli_result parsed = parse(s, &task, argc, argv);
+    if (parsed != CLI_RUN || s->preset == PRESET_NONE)
+        return parsed;
+    *s = study();
+    return parse(s, &task, argc, argv);
+}
+
+static int train(settings *s)
+{
+    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->trial.seed, &s->alexnet))
+        return CLI_EXIT_USAGE;
+    people_opts opts = {0, s->trial.near, (int)s->trial.threads, s->trial.quiet};
+    if (!people_load(&PROGRAM, s->trial.data, opts, &s->people))
+        return CLI_EXIT_USAGE;
+    return s->sweep ? sweep(s) : train_layer(s, s->layer, s->trial.out, NULL);
+}
+
+int alexnet_train(int argc, char **argv)
+{
+    settings s;
+    cli_result parsed = parse_all(&s, argc, argv);
+    if (parsed != CLI_RUN)
+        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+    if (!s.trial.data) {
+        cli_error(&PROGRAM, "--data DIR is missing: where the photographs are");
+        return CLI_EXIT_USAGE;
+    }
+    s.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = (int)s.trial.threads});
+    if (!s.ctx) {
+        cli_error(&PROGRAM, "memory is short");
+        return CLI_EXIT_FAILURE;
+    }
+    int status = train(&s);
+    people_free(&s.people);
+    features_free(&s.features);
+    tn_ctx_free(s.ctx);
+    return status;
+}
