@@ -12,8 +12,12 @@ static const struct {
     alexnet_command run;
     const char *summary;
 } COMMANDS[] = {
+    {"fetch", alexnet_fetch, "torchvision's weights"},
     {"features", alexnet_features, "what a layer says to photographs, kept in files"},
     {"train", alexnet_train, "who is on a photograph, from the features of a layer"},
+    {"predict", alexnet_predict, "who is on a photograph"},
+    {"classify", alexnet_classify, "which of the thousand classes of ImageNet it shows"},
+    {"filters", alexnet_filters, "what the first layer looks for, and what layers say"},
 };
 
 static const cli_program PROGRAM = {.name = "alexnet"};

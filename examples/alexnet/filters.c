@@ -1,0 +1,218 @@
+/* alexnet filters: what the first layer looks for, and what layers say to a photograph. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "alexnet/alexnet.h"
+#include "alexnet/features.h"
+#include "common/report.h"
+
+enum { COLUMNS = 8, FILTERS = 64, FILTER_SIDE = 11, ZOOM = 6, BORDER = 2, MOST_MAPS = 64 };
+enum { MAP_SIZE = 80 };
+
+static const cli_program PROGRAM = {
+    .name = "alexnet filters",
+    .summary = "Draws the 64 filters of the first convolution on one sheet, filters.png, each from "
+               "its least weight (black) to its largest (full); and for a photograph the first 64 "
+               "channels of some layers, LAYER.png, each from 0 (black) to its largest value.",
+};
+
+typedef struct settings {
+    const char *weights, *photo, *layers, *out;
+    int64_t seed;
+    int input;
+    bool quiet;
+    tn_ctx *ctx;
+    alexnet alexnet;
+} settings;
+
+static bool unwritten(const settings *s, const char *name)
+{
+    cli_error(&PROGRAM, "%s/%s cannot be written: %s", s->out, name, strerror(errno));
+    return false;
+}
+
+/* ---- filters -----------------------------------------------------------------------------------
+ */
+
+/* The planes of a filter as a picture. */
+static void draw_filter(const float *w, image *picture)
+{
+    enum { PIXELS = FILTER_SIDE * FILTER_SIDE };
+    float low = w[0], high = w[0];
+    for (int i = 1; i < 3 * PIXELS; i++) {
+        low = fminf(low, w[i]);
+        high = fmaxf(high, w[i]);
+    }
+    float range = high > low ? high - low : 1;
+    for (int i = 0; i < 3 * PIXELS; i++)
+        picture->pixels[3 * (i % PIXELS) + i / PIXELS] =
+            (uint8_t)lroundf(255 * (w[i] - low) / range);
+}
+
+static bool write_filters(const settings *s)
+{
+    const float *w = tn_data_f32(tn_parameter_named(s->alexnet.net, "features.0.weight"));
+    int cell = FILTER_SIDE * ZOOM + BORDER, side = COLUMNS * cell + BORDER;
+    image sheet, filter;
+    bool made = image_make(&sheet, side, side, 3, 255) &&
+                image_make(&filter, FILTER_SIDE, FILTER_SIDE, 3, 0);
+    for (int i = 0; made && i < FILTERS; i++) {
+        draw_filter(w + i * 3 * FILTER_SIDE * FILTER_SIDE, &filter);
+        image_put(&sheet, BORDER + i % COLUMNS * cell, BORDER + i / COLUMNS * cell, &filter, ZOOM);
+    }
+    bool written = made && image_write_png(&sheet, s->out, "filters.png");
+    image_free(&sheet);
+    image_free(&filter);
+    return written || unwritten(s, "filters.png");
+}
+
+/* ---- activations -------------------------------------------------------------------------------
+ */
+
+/* One channel, enlarged or reduced. */
+static bool draw_map(const float *values, int height, int width, image *map)
+{
+    image small;
+    float high = 0;
+    if (!image_make(&small, width, height, 1, 0))
+        return false;
+    for (int i = 0; i < width * height; i++)
+        high = fmaxf(high, values[i]);
+    for (int i = 0; i < width * height; i++)
+        small.pixels[i] = (uint8_t)lroundf(255 * fmaxf(values[i], 0) / (high > 0 ? high : 1));
+    bool made = image_resize(&small, MAP_SIZE, MAP_SIZE, map);
+    image_free(&small);
+    return made;
+}
+
+/* Up to 64 channels of [1, channels, height, width]. */
+static bool write_maps(const settings *s, const char *layer, const tn_tensor *y)
+{
+    int channels = (int)(tn_size(y, 1) < MOST_MAPS ? tn_size(y, 1) : MOST_MAPS);
+    int height = (int)tn_size(y, 2), width = (int)tn_size(y, 3), cell = MAP_SIZE + BORDER;
+    char name[64];
+    image sheet, map;
+    snprintf(name, sizeof(name), "%s.png", layer);
+    bool made = image_make(&sheet, COLUMNS * cell + BORDER,
+                           (channels + COLUMNS - 1) / COLUMNS * cell + BORDER, 1, 255);
+    for (int i = 0; made && i < channels; i++) {
+        made = draw_map(tn_data_f32(y) + (int64_t)i * height * width, height, width, &map);
+        if (made) {
+            image_put(&sheet, BORDER + i % COLUMNS * cell, BORDER + i / COLUMNS * cell, &map, 1);
+            image_free(&map);
+        }
+    }
+    bool written = made && image_write_png(&sheet, s->out, name);
+    image_free(&sheet);
+    return written || unwritten(s, name);
+}
+
+static bool show_layer(const settings *s, const image *photo, const char *layer)
+{
+    int step = alexnet_step(&PROGRAM, &s->alexnet, layer);
+    int64_t side = feature_side(s->input);
+    if (step < 0)
+        return false;
+    tn_scope scope = tn_scope_begin(s->ctx);
+    tn_tensor *x = tn_empty(s->ctx, TN_F32, 4, (const int64_t[]){1, 3, side, side}), *y = NULL;
+    if (x && feature_pixels(photo, s->input, false, tn_data_mut(x)))
+        y = alexnet_run(s->ctx, &s->alexnet, 0, step, x);
+    bool shown = y && tn_ndim(y) == 4 && write_maps(s, layer, y);
+    if (y && tn_ndim(y) != 4)
+        cli_error(&PROGRAM, "%s has no pictures: its output is flat", layer);
+    else if (!y)
+        cli_error(&PROGRAM, "%s", tn_ok(s->ctx) ? "memory is short" : tn_error(s->ctx));
+    tn_scope_end(s->ctx, scope);
+    return shown;
+}
+
+/* The layers have commas between them. */
+static bool show_layers(const settings *s)
+{
+    photo_error error;
+    image photo;
+    char layer[32];
+    if (!photo_read(s->photo, &photo, &error)) {
+        cli_error(&PROGRAM, "%s: %s", s->photo, error.text);
+        return false;
+    }
+    bool able = true;
+    for (const char *at = s->layers; able && *at;) {
+        size_t length = strcspn(at, ",");
+        snprintf(layer, sizeof(layer), "%.*s", (int)(length < 31 ? length : 31), at);
+        able = show_layer(s, &photo, layer);
+        at += length + (at[length] == ',');
+    }
+    image_free(&photo);
+    return able;
+}
+
+/* ---- the command -------------------------------------------------------------------------------
+ */
+
+static bool write_metrics(const settings *s)
+{
+    report r;
+    if (!report_open(&r, s->out, "metrics.json"))
+        return unwritten(s, "metrics.json");
+    json_begin(&r);
+    json_integer(&r, "filters", FILTERS);
+    json_string(&r, "weights", s->alexnet.random ? "random" : s->weights);
+    json_string(&r, "weights_sha256", s->alexnet.hash.hex);
+    json_string(&r, "photograph", s->photo ? s->photo : "");
+    json_string(&r, "layers", s->photo ? s->layers : "");
+    json_string(&r, "libtensor", tn_version());
+    json_end(&r);
+    return report_close(&r) || unwritten(s, "metrics.json");
+}
+
+static int show(settings *s)
+{
+    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->seed, &s->alexnet))
+        return CLI_EXIT_USAGE;
+    if (!make_directories(s->out)) {
+        cli_error(&PROGRAM, "%s: no results can be written there: %s", s->out, strerror(errno));
+        return CLI_EXIT_USAGE;
+    }
+    tn_set_grad_enabled(s->ctx, false);
+    if (!write_filters(s) || (s->photo && !show_layers(s)) || !write_metrics(s))
+        return CLI_EXIT_FAILURE;
+    if (!s->quiet)
+        printf("the filters of %s\nresults in %s\n",
+               s->alexnet.random ? "random weights" : s->weights, s->out);
+    return 0;
+}
+
+int alexnet_filters(int argc, char **argv)
+{
+    settings s = {.layers = "conv1.relu,conv2.relu,conv3.relu,conv4.relu,conv5.relu",
+                  .out = "out/alexnet/filters",
+                  .seed = 1};
+    cli_option options[] = {
+        {"weights", CLI_STRING, &s.weights, "FILE",
+         .help = "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone",
+         .shown_default = "random ones"},
+        {"image", CLI_STRING, &s.photo, "FILE", .help = "a photograph to show to the layers"},
+        {"layers", CLI_STRING, &s.layers, "NAMES", .help = "with commas between them"},
+        {"input", CLI_CHOICE, &s.input, "227|224", .choices = FEATURE_INPUTS,
+         .help = "the square in the middle at 227 pixels, or torchvision's: 256, of which 224"},
+        {"seed", CLI_INT, &s.seed, "S", .max = 1e9, .help = "of random weights"},
+        {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the results"},
+        {"quiet", CLI_FLAG, &s.quiet, .help = "say nothing"},
+        {.name = NULL},
+    };
+    cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
+    if (parsed != CLI_RUN)
+        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+    s.ctx = tn_ctx_new(NULL);
+    if (!s.ctx) {
+        cli_error(&PROGRAM, "memory is short");
+        return CLI_EXIT_FAILURE;
+    }
+    int status = show(&s);
+    tn_ctx_free(s.ctx);
+    return status;
+}
