@@ -42,8 +42,8 @@ tn_module *head_make(tn_ctx *ctx, const alexnet *a, const head_shape *shape)
 /* ---- files -------------------------------------------------------------------------------------
  */
 
-tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, double scale,
-                    tn_dict *dict)
+tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, const tn_tensor *mean,
+                    double scale, tn_dict *dict)
 {
     const int64_t numbers[SHAPE_NUMBERS] = {shape->step,   shape->last,   shape->input,
                                             shape->in[0],  shape->in[1],  shape->in[2],
@@ -51,6 +51,7 @@ tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, doub
     const double reals[] = {shape->dropout, scale};
     int64_t length = 64;
     tn_dict_set(dict, "shape", tn_from_data(ctx, TN_I64, 1, (int64_t[]){SHAPE_NUMBERS}, numbers));
+    tn_dict_set(dict, "mean", mean);
     tn_dict_set(dict, "scale", tn_from_data(ctx, TN_F64, 1, (int64_t[]){2}, reals));
     return tn_dict_set(dict, "alexnet", tn_from_data(ctx, TN_U8, 1, &length, a->hash.hex));
 }
@@ -87,12 +88,14 @@ static bool read_head(const cli_program *program, tn_ctx *ctx, const alexnet *a,
                       const tn_dict *dict, head *h)
 {
     const tn_tensor *shape = tn_dict_get(dict, "shape"), *scale = tn_dict_get(dict, "scale");
-    const tn_tensor *hash = tn_dict_get(dict, "alexnet");
+    const tn_tensor *hash = tn_dict_get(dict, "alexnet"), *mean = tn_dict_get(dict, "mean");
     int persons;
     if (!holds(shape, TN_I64, SHAPE_NUMBERS) || !holds(scale, TN_F64, 2) || !holds(hash, TN_U8, 64))
         return no_head(program, file, "'shape', 'scale' or 'alexnet' is missing");
     if (!read_shape(shape, &h->shape))
         return no_head(program, file, "'shape' is that of no network");
+    if (!holds(mean, TN_F32, h->shape.in[0] * h->shape.in[1] * h->shape.in[2]))
+        return no_head(program, file, "'mean' is missing or misshapen");
     if (memcmp(tn_data(hash), a->hash.hex, 64) != 0) {
         cli_error(program, "%s was trained on top of other weights (SHA-256 %.64s, these have %s)",
                   file, (const char *)tn_data(hash), a->hash.hex);
@@ -100,6 +103,7 @@ static bool read_head(const cli_program *program, tn_ctx *ctx, const alexnet *a,
     }
     h->shape.dropout = fmin(fmax(tn_data_f64(scale)[0], 0), 0.99);
     h->scale = tn_data_f64(scale)[1];
+    h->mean = tn_clone(ctx, mean);
     if (!names_unpack(tn_dict_get(dict, "persons"), &h->text, &h->names, &persons) ||
         persons != h->shape.persons)
         return no_head(program, file, "'persons' holds no names");
@@ -126,4 +130,11 @@ void head_free(head *h)
     free(h->names);
     free(h->text);
     *h = (head){.net = NULL};
+}
+
+tn_tensor *head_run(tn_ctx *ctx, const head *h, const tn_tensor *x)
+{
+    tn_tensor *flat = tn_sub(ctx, tn_flatten(ctx, x, 1, -1), h->mean);
+    tn_tensor *scaled = tn_mul_scalar(ctx, flat, h->scale);
+    return tn_forward(ctx, h->net, tn_reshape(ctx, scaled, tn_ndim(x), tn_shape(x)));
 }

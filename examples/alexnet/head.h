@@ -18,14 +18,16 @@ typedef struct head_shape {
 /* A new network [n, ...] -> [n, persons], whose convolutions begin as those of AlexNet. */
 tn_module *head_make(tn_ctx *ctx, const alexnet *a, const head_shape *shape);
 
-/* Adds the shape, the scale of the features and the hash of AlexNet's weights to a model. */
-tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, double scale,
-                    tn_dict *dict);
+/* Adds the shape, the mean and the scale of the features and the hash of AlexNet's weights to a
+ * model. */
+tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, const tn_tensor *mean,
+                    double scale, tn_dict *dict);
 
 typedef struct head {
     tn_module *net;
     head_shape shape;
-    double scale; /* features are multiplied by it */
+    tn_tensor *mean; /* of the features, flat */
+    double scale;
     char *text, **names;
 } head;
 
@@ -34,5 +36,8 @@ typedef struct head {
 bool head_load(const cli_program *program, tn_ctx *ctx, const alexnet *a, const char *file,
                head *h);
 void head_free(head *h);
+
+/* What the network says to features x, [n, ...]: its net of (x - mean) scale. */
+tn_tensor *head_run(tn_ctx *ctx, const head *h, const tn_tensor *x);
 
 #endif

@@ -28,8 +28,7 @@ static tn_tensor *probabilities(const settings *s, const image *photo)
     if (!x || !feature_pixels(photo, shape->input, false, tn_data_mut(x)))
         return NULL;
     x = alexnet_run(s->ctx, &s->alexnet, 0, shape->step, x);
-    x = tn_forward(s->ctx, s->head.net, tn_mul_scalar(s->ctx, x, s->head.scale));
-    return tn_softmax(s->ctx, x, 1);
+    return x ? tn_softmax(s->ctx, head_run(s->ctx, &s->head, x), 1) : NULL;
 }
 
 static bool answer(const settings *s, const char *file, const image *photo)

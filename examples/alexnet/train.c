@@ -39,7 +39,8 @@ typedef struct settings {
     people people;
     feature_set features;
     head_shape shape;
-    double scale;     /* of the run */
+    tn_tensor *mean; /* of the features in the run */
+    double scale;
     tn_tensor *whole; /* what all steps of the run learn from, if that is always the same */
     char network[96];
 } settings;
@@ -52,22 +53,30 @@ static settings *settings_of(const trial *t)
 /* ---- what a trial asks for ---------------------------------------------------------------------
  */
 
-/* 1 / the root of the mean square of the features of the training photographs. Convolutions that
- * are learned on get them as they are. */
-static double scale_of(const trial *t)
+/* Of the training photographs alone: the mean of each feature, and 1 / the root of the mean square
+ * of what is left of them all. Convolutions that are learned on get features as they are. */
+static bool measure(const trial *t)
 {
-    const settings *s = settings_of(t);
-    double sum = 0;
-    if (s->finetune > 0 || s->preset == PRESET_STUDY)
-        return 1;
-    for (int64_t i = 0; i < t->split.count[SPLIT_TRAIN]; i++) {
-        const float *x = s->features.values + t->split.photos[SPLIT_TRAIN][i] * s->features.numel;
-        double squares = 0;
-        for (int64_t k = 0; k < s->features.numel; k++)
+    settings *s = settings_of(t);
+    const split *parts = &t->split;
+    double squares = 0, count = (double)parts->count[SPLIT_TRAIN];
+    s->scale = 1;
+    s->mean = tn_zeros(t->ctx, TN_F32, 1, &s->features.numel);
+    if (!s->mean || s->finetune > 0 || s->preset == PRESET_STUDY)
+        return s->mean != NULL;
+    float *mean = tn_data_mut(s->mean);
+    for (int64_t i = 0; i < parts->count[SPLIT_TRAIN]; i++) {
+        const float *x = s->features.values + parts->photos[SPLIT_TRAIN][i] * s->features.numel;
+        for (int64_t k = 0; k < s->features.numel; k++) {
+            mean[k] += x[k] / (float)count;
             squares += (double)x[k] * x[k];
-        sum += squares / (double)s->features.numel / (double)t->split.count[SPLIT_TRAIN];
+        }
     }
-    return sum > 0 ? 1 / sqrt(sum) : 1;
+    for (int64_t k = 0; k < s->features.numel; k++)
+        squares -= count * (double)mean[k] * mean[k];
+    if (squares > 0)
+        s->scale = sqrt(count * (double)s->features.numel / squares);
+    return true;
 }
 
 static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, const float *random)
@@ -79,11 +88,12 @@ static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, c
     shape[0] = count;
     tn_tensor *x = tn_empty(t->ctx, TN_F32, f->ndim, shape);
     float *to = x ? tn_data_mut(x) : NULL, scale = (float)s->scale;
+    const float *mean = tn_data_f32(s->mean);
     for (int64_t i = 0; x && i < count; i++) {
         bool mirrored = random && random[i] < 0.5F;
         const float *from = f->values + (photos[i] + (mirrored ? f->count : 0)) * f->numel;
         for (int64_t k = 0; k < f->numel; k++)
-            *to++ = scale * from[k];
+            *to++ = scale * (from[k] - mean[k]);
     }
     return x;
 }
@@ -92,8 +102,9 @@ static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, c
 static tn_module *make(trial *t)
 {
     settings *s = settings_of(t);
-    s->scale = scale_of(t);
     s->whole = NULL;
+    if (!measure(t))
+        return NULL;
     if (t->settings->batch == 0 && s->no_flip)
         s->whole = gather(t, t->split.photos[SPLIT_TRAIN], t->split.count[SPLIT_TRAIN], NULL);
     return head_make(t->ctx, &s->alexnet, &s->shape);
@@ -114,7 +125,7 @@ static tn_tensor *inputs(const trial *t, const int64_t *photos, int64_t count, b
 static tn_status save(const trial *t, tn_dict *dict)
 {
     const settings *s = settings_of(t);
-    return head_save(t->ctx, &s->alexnet, &s->shape, s->scale, dict);
+    return head_save(t->ctx, &s->alexnet, &s->shape, s->mean, s->scale, dict);
 }
 
 static void put(report *r, const trial *t)
