@@ -114,6 +114,17 @@ demo-faces: $(BUILD)/bin/faces
 	$(BUILD)/bin/faces predict --model $(GENERATED)/train/model.safetensors \
 	    $(GENERATED)/faces/generated-[1-6]/0001.png
 
+# AlexNet without weights, on the same faces: what random convolutions are good for.
+demo-alexnet: $(BUILD)/bin/alexnet $(BUILD)/bin/faces
+	$(BUILD)/bin/faces generate --out $(GENERATED)/faces
+	$(BUILD)/bin/alexnet filters --out $(GENERATED)/filters \
+	    --image $(GENERATED)/faces/generated-1/0001.png
+	$(BUILD)/bin/alexnet features --data $(GENERATED)/faces --cache $(GENERATED)/cache
+	$(BUILD)/bin/alexnet train --data $(GENERATED)/faces --cache $(GENERATED)/cache \
+	    --out $(GENERATED)/alexnet
+	$(BUILD)/bin/alexnet predict --model $(GENERATED)/alexnet/model.safetensors \
+	    $(GENERATED)/faces/generated-[1-6]/0001.png
+
 # What docs/results shows: everything, on the full MNIST if `make data` has fetched it.
 results: examples
 	examples/results.sh $(BUILD)
@@ -193,6 +204,7 @@ help:
 	@echo "deps       installs the packages that are missing (Debian, Ubuntu)"
 	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
 	@echo "demo-faces learns to tell drawn faces apart; results in out/generated-faces"
+	@echo "demo-alexnet the same on top of AlexNet's convolutions with random weights"
 	@echo "results    runs all that the examples can do, for docs/results; results in out/"
 	@echo "report     makes the pages of docs/results from them"
 	@echo "data       fetches the full MNIST into data/mnist"
@@ -210,4 +222,4 @@ help:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples data demo demo-faces results report install uninstall deps clean help
+.PHONY: all lib examples data demo demo-faces demo-alexnet results report install uninstall deps clean help

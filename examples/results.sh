@@ -42,3 +42,14 @@ if [ -d data/faces ]; then
     run faces/control faces train --data data/faces --runs 10 --control permute
     run faces/study faces train --data data/faces --runs 10 --preset study
 fi
+
+# AlexNet, if its weights and larger photographs are there.
+if [ -f data/alexnet_features.pth ] && [ -d data/faces227 ]; then
+    given="--data data/faces227 --weights data/alexnet_features.pth"
+    run alexnet/filters alexnet filters --weights data/alexnet_features.pth
+    run alexnet/study alexnet train $given --preset study --runs 5
+    run alexnet/balance alexnet train $given --preset study --runs 5 --balance
+    run alexnet/control alexnet train $given --preset study --runs 5 --control permute-images
+    run alexnet/sweep alexnet train $given --sweep --runs 5
+    run alexnet/finetune alexnet train $given --finetune 1 --layer conv5.pool --lr 1e-4 --epochs 15
+fi

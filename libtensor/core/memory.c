@@ -1,7 +1,9 @@
 /* memory.c - the allocator of a context, with a cache of freed blocks by size.
  *
  * Sizes are rounded up to eight classes per doubling, so at most an eighth is wasted; a freed block
- * goes to the list of its class and is the first to be used again. */
+ * goes to the list of its class and is the first to be used again. A large one also serves sizes
+ * down to half of its own, so that layers whose results differ in size take turns in the same
+ * memory. */
 #include <stdlib.h>
 #include <string.h>
 #include "core/core.h"
@@ -30,6 +32,8 @@ static void permit(void *memory, size_t size)
 #endif
     (void)memory, (void)size;
 }
+
+enum { CLASSES_PER_DOUBLING = 8, LARGE = 1 << 20 };
 
 /* In front of every block, as long as the alignment. */
 struct tn__block {
@@ -63,11 +67,11 @@ static int size_class(size_t size, size_t *rounded)
     int e = 0;
     while (units >> e > 1)
         e++;
-    size_t step = e > 3 ? (size_t)1 << (e - 3) : 1;
+    size_t step = e > 3 ? ((size_t)1 << e) / CLASSES_PER_DOUBLING : 1;
     size_t base = (size_t)1 << e;
     size_t m = (units - base + step - 1) / step;
     *rounded = (base + m * step) * TN_ALIGNMENT;
-    return 8 * e + (int)m;
+    return CLASSES_PER_DOUBLING * e + (int)m;
 }
 
 static tn__block *block_of(void *memory)
@@ -92,10 +96,26 @@ static tn__block *take_cached(tn__memory *memory, int bin)
     return block;
 }
 
-static tn__block *new_block(tn__memory *memory, size_t size)
+/* The smallest block that is cached and fits. */
+static tn__block *find_cached(tn__memory *memory, int bin, size_t size)
+{
+    tn__block *block = NULL;
+    int last = size >= LARGE && bin + CLASSES_PER_DOUBLING < TN_SIZE_CLASSES
+                   ? bin + CLASSES_PER_DOUBLING
+                   : bin;
+    for (; !block && bin <= last; bin++)
+        block = take_cached(memory, bin);
+    return block;
+}
+
+static tn__block *new_block(tn__memory *memory, int bin, size_t size)
 {
     memory->stats.allocations++;
-    return memory->allocator.alloc(memory->allocator.payload, size + TN_ALIGNMENT, TN_ALIGNMENT);
+    tn__block *block =
+        memory->allocator.alloc(memory->allocator.payload, size + TN_ALIGNMENT, TN_ALIGNMENT);
+    if (block)
+        *block = (tn__block){.size = size, .bin = bin};
+    return block;
 }
 
 void *tn__try_alloc(tn_ctx *ctx, size_t size)
@@ -105,18 +125,17 @@ void *tn__try_alloc(tn_ctx *ctx, size_t size)
         return NULL;
     size_t rounded;
     int bin = size_class(size, &rounded);
-    tn__block *block = take_cached(memory, bin);
+    tn__block *block = find_cached(memory, bin, rounded);
     if (!block)
-        block = new_block(memory, rounded);
+        block = new_block(memory, bin, rounded);
     if (!block && memory->stats.cached_bytes) {
         tn_empty_cache(ctx);
-        block = new_block(memory, rounded);
+        block = new_block(memory, bin, rounded);
     }
     if (!block)
         return NULL;
-    *block = (tn__block){.size = rounded, .bin = bin};
-    permit((char *)block + TN_ALIGNMENT, rounded);
-    count_live(memory, (int64_t)rounded);
+    permit((char *)block + TN_ALIGNMENT, block->size);
+    count_live(memory, (int64_t)block->size);
     return (char *)block + TN_ALIGNMENT;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <tn/tn.h>
 
@@ -207,9 +208,34 @@ static void bench_workload(const workload *w, int threads)
     tn_ctx_free(s.ctx);
 }
 
+/* The most memory, in MB, that a process takes for 682 photographs through AlexNet's convolutions
+ * in batches of 32. */
+static void bench_memory(int threads)
+{
+    enum { PHOTOGRAPHS = 682, BATCH = 32 };
+    struct rusage usage;
+    setup s = {.ctx = tn_ctx_new(&(tn_ctx_opts){.seed = 1, .threads = threads})};
+    s.net = make_features(s.ctx);
+    tn_set_grad_enabled(s.ctx, false);
+    for (int done = 0; done < PHOTOGRAPHS; done += BATCH) {
+        int64_t count = PHOTOGRAPHS - done < BATCH ? PHOTOGRAPHS - done : BATCH;
+        tn_scope scope = tn_scope_begin(s.ctx);
+        forward(&s, tn_randn(s.ctx, TN_F32, TN_SHAPE(count, 3, 227, 227)));
+        tn_scope_end(s.ctx, scope);
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    printf("memory of 682 photographs to conv5 (MB)\t%d\t%.1f\n", threads,
+           (double)usage.ru_maxrss / 1024);
+    tn_ctx_free(s.ctx);
+}
+
 int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : 1;
+    if (argc > 2 && strcmp(argv[2], "memory") == 0) {
+        bench_memory(threads);
+        return EXIT_SUCCESS;
+    }
     bench_softmax(threads);
     for (size_t i = 0; i < sizeof WORKLOADS / sizeof *WORKLOADS; i++)
         bench_workload(&WORKLOADS[i], threads);

@@ -1,4 +1,5 @@
-"""The steps of bench.c in PyTorch, as its users write them: bench_torch.py THREADS"""
+"""The steps of bench.c in PyTorch, as its users write them: bench_torch.py THREADS [memory]"""
+import resource
 import statistics
 import sys
 import time
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 threads = int(sys.argv[1])
 torch.set_num_threads(threads)
 torch.manual_seed(1)
-count = 60000
+count = 60000 if sys.argv[2:] != ["memory"] else 0
 data = (torch.rand(count, 784) * 255).byte()
 pixels = data.float() / 255
 labels = torch.randint(0, 10, (count,))
@@ -45,10 +46,6 @@ def mini_batch():
             step(data[index].float() / 255, labels[index], "mean")
         times.append((time.perf_counter() - start) / -(-count // 64))
     return statistics.median(times)
-
-
-print(f"softmax regression, full batch of 60000\t{threads}\t{1e3 * full_batch():.4f}")
-print(f"softmax regression, mini-batch of 64\t{threads}\t{1e3 * mini_batch():.4f}")
 
 
 # The larger networks of bench.c.
@@ -94,6 +91,21 @@ def bench(name, net, shape, kind, steps):
     print(f"{name}\t{threads}\t{1e3 * statistics.median(times):.4f}", flush=True)
 
 
+def memory():
+    net = nn.Sequential(*features())
+    with torch.no_grad():
+        for done in range(0, 682, 32):
+            net(torch.randn(min(32, 682 - done), 3, 227, 227))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"memory of 682 photographs to conv5 (MB)\t{threads}\t{most:.1f}")
+
+
+if sys.argv[2:] == ["memory"]:
+    memory()
+    sys.exit()
+
+print(f"softmax regression, full batch of 60000\t{threads}\t{1e3 * full_batch():.4f}")
+print(f"softmax regression, mini-batch of 64\t{threads}\t{1e3 * mini_batch():.4f}")
 images = (32, 3, 227, 227)
 bench("faces, 3072-20-6, batch of 200, Adam", head(3072), (200, 3072), "adam", 2000)
 bench("head, 43264-20-6, batch of 449, Adam", head(43264), (449, 43264), "adam", 15)

@@ -21,6 +21,8 @@ for round in $(seq "$rounds"); do
     for threads in 1 "$cores"; do
         "$program" "$threads" | sed 's/^/libtensor\t/' >>"$results"
         [ -z "$python" ] || "$python" "$here/bench_torch.py" "$threads" | sed 's/^/torch\t/' >>"$results"
+        "$program" "$threads" memory | sed 's/^/libtensor\t/' >>"$results"
+        [ -z "$python" ] || "$python" "$here/bench_torch.py" "$threads" memory | sed 's/^/torch\t/' >>"$results"
         [ "$cores" -gt 1 ] || break
     done
 done

@@ -206,6 +206,28 @@ START_TEST(zeroed_and_copied)
 }
 END_TEST
 
+/* A large block that is free serves sizes down to half of its own, and keeps its size. */
+START_TEST(test_large_blocks_serve_smaller_sizes)
+{
+    void *large = tn__alloc(ctx, 8 << 20);
+    tn__free(ctx, large);
+    int64_t calls = memory.calls;
+    void *smaller = tn__alloc(ctx, 5 << 20);
+    ck_assert_ptr_eq(smaller, large);
+    ck_assert_int_eq(tn_memory(ctx).cached_bytes, 0);
+    tn__free(ctx, smaller);
+    ck_assert_ptr_eq(tn__alloc(ctx, 8 << 20), large);
+    tn__free(ctx, large);
+    ck_assert_int_eq(memory.calls, calls);
+    void *half = tn__alloc(ctx, 3 << 20);
+    ck_assert_ptr_ne(half, large);
+    tn__free(ctx, half);
+    tn__free(ctx, tn__alloc(ctx, 700000));
+    tn__free(ctx, tn__alloc(ctx, 500000));
+    ck_assert_int_eq(memory.calls, calls + 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
@@ -222,5 +244,6 @@ int main(void)
     tcase_add_test(tc, sizes_that_do_not_fit);
     tcase_add_test(tc, growing);
     tcase_add_test(tc, zeroed_and_copied);
+    tcase_add_test(tc, test_large_blocks_serve_smaller_sizes);
     return tn_run(suite);
 }
