@@ -72,6 +72,13 @@ typedef struct tn__channel {
     int64_t n, size, stride;
 } tn__channel;
 
+/* How Winograd's convolution sees planes: x of h x w, y of out_h x out_w, in rows x columns tiles
+ * of 2 x 2 elements of y, at most TN__WINOGRAD_WIDTH elements wide. */
+#define TN__WINOGRAD_WIDTH 256
+typedef struct tn__winograd {
+    int64_t h, w, out_h, out_w, padding_h, padding_w, rows, columns;
+} tn__winograd;
+
 /* Up to this many outputs the thin kernels are faster than BLAS. */
 #define TN__THIN 32
 
@@ -109,6 +116,15 @@ typedef struct tn__channel {
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \
+    /* u [16, o, c] of kernels w [o, c, 3, 3], or [c, o, 3, 3] turned by half a turn, and back */  \
+    K(void, winograd_weight, (int64_t o, int64_t c, bool turned, const void *w, void *u))          \
+    K(void, winograd_weight_back, (int64_t o, int64_t c, const void *u, void *w))                  \
+    /* v of a plane of x, 16 parts stride apart;  a plane of y from m;  m from a plane of dy */    \
+    K(void, winograd_input, (const tn__winograd *g, const void *x, int64_t stride, void *v))       \
+    K(void, winograd_output,                                                                       \
+      (const tn__winograd *g, const void *m, int64_t stride, const void *bias, void *y))           \
+    K(void, winograd_output_back,                                                                  \
+      (const tn__winograd *g, const void *dy, int64_t stride, void *m))                            \
     /* planes of x as padded rows from row `first` of the padding on;  x from all padded rows */   \
     K(void, pad_planes,                                                                            \
       (const tn__window *w, int64_t planes, int64_t first, int64_t rows, const void *x, void *p))  \

@@ -404,6 +404,66 @@ static conv conv_new(tn_ctx *ctx, const tn__window *w, int64_t groups, const tn_
     return a;
 }
 
+/* ---- Winograd's method, where it pays -------------------------------------------------------- */
+
+static tn__winograd_args winograd_of(const conv *a)
+{
+    return (tn__winograd_args){.ctx = a->ctx,
+                               .dtype = a->dtype,
+                               .w = a->w,
+                               .n = a->n,
+                               .c = a->c,
+                               .o = a->o,
+                               .x = a->x,
+                               .weight = a->weight,
+                               .bias = a->bias,
+                               .dy = a->dy,
+                               .y = a->y,
+                               .dw = a->dw};
+}
+
+/* dx is the convolution of dy with the kernels turned, padded by what is left of 2. */
+static tn__winograd_args winograd_of_dx(const conv *a)
+{
+    tn__winograd_args t = winograd_of(a);
+    t.w.h = a->w.out_h;
+    t.w.w = a->w.out_w;
+    t.w.out_h = a->w.h;
+    t.w.out_w = a->w.w;
+    t.w.padding_h = 2 - a->w.padding_h;
+    t.w.padding_w = 2 - a->w.padding_w;
+    t.c = a->o;
+    t.o = a->c;
+    t.turned = true;
+    t.x = a->dy;
+    t.bias = NULL;
+    t.y = a->dx;
+    return t;
+}
+
+static bool fits(const conv *a, const tn__winograd_args *t)
+{
+    return a->groups == 1 && a->w.padding_h <= 2 && a->w.padding_w <= 2 && tn__winograd_fits(t);
+}
+
+static void run_forward(conv *a)
+{
+    tn__winograd_args t = winograd_of(a);
+    if (fits(a, &t))
+        tn__winograd_forward(&t);
+    else
+        run_tasks(a, a->groups * a->image_blocks * a->row_blocks, false, forward_task);
+}
+
+static void run_input_grad(conv *a)
+{
+    tn__winograd_args t = winograd_of_dx(a);
+    if (fits(a, &t))
+        tn__winograd_forward(&t);
+    else
+        run_tasks(a, a->groups * a->image_blocks * a->channel_tiles, true, input_task);
+}
+
 /* ---- the operator ---------------------------------------------------------------------------- */
 
 typedef struct conv_data {
@@ -416,7 +476,7 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, conv *a, const tn_tensor *x)
     tn_tensor *dx = tn__new(ctx, "conv2d", x->dtype, x->ndim, x->shape);
     if (dx && a->n > 0) {
         a->dx = tn__ptr(dx);
-        run_tasks(a, a->groups * a->image_blocks * a->channel_tiles, true, input_task);
+        run_input_grad(a);
     }
     return tn_ok(ctx) ? dx : NULL;
 }
@@ -425,14 +485,19 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, conv *a, const tn_tensor *weight)
 {
     if (a->n == 0)
         return tn_zeros(ctx, weight->dtype, weight->ndim, weight->shape);
+    tn__winograd_args t = winograd_of(a);
+    bool by_winograd = fits(a, &t);
     int64_t shape[] = {a->parts, weight->shape[0], weight->shape[1], weight->shape[2],
                        weight->shape[3]};
-    bool alone = a->parts == 1;
+    bool alone = a->parts == 1 || by_winograd;
     tn_tensor *dw = tn__new(ctx, "conv2d", weight->dtype, alone ? 4 : 5, shape + alone);
     if (!dw)
         return NULL;
-    a->dw = tn__ptr(dw);
-    run_tasks(a, a->groups * a->tiles * a->parts, false, weight_task);
+    a->dw = t.dw = tn__ptr(dw);
+    if (by_winograd)
+        tn__winograd_weight_grad(&t);
+    else
+        run_tasks(a, a->groups * a->tiles * a->parts, false, weight_task);
     if (!tn_ok(ctx))
         return NULL;
     return alone ? dw : tn_sum(ctx, dw, TN_DIMS(0));
@@ -550,7 +615,7 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     a.bias = b ? tn__ptr(b) : NULL;
     a.y = tn__ptr(y);
     if (a.n > 0)
-        run_tasks(&a, a.groups * a.image_blocks * a.row_blocks, false, forward_task);
+        run_forward(&a);
     return tn_ok(ctx) ? tn_record(ctx, &conv2d_op, y,
                                   (tn_record_args){.inputs = {x, weight, bias},
                                                    .saved = {plain, w},

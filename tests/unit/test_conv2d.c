@@ -203,6 +203,33 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* Kernels of 3 x 3 between many channels, for which there is Winograd's method: odd sizes, every
+ * padding, several groups of images, one of them smaller, and the widest rows. */
+START_TEST(test_many_channels)
+{
+    static const conv convs[] = {
+        {"[1,32,16,17]", "[33,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[3,33,11,9]", "[32,33,3,3]", 1, 1, 0, 0, 1, 1, 1},
+        {"[2,32,9,10]", "[34,32,3,3]", 1, 1, 2, 2, 1, 1, 1},
+        {"[2,35,8,11]", "[32,35,3,3]", 1, 1, 1, 2, 1, 1, 1},
+        {"[40,32,3,3]", "[32,32,3,3]", 1, 1, 0, 1, 1, 1, 1},
+        {"[33,32,3,1]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[5,32,19,25]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[1,32,3,254]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[1,32,3,257]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[1,32,12,12]", "[32,32,3,3]", 1, 1, 3, 1, 1, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        outcome r = naive_conv2d(&convs[i]);
+        for (int threads = 1; threads <= 3; threads++) {
+            tn_set_threads(ctx, threads);
+            check_conv2d(&convs[i], &r, TN_F64, PLAIN);
+            check_conv2d(&convs[i], &r, TN_F32, (layout)(threads - 1));
+        }
+    }
+}
+END_TEST
+
 typedef struct step {
     tn_tensor *x, *w, *b;
     const tn_tensor *dy;
@@ -374,6 +401,6 @@ START_TEST(test_wrong_tensors)
 }
 END_TEST
 
-OP_TESTS("conv2d", cases, test_values, test_widths, test_threads, test_same_bits,
-         test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
-         test_errors, test_wrong_tensors)
+OP_TESTS("conv2d", cases, test_values, test_widths, test_threads, test_many_channels,
+         test_same_bits, test_steady_state_allocates_nothing, test_memory_is_bounded,
+         test_out_of_memory, test_errors, test_wrong_tensors)

@@ -1,0 +1,180 @@
+/* winograd.c - the transforms of Winograd's convolution F(2 x 2, 3 x 3) (Lavin and Gray, "Fast
+ * algorithms for convolutional neural networks", CVPR 2016), and the adjoints of two of them.
+ *
+ * Two by two elements of y come from four by four of x, a tile: y = A^T [(G w G^T) (B^T x B)] A,
+ * where the product is by element, 16 of them in place of 36, and B^T = 1  0 -1  0     G =  1    0
+ * 0     A^T = 1  1  1  0 0  1  1  0         1/2  1/2  1/2          0  1 -1 -1 0 -1  1  0 1/2 -1/2
+ * 1/2 0  1  0 -1          0    0    1 Summed over channels, element k of all tiles is a product of
+ * matrices. The numbers of element k begin at k times a stride; those of a plane are its tiles by
+ * rows. */
+#include <string.h>
+#include "kernels/real.h"
+
+#define WIDTH (TN__WINOGRAD_WIDTH + 2)
+
+/* Four numbers, some elements apart, by G. */
+static void by_g(const real *w, int64_t apart, real *u)
+{
+    real sum = w[0] + w[2 * apart];
+    u[0] = w[0];
+    u[1] = (sum + w[apart]) / 2;
+    u[2] = (sum - w[apart]) / 2;
+    u[3] = w[2 * apart];
+}
+
+/* One kernel: G w G^T. */
+static void weight_tile(const real *w, real *u)
+{
+    real columns[3][4], row[3];
+    for (int j = 0; j < 3; j++)
+        by_g(w + j, 3, columns[j]);
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < 3; j++)
+            row[j] = columns[j][i];
+        by_g(row, 1, u + 4 * i);
+    }
+}
+
+/* Turned kernels, with the roles of o and c exchanged, make y into x: those of the gradient. */
+void KERNEL(winograd_weight)(int64_t o, int64_t c, bool turned, const void *pw, void *pu)
+{
+    const real *w = pw;
+    real *u = pu, kernel[9], tile[16];
+    for (int64_t i = 0; i < o; i++) {
+        for (int64_t j = 0; j < c; j++) {
+            const real *from = w + 9 * (turned ? j * o + i : i * c + j);
+            for (int k = 0; k < 9; k++)
+                kernel[k] = from[turned ? 8 - k : k];
+            weight_tile(kernel, tile);
+            for (int k = 0; k < 16; k++)
+                u[(k * o + i) * c + j] = tile[k];
+        }
+    }
+}
+
+/* G^T, of four numbers. */
+static void by_g_back(const real *u, int64_t apart, real *w)
+{
+    w[0] = u[0] + (u[apart] + u[2 * apart]) / 2;
+    w[1] = (u[apart] - u[2 * apart]) / 2;
+    w[2] = (u[apart] + u[2 * apart]) / 2 + u[3 * apart];
+}
+
+void KERNEL(winograd_weight_back)(int64_t o, int64_t c, const void *pu, void *pw)
+{
+    const real *u = pu;
+    real *w = pw, tile[16], rows[3][4], column[3];
+    for (int64_t at = 0; at < o * c; at++, w += 9) {
+        for (int k = 0; k < 16; k++)
+            tile[k] = u[k * o * c + at];
+        for (int j = 0; j < 4; j++) {
+            by_g_back(tile + j, 4, column);
+            for (int i = 0; i < 3; i++)
+                rows[i][j] = column[i];
+        }
+        for (int i = 0; i < 3; i++)
+            by_g_back(rows[i], 1, w + 3 * i);
+    }
+}
+
+/* Row `row` of the padded plane. */
+static void load_row(const tn__winograd *g, const real *x, int64_t row, real *to)
+{
+    int64_t h = row - g->padding_h, width = 2 * g->columns + 2, end = g->padding_w + g->w;
+    end = end < width ? end : width;
+    memset(to, 0, (size_t)width * sizeof *to);
+    if (h >= 0 && h < g->h)
+        memcpy(to + g->padding_w, x + h * g->w, (size_t)(end - g->padding_w) * sizeof *to);
+}
+
+/* One row of B^T x, by B: tile i has the numbers 2 i .. 2 i + 3 of it. */
+static void by_b(int64_t tiles, const real *t, int64_t stride, real *restrict v)
+{
+    real even[WIDTH / 2], odd[WIDTH / 2];
+    for (int64_t i = 0; i <= tiles; i++) {
+        even[i] = t[2 * i];
+        odd[i] = t[2 * i + 1];
+    }
+    for (int64_t i = 0; i < tiles; i++) {
+        v[i] = even[i] - even[i + 1];
+        v[stride + i] = odd[i] + even[i + 1];
+        v[2 * stride + i] = even[i + 1] - odd[i];
+        v[3 * stride + i] = odd[i] - odd[i + 1];
+    }
+}
+
+void KERNEL(winograd_input)(const tn__winograd *g, const void *px, int64_t stride, void *pv)
+{
+    const real *x = px;
+    real *v = pv, d[4][WIDTH], t[4][WIDTH];
+    int64_t width = 2 * g->columns + 2;
+    for (int64_t row = 0; row < g->rows; row++, v += g->columns) {
+        for (int i = 0; i < 4; i++)
+            load_row(g, x, 2 * row + i, d[i]);
+        for (int64_t i = 0; i < width; i++) {
+            t[0][i] = d[0][i] - d[2][i];
+            t[1][i] = d[1][i] + d[2][i];
+            t[2][i] = d[2][i] - d[1][i];
+            t[3][i] = d[1][i] - d[3][i];
+        }
+        for (int i = 0; i < 4; i++)
+            by_b(g->columns, t[i], stride, v + 4 * i * stride);
+    }
+}
+
+/* Row r of A^T m A, r being 0 or 1, and the bias. */
+static void output_row(const tn__winograd *g, const real *m, int64_t stride, int r, real bias,
+                       real *y)
+{
+    real s[4][WIDTH / 2], row[WIDTH];
+    for (int j = 0; j < 4; j++) {
+        const real *m1 = m + (4 + j) * stride, *m2 = m + (8 + j) * stride;
+        const real *other = m + (r == 0 ? j : 12 + j) * stride;
+        for (int64_t i = 0; i < g->columns; i++)
+            s[j][i] = r == 0 ? other[i] + m1[i] + m2[i] : m1[i] - m2[i] - other[i];
+    }
+    for (int64_t i = 0; i < g->columns; i++) {
+        row[2 * i] = s[0][i] + s[1][i] + s[2][i] + bias;
+        row[2 * i + 1] = s[1][i] - s[2][i] - s[3][i] + bias;
+    }
+    memcpy(y, row, (size_t)g->out_w * sizeof *y);
+}
+
+void KERNEL(winograd_output)(const tn__winograd *g, const void *pm, int64_t stride,
+                             const void *bias, void *py)
+{
+    const real *m = pm;
+    real *y = py, b = bias ? *(const real *)bias : 0;
+    for (int64_t row = 0; row < g->out_h; row++)
+        output_row(g, m + row / 2 * g->columns, stride, (int)(row % 2), b, y + row * g->out_w);
+}
+
+/* By A: numbers 0 and 1 become 0, 0 + 1, 0 - 1, -1. What lies outside of dy is 0. */
+void KERNEL(winograd_output_back)(const tn__winograd *g, const void *pdy, int64_t stride, void *pm)
+{
+    const real *dy = pdy;
+    real *m = pm, d[2][WIDTH], t[4][WIDTH];
+    int64_t width = 2 * g->columns;
+    for (int64_t row = 0; row < g->rows; row++, m += g->columns) {
+        for (int i = 0; i < 2; i++) {
+            memset(d[i], 0, (size_t)width * sizeof **d);
+            if (2 * row + i < g->out_h)
+                memcpy(d[i], dy + (2 * row + i) * g->out_w, (size_t)g->out_w * sizeof **d);
+        }
+        for (int64_t i = 0; i < width; i++) {
+            t[0][i] = d[0][i];
+            t[1][i] = d[0][i] + d[1][i];
+            t[2][i] = d[0][i] - d[1][i];
+            t[3][i] = -d[1][i];
+        }
+        for (int k = 0; k < 4; k++) {
+            for (int64_t i = 0; i < g->columns; i++) {
+                real even = t[k][2 * i], odd = t[k][2 * i + 1];
+                m[(4 * k) * stride + i] = even;
+                m[(4 * k + 1) * stride + i] = even + odd;
+                m[(4 * k + 2) * stride + i] = even - odd;
+                m[(4 * k + 3) * stride + i] = -odd;
+            }
+        }
+    }
+}
