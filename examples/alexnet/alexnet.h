@@ -2,9 +2,7 @@
 #ifndef EXAMPLES_ALEXNET_H
 #define EXAMPLES_ALEXNET_H
 
-/* Runs with the arguments after the sub-command's name, and returns the exit status. */
-typedef int (*alexnet_command)(int argc, char **argv);
-
+/* Each runs with the arguments after its name, and returns the exit status. */
 int alexnet_fetch(int argc, char **argv);
 int alexnet_features(int argc, char **argv);
 int alexnet_train(int argc, char **argv);

@@ -58,8 +58,9 @@ static bool read_names(settings *s)
     return size > 0 && size < MOST && split_names(s);
 }
 
-static bool answer(const settings *s, const char *file, const image *photo)
+static bool answer(void *payload, const char *file, const image *photo)
 {
+    const settings *s = payload;
     tn_tensor *x = tn_empty(s->ctx, TN_F32, 4, (const int64_t[]){1, 3, 224, 224}), *order = NULL;
     if (!x || !feature_pixels(photo, INPUT_224, false, tn_data_mut(x)))
         return false;
@@ -73,26 +74,8 @@ static bool answer(const settings *s, const char *file, const image *photo)
     return true;
 }
 
-static bool classify(const settings *s, const char *file)
+static int classify(settings *s)
 {
-    photo_error error;
-    image photo;
-    if (!photo_read(file, &photo, &error)) {
-        cli_error(&PROGRAM, "%s: %s", file, error.text);
-        return false;
-    }
-    tn_scope scope = tn_scope_begin(s->ctx);
-    bool answered = answer(s, file, &photo);
-    if (!answered)
-        cli_error(&PROGRAM, "%s: %s", file, tn_ok(s->ctx) ? "memory is short" : tn_error(s->ctx));
-    tn_scope_end(s->ctx, scope);
-    image_free(&photo);
-    return answered;
-}
-
-static int classify_all(settings *s)
-{
-    int failures = 0;
     if (!alexnet_load(&PROGRAM, s->ctx, s->weights, 0, &s->alexnet))
         return CLI_EXIT_USAGE;
     if (!s->alexnet.whole) {
@@ -102,10 +85,7 @@ static int classify_all(settings *s)
     }
     if (!read_names(s))
         return CLI_EXIT_USAGE;
-    tn_set_grad_enabled(s->ctx, false);
-    for (int i = 0; i < s->files.count; i++)
-        failures += !classify(s, s->files.word[i]);
-    return failures > 0 ? CLI_EXIT_FAILURE : 0;
+    return photos_answer(&PROGRAM, s->ctx, &s->files, answer, s);
 }
 
 int alexnet_classify(int argc, char **argv)
@@ -126,7 +106,7 @@ int alexnet_classify(int argc, char **argv)
         cli_error(&PROGRAM, "memory is short");
         return CLI_EXIT_FAILURE;
     }
-    int status = classify_all(&s);
+    int status = classify(&s);
     free(s.text);
     tn_ctx_free(s.ctx);
     return status;

@@ -28,28 +28,11 @@ typedef struct settings {
     bool quiet;
 } settings;
 
-static bool hash_of(const char *name, sha256 *hash)
-{
-    unsigned char bytes[4096];
-    FILE *file = fopen(name, "rb");
-    sha256_state state;
-    size_t size;
-    if (!file)
-        return false;
-    sha256_begin(&state);
-    while ((size = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        sha256_add(&state, bytes, size);
-    bool read = !ferror(file);
-    fclose(file);
-    *hash = sha256_end(&state);
-    return read;
-}
-
 /* Puts the part into its place if it is what it should be; what is not is removed. */
 static bool accept_part(const settings *s, const char *part, const char *file, const char *hash)
 {
     sha256 found;
-    if (!hash_of(part, &found)) {
+    if (!sha256_of_file(part, &found)) {
         cli_error(&PROGRAM, "%s: %s", part, strerror(errno));
         return false;
     }

@@ -80,29 +80,12 @@ static tn_module *make_net(tn_ctx *ctx, bool whole)
 /* ---- weights -----------------------------------------------------------------------------------
  */
 
-static bool hash_file(const char *name, sha256 *hash)
-{
-    static char bytes[1 << 16];
-    FILE *file = fopen(name, "rb");
-    sha256_state state;
-    size_t size;
-    if (!file)
-        return false;
-    sha256_begin(&state);
-    while ((size = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        sha256_add(&state, bytes, size);
-    bool read = !ferror(file);
-    fclose(file);
-    *hash = sha256_end(&state);
-    return read;
-}
-
 static bool load_weights(const cli_program *program, tn_ctx *ctx, const char *weights, alexnet *a)
 {
     tn_dict *dict = tn_load_dict(ctx, weights);
     a->whole = dict && tn_dict_get(dict, "classifier.6.weight");
     a->net = make_net(ctx, a->whole);
-    bool loaded = dict && a->net && hash_file(weights, &a->hash) &&
+    bool loaded = dict && a->net && sha256_of_file(weights, &a->hash) &&
                   tn_load_state_dict(ctx, a->net, dict, (tn_load_opts){0}) == TN_OK;
     tn_dict_free(dict);
     if (!loaded)

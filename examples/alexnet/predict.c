@@ -31,8 +31,9 @@ static tn_tensor *probabilities(const settings *s, const image *photo)
     return x ? tn_softmax(s->ctx, head_run(s->ctx, &s->head, x), 1) : NULL;
 }
 
-static bool answer(const settings *s, const char *file, const image *photo)
+static bool answer(void *payload, const char *file, const image *photo)
 {
+    const settings *s = payload;
     int64_t top = s->top < s->head.shape.persons ? s->top : s->head.shape.persons;
     tn_tensor *order = NULL, *p = tn_topk(s->ctx, probabilities(s, photo), top, 1, true, &order);
     if (!p)
@@ -45,33 +46,12 @@ static bool answer(const settings *s, const char *file, const image *photo)
     return true;
 }
 
-static bool predict(const settings *s, const char *file)
+static int predict(settings *s)
 {
-    photo_error error;
-    image photo;
-    if (!photo_read(file, &photo, &error)) {
-        cli_error(&PROGRAM, "%s: %s", file, error.text);
-        return false;
-    }
-    tn_scope scope = tn_scope_begin(s->ctx);
-    bool answered = answer(s, file, &photo);
-    if (!answered)
-        cli_error(&PROGRAM, "%s: %s", file, tn_ok(s->ctx) ? "memory is short" : tn_error(s->ctx));
-    tn_scope_end(s->ctx, scope);
-    image_free(&photo);
-    return answered;
-}
-
-static int predict_all(settings *s)
-{
-    int failures = 0;
     if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->seed, &s->alexnet) ||
         !head_load(&PROGRAM, s->ctx, &s->alexnet, s->model, &s->head))
         return CLI_EXIT_USAGE;
-    tn_set_grad_enabled(s->ctx, false);
-    for (int i = 0; i < s->files.count; i++)
-        failures += !predict(s, s->files.word[i]);
-    return failures > 0 ? CLI_EXIT_FAILURE : 0;
+    return photos_answer(&PROGRAM, s->ctx, &s->files, answer, s);
 }
 
 int alexnet_predict(int argc, char **argv)
@@ -94,7 +74,7 @@ int alexnet_predict(int argc, char **argv)
         cli_error(&PROGRAM, "memory is short");
         return CLI_EXIT_FAILURE;
     }
-    int status = predict_all(&s);
+    int status = predict(&s);
     head_free(&s.head);
     tn_ctx_free(s.ctx);
     return status;

@@ -338,3 +338,35 @@ bool photo_named(const char *name)
     }
     return false;
 }
+
+/* ---- many --------------------------------------------------------------------------------------
+ */
+
+static bool answer_one(const cli_program *program, tn_ctx *ctx, const char *name,
+                       photo_answer answer, void *payload)
+{
+    photo_error error;
+    image picture;
+    if (!photo_read(name, &picture, &error)) {
+        cli_error(program, "%s: %s", name, error.text);
+        return false;
+    }
+    tn_scope scope = tn_scope_begin(ctx);
+    bool answered = answer(payload, name, &picture);
+    if (!answered)
+        cli_error(program, "%s: %s", name,
+                  tn_error_status(ctx) == TN_OK ? "memory is short" : tn_error(ctx));
+    tn_scope_end(ctx, scope);
+    image_free(&picture);
+    return answered;
+}
+
+int photos_answer(const cli_program *program, tn_ctx *ctx, const cli_words *names,
+                  photo_answer answer, void *payload)
+{
+    int failures = 0;
+    tn_set_grad_enabled(ctx, false);
+    for (int i = 0; i < names->count; i++)
+        failures += !answer_one(program, ctx, names->word[i], answer, payload);
+    return failures > 0 ? CLI_EXIT_FAILURE : 0;
+}

@@ -2,6 +2,9 @@
 #ifndef EXAMPLES_PHOTO_H
 #define EXAMPLES_PHOTO_H
 
+#include <tn/tn.h>
+
+#include "common/cli.h"
 #include "common/image.h"
 
 /* The largest photographs that are read: more is refused by what the header says, before any memory
@@ -28,5 +31,14 @@ uint8_t *photo_bytes(const char *name, size_t *size, photo_error *error);
 
 /* Whether a file's name ends like that of a photograph: .jpg, .jpeg or .png, in any case. */
 bool photo_named(const char *name);
+
+/* Says something about a photograph; false if it cannot, without a line on standard error. */
+typedef bool (*photo_answer)(void *payload, const char *name, const image *picture);
+
+/* Reads photographs one by one and asks for an answer to each, in a scope of its own. What cannot
+ * be read or answered is reported on standard error. Returns the exit status: a failure if there
+ * was one. */
+int photos_answer(const cli_program *program, tn_ctx *ctx, const cli_words *names,
+                  photo_answer answer, void *payload);
 
 #endif

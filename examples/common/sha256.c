@@ -1,5 +1,6 @@
 #include "common/sha256.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The first 32 bits behind the point of the cube roots of the first 64 primes. */
@@ -102,4 +103,21 @@ sha256 sha256_of(const void *bytes, size_t size)
     sha256_begin(&s);
     sha256_add(&s, bytes, size);
     return sha256_end(&s);
+}
+
+bool sha256_of_file(const char *name, sha256 *hash)
+{
+    unsigned char bytes[1 << 15];
+    FILE *file = fopen(name, "rb");
+    sha256_state s;
+    size_t size;
+    if (!file)
+        return false;
+    sha256_begin(&s);
+    while ((size = fread(bytes, 1, sizeof(bytes), file)) > 0)
+        sha256_add(&s, bytes, size);
+    bool read = !ferror(file);
+    fclose(file);
+    *hash = sha256_end(&s);
+    return read;
 }

@@ -2,6 +2,7 @@
 #ifndef EXAMPLES_SHA256_H
 #define EXAMPLES_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,8 @@ sha256 sha256_end(sha256_state *s);
 
 /* At once. */
 sha256 sha256_of(const void *bytes, size_t size);
+
+/* Of a file. False with errno. */
+bool sha256_of_file(const char *name, sha256 *hash);
 
 #endif

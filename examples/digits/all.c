@@ -15,7 +15,7 @@ static const cli_program PROGRAM = {
 
 static const struct {
     const char *name;
-    digits_command run;
+    int (*run)(int argc, char **argv);
 } PARTS[] = {
     {"show", digits_show},
     {"forward", digits_forward},
@@ -32,7 +32,7 @@ typedef struct settings {
     bool quiet;
 } settings;
 
-static int run_part(const settings *s, const char *name, digits_command run)
+static int run_part(const settings *s, const char *name, int (*run)(int argc, char **argv))
 {
     char use[32], seed[32], threads[32];
     path out = path_join(s->out, name), data;

@@ -2,9 +2,7 @@
 #ifndef EXAMPLES_DIGITS_H
 #define EXAMPLES_DIGITS_H
 
-/* Runs with the arguments after the sub-command's name, and returns the exit status. */
-typedef int (*digits_command)(int argc, char **argv);
-
+/* Each runs with the arguments after its name, and returns the exit status. */
 int digits_train(int argc, char **argv);
 int digits_show(int argc, char **argv);
 int digits_forward(int argc, char **argv);

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/commands.h"
 #include "common/progress.h"
 #include "digits/digits.h"
 #include "digits/setup.h"
@@ -214,25 +214,6 @@ static bool make_out(const train_settings *s)
         return true;
     cli_error(&PROGRAM, "%s: no results can be written there: %s", s->out, strerror(errno));
     return false;
-}
-
-/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-/* The first one is waited for, the second one ends the program. */
-static void watch_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 /* ---- training -------------------------------------------------------------------------------- */

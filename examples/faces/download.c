@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/cli.h"
+#include "common/commands.h"
 #include "common/fetch.h"
 #include "common/photo.h"
 #include "common/progress.h"
@@ -59,25 +60,6 @@ typedef struct settings {
     FILE *log;
     progress shown;
 } settings;
-
-/* ---- Ctrl-C ------------------------------------------------------------------------------------
- */
-
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-static void watch_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- what was done before ----------------------------------------------------------------------
  */

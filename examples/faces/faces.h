@@ -2,9 +2,7 @@
 #ifndef EXAMPLES_FACES_H
 #define EXAMPLES_FACES_H
 
-/* Runs with the arguments after the sub-command's name, and returns the exit status. */
-typedef int (*faces_command)(int argc, char **argv);
-
+/* Each runs with the arguments after its name, and returns the exit status. */
 int faces_download(int argc, char **argv);
 int faces_generate(int argc, char **argv);
 int faces_train(int argc, char **argv);

@@ -31,7 +31,7 @@ static tn_tensor *probabilities(const settings *s, const uint8_t *planes)
     return tn_softmax(s->ctx, tn_forward(s->ctx, s->face.net, x), 1);
 }
 
-static bool answer(const settings *s, const char *file, const uint8_t *planes)
+static bool name_persons(const settings *s, const char *file, const uint8_t *planes)
 {
     int64_t top = s->top < s->face.persons ? s->top : s->face.persons;
     tn_tensor *order = NULL, *p = probabilities(s, planes);
@@ -46,36 +46,21 @@ static bool answer(const settings *s, const char *file, const uint8_t *planes)
     return true;
 }
 
-/* False if the photograph cannot be read. */
-static bool predict(const settings *s, const char *file)
+static bool answer(void *payload, const char *file, const image *picture)
 {
-    photo_error error;
-    image picture;
-    if (!photo_read(file, &picture, &error)) {
-        cli_error(&PROGRAM, "%s: %s", file, error.text);
-        return false;
-    }
+    const settings *s = payload;
     uint8_t *planes = malloc(3 * (size_t)s->face.side * (size_t)s->face.side);
-    tn_scope scope = tn_scope_begin(s->ctx);
     bool answered =
-        planes && people_square(&picture, s->face.side, planes) && answer(s, file, planes);
-    if (!answered)
-        cli_error(&PROGRAM, "%s: %s", file, tn_ok(s->ctx) ? "memory is short" : tn_error(s->ctx));
-    tn_scope_end(s->ctx, scope);
-    image_free(&picture);
+        planes && people_square(picture, s->face.side, planes) && name_persons(s, file, planes);
     free(planes);
     return answered;
 }
 
-static int predict_all(settings *s)
+static int predict(settings *s)
 {
-    int failures = 0;
     if (!face_net_load(&PROGRAM, s->ctx, s->model, &s->face))
         return CLI_EXIT_USAGE;
-    tn_set_grad_enabled(s->ctx, false);
-    for (int i = 0; i < s->files.count; i++)
-        failures += !predict(s, s->files.word[i]);
-    return failures > 0 ? CLI_EXIT_FAILURE : 0;
+    return photos_answer(&PROGRAM, s->ctx, &s->files, answer, s);
 }
 
 int faces_predict(int argc, char **argv)
@@ -95,7 +80,7 @@ int faces_predict(int argc, char **argv)
         cli_error(&PROGRAM, "memory is short");
         return CLI_EXIT_FAILURE;
     }
-    int status = predict_all(&s);
+    int status = predict(&s);
     face_net_free(&s.face);
     tn_ctx_free(s.ctx);
     return status;

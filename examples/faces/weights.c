@@ -267,8 +267,7 @@ static void put_labels(FILE *to, const settings *s, int size)
                     (s->face.persons - person) * size - 12);
         }
     }
-    fprintf(to, "set label 'mean face' at %d,%d center\n", size / 2,
-            s->face.persons * size + 12);
+    fprintf(to, "set label 'mean face' at %d,%d center\n", size / 2, s->face.persons * size + 12);
     for (int column = 0; column < KINDS * s->units; column++)
         fprintf(to, "set label '%s' at %d,%d center\n", KIND_NAMES[column % KINDS],
                 (1 + column) * size + size / 2, s->face.persons * size + 12);

@@ -459,6 +459,50 @@ START_TEST(needs_one_photograph)
 }
 END_TEST
 
+/* ---- photographs of people ----------------------------------------------------------------------
+ */
+
+static const struct {
+    const char *folder, *pairs[2][2]; /* files that are the same, byte by byte */
+    int count;
+} albums[] = {
+    {"faces/cropped32", {{"bracco33.jpg", "bracco8.jpg"}, {"harmon2.jpg", "harmon67.jpg"}}, 683},
+    {"faces/cropped227", {{"bracco33.jpg", "bracco8.jpg"}, {"harmon1.jpg", "harmon66.jpg"}}, 682},
+};
+
+static const person_photo *photo_of(const people *p, const char *file)
+{
+    for (int64_t i = 0; i < p->count; i++)
+        if (strcmp(p->photos[i].file, file) == 0)
+            return &p->photos[i];
+    ck_abort_msg("no photograph %s", file);
+    return NULL;
+}
+
+START_TEST(reads_photographs)
+{
+    people p;
+    const char *folder = shared_path(albums[_i].folder);
+    if (!folder)
+        return;
+    ck_assert(people_load(&test_program, folder,
+                          (people_opts){.side = 32, .near = 24, .quiet = true}, &p));
+    ck_assert_int_eq(p.count, albums[_i].count);
+    ck_assert_int_eq(p.losses, 0);
+    ck_assert_int_eq(p.persons, 6);
+    ck_assert(!p.generated);
+    for (int i = 0; i < 2; i++) {
+        const person_photo *a = photo_of(&p, albums[_i].pairs[i][0]);
+        const person_photo *b = photo_of(&p, albums[_i].pairs[i][1]);
+        ck_assert_str_eq(a->hash.hex, b->hash.hex);
+        ck_assert_int_eq(a->group, b->group);
+    }
+    for (int64_t i = 0; i < p.count; i++)
+        ck_assert_int_eq(p.photos[i].person, p.photos[p.photos[i].group].person);
+    people_free(&p);
+}
+END_TEST
+
 /* ---- weights and predictions -------------------------------------------------------------------
  */
 
@@ -629,6 +673,7 @@ int main(void)
     tcase_add_test(tc, balances);
     tcase_add_test(tc, leaves_broken_photographs_out);
     tcase_add_test(tc, needs_one_photograph);
+    tcase_add_loop_test(tc, reads_photographs, 0, 2);
     tcase_add_test(tc, shows_the_units_that_matter);
     tcase_add_test(tc, draws_weights);
     tcase_add_test(tc, predicts);
