@@ -126,18 +126,21 @@ void KERNEL(winograd_input)(const tn__winograd *g, const void *px, int64_t strid
 static void output_row(const tn__winograd *g, const real *m, int64_t stride, int r, real bias,
                        real *y)
 {
-    real s[4][WIDTH / 2], row[WIDTH];
+    real s[4][WIDTH / 2];
     for (int j = 0; j < 4; j++) {
         const real *m1 = m + (4 + j) * stride, *m2 = m + (8 + j) * stride;
         const real *other = m + (r == 0 ? j : 12 + j) * stride;
         for (int64_t i = 0; i < g->columns; i++)
             s[j][i] = r == 0 ? other[i] + m1[i] + m2[i] : m1[i] - m2[i] - other[i];
     }
-    for (int64_t i = 0; i < g->columns; i++) {
-        row[2 * i] = s[0][i] + s[1][i] + s[2][i] + bias;
-        row[2 * i + 1] = s[1][i] - s[2][i] - s[3][i] + bias;
+    for (int64_t i = 0; i < g->out_w / 2; i++) {
+        y[2 * i] = s[0][i] + s[1][i] + s[2][i] + bias;
+        y[2 * i + 1] = s[1][i] - s[2][i] - s[3][i] + bias;
     }
-    memcpy(y, row, (size_t)g->out_w * sizeof *y);
+    if (g->out_w % 2 == 1) {
+        int64_t last = g->columns - 1;
+        y[2 * last] = s[0][last] + s[1][last] + s[2][last] + bias;
+    }
 }
 
 void KERNEL(winograd_output)(const tn__winograd *g, const void *pm, int64_t stride,
