@@ -116,10 +116,11 @@ static tn_tensor *compute_batch(const cli_program *program, tn_ctx *ctx, const a
 {
     int64_t left = p->count - first, count = left < FEATURE_BATCH ? left : FEATURE_BATCH;
     int64_t side = feature_side(opts->input);
-    tn_tensor *x = tn_empty(ctx, TN_F32, 4, (const int64_t[]){count, 3, side, side});
-    if (!x || !read_batch(program, p, opts, first, count, mirrored, x))
-        return NULL;
-    return alexnet_run(ctx, a, 0, opts->step, x);
+    tn_tensor *x = tn_empty(ctx, TN_F32, 4, (const int64_t[]){count, 3, side, side}), *y = NULL;
+    if (x && read_batch(program, p, opts, first, count, mirrored, x))
+        y = alexnet_run(ctx, a, 0, opts->step, x);
+    tn_free(x);
+    return y;
 }
 
 static bool keep_batch(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,

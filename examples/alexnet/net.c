@@ -151,8 +151,13 @@ tn_tensor *alexnet_run(tn_ctx *ctx, const alexnet *a, int first, int last, const
 {
     tn_tensor *y = NULL;
     for (int step = first; step <= last; step++) {
+        tn_scope scope = tn_scope_begin(ctx);
         tn_tensor *next = run_step(ctx, a, step, y ? y : x);
-        tn_free(y);
+        if (next != y)
+            next = tn_scope_keep(ctx, scope, next);
+        tn_scope_end(ctx, scope);
+        if (next != y)
+            tn_free(y);
         y = next;
     }
     return y;
