@@ -18,7 +18,7 @@ static char page[] = "<html>404, with status 200</html>";
 static http_answer answers[] = {
     {"/good.png", "200 OK", NULL, good, 0, 0, 0, 0},
     {"/second.png", "200 OK", NULL, other, 0, 0, 0, 0},
-    {"/slow.png", "200 OK", NULL, good, 0, 0, 5, 0},
+    {"/slow.png", "200 OK", NULL, good, 0, 0, 6, 0},
     {"/short.png", "200 OK", NULL, good, 500, 1000, 0, 0},
     {"/page.jpg", "200 OK", NULL, page, sizeof page - 1, 0, 0, 0},
     {"/large.png", "200 OK", NULL, good, 100, (size_t)100 << 20, 0, 0},
@@ -56,7 +56,7 @@ static int start(void)
     answers[0].size = answers[2].size = answers[9].size = good_size;
     answers[1].size = other_size;
     answers[9].size /= 2;
-    answers[2].seconds = 5;
+    answers[2].seconds = 6;
     setenv("no_proxy", "*", 1);
     return http_start(answers, ANSWERS);
 }
@@ -78,7 +78,7 @@ static int download(const char *more)
 {
     char arguments[512];
     snprintf(arguments, sizeof arguments,
-             "download --people all --timeout 1 --out @/faces %s @/list.txt", more);
+             "download --people all --timeout 3 --out @/faces %s @/list.txt", more);
     return run_program("faces", arguments, true);
 }
 
@@ -215,8 +215,8 @@ START_TEST(can_be_interrupted)
     add(list, "Ann", 1, port, "/good.png", "0,0,60,60", right.hex);
     add(list, "Ann", 2, port, "/slow.png", "0,0,60,60", right.hex);
     write_list(list);
-    int status =
-        run_interrupted("faces", "download --people all --timeout 30 --out @/faces @/list.txt", 1);
+    int status = run_interrupted(
+        "faces", "download --people all --timeout 30 --out @/faces @/list.txt", 2.5);
     ck_assert_int_eq(status, 130);
     ck_assert_ptr_nonnull(strstr(complained, "stopped; the same command goes on"));
     ck_assert(work_has("faces/ann/1001.png"));
