@@ -517,7 +517,7 @@ static void autograd_rows(void)
     REFUSES(tn_gradcheck, TN_ERR_DTYPE, "gradcheck: input 0 is f32; differences need f64",
             tn_gradcheck(ctx, sum_of_squares, NULL, &(tn_tensor *){tn_parameter(net, 0, NULL, 0)},
                          1, NULL, NULL));
-    REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1, rtol 0, 0 samples, 0 projections",
+    REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1",
             tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, &(tn_gradcheck_opts){.eps = -1}, NULL));
     WORKS(tn_gradcheck, tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, NULL, NULL));
     HOLDS(tn_detect_anomaly, !tn_detect_anomaly(NULL, true));
@@ -1664,9 +1664,9 @@ static void data_rows(void)
     REFUSES(tn_loader_new, TN_ERR_SHAPE,
             "loader: x [4,3] and y [3]; expected as many samples in each, and at least one",
             tn_loader_new(ctx, T("u8[4,3]"), T("u8[3]"), plain));
-    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size -1, scale 0",
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size -1",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.batch_size = -1}));
-    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size 0, scale nan",
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: scale nan",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.scale = NAN}));
     WORKS(tn_loader_new, tn_loader_new(ctx, T("u8[4,3]"), T("i64[4]"), plain));
     HOLDS(tn_loader_next, !tn_loader_next(NULL, &batch));
