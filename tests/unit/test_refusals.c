@@ -854,7 +854,7 @@ static void pooling_rows(void)
             "max_pool2d: dilation [-1,-1] is not between 1 and 2147483647",
             tn_max_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.dilation = -1)));
     POOL_ROWS(tn_avg_pool2d, "avg_pool2d");
-    REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: the divisor -1 is negative",
+    REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: the divisor -1 is not positive",
             tn_avg_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.divisor = -1)));
     REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: dilation is for max_pool2d alone",
             tn_avg_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.dilation = 2)));
