@@ -143,10 +143,10 @@ static int64_t batches_of(const trial *t)
 static bool make_optimizer(trial *t)
 {
     const trial_settings *s = t->settings;
-    t->opt = tn_adamw(t->ctx, t->net,
-                      (tn_adamw_opts){.lr = s->lr,
-                                      .weight_decay = s->weight_decay,
-                                      .no_weight_decay = s->weight_decay == 0});
+    t->opt =
+        tn_adamw(t->ctx, t->net,
+                 (tn_adamw_opts){.lr = s->lr,
+                                 .weight_decay = s->weight_decay > 0 ? s->weight_decay : TN_ZERO});
     if (s->schedule == SCHEDULE_COSINE)
         t->schedule = tn_cosine_annealing_lr(t->ctx, t->opt, s->epochs * batches_of(t), 0);
     return tn_ok(t->ctx);

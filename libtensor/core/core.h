@@ -16,6 +16,20 @@
 #define TN_ERROR_SIZE 512
 #define TN_MAX_THREADS 1024
 
+/* ---- options ---------------------------------------------------------------------------------
+ * What an option of a struct stands for: its default where it is 0, and zero where it is TN_ZERO.
+ */
+
+static inline double tn__real_option(double value, double otherwise)
+{
+    return value == 0 ? otherwise : value == (double)TN_ZERO ? 0 : value;
+}
+
+static inline int64_t tn__int_option(int64_t value, int64_t otherwise)
+{
+    return value == 0 ? otherwise : value == TN_ZERO ? 0 : value;
+}
+
 /* ---- memory (memory.c) ----------------------------------------------------------------------- */
 
 typedef struct tn__block tn__block;

@@ -104,7 +104,7 @@ static void check_input(check *c, const tn_tensor *v, int input)
 {
     tn_tensor *x = c->inputs[input];
     int64_t numel = tn_numel(x), index[TN_MAX_DIMS];
-    bool all = c->opts.samples <= 0 || c->opts.samples >= numel;
+    bool all = c->opts.samples >= numel;
     int64_t n = all ? numel : c->opts.samples;
     const tn_tensor *grad = tn_grad(x);
     sample *samples = tn__alloc(c->ctx, (size_t)n * sizeof *samples);
@@ -177,6 +177,24 @@ static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
     return tn_ok(ctx);
 }
 
+/* Puts the defaults in. */
+static bool check_opts(tn_ctx *ctx, tn_gradcheck_opts *o)
+{
+    o->eps = tn__real_option(o->eps, 1e-5);
+    o->rtol = tn__real_option(o->rtol, 1e-6);
+    o->samples = tn__int_option(o->samples, INT64_MAX);
+    o->projections = tn__int_option(o->projections, 2);
+    if (!(o->eps > 0))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: eps %g", o->eps);
+    else if (!(o->rtol >= 0))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: rtol %g", o->rtol);
+    else if (o->samples < 1)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: %lld samples", (long long)o->samples);
+    else if (o->projections < 1)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: %lld projections", (long long)o->projections);
+    return tn_ok(ctx);
+}
+
 tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor *const *inputs,
                        int count, const tn_gradcheck_opts *opts, tn_gradcheck_report *report)
 {
@@ -188,13 +206,8 @@ tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor
         return tn_error_status(ctx);
     if (!fn)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: the function is NULL");
-    if (!(o.eps >= 0) || !(o.rtol >= 0) || o.samples < 0 || o.projections < 0)
-        return tn_fail(ctx, TN_ERR_ARGUMENT,
-                       "gradcheck: eps %g, rtol %g, %lld samples, %lld projections", o.eps, o.rtol,
-                       (long long)o.samples, (long long)o.projections);
-    o.eps = o.eps > 0 ? o.eps : 1e-5;
-    o.rtol = o.rtol > 0 ? o.rtol : 1e-6;
-    o.projections = o.projections > 0 ? o.projections : 2;
+    if (!check_opts(ctx, &o))
+        return tn_error_status(ctx);
     check c = {.ctx = ctx,
                .fn = fn,
                .payload = payload,

@@ -45,9 +45,11 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y,
                 "loader: x %s and y %s; expected as many samples in each, and "
                 "at least one",
                 TN_SHAPE_TEXT(x), y ? TN_SHAPE_TEXT(y) : "NULL");
-    else if (opts->batch_size < 0 || !isfinite(opts->scale))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: batch size %lld, scale %g",
-                (long long)opts->batch_size, opts->scale);
+    else if (opts->batch_size < 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: batch size %lld",
+                (long long)tn__int_option(opts->batch_size, 0));
+    else if (!isfinite(opts->scale) || opts->scale == (double)TN_ZERO)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: scale %g", tn__real_option(opts->scale, 0));
     return tn_ok(ctx);
 }
 

@@ -1,4 +1,5 @@
 /* conv2d.c - images convolved with kernels, plus a bias for each channel. */
+#include "core/core.h"
 #include "nn/nn.h"
 
 typedef struct conv_state {
@@ -40,7 +41,7 @@ static bool check_arguments(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel
 tn_module *tn_nn_conv2d_of(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h, int64_t kernel_w,
                            bool with_bias, tn_conv2d_opts opts)
 {
-    int64_t groups = opts.groups ? opts.groups : 1;
+    int64_t groups = tn__int_option(opts.groups, 1);
     if (!check_arguments(ctx, in, out, kernel_h, kernel_w, groups))
         return NULL;
     tn_module *self = tn_module_new(ctx, &conv2d_type, sizeof(conv_state));

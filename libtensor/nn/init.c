@@ -9,9 +9,9 @@
 
 static double gain_of(tn_init_opts opts)
 {
-    double slope = opts.slope;
+    double slope = tn__real_option(opts.slope, 0);
     if (opts.gain != 0)
-        return opts.gain;
+        return tn__real_option(opts.gain, 0);
     switch (opts.nonlinearity) {
     case TN_LEAKY_RELU:
         return sqrt(2 / (1 + slope * slope));
@@ -73,7 +73,7 @@ static tn_status xavier(tn_ctx *ctx, const char *what, tn_tensor *t, double gain
     double in, out;
     if (!fans(ctx, what, t, &in, &out))
         return tn_error_status(ctx);
-    return fill(ctx, what, t, gain != 0 ? gain : 1, 2 / (in + out), normal);
+    return fill(ctx, what, t, tn__real_option(gain, 1), 2 / (in + out), normal);
 }
 
 tn_status tn_init_kaiming_uniform_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts)

@@ -57,8 +57,8 @@ static const tn_op avg_pool2d_op = {.name = "avg_pool2d", .backward = avg_pool2d
 static bool check_options(tn_ctx *ctx, const tn_pool2d_opts *opts)
 {
     if (opts->divisor < 0) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "avg_pool2d: the divisor %lld is negative",
-                (long long)opts->divisor);
+        tn_fail(ctx, TN_ERR_ARGUMENT, "avg_pool2d: the divisor %lld is not positive",
+                (long long)tn__int_option(opts->divisor, 0));
         return false;
     }
     if (opts->dilation > 1 || opts->dilation_h > 1 || opts->dilation_w > 1) {

@@ -211,8 +211,8 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
                          tn_batch_norm_opts opts)
 {
     norm_data data = {.training = opts.training,
-                      .momentum = opts.momentum == 0 && !opts.momentum_zero ? 0.1 : opts.momentum,
-                      .eps = opts.eps == 0 ? 1e-5 : opts.eps};
+                      .momentum = tn__real_option(opts.momentum, 0.1),
+                      .eps = tn__real_option(opts.eps, 1e-5)};
     if (!check_arguments(ctx, x, running_mean, running_var, weight, bias) ||
         !check_options(ctx, x, running_mean, running_var, &data) ||
         (data.training && !begin_update(ctx, x, running_mean, running_var)))

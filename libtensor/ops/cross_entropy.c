@@ -41,7 +41,7 @@ static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const
                              .target = tn__ptr(target),
                              .weight = weight ? tn__ptr(weight) : NULL,
                              .smoothing = opts->label_smoothing,
-                             .ignore = tn__ignored(opts->ignore_index, opts->ignore_index_zero)},
+                             .ignore = opts->ignore_index},
                        .k = tn__kernels_of(ctx, x->dtype),
                        .x = tn__ptr(x)};
 }
@@ -87,6 +87,8 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ta
 tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tensor *target,
                             tn_cross_entropy_opts opts)
 {
+    opts.label_smoothing = tn__real_option(opts.label_smoothing, 0);
+    opts.ignore_index = tn__int_option(opts.ignore_index, -100);
     if (!check_arguments(ctx, logits, target, &opts))
         return NULL;
     int64_t n = tn_numel(target);

@@ -1,11 +1,6 @@
 /* loss.c - what the losses share: checking targets, and reduction. */
 #include "ops/ops.h"
 
-int64_t tn__ignored(int64_t ignore_index, bool ignore_index_zero)
-{
-    return ignore_index_zero ? 0 : ignore_index ? ignore_index : -100;
-}
-
 bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction)
 {
     bool known = (unsigned)reduction <= TN_REDUCE_NONE;

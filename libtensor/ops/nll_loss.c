@@ -64,7 +64,7 @@ tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
     const tn_tensor *x = tn__contiguous(ctx, input), *t = tn__plain_i64(ctx, target);
     const tn_tensor *w = opts.weight ? tn__contiguous(ctx, opts.weight) : NULL;
     loss_data data = {.one_dy = opts.reduction != TN_REDUCE_NONE,
-                      .ignore = tn__ignored(opts.ignore_index, opts.ignore_index_zero),
+                      .ignore = tn__int_option(opts.ignore_index, -100),
                       .scale = 1};
     double total;
     if (!tn_ok(ctx) ||

@@ -34,9 +34,6 @@ bool tn__check_list(tn_ctx *ctx, const char *what, int count, const tn_tensor *c
 
 /* ---- losses (loss.c) ------------------------------------------------------------------------- */
 
-/* The target that counts for nothing, from the two options of a loss. */
-int64_t tn__ignored(int64_t ignore_index, bool ignore_index_zero);
-
 bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction);
 
 /* Checks x [n, classes] and target [n], or [classes] and [], and weight [classes] or NULL; `name`
@@ -55,8 +52,7 @@ tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
 
 /* ---- windows that slide over planes (window.c) ----------------------------------------------- */
 
-/* The value of an option: that of one direction, that of both, or the default; 0 means not given.
- */
+/* The value of an option: that of one direction, that of both, or the default. */
 int64_t tn__option(int64_t one, int64_t both, int64_t otherwise);
 
 /* Fills in the sizes of x [..., h, w] and of the result; false with TN_ERR_ARGUMENT for options out

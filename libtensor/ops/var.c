@@ -41,7 +41,7 @@ tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
     if (!tn_check_float(ctx, "var", "input", x) ||
         !tn__reduced_dims(ctx, "var", x, over, data.reduce))
         return NULL;
-    double correction = opts.biased ? 0 : opts.correction ? (double)opts.correction : 1;
+    double correction = (double)tn__int_option(opts.correction, 1);
     double n = tn__count_reduced(x, data.reduce);
     data.scale = 1 / (n > correction ? n - correction : 0);
     bool before = tn_set_grad_enabled(ctx, false);

@@ -5,7 +5,7 @@
 
 int64_t tn__option(int64_t one, int64_t both, int64_t otherwise)
 {
-    return one ? one : both ? both : otherwise;
+    return tn__int_option(one ? one : both, otherwise);
 }
 
 /* Sizes and options up to INT_MAX leave room for every product and sum of two of them. */

@@ -34,10 +34,12 @@ static const tn__field fields[] = {
 
 static tn_optim adam_model(tn_adam_opts o, adam_opts *opts)
 {
-    *opts = (adam_opts){
-        .beta1 = tn__or(o.beta1, 0.9), .beta2 = tn__or(o.beta2, 0.999), .eps = tn__or(o.eps, 1e-8)};
+    *opts = (adam_opts){.beta1 = tn__real_option(o.beta1, 0.9),
+                        .beta2 = tn__real_option(o.beta2, 0.999),
+                        .eps = tn__real_option(o.eps, 1e-8)};
     return (tn_optim){.name = "adam",
-                      .defaults = {.lr = tn__or(o.lr, 1e-3), .weight_decay = o.weight_decay},
+                      .defaults = {.lr = tn__real_option(o.lr, 1e-3),
+                                   .weight_decay = tn__real_option(o.weight_decay, 0)},
                       .moments = 2,
                       .moment_names = {"exp_avg", "exp_avg_sq"},
                       .update = adam_update,
@@ -51,7 +53,7 @@ static tn_optim adamw_model(tn_adamw_opts o, adam_opts *opts)
     tn_optim m = adam_model(
         (tn_adam_opts){.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps}, opts);
     m.name = "adamw";
-    m.defaults.weight_decay = o.no_weight_decay ? 0 : tn__or(o.weight_decay, 1e-2);
+    m.defaults.weight_decay = tn__real_option(o.weight_decay, 1e-2);
     opts->decoupled = true;
     return m;
 }

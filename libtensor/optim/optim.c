@@ -23,11 +23,6 @@ void tn_optim_free(tn_optim *opt)
     tn__free(ctx, opt);
 }
 
-double tn__or(double value, double otherwise)
-{
-    return value != 0 ? value : otherwise;
-}
-
 bool tn__check_option(tn_ctx *ctx, const char *what, const char *option, double value, double lo,
                       double hi)
 {
@@ -209,8 +204,8 @@ static void drop_group(tn_optim *opt)
 
 static int64_t group_new(tn_optim *opt, const members *m, tn_group_opts o)
 {
-    double decay = o.no_weight_decay ? 0 : tn__or(o.weight_decay, opt->defaults.weight_decay);
-    tn__group group = {.lr = tn__or(o.lr, opt->defaults.lr), .weight_decay = decay};
+    tn__group group = {.lr = tn__real_option(o.lr, opt->defaults.lr),
+                       .weight_decay = tn__real_option(o.weight_decay, opt->defaults.weight_decay)};
     if (check_group(opt->ctx, "add_group", &group) && add_group(opt, group)) {
         add_members(opt, m, opt->n_groups - 1);
         if (tn_ok(opt->ctx))

@@ -55,9 +55,6 @@ bool tn__schedule_load(tn_schedule *schedule, const char *what, const tn_dict *d
 /* The address of moment number i; NULL if it is not in use. */
 void *tn__moment(const tn__slot *slot, int i);
 
-/* `value`, or what it means where it is 0. */
-double tn__or(double value, double otherwise);
-
 /* False with TN_ERR_ARGUMENT unless lo <= value < hi. */
 bool tn__check_option(tn_ctx *ctx, const char *what, const char *option, double value, double lo,
                       double hi);

@@ -29,18 +29,20 @@ static const tn__field fields[] = {
 
 static tn_optim model(tn_rmsprop_opts *opts)
 {
-    opts->alpha = tn__or(opts->alpha, 0.99);
-    opts->eps = tn__or(opts->eps, 1e-8);
-    return (tn_optim){
-        .name = "rmsprop",
-        .defaults = {.lr = tn__or(opts->lr, 1e-2), .weight_decay = opts->weight_decay},
-        .moments = 1 + opts->centered + (opts->momentum > 0),
-        .moment_names = {"square_avg", opts->centered ? "grad_avg" : "momentum_buffer",
-                         "momentum_buffer"},
-        .update = rmsprop_update,
-        .opts = opts,
-        .fields = fields,
-        .n_fields = sizeof fields / sizeof *fields};
+    opts->alpha = tn__real_option(opts->alpha, 0.99);
+    opts->eps = tn__real_option(opts->eps, 1e-8);
+    opts->momentum = tn__real_option(opts->momentum, 0);
+    return (tn_optim){.name = "rmsprop",
+                      .defaults = {.lr = tn__real_option(opts->lr, 1e-2),
+                                   .weight_decay = tn__real_option(opts->weight_decay, 0)},
+                      .moments = 1 + opts->centered + (opts->momentum > 0),
+                      .moment_names = {"square_avg",
+                                       opts->centered ? "grad_avg" : "momentum_buffer",
+                                       "momentum_buffer"},
+                      .update = rmsprop_update,
+                      .opts = opts,
+                      .fields = fields,
+                      .n_fields = sizeof fields / sizeof *fields};
 }
 
 static bool check_opts(tn_ctx *ctx, const tn_rmsprop_opts *o)

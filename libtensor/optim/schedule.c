@@ -96,14 +96,14 @@ static double step_next(const tn_schedule *s, const tn__group *group)
 
 tn_schedule *tn_step_lr(tn_ctx *ctx, tn_optim *opt, int64_t step_size, double gamma)
 {
+    gamma = tn__real_option(gamma, 0.1);
     if (!check_period(ctx, "step_lr", "step size", step_size) ||
         !tn__check_option(ctx, "step_lr", "gamma", gamma, 0, INFINITY))
         return NULL;
-    return schedule_new(ctx, &(tn_schedule){.opt = opt,
-                                            .name = "step_lr",
-                                            .next = step_next,
-                                            .period = step_size,
-                                            .first = tn__or(gamma, 0.1)});
+    return schedule_new(
+        ctx,
+        &(tn_schedule){
+            .opt = opt, .name = "step_lr", .next = step_next, .period = step_size, .first = gamma});
 }
 
 static double exponential_next(const tn_schedule *s, const tn__group *group)
@@ -189,10 +189,12 @@ static bool check_plateau(tn_ctx *ctx, const tn_plateau_opts *o)
 
 tn_schedule *tn_reduce_lr_on_plateau(tn_ctx *ctx, tn_optim *opt, tn_plateau_opts opts)
 {
-    opts.factor = tn__or(opts.factor, 0.1);
-    opts.patience = opts.no_patience ? 0 : opts.patience ? opts.patience : 10;
-    opts.threshold = opts.no_threshold ? 0 : tn__or(opts.threshold, 1e-4);
-    opts.eps = tn__or(opts.eps, 1e-8);
+    opts.factor = tn__real_option(opts.factor, 0.1);
+    opts.patience = tn__int_option(opts.patience, 10);
+    opts.threshold = tn__real_option(opts.threshold, 1e-4);
+    opts.cooldown = tn__int_option(opts.cooldown, 0);
+    opts.min_lr = tn__real_option(opts.min_lr, 0);
+    opts.eps = tn__real_option(opts.eps, 1e-8);
     if (!check_plateau(ctx, &opts))
         return NULL;
     return schedule_new(ctx, &(tn_schedule){.opt = opt,

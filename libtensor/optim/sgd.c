@@ -35,15 +35,17 @@ static const tn__field fields[] = {
 
 static tn_optim model(tn_sgd_opts *opts)
 {
-    return (tn_optim){
-        .name = "sgd",
-        .defaults = {.lr = tn__or(opts->lr, 1e-3), .weight_decay = opts->weight_decay},
-        .moments = opts->momentum > 0,
-        .moment_names = {"momentum_buffer"},
-        .update = sgd_update,
-        .opts = opts,
-        .fields = fields,
-        .n_fields = sizeof fields / sizeof *fields};
+    opts->momentum = tn__real_option(opts->momentum, 0);
+    opts->dampening = tn__real_option(opts->dampening, 0);
+    return (tn_optim){.name = "sgd",
+                      .defaults = {.lr = tn__real_option(opts->lr, 1e-3),
+                                   .weight_decay = tn__real_option(opts->weight_decay, 0)},
+                      .moments = opts->momentum > 0,
+                      .moment_names = {"momentum_buffer"},
+                      .update = sgd_update,
+                      .opts = opts,
+                      .fields = fields,
+                      .n_fields = sizeof fields / sizeof *fields};
 }
 
 tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts)

@@ -25,6 +25,7 @@ int main()
     tn_sgd_opts sgd = tn_sgd_opts();
     sgd.lr = 0.1;
     sgd.momentum = 0.9;
+    sgd.dampening = TN_ZERO;
     tn_optim *opt = tn_sgd(ctx, net, sgd);
     const int64_t shape[] = {60, 20};
     tn_tensor *x = tn_randn(ctx, TN_F32, 2, shape);

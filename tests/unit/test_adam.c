@@ -116,7 +116,7 @@ START_TEST(defaults)
     tn_tensor *p = LEAF(2), *q = LEAF(2), *r = LEAF(2);
     ck_assert_double_eq(tn_lr(tn_adam_of(ctx, &p, 1, (tn_adam_opts){0})), 1e-3);
     tn_optim *decaying = tn_adamw_of(ctx, &q, 1, (tn_adamw_opts){0});
-    tn_optim *plain = tn_adamw_of(ctx, &r, 1, (tn_adamw_opts){.no_weight_decay = true});
+    tn_optim *plain = tn_adamw_of(ctx, &r, 1, (tn_adamw_opts){.weight_decay = TN_ZERO});
     ck_assert_double_eq(tn_lr(decaying), 1e-3);
     tn_backward_with(ctx, q, F64(1));
     tn_backward_with(ctx, r, F64(1));

@@ -136,7 +136,7 @@ START_TEST(test_errors)
                   "avg_pool2d: kernel [3,3] with dilation [1,1] does not fit input [1,1,2,2] with "
                   "padding [0,0]");
     check_message("[1,1,2,2]", 2, (tn_pool2d_opts){.divisor = -1}, TN_ERR_ARGUMENT,
-                  "avg_pool2d: the divisor -1 is negative");
+                  "avg_pool2d: the divisor -1 is not positive");
     check_message("[1,1,9,9]", 2, (tn_pool2d_opts){.dilation_w = 2}, TN_ERR_ARGUMENT,
                   "avg_pool2d: dilation is for max_pool2d alone");
     check_fails(tn_avg_pool2d(ctx, NULL, 2, (tn_pool2d_opts){0}), TN_ERR_ARGUMENT,

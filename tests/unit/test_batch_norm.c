@@ -161,7 +161,7 @@ START_TEST(test_running_statistics)
                   (tn_batch_norm_opts){.training = true, .momentum = 1});
     ck_tn_close(mean, 1e-15, 3);
     tn_batch_norm(ctx, tn_mul_scalar(ctx, x, 2), mean, var, NULL, NULL,
-                  (tn_batch_norm_opts){.training = true, .momentum_zero = true});
+                  (tn_batch_norm_opts){.training = true, .momentum = TN_ZERO});
     tn_batch_norm(ctx, tn_zeros(ctx, TN_F64, TN_SHAPE(0, 1)), mean, var, NULL, NULL,
                   (tn_batch_norm_opts){.training = true});
     ck_tn_close(mean, 1e-15, 3);

@@ -19,7 +19,7 @@ OP(sum, loss(in, (tn_cross_entropy_opts){.reduction = TN_REDUCE_SUM}))
 OP(each, loss(in, (tn_cross_entropy_opts){.reduction = TN_REDUCE_NONE}))
 OP(smooth, loss(in, (tn_cross_entropy_opts){.label_smoothing = 0.1}))
 OP(ignoring, loss(in, (tn_cross_entropy_opts){.ignore_index = 1, .label_smoothing = 0.3}))
-OP(ignoring_0, loss(in, (tn_cross_entropy_opts){.ignore_index_zero = true}))
+OP(ignoring_0, loss(in, (tn_cross_entropy_opts){.ignore_index = TN_ZERO}))
 
 OP(weights, weighted(in, (tn_cross_entropy_opts){0}))
 OP(everything, weighted(in, (tn_cross_entropy_opts){.ignore_index = 2, .label_smoothing = 0.3}))

@@ -58,6 +58,19 @@ static double number(const golden *g, const char *key)
     return text ? strtod(text, NULL) : 0;
 }
 
+/* The same for an option: 0, its default, if there is none, and TN_ZERO for zero. */
+static int64_t whole_option(const golden *g, const char *key)
+{
+    int64_t value = whole(g, key, 0);
+    return value == 0 && text_of(g, key) ? TN_ZERO : value;
+}
+
+static double real_option(const golden *g, const char *key)
+{
+    double value = number(g, key);
+    return value == 0 && text_of(g, key) ? TN_ZERO : value;
+}
+
 /* "1,2,3": how many, and the numbers. */
 static int numbers(const golden *g, const char *key, double *out)
 {
@@ -157,8 +170,7 @@ static tn_tensor *cross_entropy(const golden *g, const tn_tensor *x, const tn_te
         (tn_cross_entropy_opts){.reduction = reduction_of(g),
                                 .label_smoothing = number(g, "label_smoothing"),
                                 .weight = weight_of(g, "weight"),
-                                .ignore_index = whole(g, "ignore_index", -100),
-                                .ignore_index_zero = is(g, "ignore_index", "0")});
+                                .ignore_index = whole_option(g, "ignore_index")});
 }
 
 static tn_tensor *nll_loss(const golden *g, const tn_tensor *x, const tn_tensor *target)
@@ -166,8 +178,7 @@ static tn_tensor *nll_loss(const golden *g, const tn_tensor *x, const tn_tensor 
     return tn_nll_loss(ctx, x, target,
                        (tn_nll_loss_opts){.reduction = reduction_of(g),
                                           .weight = weight_of(g, "weight"),
-                                          .ignore_index = whole(g, "ignore_index", -100),
-                                          .ignore_index_zero = is(g, "ignore_index", "0")});
+                                          .ignore_index = whole_option(g, "ignore_index")});
 }
 
 static tn_bce_opts bce_opts(const golden *g)
@@ -184,8 +195,7 @@ static tn_tensor *variance(const golden *g, const tn_tensor *x)
                   (tn_var_opts){.dims = dims.ints,
                                 .ndims = dims.n,
                                 .keepdim = whole(g, "keepdim", 0) != 0,
-                                .correction = whole(g, "correction", 1),
-                                .biased = whole(g, "correction", 1) == 0});
+                                .correction = whole_option(g, "correction")});
 }
 
 /* max and min: the values or the indices. */
@@ -264,9 +274,8 @@ static tn_tensor *batch_norm(const golden *g, tn_tensor *const *in)
     tn_tensor *var = tensor_of(&start[1], g->dtype, g->how);
     tn_tensor *y = tn_batch_norm(ctx, in[0], mean, var, in[1], in[2],
                                  (tn_batch_norm_opts){.training = whole(g, "training", 0) != 0,
-                                                      .momentum = number(g, "momentum"),
-                                                      .momentum_zero = true,
-                                                      .eps = number(g, "eps")});
+                                                      .momentum = real_option(g, "momentum"),
+                                                      .eps = real_option(g, "eps")});
     check_array(mean, &after[0], g->dtype == TN_F64 ? 1e-9 : 1e-4, "%s: running mean", g->name);
     check_array(var, &after[1], g->dtype == TN_F64 ? 1e-9 : 1e-4, "%s: running var", g->name);
     return y;
@@ -434,10 +443,10 @@ static layer_fn layer_of(const char *text)
 
 static tn_sgd_opts sgd_opts(const golden *g)
 {
-    return (tn_sgd_opts){.lr = number(g, "lr"),
-                         .momentum = number(g, "momentum"),
-                         .dampening = number(g, "dampening"),
-                         .weight_decay = number(g, "weight_decay"),
+    return (tn_sgd_opts){.lr = real_option(g, "lr"),
+                         .momentum = real_option(g, "momentum"),
+                         .dampening = real_option(g, "dampening"),
+                         .weight_decay = real_option(g, "weight_decay"),
                          .nesterov = whole(g, "nesterov", 0) != 0};
 }
 
@@ -450,29 +459,29 @@ static double second(const golden *g, const char *key)
 
 static tn_adam_opts adam_opts(const golden *g)
 {
-    return (tn_adam_opts){.lr = number(g, "lr"),
+    return (tn_adam_opts){.lr = real_option(g, "lr"),
                           .beta1 = number(g, "betas"),
                           .beta2 = second(g, "betas"),
-                          .eps = number(g, "eps"),
-                          .weight_decay = number(g, "weight_decay")};
+                          .eps = real_option(g, "eps"),
+                          .weight_decay = real_option(g, "weight_decay")};
 }
 
 static tn_adamw_opts adamw_opts(const golden *g)
 {
-    return (tn_adamw_opts){.lr = number(g, "lr"),
+    return (tn_adamw_opts){.lr = real_option(g, "lr"),
                            .beta1 = number(g, "betas"),
                            .beta2 = second(g, "betas"),
-                           .eps = number(g, "eps"),
-                           .weight_decay = number(g, "weight_decay")};
+                           .eps = real_option(g, "eps"),
+                           .weight_decay = real_option(g, "weight_decay")};
 }
 
 static tn_rmsprop_opts rmsprop_opts(const golden *g)
 {
-    return (tn_rmsprop_opts){.lr = number(g, "lr"),
-                             .alpha = number(g, "alpha"),
-                             .eps = number(g, "eps"),
-                             .weight_decay = number(g, "weight_decay"),
-                             .momentum = number(g, "momentum"),
+    return (tn_rmsprop_opts){.lr = real_option(g, "lr"),
+                             .alpha = real_option(g, "alpha"),
+                             .eps = real_option(g, "eps"),
+                             .weight_decay = real_option(g, "weight_decay"),
+                             .momentum = real_option(g, "momentum"),
                              .centered = whole(g, "centered", 0) != 0};
 }
 
@@ -508,16 +517,14 @@ static optim_fn optim_of(const char *name)
 
 static tn_plateau_opts plateau_opts(const golden *g)
 {
-    return (tn_plateau_opts){.factor = number(g, "factor"),
-                             .patience = whole(g, "patience", 0),
-                             .no_patience = is(g, "patience", "0"),
-                             .threshold = number(g, "threshold"),
-                             .no_threshold = is(g, "threshold", "0.0"),
+    return (tn_plateau_opts){.factor = real_option(g, "factor"),
+                             .patience = whole_option(g, "patience"),
+                             .threshold = real_option(g, "threshold"),
                              .absolute = is(g, "threshold_mode", "abs"),
                              .maximize = is(g, "mode", "max"),
                              .cooldown = whole(g, "cooldown", 0),
-                             .min_lr = number(g, "min_lr"),
-                             .eps = number(g, "eps")};
+                             .min_lr = real_option(g, "min_lr"),
+                             .eps = real_option(g, "eps")};
 }
 
 static tn_schedule *cosine(const golden *g, tn_optim *opt)
@@ -675,9 +682,8 @@ static void run_groups(const golden *g)
     tn_optim *opt = optim_of(text_of(g, "optim"))(g, p, 1);
     int64_t group =
         tn_add_group_of(opt, &p[1], 1,
-                        (tn_group_opts){.lr = number(g, "lr1"),
-                                        .weight_decay = number(g, "weight_decay1"),
-                                        .no_weight_decay = number(g, "weight_decay1") == 0});
+                        (tn_group_opts){.lr = real_option(g, "lr1"),
+                                        .weight_decay = real_option(g, "weight_decay1")});
     ck_assert_int_eq(group, 1);
     for (int64_t i = 0; i < tn_size(grads[0], 0); i++) {
         set_gradients(p, 2, grads, i);

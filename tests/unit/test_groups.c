@@ -19,7 +19,7 @@ START_TEST(rates_and_decays_of_their_own)
     ck_assert_int_eq(tn_group_count(opt), 1);
     ck_assert_int_eq(tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 0.125}), 1);
     ck_assert_int_eq(tn_add_group_of(opt, &params[2], 1, (tn_group_opts){.weight_decay = 1}), 2);
-    ck_assert_int_eq(tn_add_group_of(opt, &params[3], 1, (tn_group_opts){.no_weight_decay = true}),
+    ck_assert_int_eq(tn_add_group_of(opt, &params[3], 1, (tn_group_opts){.weight_decay = TN_ZERO}),
                      3);
     ck_assert_int_eq(tn_group_count(opt), 4);
     step(opt, params, 4);
@@ -72,7 +72,7 @@ START_TEST(modules)
     tn_module *body = tn_nn_linear(ctx, 2, 2), *head = tn_nn_linear(ctx, 2, 1);
     tn_module *net = tn_sequential(ctx, body, head);
     tn_optim *opt = tn_adamw(ctx, net, (tn_adamw_opts){.lr = 1e-3});
-    ck_assert_int_eq(tn_add_group(opt, head, (tn_group_opts){.lr = 0.5, .no_weight_decay = true}),
+    ck_assert_int_eq(tn_add_group(opt, head, (tn_group_opts){.lr = 0.5, .weight_decay = TN_ZERO}),
                      1);
     tn_tensor *bias = tn_parameter_named(net, "1.bias"), *weight = tn_parameter_named(body, "bias");
     double before = tn_item(ctx, bias), other = tn_at(ctx, weight, (int64_t[]){0});

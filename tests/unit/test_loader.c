@@ -245,9 +245,9 @@ START_TEST(errors)
     tn_clear_error(ctx);
     opts.batch_size = -1;
     ck_assert_ptr_null(tn_loader_new(ctx, labels(3), NULL, opts));
-    ck_tn_error(TN_ERR_ARGUMENT, "loader: batch size -1, scale 0");
+    ck_tn_error(TN_ERR_ARGUMENT, "loader: batch size -1");
     ck_assert_ptr_null(tn_loader_new(ctx, labels(3), NULL, (tn_loader_opts){.scale = INFINITY}));
-    ck_tn_error(TN_ERR_ARGUMENT, "loader: batch size 0, scale inf");
+    ck_tn_error(TN_ERR_ARGUMENT, "loader: scale inf");
     ck_assert(!tn_loader_next(NULL, &b));
     tn_loader *l = tn_loader_new(ctx, labels(3), NULL, (tn_loader_opts){0});
     ck_assert(!tn_loader_next(l, NULL));

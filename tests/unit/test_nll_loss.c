@@ -17,7 +17,7 @@ OP(mean, loss(in, (tn_nll_loss_opts){0}))
 OP(sum, loss(in, (tn_nll_loss_opts){.reduction = TN_REDUCE_SUM}))
 OP(each, loss(in, (tn_nll_loss_opts){.reduction = TN_REDUCE_NONE}))
 OP(ignoring, loss(in, (tn_nll_loss_opts){.ignore_index = 1}))
-OP(ignoring_0, loss(in, (tn_nll_loss_opts){.ignore_index_zero = true}))
+OP(ignoring_0, loss(in, (tn_nll_loss_opts){.ignore_index = TN_ZERO}))
 OP(weights, weighted(in, (tn_nll_loss_opts){0}))
 OP(everything, weighted(in, (tn_nll_loss_opts){.ignore_index = 2, .reduction = TN_REDUCE_NONE}))
 

@@ -517,7 +517,7 @@ static void autograd_rows(void)
     REFUSES(tn_gradcheck, TN_ERR_DTYPE, "gradcheck: input 0 is f32; differences need f64",
             tn_gradcheck(ctx, sum_of_squares, NULL, &(tn_tensor *){tn_parameter(net, 0, NULL, 0)},
                          1, NULL, NULL));
-    REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1, rtol 0, 0 samples, 0 projections",
+    REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1",
             tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, &(tn_gradcheck_opts){.eps = -1}, NULL));
     WORKS(tn_gradcheck, tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, NULL, NULL));
     HOLDS(tn_detect_anomaly, !tn_detect_anomaly(NULL, true));
@@ -854,7 +854,7 @@ static void pooling_rows(void)
             "max_pool2d: dilation [-1,-1] is not between 1 and 2147483647",
             tn_max_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.dilation = -1)));
     POOL_ROWS(tn_avg_pool2d, "avg_pool2d");
-    REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: the divisor -1 is negative",
+    REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: the divisor -1 is not positive",
             tn_avg_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.divisor = -1)));
     REFUSES(tn_avg_pool2d, TN_ERR_ARGUMENT, "avg_pool2d: dilation is for max_pool2d alone",
             tn_avg_pool2d(ctx, T("f32[1,3,5,5]"), 2, POOL(.dilation = 2)));
@@ -1664,9 +1664,9 @@ static void data_rows(void)
     REFUSES(tn_loader_new, TN_ERR_SHAPE,
             "loader: x [4,3] and y [3]; expected as many samples in each, and at least one",
             tn_loader_new(ctx, T("u8[4,3]"), T("u8[3]"), plain));
-    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size -1, scale 0",
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size -1",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.batch_size = -1}));
-    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size 0, scale nan",
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: scale nan",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.scale = NAN}));
     WORKS(tn_loader_new, tn_loader_new(ctx, T("u8[4,3]"), T("i64[4]"), plain));
     HOLDS(tn_loader_next, !tn_loader_next(NULL, &batch));

@@ -121,7 +121,7 @@ START_TEST(plateau_has_a_floor)
     tn_optim *opt = optimiser(1);
     tn_schedule *s = tn_reduce_lr_on_plateau(ctx, opt,
                                              (tn_plateau_opts){.factor = 0.5,
-                                                               .no_patience = true,
+                                                               .patience = TN_ZERO,
                                                                .min_lr = 0.2,
                                                                .maximize = true,
                                                                .absolute = true,

@@ -2,7 +2,7 @@
 #include "common/ops.h"
 
 OP(var_all, tn_var(ctx, in[0], (tn_var_opts){0}))
-OP(var_biased, tn_var(ctx, in[0], (tn_var_opts){.biased = true}))
+OP(var_biased, tn_var(ctx, in[0], (tn_var_opts){.correction = TN_ZERO}))
 OP(var_first, tn_var(ctx, in[0], (tn_var_opts){.dims = (int[]){0}, .ndims = 1}))
 OP(var_last_kept,
    tn_var(ctx, in[0], (tn_var_opts){.dims = (int[]){-1}, .ndims = 1, .keepdim = true}))
@@ -54,7 +54,7 @@ static void check_dims(const array *x, unsigned dims, int64_t correction)
         tn_dtype dtype = run % 2 ? TN_F32 : TN_F64;
         tn_tensor *t = tensor_of(x, dtype, (layout)(run / 2));
         tn_var_opts opts = {
-            .dims = list, .ndims = n, .correction = correction, .biased = correction == 0};
+            .dims = list, .ndims = n, .correction = correction ? correction : TN_ZERO};
         check_array(tn_var(ctx, t, opts), &dropped, tolerance(dtype), "var of %s over bits %u",
                     TN_SHAPE_TEXT(t), dims);
         opts.keepdim = true;
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(test_default_is_1)
 {
     ck_tn_close(tn_var(ctx, F64(1, 2, 3, 6), (tn_var_opts){0}), 1e-15, 14 / 3.0);
-    ck_tn_equal(tn_var(ctx, F64(1, 2, 3, 6), (tn_var_opts){.biased = true}), 3.5);
+    ck_tn_equal(tn_var(ctx, F64(1, 2, 3, 6), (tn_var_opts){.correction = TN_ZERO}), 3.5);
 }
 END_TEST
 

@@ -48,12 +48,11 @@ TN_API tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t);
 
 typedef tn_tensor *(*tn_gradcheck_fn)(tn_ctx *ctx, tn_tensor *const *inputs, void *payload);
 
-/* Zero means the default. */
 typedef struct tn_gradcheck_opts {
-    double eps;          /* step; 1e-5, scaled by max(1, |x|) */
-    double rtol;         /* accepted |analytic - numeric| / scale; 1e-6 */
+    double eps;          /* step, scaled by max(1, |x|); 0: 1e-5 */
+    double rtol;         /* accepted |analytic - numeric| / scale; 0: 1e-6; TN_ZERO: 0 */
     int64_t samples;     /* coordinates tried per input, drawn at random; 0: every one */
-    int64_t projections; /* random vectors; 2 */
+    int64_t projections; /* random vectors; 0: 2 */
 } tn_gradcheck_opts;
 
 typedef struct tn_gradcheck_report {

@@ -36,6 +36,11 @@ TN_API const char *tn_version(void);
 typedef struct tn_ctx tn_ctx;
 typedef struct tn_tensor tn_tensor;
 
+/* Options go in structs, where 0 stands for the default. Of an option whose default is another
+ * number TN_ZERO makes zero: (tn_adam_opts){.beta1 = TN_ZERO}. It is the same for integers and
+ * floats, and where the default is zero it means that, too. */
+#define TN_ZERO INT64_MIN
+
 /* What a call may report. Negative means failure, and nothing else is negative. */
 typedef enum tn_status {
     TN_OK = 0,

@@ -142,14 +142,15 @@ typedef struct tn_init_opts {
     double slope; /* of TN_LEAKY_RELU, 0: PyTorch's `a` */
     bool fan_out; /* mode="fan_out" */
     tn_nonlinearity nonlinearity;
-    double gain; /* not 0: instead of that of the nonlinearity */
+    double gain; /* 0: that of the nonlinearity; TN_ZERO: 0 */
 } tn_init_opts;
 
 /* std = gain / sqrt(fan), normal, or uniform on [-sqrt(3) std, sqrt(3) std) (He and others). */
 TN_API tn_status tn_init_kaiming_uniform_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
 TN_API tn_status tn_init_kaiming_normal_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
 
-/* std = gain sqrt(2 / (fan_in + fan_out)), likewise (Glorot and Bengio); a gain of 0 means 1. */
+/* std = gain sqrt(2 / (fan_in + fan_out)), likewise (Glorot and Bengio); a gain of 0 means 1,
+ * and TN_ZERO 0. */
 TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain);
 TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 

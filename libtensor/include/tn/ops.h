@@ -4,7 +4,8 @@
  * inputs are TN_F32 or TN_F64, all of one dtype, with any strides and sizes (0 included); the
  * result is a new tensor of the innermost scope; a NULL input gives NULL. Names, argument order and
  * defaults are PyTorch's. Failures are recorded in the context: TN_ERR_SHAPE, TN_ERR_DTYPE,
- * TN_ERR_ARGUMENT, TN_ERR_MEMORY. Options go in structs whose zero means the default. */
+ * TN_ERR_ARGUMENT, TN_ERR_MEMORY. Options go in structs whose zero means the
+ * default, and TN_ZERO zero. */
 #ifndef TN_OPS_H
 #define TN_OPS_H
 
@@ -92,9 +93,7 @@ typedef struct tn_var_opts {
     const int *dims; /* as in tn_reduce_opts */
     int ndims;
     bool keepdim;
-    int64_t
-        correction; /* the sum of squares is divided by n - correction; 0 means the default, 1 */
-    bool biased;    /* it is divided by n */
+    int64_t correction; /* the sum of squares is divided by n - correction; 0: 1; TN_ZERO: 0 */
 } tn_var_opts;
 
 /* The variance: sum (x - mean)^2 / (n - correction) over some dimensions (torch.var). */
@@ -146,8 +145,9 @@ TN_API tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *we
 
 /* ---- convolution and pooling ------------------------------------------------------------------
  * Images are [n, channels, h, w], or [channels, h, w] without a batch. Options of a direction, _h
- * and _w, count where they are not 0, those for both elsewhere. TN_ERR_ARGUMENT for an option out
- * of range, TN_ERR_SHAPE for a kernel larger than the input with its padding. */
+ * and _w, count where they are not 0, those for both elsewhere, the default where neither is given:
+ * {.padding = 1, .padding_h = TN_ZERO} pads the width alone. TN_ERR_ARGUMENT for an option out of
+ * range, TN_ERR_SHAPE for a kernel larger than the input with its padding. */
 
 typedef struct tn_conv2d_opts {
     int64_t stride, stride_h, stride_w;       /* 1 */
@@ -191,9 +191,8 @@ TN_API tn_tensor *tn_adaptive_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_
 
 typedef struct tn_batch_norm_opts {
     bool training;   /* normalise by the batch's own mean and variance; update the running ones */
-    double momentum; /* 0.1: the share of this batch in them; */
-    bool momentum_zero; /* it is 0 */
-    double eps;         /* 1e-5 */
+    double momentum; /* the share of this batch in them; 0: 0.1; TN_ZERO: 0 */
+    double eps;      /* 0: 1e-5; TN_ZERO: 0 */
 } tn_batch_norm_opts;
 
 /* (x - mean) / sqrt(var + eps) weight + bias for each channel of x [n, channels, ...]
@@ -217,8 +216,7 @@ typedef struct tn_cross_entropy_opts {
     tn_reduction reduction;
     double label_smoothing;  /* 0 .. 1 */
     const tn_tensor *weight; /* [classes], of the dtype of the logits; NULL: all 1 */
-    int64_t ignore_index;    /* a target that counts for nothing; 0 means the default, -100. */
-    bool ignore_index_zero;  /* class 0 is the one to ignore */
+    int64_t ignore_index;    /* a target that counts for nothing; 0: -100; TN_ZERO: 0 */
 } tn_cross_entropy_opts;
 
 /* -log softmax(logits)[target]: logits [n, classes] or [classes], target [n] or [] of TN_I64,
@@ -230,8 +228,7 @@ TN_API tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const t
 typedef struct tn_nll_loss_opts {
     tn_reduction reduction;
     const tn_tensor *weight; /* [classes], of the dtype of the input; NULL: all 1 */
-    int64_t ignore_index;    /* a target that counts for nothing; 0 means the default, -100. */
-    bool ignore_index_zero;  /* class 0 is the one to ignore */
+    int64_t ignore_index;    /* a target that counts for nothing; 0: -100; TN_ZERO: 0 */
 } tn_nll_loss_opts;
 
 /* -input[target], for logarithms of probabilities: shapes and errors as of tn_cross_entropy, which

@@ -2,8 +2,8 @@
  *
  * An optimiser refers to the parameters of a module, which must outlive it; its own state belongs
  * to it. It lives until tn_optim_free, or goes with the context. Options that are 0 mean the
- * default; those out of range are TN_ERR_ARGUMENT. A step in the steady state of training makes no
- * call of the allocator. */
+ * default, and TN_ZERO is zero; those out of range are TN_ERR_ARGUMENT. A step in the steady state
+ * of training makes no call of the allocator. */
 #ifndef TN_OPTIM_H
 #define TN_OPTIM_H
 
@@ -18,7 +18,7 @@ typedef struct tn_optim tn_optim;
 /* d = grad + weight_decay p;  v = momentum v + (1 - dampening) d (v = d in the first step);
  * p -= lr v, or lr (d + momentum v) with nesterov. torch.optim.SGD. */
 typedef struct tn_sgd_opts {
-    double lr; /* 0: 1e-3 */
+    double lr; /* 0: 1e-3; TN_ZERO: 0 */
     double momentum;
     double dampening;
     double weight_decay;
@@ -36,10 +36,10 @@ TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
  * m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2;
  * p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). torch.optim.Adam. */
 typedef struct tn_adam_opts {
-    double lr;    /* 0: 1e-3 */
-    double beta1; /* 0: 0.9 */
-    double beta2; /* 0: 0.999 */
-    double eps;   /* 0: 1e-8 */
+    double lr;    /* 0: 1e-3; TN_ZERO: 0 */
+    double beta1; /* 0: 0.9; TN_ZERO: 0 */
+    double beta2; /* 0: 0.999; TN_ZERO: 0 */
+    double eps;   /* 0: 1e-8; TN_ZERO: 0 */
     double weight_decay;
 } tn_adam_opts;
 
@@ -49,12 +49,11 @@ TN_API tn_optim *tn_adam_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count
 
 /* The same with d = grad, and p *= 1 - lr weight_decay first. torch.optim.AdamW. */
 typedef struct tn_adamw_opts {
-    double lr;           /* 0: 1e-3 */
-    double beta1;        /* 0: 0.9 */
-    double beta2;        /* 0: 0.999 */
-    double eps;          /* 0: 1e-8 */
-    double weight_decay; /* 0: 1e-2, unless */
-    bool no_weight_decay;
+    double lr;           /* 0: 1e-3; TN_ZERO: 0 */
+    double beta1;        /* 0: 0.9; TN_ZERO: 0 */
+    double beta2;        /* 0: 0.999; TN_ZERO: 0 */
+    double eps;          /* 0: 1e-8; TN_ZERO: 0 */
+    double weight_decay; /* 0: 1e-2; TN_ZERO: 0 */
 } tn_adamw_opts;
 
 TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
@@ -66,9 +65,9 @@ TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, tn_tensor *const *params, int64_t coun
  * eps), the root of what rounding makes negative being 0;
  * b = momentum b + s;  p -= lr b. torch.optim.RMSprop. */
 typedef struct tn_rmsprop_opts {
-    double lr;    /* 0: 1e-2 */
-    double alpha; /* 0: 0.99 */
-    double eps;   /* 0: 1e-8 */
+    double lr;    /* 0: 1e-2; TN_ZERO: 0 */
+    double alpha; /* 0: 0.99; TN_ZERO: 0 */
+    double eps;   /* 0: 1e-8; TN_ZERO: 0 */
     double weight_decay;
     double momentum;
     bool centered;
@@ -92,12 +91,11 @@ TN_API void tn_optim_free(tn_optim *opt);
  * The parameters that an optimiser is made with are its group 0. A group has a learning rate and a
  * weight decay of its own:
  *
- *     tn_add_group(opt, head, (tn_group_opts){.lr = 1e-2, .no_weight_decay = true}); */
+ *     tn_add_group(opt, head, (tn_group_opts){.lr = 1e-2, .weight_decay = TN_ZERO}); */
 
 typedef struct tn_group_opts {
-    double lr;           /* 0: what the optimiser was made with */
-    double weight_decay; /* 0: what the optimiser was made with, unless */
-    bool no_weight_decay;
+    double lr;           /* 0: what the optimiser was made with; TN_ZERO: 0 */
+    double weight_decay; /* the same */
 } tn_group_opts;
 
 /* Makes a new group of the parameters of a module, or of a list of leaves that require a gradient.
@@ -147,7 +145,7 @@ TN_API tn_status tn_clip_grad_value(tn_optim *opt, double clip_value);
 
 typedef struct tn_schedule tn_schedule;
 
-/* lr_0 gamma^floor(t / step_size); gamma 0 means 0.1. StepLR. */
+/* lr_0 gamma^floor(t / step_size); gamma 0 means 0.1, and TN_ZERO 0. StepLR. */
 TN_API tn_schedule *tn_step_lr(tn_ctx *ctx, tn_optim *opt, int64_t step_size, double gamma);
 
 /* lr_0 gamma^t. ExponentialLR. */
@@ -168,16 +166,14 @@ TN_API tn_schedule *tn_linear_lr(tn_ctx *ctx, tn_optim *opt, double start_factor
  * threshold), or best - threshold if absolute; with maximize above best (1 + threshold) or best +
  * threshold; NaN is never better. ReduceLROnPlateau. */
 typedef struct tn_plateau_opts {
-    double factor;    /* below 1; 0: 0.1 */
-    int64_t patience; /* 0: 10, unless */
-    bool no_patience;
-    double threshold; /* 0: 1e-4, unless */
-    bool no_threshold;
+    double factor;    /* below 1; 0: 0.1; TN_ZERO: 0 */
+    int64_t patience; /* 0: 10; TN_ZERO: 0 */
+    double threshold; /* 0: 1e-4; TN_ZERO: 0 */
     bool absolute;
     bool maximize;
     int64_t cooldown;
     double min_lr;
-    double eps; /* changes that are no larger are left out; 0: 1e-8 */
+    double eps; /* changes that are no larger are left out; 0: 1e-8; TN_ZERO: 0 */
 } tn_plateau_opts;
 
 TN_API tn_schedule *tn_reduce_lr_on_plateau(tn_ctx *ctx, tn_optim *opt, tn_plateau_opts opts);
