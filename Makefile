@@ -211,6 +211,7 @@ help:
 	@echo "check      builds and runs the tests"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
 	@echo "mutants    breaks every gradient in turn and sees that a test turns red"
+	@echo "source-mutants changes constants, signs, comparisons and statements at random, the same"
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"
