@@ -11,10 +11,13 @@ static int64_t stride_in(const tn_tensor *t, int dim, int ndim)
     return i < 0 || t->shape[i] == 1 ? 0 : t->strides[i];
 }
 
+/* Where there are no elements, strides can be so large that the product overflows. */
 static bool can_join(const tn__iter *it, int outer, int inner)
 {
+    int64_t step;
     for (int j = 0; j < it->n; j++)
-        if (it->strides[j][outer] != it->strides[j][inner] * it->shape[inner])
+        if (__builtin_mul_overflow(it->strides[j][inner], it->shape[inner], &step) ||
+            it->strides[j][outer] != step)
             return false;
     return true;
 }

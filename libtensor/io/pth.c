@@ -223,6 +223,19 @@ static bool check_view(const reader *r, const view *v)
                          shape.s, strides.s, (long long)v->offset, (long long)v->s->numel);
 }
 
+/* A stride along which there is no second element may be anything in the file. It becomes that of a
+ * contiguous tensor, so that no product of strides overflows: all others are inside of the storage.
+ */
+static void tame_strides(view *v)
+{
+    int64_t contiguous[TN_MAX_DIMS];
+    bool empty = tn__numel_of(v->ndim, v->shape, 1) == 0;
+    tn__contiguous_strides(v->ndim, v->shape, contiguous);
+    for (int i = 0; i < v->ndim; i++)
+        if (empty || (v->shape[i] == 1 && v->strides[i] > v->s->numel))
+            v->strides[i] = contiguous[i];
+}
+
 /* The arguments of _rebuild_tensor: storage, offset, size, strides, and others that do not matter.
  */
 static bool parse_view(const reader *r, const tn__value *call, view *v)
@@ -241,7 +254,10 @@ static bool parse_view(const reader *r, const tn__value *call, view *v)
     if (!describe(r, value(r, items[0]), &described))
         return false;
     v->s = find_storage(r, described.key);
-    return check_view(r, v);
+    if (!check_view(r, v))
+        return false;
+    tame_strides(v);
+    return true;
 }
 
 /* Views of one storage stay views of one. */

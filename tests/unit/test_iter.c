@@ -182,6 +182,18 @@ START_TEST(dimensions_are_joined)
 }
 END_TEST
 
+/* 5 * 2^62 is 2^62 in 64 bits, but these are not neighbours. Without elements, strides may be any.
+ */
+START_TEST(strides_that_overflow_are_not_joined)
+{
+    const int64_t shape[] = {0, 5, 5}, strides[] = {1, INT64_C(1) << 62, INT64_C(1) << 62};
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(0));
+    tn_tensor *view = tn__view(ctx, t, 3, shape, strides, 0);
+    ck_assert_int_eq(tn__iter_new(3, shape, 1, (const tn_tensor *[]){view}).ndim, 3);
+    ck_tn_shape(tn_neg(ctx, view), "[0,5,5]");
+}
+END_TEST
+
 static void visit(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     (void)payload;
@@ -250,6 +262,7 @@ int main(void)
     tcase_add_test(tc, every_combination_of_strides);
     tcase_add_test(tc, every_pair_of_copies);
     tcase_add_test(tc, dimensions_are_joined);
+    tcase_add_test(tc, strides_that_overflow_are_not_joined);
     tcase_add_loop_test(tc, every_element_is_visited_once, 1, 6);
     tcase_add_test(tc, sums_to_a_shape);
     return tn_run(suite);

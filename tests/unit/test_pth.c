@@ -495,6 +495,8 @@ START_TEST(refuses_storages_listed_twice)
 }
 END_TEST
 
+#define HIGH "\x8a\x8\0\0\0\0\0\0\0\x40" /* 2^62 */
+
 /* Without elements, strides do not matter. */
 START_TEST(reads_empty_views)
 {
@@ -502,6 +504,33 @@ START_TEST(reads_empty_views)
     tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
     ck_tn_ok();
     ck_tn_shape(tn_dict_at(dict, 0), "[0,4]");
+    remove_temporary();
+}
+END_TEST
+
+/* A stride along which there is no second element may be any number in the file; here it is one
+ * with which nothing overflows. */
+static const struct {
+    const char *object;
+    size_t size;
+    int ndim;
+    int64_t strides[3];
+} idle_strides[] = {
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\0K\5K\5\x87", "K\1" HIGH HIGH "\x87"))), 3, {25, 5, 1}},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\2K\1K\2\x87", "K\2" HIGH "K\1\x87"))), 3, {2, 2, 1}},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\1K\2\x86", "K\4K\1\x86"))), 2, {4, 1}},
+};
+
+START_TEST(strides_that_say_nothing)
+{
+    tn_dict *dict = tn_load_pth(ctx, write_object(idle_strides[_i].object, idle_strides[_i].size));
+    ck_tn_ok();
+    const tn_tensor *t = tn_dict_at(dict, 0);
+    for (int i = 0; i < idle_strides[_i].ndim; i++)
+        ck_assert_int_eq(tn_strides(t)[i], idle_strides[_i].strides[i]);
+    ck_assert_ptr_nonnull(tn_slice(ctx, t, 1, 0, INT64_MAX, 4));
+    ck_assert_ptr_nonnull(tn_sum(ctx, t, (tn_reduce_opts){0}));
+    ck_tn_ok();
     remove_temporary();
 }
 END_TEST
@@ -652,6 +681,8 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(tc, refuses_storages_listed_twice);
     tcase_add_test(tc, reads_empty_views);
+    tcase_add_loop_test(tc, strides_that_say_nothing, 0,
+                        (int)(sizeof idle_strides / sizeof *idle_strides));
     tcase_add_test(tc, refuses_what_follows);
     tcase_add_test(tc, reads_the_other_byte_order);
     tcase_add_test(tc, reports_the_system);
