@@ -24,17 +24,16 @@ static void zero(int64_t n, real *x)
 
 static void pad_row(const tn__window *w, const real *x, real *p)
 {
-    int64_t phase = tn__window_phase(w), s = w->stride_w;
-    for (int64_t f = 0; f < s; f++, p += phase) {
+    int64_t phase = tn__window_phase(w), phases = tn__window_phases(w), s = w->stride_w;
+    for (int64_t f = 0; f < phases; f++, p += phase) {
         int64_t lo, hi;
         inside(w, f, &lo, &hi);
         zero(lo, p);
-        const real *from = x + lo * s + f - w->padding_w;
-        if (s == 1)
-            memcpy(p + lo, from, (size_t)(hi - lo) * sizeof *p);
+        if (s == 1 && lo < hi)
+            memcpy(p + lo, x + lo + f - w->padding_w, (size_t)(hi - lo) * sizeof *p);
         else
             for (int64_t q = lo; q < hi; q++)
-                p[q] = from[(q - lo) * s];
+                p[q] = x[q * s + f - w->padding_w];
         zero(phase - hi, p + hi);
     }
 }
@@ -42,7 +41,7 @@ static void pad_row(const tn__window *w, const real *x, real *p)
 void KERNEL(pad_planes)(const tn__window *w, int64_t planes, int64_t first, int64_t rows,
                         const void *px, void *pp)
 {
-    int64_t line = w->stride_w * tn__window_phase(w);
+    int64_t line = tn__window_line(w);
     const real *x = px;
     real *p = pp;
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
@@ -57,20 +56,19 @@ void KERNEL(pad_planes)(const tn__window *w, int64_t planes, int64_t first, int6
 
 static void unpad_row(const tn__window *w, const real *p, real *x)
 {
-    int64_t phase = tn__window_phase(w), s = w->stride_w;
-    for (int64_t f = 0; f < s; f++, p += phase) {
+    int64_t phase = tn__window_phase(w), phases = tn__window_phases(w), s = w->stride_w;
+    for (int64_t f = 0; f < phases; f++, p += phase) {
         int64_t lo, hi;
         inside(w, f, &lo, &hi);
-        real *to = x + lo * s + f - w->padding_w;
         for (int64_t q = lo; q < hi; q++)
-            to[(q - lo) * s] = p[q];
+            x[q * s + f - w->padding_w] = p[q];
     }
 }
 
 void KERNEL(unpad_planes)(const tn__window *w, int64_t planes, int64_t rows, const void *pp,
                           void *px)
 {
-    int64_t line = w->stride_w * tn__window_phase(w);
+    int64_t line = tn__window_line(w);
     const real *p = pp;
     real *x = px;
     zero(planes * w->h * w->w, x);
@@ -85,32 +83,36 @@ static int64_t origin(const tn__window *w, const tn__columns *c, int64_t image, 
     int64_t phase = tn__window_phase(w);
     int64_t j = k % w->kernel_w * w->dilation_w;
     int64_t i = k / w->kernel_w % w->kernel_h * w->dilation_h;
-    int64_t plane = image * c->planes + k / w->kernel_w / w->kernel_h;
-    return ((plane * c->rows + i) * w->stride_w + j % w->stride_w) * phase + j / w->stride_w;
+    int64_t row = (image * c->planes + k / w->kernel_w / w->kernel_h) * c->rows + i;
+    return (row * tn__window_phases(w) + j % w->stride_w) * phase + j / w->stride_w;
 }
 
 void KERNEL(im2col)(const tn__window *w, const tn__columns *c, const void *pp, void *pm)
 {
-    int64_t step = w->stride_h * w->stride_w * tn__window_phase(w);
+    int64_t line = tn__window_line(w);
     real *to = pm;
     for (int64_t k = c->begin; k < c->end; k++)
         for (int64_t image = 0; image < c->images; image++) {
-            const real *from = (const real *)pp + origin(w, c, image, k);
-            for (int64_t row = 0; row < c->out_rows; row++, from += step, to += w->out_w)
+            const real *first = (const real *)pp + origin(w, c, image, k);
+            for (int64_t row = 0; row < c->out_rows; row++, to += w->out_w) {
+                const real *from = first + row * w->stride_h * line;
                 for (int64_t i = 0; i < w->out_w; i += LANES)
                     *(vec_unaligned *)(to + i) = *(const vec_unaligned *)(from + i);
+            }
         }
 }
 
 void KERNEL(col2im)(const tn__window *w, const tn__columns *c, const void *pm, void *pp)
 {
-    int64_t step = w->stride_h * w->stride_w * tn__window_phase(w);
+    int64_t line = tn__window_line(w);
     const real *from = pm;
     for (int64_t k = c->begin; k < c->end; k++)
         for (int64_t image = 0; image < c->images; image++) {
-            real *to = (real *)pp + origin(w, c, image, k);
-            for (int64_t row = 0; row < c->out_rows; row++, to += step, from += w->out_w)
+            real *first = (real *)pp + origin(w, c, image, k);
+            for (int64_t row = 0; row < c->out_rows; row++, from += w->out_w) {
+                real *to = first + row * w->stride_h * line;
                 for (int64_t i = 0; i < w->out_w; i++)
                     to[i] += from[i];
+            }
         }
 }

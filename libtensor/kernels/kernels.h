@@ -42,12 +42,25 @@ typedef struct tn__window {
     int64_t padding_h, padding_w, dilation_h, dilation_w;
 } tn__window;
 
-/* Convolution reads padded rows: `stride_w` phases of as many numbers each as a row of the result
- * needs, phase f holding columns f, f + stride_w, f + 2 stride_w... of the row with its padding. A
- * row of the result then meets neighbours only, whatever the stride. */
+/* Convolution reads padded rows in phases of as many numbers each as a row of the result needs,
+ * phase f holding columns f, f + stride_w, f + 2 stride_w... of the row with its padding. A row of
+ * the result then meets neighbours only, whatever the stride. */
 static inline int64_t tn__window_phase(const tn__window *w)
 {
     return w->out_w + (w->kernel_w - 1) * w->dilation_w / w->stride_w;
+}
+
+/* There are `stride_w` phases, of which a kernel narrower than that meets the first ones alone. */
+static inline int64_t tn__window_phases(const tn__window *w)
+{
+    int64_t width = (w->kernel_w - 1) * w->dilation_w + 1;
+    return width < w->stride_w ? width : w->stride_w;
+}
+
+/* The numbers of a padded row. */
+static inline int64_t tn__window_line(const tn__window *w)
+{
+    return tn__window_phases(w) * tn__window_phase(w);
 }
 
 /* The padded rows under `rows` rows of the result. */

@@ -128,8 +128,8 @@ static bool get_space(conv *a, bool for_dx)
         depth = channels * a->taps;
         rows = a->w.out_h;
     }
-    a->padded_bytes = bytes_of(a, images, channels, tn__window_rows(&a->w, rows),
-                               a->w.stride_w * tn__window_phase(&a->w));
+    a->padded_bytes =
+        bytes_of(a, images, channels, tn__window_rows(&a->w, rows), tn__window_line(&a->w));
     a->tile_bytes = bytes_of(a, 1, 1, depth, columns_of_block(a));
     a->block_bytes = images > 1 ? bytes_of(a, 1, 1, a->o, columns_of_block(a)) : 0;
     int64_t bytes = a->padded_bytes + a->tile_bytes + a->block_bytes;
@@ -171,12 +171,13 @@ static int64_t y_offset(const conv *a, const block *b, int64_t n)
     return ((n * a->groups + b->group) * a->o * a->points + b->r0 * a->w.out_w) * a->size;
 }
 
-/* Where a kernel of one element takes every element of x once, m is x itself. */
+/* Where a kernel of one element takes every element of x once, m is x itself: there is no padding,
+ * and no step passes over an element, so that the planes of y are as large. */
 static bool is_x(const conv *a, const block *b)
 {
     const tn__window *w = &a->w;
-    return b->images == 1 && a->taps == 1 && w->stride_h == 1 && w->stride_w == 1 &&
-           w->padding_h == 0 && w->padding_w == 0;
+    return b->images == 1 && a->taps == 1 && w->padding_h == 0 && w->padding_w == 0 &&
+           w->out_h == w->h && w->out_w == w->w;
 }
 
 /* Rows begin .. end of m. */
@@ -192,7 +193,7 @@ static matrix tile_of(const conv *a, const block *b, int64_t begin, int64_t end,
                            .planes = c1 - c0,
                            .rows = tn__window_rows(&a->w, b->rows),
                            .out_rows = b->rows};
-    int64_t image = columns.planes * columns.rows * a->w.stride_w * tn__window_phase(&a->w);
+    int64_t image = columns.planes * columns.rows * tn__window_line(&a->w);
     for (int64_t i = 0; i < b->images; i++)
         a->k->pad_planes(&a->w, columns.planes, b->r0 * a->w.stride_h, columns.rows,
                          a->x + x_offset(a, b, b->n0 + i, c0), space + i * image * a->size);
@@ -320,7 +321,7 @@ static void input_task(const conv *a, int64_t task, char *space)
     const tn__window *w = &a->w;
     int64_t tile = task % a->channel_tiles, images = task / a->channel_tiles % a->image_blocks;
     int64_t group = task / a->channel_tiles / a->image_blocks, c0, c1;
-    int64_t line = w->stride_w * tn__window_phase(w);
+    int64_t line = tn__window_line(w);
     tn__columns columns = {.rows = tn__window_rows(w, w->out_h)};
     block b = block_of(a, group, images * a->row_blocks);
     cut(a->c, a->channel_tiles, tile, &c0, &c1);
@@ -561,10 +562,6 @@ static bool check_window(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weigh
                 TN_SHAPE_TEXT(weight), (long long)w->out_h, (long long)w->out_w, INT_MAX);
         return false;
     }
-    if (w->out_h == 1)
-        w->stride_h = 1;
-    if (w->out_w == 1)
-        w->stride_w = 1;
     return true;
 }
 

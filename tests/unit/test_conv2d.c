@@ -156,6 +156,10 @@ START_TEST(test_values)
         {"[2,4,6,7]", "[8,1,3,3]", 2, 1, 1, 1, 1, 2, 4},
         {"[3,8,4,4]", "[6,4,1,1]", 1, 1, 0, 0, 1, 1, 2},
         {"[2,3,4,4]", "[2,3,1,1]", 2, 2, 0, 0, 1, 1, 1},
+        {"[1,3,2,2]", "[2,3,1,1]", 2, 2, 0, 0, 1, 1, 1},
+        {"[1,3,1,7]", "[2,3,1,1]", 3, 2, 0, 0, 1, 1, 1},
+        {"[1,3,7,2]", "[2,3,1,1]", 1, 4, 0, 0, 1, 1, 1},
+        {"[1,3,2,3]", "[2,3,1,1]", 1, 1000000000, 0, 0, 1, 1, 1},
         {"[2,3,4,4]", "[2,3,1,1]", 1, 1, 1, 2, 1, 1, 1},
         {"[0,3,4,4]", "[2,3,3,3]", 1, 1, 0, 0, 1, 1, 1},
         {"[2,0,4,4]", "[2,0,3,3]", 1, 1, 0, 0, 1, 1, 1},
@@ -163,6 +167,19 @@ START_TEST(test_values)
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++)
         check_all(&convs[i]);
+}
+END_TEST
+
+/* One line of a result takes no step, but the elements beside it belong to no window. */
+START_TEST(test_single_points)
+{
+    tn_tensor *x = leaf(tn_reshape(ctx, tn_arange(ctx, TN_F64, 1, 9, 1), TN_SHAPE(1, 2, 2, 2)));
+    tn_tensor *w = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(1, 2, 1, 1)));
+    tn_tensor *y = tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){.stride = 2});
+    ck_tn_equal(y, 6);
+    tn_backward(ctx, y);
+    ck_tn_equal(tn_grad(w), 1, 5);
+    ck_tn_equal(tn_grad(x), 1, 0, 0, 0, 1, 0, 0, 0);
 }
 END_TEST
 
@@ -401,6 +418,6 @@ START_TEST(test_wrong_tensors)
 }
 END_TEST
 
-OP_TESTS("conv2d", cases, test_values, test_widths, test_threads, test_many_channels,
-         test_same_bits, test_steady_state_allocates_nothing, test_memory_is_bounded,
-         test_out_of_memory, test_errors, test_wrong_tensors)
+OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
+         test_many_channels, test_same_bits, test_steady_state_allocates_nothing,
+         test_memory_is_bounded, test_out_of_memory, test_errors, test_wrong_tensors)
