@@ -114,8 +114,8 @@ END_TEST
 /* ---- names that somebody chose --------------------------------------------------------------- */
 
 /* Names of 17 parts, of which each can be one of two that take FNV-1a from its state after the
- * parts before to the same 20 bits: there are 2^17 such names, and a table of up to 2^20 places that
- * is addressed by this hash finds all of them in one place. */
+ * parts before to the same 20 bits: there are 2^17 such names, and a table of up to 2^20 places
+ * that is addressed by this hash finds all of them in one place. */
 enum { PARTS = 17, BITS = 20, PART = 6, COLLIDING = 100000 };
 
 static uint32_t fnv(uint32_t h, const char *s)
