@@ -25,6 +25,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     ctx->memory.stats.allocations = 1;
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
+    tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);
     ctx->threads = o.threads > 0 ? o.threads : tn__default_threads();
     ctx->threads = ctx->threads < TN_MAX_THREADS ? ctx->threads : TN_MAX_THREADS;
     ctx->isa = tn__choose_isa();

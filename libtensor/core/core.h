@@ -61,21 +61,43 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
 char *tn__strdup(tn_ctx *ctx, const char *text);
 char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c);
 
+/* ---- hashes (siphash.c) -----------------------------------------------------------------------
+ */
+
+/* Who does not know the key cannot choose names whose hashes are alike. */
+typedef struct tn__hash_key {
+    uint64_t k[2];
+} tn__hash_key;
+
+uint64_t tn__siphash(tn__hash_key key, const void *bytes, size_t size);
+
+/* Up to 256 bytes that nobody can foresee; where the system has none to give, some that differ from
+ * call to call. */
+void tn__random_bytes(void *bytes, size_t size);
+
 /* ---- names in arrays (index.c) -----------------------------------------------------------------
  * An array of structs of `size` bytes, whose first member is their name. */
 
+typedef struct tn__place {
+    uint64_t hash;
+    int64_t number; /* in the array, from 1; 0 where there is none */
+} tn__place;
+
 typedef struct tn__index {
-    int64_t *table; /* numbers in the array, from 1; 0 where there is none */
-    int64_t size;   /* a power of two, or 0 */
+    tn__place *table;
+    int64_t size; /* a power of two, or 0 */
 } tn__index;
 
+/* The hash of a name, under the key of the context. */
+uint64_t tn__hash(const tn_ctx *ctx, const char *name);
+
 /* The number that has been added under that name; -1 if there is none. */
-int64_t tn__index_find(const tn__index *index, const void *array, size_t size, const char *name);
+int64_t tn__index_find(const tn__index *index, const void *array, size_t size, const char *name,
+                       uint64_t hash);
 
 /* Makes room for `count` names; adds one that is not there, which cannot fail then. */
-bool tn__index_reserve(tn_ctx *ctx, tn__index *index, const void *array, size_t size,
-                       int64_t count);
-void tn__index_add(tn__index *index, const void *array, size_t size, int64_t number);
+bool tn__index_reserve(tn_ctx *ctx, tn__index *index, int64_t count);
+void tn__index_add(tn__index *index, uint64_t hash, int64_t number);
 void tn__index_free(tn_ctx *ctx, tn__index *index);
 
 /* ---- storage and tensors --------------------------------------------------------------------- */
@@ -167,6 +189,7 @@ struct tn_ctx {
     tn__profile *profile;   /* what was gathered; NULL before the first tn_profile */
 
     tn_rng_state rng;
+    tn__hash_key hash_key; /* of names */
     int threads;
     int isa;
     const tn__kernels *kernels[2]; /* for TN_F32 and TN_F64 */

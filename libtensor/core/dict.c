@@ -49,24 +49,23 @@ tn_ctx *tn__dict_ctx(const tn_dict *dict)
     return dict->object.ctx;
 }
 
-static entry *find(const tn_dict *dict, const char *name)
+static entry *find(const tn_dict *dict, const char *name, uint64_t hash)
 {
-    int64_t i =
-        dict && name ? tn__index_find(&dict->index, dict->entries, sizeof(entry), name) : -1;
+    int64_t i = tn__index_find(&dict->index, dict->entries, sizeof(entry), name, hash);
     return i >= 0 ? &dict->entries[i] : NULL;
 }
 
-static bool append(tn_dict *dict, const char *name, tn_tensor *t)
+static bool append(tn_dict *dict, const char *name, uint64_t hash, tn_tensor *t)
 {
     tn_ctx *ctx = dict->object.ctx;
     int64_t i = dict->count;
     if (!tn__reserve(ctx, &dict->entries, &dict->capacity, i + 1, sizeof(entry)) ||
-        !tn__index_reserve(ctx, &dict->index, dict->entries, sizeof(entry), i + 1))
+        !tn__index_reserve(ctx, &dict->index, i + 1))
         return false;
     dict->entries[i] = (entry){tn__strdup(ctx, name), t};
     if (!dict->entries[i].name)
         return false;
-    tn__index_add(&dict->index, dict->entries, sizeof(entry), i);
+    tn__index_add(&dict->index, hash, i);
     dict->count++;
     return true;
 }
@@ -83,11 +82,12 @@ tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t)
     tn_tensor *alias = tn__alias(ctx, t, false);
     if (!alias)
         return tn_error_status(ctx);
-    entry *old = find(dict, name);
+    uint64_t hash = tn__hash(ctx, name);
+    entry *old = find(dict, name, hash);
     if (old) {
         tn__release(old->t);
         old->t = alias;
-    } else if (!append(dict, name, alias)) {
+    } else if (!append(dict, name, hash, alias)) {
         tn__release(alias);
     }
     return tn_error_status(ctx);
@@ -115,7 +115,9 @@ tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i)
 
 tn_tensor *tn_dict_get(const tn_dict *dict, const char *name)
 {
-    const entry *found = find(dict, name);
+    if (!dict || !name)
+        return NULL;
+    const entry *found = find(dict, name, tn__hash(dict->object.ctx, name));
     return found ? found->t : NULL;
 }
 

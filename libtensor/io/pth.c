@@ -86,7 +86,8 @@ static bool describe(const reader *r, const tn__value *persistent, storage *s)
 
 static storage *find_storage(const reader *r, const char *key)
 {
-    int64_t i = tn__index_find(&r->index, r->storages, sizeof *r->storages, key);
+    uint64_t hash = tn__hash(r->file->ctx, key);
+    int64_t i = tn__index_find(&r->index, r->storages, sizeof *r->storages, key, hash);
     return i >= 0 ? &r->storages[i] : NULL;
 }
 
@@ -100,10 +101,10 @@ static bool add_storage(reader *r, const storage *s)
     if (old)
         return tn__file_fail(r->file, "storage %.40s is described in two ways", s->key);
     if (!tn__reserve(ctx, &r->storages, &r->capacity, r->count + 1, sizeof *r->storages) ||
-        !tn__index_reserve(ctx, &r->index, r->storages, sizeof *r->storages, r->count + 1))
+        !tn__index_reserve(ctx, &r->index, r->count + 1))
         return false;
     r->storages[r->count++] = *s;
-    tn__index_add(&r->index, r->storages, sizeof *r->storages, r->count - 1);
+    tn__index_add(&r->index, tn__hash(ctx, s->key), r->count - 1);
     return true;
 }
 
@@ -133,7 +134,8 @@ static const tn__zip_entry *find_entry(const reader *r, const char *inner, const
     char *path = tn__concat(r->file->ctx, r->folder, inner, name);
     if (!path)
         return NULL;
-    int64_t i = tn__index_find(&r->entries, r->zip->entries, sizeof *r->zip->entries, path);
+    int64_t i = tn__index_find(&r->entries, r->zip->entries, sizeof *r->zip->entries, path,
+                               tn__hash(r->file->ctx, path));
     tn__free(r->file->ctx, path);
     return i >= 0 ? &r->zip->entries[i] : NULL;
 }
@@ -390,13 +392,14 @@ static bool index_entries(reader *r)
 {
     const tn__zip *zip = r->zip;
     size_t size = sizeof *zip->entries;
-    if (!tn__index_reserve(r->file->ctx, &r->entries, zip->entries, size, zip->count))
+    if (!tn__index_reserve(r->file->ctx, &r->entries, zip->count))
         return false;
     for (int64_t i = 0; i < zip->count; i++) {
         const char *name = zip->entries[i].name;
-        if (tn__index_find(&r->entries, zip->entries, size, name) >= 0)
+        uint64_t hash = tn__hash(r->file->ctx, name);
+        if (tn__index_find(&r->entries, zip->entries, size, name, hash) >= 0)
             return tn__file_fail(r->file, "there are two entries '%.60s'", name);
-        tn__index_add(&r->entries, zip->entries, size, i);
+        tn__index_add(&r->entries, hash, i);
     }
     return true;
 }

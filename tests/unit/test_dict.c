@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 #include "common/check_tn.h"
 
 START_TEST(keeps_order)
@@ -110,6 +111,62 @@ START_TEST(finds_every_one_of_many)
 }
 END_TEST
 
+/* ---- names that somebody chose --------------------------------------------------------------- */
+
+/* Names of 17 parts, of which each can be one of two that take FNV-1a from its state after the
+ * parts before to the same 20 bits: there are 2^17 such names, and a table of up to 2^20 places
+ * that is addressed by this hash finds all of them in one place. */
+enum { PARTS = 17, BITS = 20, PART = 6, COLLIDING = 100000 };
+
+static uint32_t fnv(uint32_t h, const char *s)
+{
+    for (int i = 0; i < PART; i++)
+        h = ((h ^ (unsigned char)s[i]) * 0x1b3U) & ((1U << BITS) - 1);
+    return h;
+}
+
+static void part_of(uint32_t number, char *out)
+{
+    for (int i = PART; i-- > 0; number /= 10)
+        out[i] = (char)('0' + number % 10);
+    out[PART] = '\0';
+}
+
+static uint32_t find_two(uint32_t h, char parts[2][PART + 1])
+{
+    static uint32_t seen[1U << BITS];
+    memset(seen, 0, sizeof seen);
+    for (uint32_t i = 0;; i++) {
+        part_of(i, parts[1]);
+        uint32_t next = fnv(h, parts[1]);
+        if (seen[next]) {
+            part_of(seen[next] - 1, parts[0]);
+            return next;
+        }
+        seen[next] = i + 1;
+    }
+}
+
+/* The order of names is that in which they came, whatever the key of the hash. */
+START_TEST(is_not_slowed_by_names_that_collide)
+{
+    char parts[PARTS][2][PART + 1], name[PARTS * PART + 1];
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_tensor *t = tn_scalar(ctx, TN_U8, 1);
+    uint32_t h = 0xcbf29ce484222325U & ((1U << BITS) - 1);
+    for (int i = 0; i < PARTS; i++)
+        h = find_two(h, parts[i]);
+    for (int i = 0; i < COLLIDING; i++) {
+        for (int k = 0; k < PARTS; k++)
+            memcpy(name + k * PART, parts[k][i >> k & 1], PART + 1);
+        ck_assert_int_eq(tn_dict_set(dict, name, t), TN_OK);
+    }
+    ck_assert_int_eq(tn_dict_count(dict), COLLIDING);
+    ck_assert_str_eq(tn_dict_name(dict, COLLIDING - 1), name);
+    ck_assert_ptr_eq(tn_dict_get(dict, name), tn_dict_at(dict, COLLIDING - 1));
+}
+END_TEST
+
 static tn_dict *pair(const char *first, const char *second)
 {
     tn_dict *dict = tn_dict_new(ctx);
@@ -188,5 +245,8 @@ int main(void)
     tcase_add_test(tc, joins_and_takes_apart);
     tcase_add_test(tc, survives_without_memory);
     tcase_add_test(tc, reports_errors);
+    tc = tn_case(suite, "chosen names");
+    tcase_set_timeout(tc, 20);
+    tcase_add_test(tc, is_not_slowed_by_names_that_collide);
     return tn_run(suite);
 }
