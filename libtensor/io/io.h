@@ -175,12 +175,13 @@ bool tn__write_npy(tn__output *out, const tn_tensor *t);
 /* ---- zip archives (zip.c) -------------------------------------------------------------------- */
 
 typedef struct tn__zip_entry {
-    const char *name;
+    const char *name;   /* as the directory has it */
     int64_t offset;     /* of the local header */
+    int64_t end;        /* where what follows it begins */
     int64_t compressed; /* bytes in the archive */
     int64_t size;       /* bytes of the contents */
     uint32_t crc;
-    int method;
+    int method, flags;
 } tn__zip_entry;
 
 typedef struct tn__zip {
@@ -188,15 +189,22 @@ typedef struct tn__zip {
     int64_t count;
     tn__zip_entry *entries; /* in the order of the directory */
     int64_t directory;      /* its offset, where the contents of the entries end */
+    int64_t shift;          /* bytes that are in front of the archive */
     unsigned char *records; /* the directory, which holds the names */
 } tn__zip;
 
-/* Reads the directory of a file that stays open. tn__zip_close may be called after a failure. */
+/* Reads the directory of a file that stays open: the entries do not overlap. tn__zip_close may be
+ * called after a failure. */
 bool tn__zip_open(tn__zip *zip, tn__file *file);
 void tn__zip_close(tn__zip *zip);
 
-/* The contents of an entry, with their size promised and their CRC-32 expected. */
+/* The contents of an entry, with their size promised and their CRC-32 expected. Its own header has
+ * to agree with the directory. Those that are encrypted are not readable. */
 tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry);
+bool tn__zip_is_readable(const tn__zip_entry *entry);
+
+/* The entry's name in UTF-8, to be freed; NULL, with an error recorded, if it is none. */
+char *tn__zip_name(const tn__zip *zip, const tn__zip_entry *entry);
 
 /* ---- zip archives being written (zip_write.c) ------------------------------------------------ */
 

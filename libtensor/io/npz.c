@@ -4,29 +4,58 @@
 #include <string.h>
 #include "io/io.h"
 
-/* Adds the array under its name, "x.npy" without the ending. */
-static bool add(tn_dict *dict, tn__file *file, const tn_tensor *t, const char *entry)
+static bool ends_in(const char *name, const char *ending)
 {
-    size_t length = strlen(entry);
-    char *name = tn__strdup(file->ctx, entry);
+    size_t length = strlen(name), n = strlen(ending);
+    return length >= n && strcmp(name + length - n, ending) == 0;
+}
+
+/* Adds the array under its name, "x.npy" without the ending. */
+static bool add(tn_dict *dict, const tn__zip *zip, const tn__zip_entry *entry, const tn_tensor *t)
+{
+    char *name = tn__zip_name(zip, entry);
     if (!name)
         return false;
-    if (length >= 4 && strcmp(entry + length - 4, ".npy") == 0)
-        name[length - 4] = '\0';
-    bool ok = tn_dict_get(dict, name) ? tn__file_fail(file, "there are two arrays of this name")
-                                      : tn_dict_set(dict, name, t) == TN_OK;
-    tn__free(file->ctx, name);
+    if (ends_in(name, ".npy"))
+        name[strlen(name) - 4] = '\0';
+    bool ok = tn_dict_get(dict, name)
+                  ? tn__file_fail(zip->file, "there are two arrays of this name")
+                  : tn_dict_set(dict, name, t) == TN_OK;
+    tn__free(zip->file->ctx, name);
+    return ok;
+}
+
+/* As NumPy has it, an entry without the ending is an array if it begins like one, whatever else is
+ * in an archive being passed over: 1, 0, or -1 on error. */
+static int is_array(const tn__zip *zip, const tn__zip_entry *entry)
+{
+    char magic[6] = "";
+    if (ends_in(entry->name, ".npy"))
+        return 1;
+    if (ends_in(entry->name, "/") || entry->size < (int64_t)sizeof magic ||
+        !tn__zip_is_readable(entry))
+        return 0;
+    tn__stream *s = tn__zip_stream(zip, entry);
+    bool ok = s && tn__stream_take(s, magic, sizeof magic);
+    tn__stream_free(s);
+    return !ok ? -1 : memcmp(magic, "\x93NUMPY", sizeof magic) == 0;
+}
+
+static bool read_array(const tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
+{
+    tn__stream *s = tn__zip_stream(zip, entry);
+    tn_tensor *t = s ? tn__read_npy(s) : NULL;
+    bool ok = t && add(dict, zip, entry, t);
+    tn_free(t);
+    tn__stream_free(s);
     return ok;
 }
 
 static bool read_entry(tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
 {
     zip->file->part = entry->name;
-    tn__stream *s = tn__zip_stream(zip, entry);
-    tn_tensor *t = s ? tn__read_npy(s) : NULL;
-    bool ok = t && add(dict, zip->file, t, entry->name);
-    tn_free(t);
-    tn__stream_free(s);
+    int found = is_array(zip, entry);
+    bool ok = found == 0 || (found > 0 && read_array(zip, entry, dict));
     zip->file->part = NULL;
     return ok;
 }
