@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* pthread_setattr_default_np */
 #include "common/check_tn.h"
 
 #include <pthread.h>
@@ -153,7 +154,7 @@ START_TEST(beside_calls)
         ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, keep_working, &workers[i]), 0);
     }
     int wrong = 0;
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 10; i++)
         wrong += !in_child(both_contexts, expected);
     atomic_store(&stop, true);
     for (int i = 0; i < 3; i++) {
@@ -161,6 +162,59 @@ START_TEST(beside_calls)
         wrong += !workers[i].right;
     }
     ck_assert_int_eq(wrong, 0);
+}
+END_TEST
+
+/* ---- a system that gives no threads ---------------------------------------------------------- */
+
+/* Threads get stacks of 2^60 bytes, which no system has. */
+static bool without_threads(const double expected[NUMBERS])
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, (size_t)1 << 60);
+    return pthread_setattr_default_np(&attr) == 0 && both_contexts(expected);
+}
+
+START_TEST(no_threads_to_be_had)
+{
+    double expected[NUMBERS];
+    tn_set_threads(ctx, 4);
+    work(ctx, expected);
+    ck_assert(in_child(without_threads, expected));
+}
+END_TEST
+
+/* The program's handlers run in the program's threads: helpers let signals pass. */
+typedef struct masks {
+    pthread_t main;
+    atomic_int helpers, open, closed;
+} masks;
+
+static void note_mask(int64_t begin, int64_t end, void *payload)
+{
+    masks *m = payload;
+    sigset_t set;
+    (void)begin;
+    (void)end;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    if (pthread_equal(pthread_self(), m->main)) {
+        for (int i = 0; i < 1000 && atomic_load(&m->helpers) < 1; i++)
+            usleep(1000);
+        atomic_fetch_add(&m->open, !sigismember(&set, SIGINT));
+        return;
+    }
+    atomic_fetch_add(&m->helpers, 1);
+    atomic_fetch_add(&m->closed, sigismember(&set, SIGINT) && !sigismember(&set, SIGSEGV));
+}
+
+START_TEST(signals_pass_helpers)
+{
+    masks m = {.main = pthread_self()};
+    tn__parallel(ctx, 2, 1, note_mask, &m);
+    ck_assert_int_eq(m.helpers, 1);
+    ck_assert_int_eq(m.closed, 1);
+    ck_assert_int_eq(m.open, 1);
 }
 END_TEST
 
@@ -173,5 +227,7 @@ int main(void)
     tcase_add_test(tc, with_any_number_of_threads);
     tcase_add_test(tc, before_the_first_call);
     tcase_add_test(tc, beside_calls);
+    tcase_add_test(tc, no_threads_to_be_had);
+    tcase_add_test(tc, signals_pass_helpers);
     return tn_run(suite);
 }
