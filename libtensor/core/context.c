@@ -28,6 +28,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);
     ctx->threads = o.threads > 0 ? o.threads : tn__default_threads();
     ctx->threads = ctx->threads < TN_MAX_THREADS ? ctx->threads : TN_MAX_THREADS;
+    tn__pool_open(&ctx->pool);
     ctx->isa = tn__choose_isa();
     ctx->kernels[TN_F32] = tn__kernel_table(TN_F32, ctx->isa);
     ctx->kernels[TN_F64] = tn__kernel_table(TN_F64, ctx->isa);
@@ -51,6 +52,7 @@ void tn_ctx_free(tn_ctx *ctx)
     tn__free(ctx, ctx->scopes);
     tn__free(ctx, ctx->tape);
     tn__profile_free(ctx);
+    tn__pool_close(&ctx->pool);
     tn_empty_cache(ctx);
     ctx->memory.allocator.free(ctx->memory.allocator.payload, ctx, sizeof *ctx);
 }

@@ -4,6 +4,7 @@
 #define TN_CORE_H
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <tn/autograd.h>
 #include <tn/dict.h>
@@ -74,6 +75,41 @@ uint64_t tn__siphash(tn__hash_key key, const void *bytes, size_t size);
 /* Up to 256 bytes that nobody can foresee; where the system has none to give, some that differ from
  * call to call. */
 void tn__random_bytes(void *bytes, size_t size);
+
+/* ---- threads (threads.c) --------------------------------------------------------------------- */
+
+typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
+
+/* The helpers of a context: threads that start with the first call that has work for them, sleep
+ * between calls, and end with the context. One round is one call of tn__parallel. */
+typedef struct tn__pool {
+    unsigned process; /* which of a line of forks made the helpers; 0: there are none */
+    int spins;        /* how often to look for work before sleeping */
+    int n_helpers;
+    bool refused; /* the system did not give as many threads as were asked for */
+    bool busy;
+    pthread_t helpers[TN_MAX_THREADS - 1];
+    atomic_int arrived; /* helpers that have a number */
+
+    pthread_mutex_t lock; /* of the rest */
+    pthread_cond_t wake, done;
+    atomic_uint round;
+    int wanted; /* helpers 0 .. wanted - 1 take part in this round */
+    bool ending;
+    atomic_int working; /* helpers that have not finished this round */
+
+    tn__range_fn fn;
+    void *payload;
+    int64_t n, parts;
+    atomic_int_fast64_t next; /* part that nobody has taken */
+} tn__pool;
+
+/* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
+void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
+
+void tn__pool_open(tn__pool *pool);
+void tn__pool_close(tn__pool *pool);
+int tn__default_threads(void);
 
 /* ---- names in arrays (index.c) -----------------------------------------------------------------
  * An array of structs of `size` bytes, whose first member is their name. */
@@ -191,6 +227,7 @@ struct tn_ctx {
     tn_rng_state rng;
     tn__hash_key hash_key; /* of names */
     int threads;
+    tn__pool pool;
     int isa;
     const tn__kernels *kernels[2]; /* for TN_F32 and TN_F64 */
 };
@@ -412,15 +449,10 @@ typedef struct tn__text {
 } tn__text;
 void tn__append(tn__text *text, const char *format, ...) TN_PRINTF(2, 3);
 
-/* ---- threads and instruction sets (threads.c, isa.c) ----------------------------------------- */
+/* ---- instruction sets (isa.c) ---------------------------------------------------------------- */
 
-int tn__default_threads(void);
 int tn__choose_isa(void);
 const tn__kernels *tn__kernel_table(tn_dtype dtype, int isa);
-
-/* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
-typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
-void tn__parallel(const tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
 
 /* ---- random numbers (random.c) --------------------------------------------------------------- */
 

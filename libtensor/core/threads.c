@@ -1,6 +1,34 @@
-/* threads.c - one budget of OpenMP threads per context. */
+/* threads.c - the threads of a context.
+ *
+ * They are pthreads of the library's own: those of an OpenMP runtime are lost in the child of a
+ * fork, whose next parallel loop waits for them for ever, and a runtime that cannot start a thread
+ * ends the program. Which parts a call has depends on its size and the context's number of threads
+ * alone. Who computes a part changes nothing, so that the bits stay the same when the system gives
+ * fewer threads. */
 #include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
 #include "core/core.h"
+
+/* Looking that often takes about a millisecond; waking a sleeping thread takes 50 microseconds. */
+#define SPINS 20000
+
+/* The number of this process in its line of forks, from 1; a helper lives in one process alone. */
+static atomic_uint process = 1;
+static atomic_int helpers; /* of all contexts */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool watching; /* forks are counted */
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&process, 1);
+    atomic_store(&helpers, 0);
+}
+
+static void watch_forks(void)
+{
+    watching = pthread_atfork(NULL, NULL, count_fork) == 0;
+}
 
 int tn__default_threads(void)
 {
@@ -16,6 +44,7 @@ tn_status tn_set_threads(tn_ctx *ctx, int threads)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "set_threads: %d is not between 1 and %d", threads,
                        TN_MAX_THREADS);
     ctx->threads = threads;
+    ctx->pool.refused = false;
     return TN_OK;
 }
 
@@ -24,16 +53,198 @@ int tn_threads(const tn_ctx *ctx)
     return ctx ? ctx->threads : 0;
 }
 
-void tn__parallel(const tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload)
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void relax(void)
 {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Looking again and again is quicker than sleep as long as each thread has a core to itself. */
+static int spins_of(const tn__pool *pool)
+{
+    return atomic_load_explicit(&helpers, memory_order_relaxed) < omp_get_num_procs() ? pool->spins
+                                                                                      : 0;
+}
+
+static void spin_while_round(tn__pool *pool, unsigned seen)
+{
+    for (int i = spins_of(pool); i > 0 && atomic_load(&pool->round) == seen; i--)
+        relax();
+}
+
+static void spin_while_working(tn__pool *pool)
+{
+    for (int i = spins_of(pool); i > 0 && atomic_load(&pool->working) > 0; i--)
+        relax();
+}
+
+/* ---- helpers --------------------------------------------------------------------------------- */
+
+/* Part i of n is n i / parts .. n (i + 1) / parts, written so that no product is above n. */
+static int64_t part_begin(int64_t n, int64_t parts, int64_t i)
+{
+    return n / parts * i + n % parts * i / parts;
+}
+
+static void take_parts(tn__pool *pool)
+{
+    int64_t n = pool->n, parts = pool->parts;
+    for (int64_t i; (i = atomic_fetch_add(&pool->next, 1)) < parts;)
+        pool->fn(part_begin(n, parts, i), part_begin(n, parts, i + 1), pool->payload);
+}
+
+/* Waits for the round after `seen`. False when the context ends. */
+static bool next_round(tn__pool *pool, int number, unsigned *seen, bool *wanted)
+{
+    spin_while_round(pool, *seen);
+    pthread_mutex_lock(&pool->lock);
+    while (pool->round == *seen && !pool->ending)
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    bool goes_on = !pool->ending;
+    *seen = pool->round;
+    *wanted = number < pool->wanted;
+    pthread_mutex_unlock(&pool->lock);
+    return goes_on;
+}
+
+/* A thread that starts late finds a round that has not counted on it, or is the one it is for. */
+static void *help(void *payload)
+{
+    tn__pool *pool = payload;
+    int number = atomic_fetch_add(&pool->arrived, 1);
+    bool wanted;
+    for (unsigned seen = 0; next_round(pool, number, &seen, &wanted);) {
+        if (!wanted)
+            continue;
+        take_parts(pool);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->working == 0)
+            pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return NULL;
+}
+
+/* The program's handlers run in the program's threads, but for signals that a fault raises. */
+static void all_but_faults(sigset_t *set)
+{
+    static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(set, faults[i]);
+}
+
+static void start_helpers(tn__pool *pool, int wanted)
+{
+    sigset_t blocked, before;
+    all_but_faults(&blocked);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    while (pool->n_helpers < wanted && !pool->refused)
+        if (pthread_create(&pool->helpers[pool->n_helpers], NULL, help, pool) == 0) {
+            pool->n_helpers++;
+            atomic_fetch_add(&helpers, 1);
+        } else {
+            pool->refused = true;
+        }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ---- a pool ---------------------------------------------------------------------------------- */
+
+void tn__pool_open(tn__pool *pool)
+{
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    pthread_once(&once, watch_forks);
+    pool->spins = policy && (policy[0] == 'p' || policy[0] == 'P') ? 0 : SPINS;
+}
+
+/* Helpers that were left in the parent are forgotten. */
+static void renew(tn__pool *pool)
+{
+    bool ready = watching && pthread_mutex_init(&pool->lock, NULL) == 0 &&
+                 pthread_cond_init(&pool->wake, NULL) == 0 &&
+                 pthread_cond_init(&pool->done, NULL) == 0;
+    pool->process = ready ? atomic_load(&process) : 0;
+    pool->refused = !ready;
+    pool->n_helpers = 0;
+    pool->wanted = 0;
+    atomic_store(&pool->arrived, 0);
+    atomic_store(&pool->round, 0);
+}
+
+void tn__pool_close(tn__pool *pool)
+{
+    if (pool->process != atomic_load(&process))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    atomic_fetch_add(&pool->round, 1);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < pool->n_helpers; i++)
+        pthread_join(pool->helpers[i], NULL);
+    atomic_fetch_sub(&helpers, pool->n_helpers);
+    pthread_cond_destroy(&pool->wake);
+    pthread_cond_destroy(&pool->done);
+    pthread_mutex_destroy(&pool->lock);
+}
+
+static void begin_round(tn__pool *pool, int wanted)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->wanted = wanted;
+    atomic_store(&pool->working, wanted);
+    atomic_fetch_add(&pool->round, 1);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void end_round(tn__pool *pool)
+{
+    spin_while_working(pool);
+    pthread_mutex_lock(&pool->lock);
+    while (pool->working > 0)
+        pthread_cond_wait(&pool->done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* All parts on this thread, and on as many helpers as there are. */
+static void run_parts(tn__pool *pool)
+{
+    if (pool->process != atomic_load(&process))
+        renew(pool);
+    start_helpers(pool, (int)pool->parts - 1);
+    int wanted = pool->n_helpers < pool->parts - 1 ? pool->n_helpers : (int)pool->parts - 1;
+    pool->busy = true;
+    if (wanted > 0)
+        begin_round(pool, wanted);
+    take_parts(pool);
+    if (wanted > 0)
+        end_round(pool);
+    pool->busy = false;
+}
+
+/* A loop inside of a part, or of a parallel region of the program's own, keeps to its thread. */
+void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload)
+{
+    tn__pool *pool = &ctx->pool;
     int64_t parts = grain > 0 ? n / grain : n;
     parts = parts < ctx->threads ? parts : ctx->threads;
     if (parts <= 1) {
         if (n > 0)
             fn(0, n, payload);
-        return;
+    } else if (pool->busy || omp_in_parallel()) {
+        for (int64_t i = 0; i < parts; i++)
+            fn(part_begin(n, parts, i), part_begin(n, parts, i + 1), payload);
+    } else {
+        pool->fn = fn;
+        pool->payload = payload;
+        pool->n = n;
+        pool->parts = parts;
+        atomic_store(&pool->next, 0);
+        run_parts(pool);
     }
-#pragma omp parallel for num_threads((int)parts) schedule(static, 1)
-    for (int64_t i = 0; i < parts; i++)
-        fn(n * i / parts, n * (i + 1) / parts, payload);
 }

@@ -38,6 +38,46 @@ START_TEST(ranges_are_covered_once)
 }
 END_TEST
 
+/* A range within a range, and one inside of the program's own parallel loop. */
+static void mark_again(int64_t begin, int64_t end, void *payload)
+{
+    for (int64_t i = begin; i < end; i++)
+        tn__parallel(ctx, 50, 3, mark, (int *)payload + 50 * i);
+}
+
+START_TEST(ranges_within_ranges)
+{
+    int count[1000] = {0}, wrong = 0;
+    tn_set_threads(ctx, 4);
+    tn__parallel(ctx, 20, 1, mark_again, count);
+#pragma omp parallel num_threads(2)
+#pragma omp single
+    tn__parallel(ctx, 1000, 7, mark, count);
+    for (int i = 0; i < 1000; i++)
+        wrong += count[i] != 2;
+    ck_assert_int_eq(wrong, 0);
+}
+END_TEST
+
+/* Parts of a range that is as long as any: no product of the sizes is too large. */
+static void note_end(int64_t begin, int64_t end, void *payload)
+{
+    (void)begin;
+    if (end == INT64_MAX)
+        atomic_fetch_add((atomic_int *)payload, 1);
+}
+
+START_TEST(long_ranges)
+{
+    atomic_int ends = 0;
+    tn_set_threads(ctx, 1024);
+    tn__parallel(ctx, INT64_MAX, INT64_MAX / 3, note_end, &ends);
+    tn_set_threads(ctx, 3);
+    tn__parallel(ctx, INT64_MAX, 1, note_end, &ends);
+    ck_assert_int_eq(ends, 2);
+}
+END_TEST
+
 /* ---- the same bits --------------------------------------------------------------------------- */
 
 typedef tn_tensor *(*job)(tn_dtype dtype);
@@ -229,6 +269,8 @@ int main(void)
     TCase *tc = tn_case(suite, "threads");
     tcase_add_test(tc, setting);
     tcase_add_test(tc, ranges_are_covered_once);
+    tcase_add_test(tc, ranges_within_ranges);
+    tcase_add_test(tc, long_ranges);
     tcase_add_loop_test(tc, runs_agree, 0, JOBS);
     tcase_add_loop_test(tc, thread_counts_agree, 0, FREE_OF_THREADS);
     tcase_add_test(tc, contexts_share_weights);

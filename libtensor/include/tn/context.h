@@ -1,8 +1,9 @@
 /* context.h - the state of the library: errors, memory, threads, random numbers.
  *
- * All state lives in a tn_ctx. The library has no mutable globals, prints nothing unless asked to
- * and never ends the program. A context belongs to one thread at a time; different contexts are
- * independent. */
+ * All state lives in a tn_ctx. The library keeps nothing of its own outside of them but how often
+ * the process has forked and how many threads it has, prints nothing unless asked to and never ends
+ * the program. A context belongs to one thread at a time; different contexts are independent.
+ * docs/threads.md lists what several threads may do at once. */
 #ifndef TN_CONTEXT_H
 #define TN_CONTEXT_H
 
@@ -145,7 +146,15 @@ TN_API void tn_memory_reset_peak(tn_ctx *ctx);
 /* Gives the memory that is kept for reuse back to the allocator. */
 TN_API void tn_empty_cache(tn_ctx *ctx);
 
-/* ---- threads and instruction sets ------------------------------------------------------------ */
+/* ---- threads and instruction sets ------------------------------------------------------------ *
+ *
+ * A context starts its threads with the first call that has work for them, and joins them when it
+ * is freed: free all contexts before dlclose. If the system gives fewer threads, those that there
+ * are do the same work, with the same bits. Threads let signals pass to those of the program.
+ *
+ * After fork the child may go on with the contexts that no other thread was inside of, and make new
+ * ones: each starts threads of its own in the child, and gives the same bits as in the parent. A
+ * call inside of an OpenMP parallel region of the program keeps to its own thread. */
 
 /* The number of threads that one call may use; at least 1. Results of float operators may differ in
  * the last bits between thread counts, never between runs with the same one. */
