@@ -41,11 +41,21 @@ START_TEST(reads_nothing_else)
 }
 END_TEST
 
+START_TEST(says_where_text_stops_being_utf8)
+{
+    ck_assert_int_eq(tn__utf8_length("", 0), 0);
+    ck_assert_int_eq(tn__utf8_length("a\303\244\0b", 5), 5);
+    ck_assert_int_eq(tn__utf8_length("a\303\244\303", 4), 3);
+    ck_assert_int_eq(tn__utf8_length("\377", 1), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("utf8");
     TCase *tc = tn_case(suite, "utf8");
     tcase_add_test(tc, writes_and_reads_every_code_point);
     tcase_add_test(tc, reads_nothing_else);
+    tcase_add_test(tc, says_where_text_stops_being_utf8);
     return tn_run(suite);
 }
