@@ -27,19 +27,38 @@ static bool fail_errno(const tn__file *file, int error)
     return tn__fail_errno(file->ctx, file->what, file->path, error);
 }
 
-static bool read_status(tn__file *file)
+bool tn__fail_irregular(tn_ctx *ctx, const char *what, const char *path, unsigned mode)
+{
+    if (S_ISDIR(mode))
+        return tn__fail_errno(ctx, what, path, EISDIR);
+    tn_fail(ctx, TN_ERR_FILE, "%s: %s: a %s, not a regular file", what, path,
+            S_ISFIFO(mode)   ? "pipe"
+            : S_ISSOCK(mode) ? "socket"
+                             : "device");
+    return false;
+}
+
+static bool check_status(const tn__file *file, const struct stat *status)
+{
+    return S_ISREG(status->st_mode) ||
+           tn__fail_irregular(file->ctx, file->what, file->path, status->st_mode);
+}
+
+/* What is no regular file is not opened: to open a device can do something, and to open a pipe
+ * waits for who writes into it. It can have become one since it was looked at, which is why that is
+ * forbidden to wait, and looked at again. */
+static bool open_regular(tn__file *file)
 {
     struct stat status;
-    if (fstat(file->descriptor, &status) != 0)
+    if (stat(file->path, &status) != 0)
         return fail_errno(file, errno);
-    if (S_ISDIR(status.st_mode))
-        return fail_errno(file, EISDIR);
-    if (!S_ISREG(status.st_mode)) {
-        tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: not a regular file", file->what, file->path);
+    if (!check_status(file, &status))
         return false;
-    }
+    file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0)
+        return fail_errno(file, errno);
     file->size = (int64_t)status.st_size;
-    return true;
+    return check_status(file, &status);
 }
 
 bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *path)
@@ -49,10 +68,7 @@ bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *pa
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: path is NULL", what);
         return false;
     }
-    file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (file->descriptor < 0)
-        return fail_errno(file, errno);
-    if (read_status(file))
+    if (open_regular(file))
         return true;
     tn__file_close(file);
     return false;

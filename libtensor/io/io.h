@@ -31,6 +31,9 @@ bool tn__file_fail(const tn__file *file, const char *format, ...) TN_PRINTF(2, 3
 /* Records TN_ERR_FILE "what: path: the system's reason"; returns false. */
 bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error);
 
+/* The same of what is there instead of a regular file, whose mode is that of stat. */
+bool tn__fail_irregular(tn_ctx *ctx, const char *what, const char *path, unsigned mode);
+
 /* ---- files being written (output.c) -----------------------------------------------------------
  * What is written goes to a temporary file beside the target, which takes the target's place when
  * it is complete and on the disk. */
@@ -162,6 +165,9 @@ bool tn__write_numbers(tn__output *out, const tn_tensor *t);
 
 /* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
 int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code);
+
+/* How many of the `size` bytes are UTF-8, from the first on: all of them, if all are. */
+int64_t tn__utf8_length(const char *text, int64_t size);
 
 /* Writes up to four bytes; returns how many. */
 int tn__encode_utf8(int32_t code, unsigned char *out);

@@ -15,17 +15,39 @@ static tn_dict *read_zip(tn__file *file)
     return dict;
 }
 
+/* A length that the file can hold, and the brace behind it. No archive begins so: it would be one
+ * of version 0 whose first entry is compressed by method 123, which does not exist. A pickle of
+ * PyTorch has no brace there, either. */
+static bool is_safetensors(const unsigned char *p, int64_t size)
+{
+    return p[8] == '{' && tn__load_bytes(p, 8, false) <= (uint64_t)size - 8;
+}
+
+/* The first entry, or the end of an empty archive. */
+static bool is_zip(const unsigned char *p)
+{
+    return memcmp(p, "PK\3\4", 4) == 0 || memcmp(p, "PK\5\6", 4) == 0;
+}
+
+/* A pickle of protocol 2 to 5. */
+static bool is_pickle(const unsigned char *p)
+{
+    return p[0] == 0x80 && p[1] >= 2 && p[1] <= 5;
+}
+
 static tn_dict *read_any(tn__file *file)
 {
     unsigned char p[9] = {0};
     if (!tn__file_read(file, 0, p, file->size < 9 ? file->size : 9))
         return NULL;
-    if (memcmp(p, "PK", 2) == 0)
-        return read_zip(file);
-    if (p[8] == '{')
+    if (is_safetensors(p, file->size))
         return tn__read_safetensors(file);
-    if (p[0] == 0x80)
+    if (is_zip(p))
+        return read_zip(file);
+    if (is_pickle(p))
         return tn__read_pth(file, NULL);
+    if (p[8] == '{')
+        return tn__read_safetensors(file); /* which says what is wrong with the length */
     tn__file_fail(file, "neither .npz nor safetensors nor .pth: it begins with %02x %02x %02x %02x",
                   p[0], p[1], p[2], p[3]);
     return NULL;

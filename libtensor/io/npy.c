@@ -5,6 +5,8 @@
 #include <string.h>
 #include "io/io.h"
 
+#define MAX_HEADER 10000 /* NumPy's, too */
+
 typedef struct npy_header {
     tn__file *file;
     const char *text, *p; /* the dictionary, and how far it is read */
@@ -49,42 +51,65 @@ static bool accept_word(npy_header *h, const char *word)
 static bool parse_string(npy_header *h, char *out, size_t size)
 {
     skip_spaces(h);
-    char quote = *h->p;
-    const char *end = quote == '\'' || quote == '"' ? strchr(h->p + 1, quote) : NULL;
+    const char *start = h->p + (*h->p == 'u' || *h->p == 'U');
+    const char *end = *start == '\'' || *start == '"' ? strchr(start + 1, *start) : NULL;
     if (!end)
         return fail_at(h, "a string");
-    snprintf(out, size, "%.*s", (int)(end - h->p - 1), h->p + 1);
+    snprintf(out, size, "%.*s", (int)(end - start - 1), start + 1);
     h->p = end + 1;
     return true;
 }
 
-/* A byte order, a kind and a size: '<f4'. */
+/* The names of a type behind its byte order: a kind and a size, or the letter of C's type, where
+ * that has the same size everywhere. */
+static const struct {
+    const char *codes[3];
+    tn__number type;
+} types[] = {
+    {{"b1", "?", "bool"}, {TN__LOGICAL, 1, false}},
+    {{"f2", "e"}, {TN__FLOAT, 2, false}},
+    {{"f4", "f"}, {TN__FLOAT, 4, false}},
+    {{"f8", "d"}, {TN__FLOAT, 8, false}},
+    {{"i1", "b", "int8"}, {TN__SIGNED, 1, false}},
+    {{"i2", "h"}, {TN__SIGNED, 2, false}},
+    {{"i4", "i"}, {TN__SIGNED, 4, false}},
+    {{"i8", "q"}, {TN__SIGNED, 8, false}},
+    {{"u1", "B", "uint8"}, {TN__UNSIGNED, 1, false}},
+    {{"u2", "H"}, {TN__UNSIGNED, 2, false}},
+    {{"u4", "I"}, {TN__UNSIGNED, 4, false}},
+    {{"u8", "Q"}, {TN__UNSIGNED, 8, false}},
+};
+
+static bool find_type(const char *code, tn__number *type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        for (int k = 0; k < 3 && types[i].codes[k]; k++)
+            if (strcmp(code, types[i].codes[k]) == 0) {
+                *type = types[i].type;
+                return true;
+            }
+    return false;
+}
+
+/* A byte order, a kind and a size: '<f4'. Without an order, or with '|' or '=', it is that of the
+ * machine, but of which is not said. */
 static bool parse_type(npy_header *h)
 {
-    static const struct {
-        const char *code;
-        tn__number type;
-    } types[] = {
-        {"b1", {TN__LOGICAL, 1, false}},  {"f2", {TN__FLOAT, 2, false}},
-        {"f4", {TN__FLOAT, 4, false}},    {"f8", {TN__FLOAT, 8, false}},
-        {"i1", {TN__SIGNED, 1, false}},   {"i2", {TN__SIGNED, 2, false}},
-        {"i4", {TN__SIGNED, 4, false}},   {"i8", {TN__SIGNED, 8, false}},
-        {"u1", {TN__UNSIGNED, 1, false}}, {"u2", {TN__UNSIGNED, 2, false}},
-        {"u4", {TN__UNSIGNED, 4, false}}, {"u8", {TN__UNSIGNED, 8, false}},
-    };
     char name[32];
     if (accept(h, '['))
         return tn__file_fail(h->file, "arrays of structures cannot be read");
     if (!parse_string(h, name, sizeof name))
         return false;
-    for (size_t i = 0; strchr("<>|", name[0]) && i < sizeof types / sizeof *types; i++) {
-        h->type = types[i].type;
-        h->type.big_endian = name[0] == '>';
-        if (strcmp(name + 1, types[i].code) == 0 && (name[0] != '|' || h->type.size == 1))
-            return true;
-    }
-    return tn__file_fail(h->file, "arrays of %s'%s' cannot be read",
-                         strchr(name, 'O') ? "Python objects, " : "", name);
+    int order = strspn(name, "<>|=") > 0;
+    if (!find_type(name + order, &h->type))
+        return tn__file_fail(h->file, "arrays of %s'%s' cannot be read",
+                             strchr(name, 'O')   ? "Python objects, "
+                             : strchr(name, 'V') ? "raw bytes, as which NumPy saves bfloat16, "
+                                                 : "",
+                             name);
+    h->type.big_endian = name[0] == '>';
+    return h->type.size == 1 || name[0] == '<' || name[0] == '>' ||
+           tn__file_fail(h->file, "arrays of '%s' do not say their byte order", name);
 }
 
 static bool parse_order(npy_header *h)
@@ -96,7 +121,7 @@ static bool parse_order(npy_header *h)
 static bool parse_size(npy_header *h, int64_t *size)
 {
     skip_spaces(h);
-    if (*h->p < '0' || *h->p > '9')
+    if (*h->p < '0' || *h->p > '9' || (h->p[0] == '0' && h->p[1] >= '0' && h->p[1] <= '9'))
         return fail_at(h, "a size");
     for (*size = 0; *h->p >= '0' && *h->p <= '9'; h->p++) {
         if (*size > (INT64_MAX - 9) / 10)
@@ -117,8 +142,11 @@ static bool parse_shape(npy_header *h)
         if (!parse_size(h, &h->shape[h->ndim]))
             return false;
         skip_spaces(h);
-        if (!accept(h, ',') && *h->p != ')')
+        bool comma = accept(h, ',');
+        if (!comma && *h->p != ')')
             return fail_at(h, "',' or ')'");
+        if (!comma && h->ndim == 0)
+            return fail_at(h, "','"); /* (3) is a number */
     }
     return true;
 }
@@ -130,13 +158,16 @@ static bool parse_item(npy_header *h)
         return false;
     if (!accept(h, ':'))
         return fail_at(h, "':'");
-    if (strcmp(key, "descr") == 0)
-        return h->has_type = true, parse_type(h);
-    if (strcmp(key, "fortran_order") == 0)
-        return h->has_order = true, parse_order(h);
-    if (strcmp(key, "shape") == 0)
-        return h->has_shape = true, parse_shape(h);
-    return tn__file_fail(h->file, "header: unknown key '%s'", key);
+    bool *has = strcmp(key, "descr") == 0           ? &h->has_type
+                : strcmp(key, "fortran_order") == 0 ? &h->has_order
+                : strcmp(key, "shape") == 0         ? &h->has_shape
+                                                    : NULL;
+    if (!has || *has)
+        return tn__file_fail(h->file, "header: %s key '%s'", has ? "a second" : "unknown", key);
+    *has = true;
+    return has == &h->has_type    ? parse_type(h)
+           : has == &h->has_order ? parse_order(h)
+                                  : parse_shape(h);
 }
 
 static bool parse_header(npy_header *h)
@@ -180,23 +211,27 @@ static int64_t read_preamble(tn__stream *s)
     return tn__stream_take(s, size, bytes) ? (int64_t)tn__load_bytes(size, bytes, false) : -1;
 }
 
+static bool check_size(tn__file *file, int64_t size, int64_t left)
+{
+    if (size > left)
+        return tn__file_fail(file, "header: %lld bytes are promised, but the file holds %lld",
+                             (long long)size, (long long)left);
+    return size <= MAX_HEADER ||
+           tn__file_fail(file, "header: %lld bytes, but NumPy reads no more than %d",
+                         (long long)size, MAX_HEADER);
+}
+
 static bool read_header(tn__stream *s, npy_header *h)
 {
-    int64_t size = read_preamble(s), left = tn__stream_left(s);
-    if (size < 0)
+    char text[MAX_HEADER + 1] = "";
+    int64_t size = read_preamble(s);
+    if (size < 0 || !check_size(h->file, size, tn__stream_left(s)) ||
+        !tn__stream_take(s, text, size))
         return false;
-    if (size > left)
-        return tn__file_fail(h->file, "header: %lld bytes are promised, but the file holds %lld",
-                             (long long)size, (long long)left);
-    char *text = tn__alloc(h->file->ctx, (size_t)size + 1);
-    if (!text)
-        return false;
-    bool ok = tn__stream_take(s, text, size);
-    text[size] = '\0';
     h->text = h->p = text;
-    ok = ok && parse_header(h);
-    tn__free(h->file->ctx, text);
-    return ok;
+    if (strlen(text) < (size_t)size)
+        return tn__file_fail(h->file, "header: byte %zu of its dictionary is zero", strlen(text));
+    return parse_header(h);
 }
 
 tn_tensor *tn__read_npy(tn__stream *s)

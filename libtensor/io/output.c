@@ -40,12 +40,8 @@ static bool find_target(tn__output *out, mode_t *mode)
     bool exists = stat(out->path, &status) == 0;
     if (!exists && errno != ENOENT)
         return fail_errno(out, errno);
-    if (exists && S_ISDIR(status.st_mode))
-        return fail_errno(out, EISDIR);
-    if (exists && !S_ISREG(status.st_mode)) {
-        tn_fail(out->ctx, TN_ERR_FILE, "%s: %s: not a regular file", out->what, out->path);
-        return false;
-    }
+    if (exists && !S_ISREG(status.st_mode))
+        return tn__fail_irregular(out->ctx, out->what, out->path, status.st_mode);
     if (exists && !realpath(out->path, resolved))
         return fail_errno(out, errno);
     if (exists)

@@ -11,6 +11,8 @@
 #include "io/io.h"
 
 #define METADATA "__metadata__"
+#define MAX_HEADER 100000000 /* bytes, and */
+#define MAX_DEPTH 125        /* values in each other that the reference reads within an entry */
 
 static const struct {
     const char *name;
@@ -43,6 +45,7 @@ typedef struct reader {
     part *parts;
     int64_t count, capacity;
     bool has_metadata;
+    bool passing_over;       /* what is read is not used */
     int64_t data, data_size; /* where the numbers are in the file, and how many bytes */
 } reader;
 
@@ -81,8 +84,7 @@ static int32_t parse_hex4(const char *p)
     return value;
 }
 
-/* Four digits after \u, or two such numbers for what is beyond 16 bits. No name has a zero byte in
- * it. */
+/* Four digits after \u, or two such numbers for what is beyond 16 bits. */
 static bool parse_unicode(reader *r, unsigned char **out)
 {
     int32_t code = parse_hex4(r->p);
@@ -93,8 +95,10 @@ static bool parse_unicode(reader *r, unsigned char **out)
         code = is_pair ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : -1;
         r->p += is_pair ? 6 : 0;
     }
-    if (code <= 0 || (code >= 0xd800 && code < 0xe000))
+    if (code < 0 || (code >= 0xd800 && code < 0xe000))
         return fail_at(r, "a code point");
+    if (code == 0 && !r->passing_over)
+        return fail_at(r, "a name without zeros");
     *out += tn__encode_utf8(code, *out);
     return true;
 }
@@ -138,12 +142,19 @@ static char *parse_string(reader *r)
     return start;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool parse_integer(reader *r, int64_t *value)
 {
     r->p += strspn(r->p, " \t\r\n");
-    if (*r->p < '0' || *r->p > '9')
+    if (!is_digit(*r->p))
         return fail_at(r, "an integer");
-    for (*value = 0; *r->p >= '0' && *r->p <= '9'; r->p++) {
+    if (*r->p == '0' && is_digit(r->p[1]))
+        return fail_at(r, "a number without a zero before it");
+    for (*value = 0; is_digit(*r->p); r->p++) {
         if (*value > (INT64_MAX - 9) / 10)
             return fail_at(r, "an integer of 63 bits");
         *value = *value * 10 + (*r->p - '0');
@@ -186,6 +197,98 @@ static bool parse_object(reader *r, bool (*parse_value)(reader *r, char *key))
     return expect(r, '}');
 }
 
+/* ---- reading: values that are passed over ---------------------------------------------------- */
+
+static bool skip_digits(reader *r)
+{
+    if (!is_digit(*r->p))
+        return fail_at(r, "a digit");
+    while (is_digit(*r->p))
+        r->p++;
+    return true;
+}
+
+/* -12.5e+3, where the whole part is 0 or begins with another digit. */
+static bool skip_number(reader *r)
+{
+    r->p += *r->p == '-';
+    if (*r->p == '0')
+        r->p++;
+    else if (!skip_digits(r))
+        return false;
+    if (*r->p == '.' && (r->p++, !skip_digits(r)))
+        return false;
+    if (*r->p != 'e' && *r->p != 'E')
+        return true;
+    r->p++;
+    r->p += *r->p == '+' || *r->p == '-';
+    return skip_digits(r);
+}
+
+static bool accept_word(reader *r, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(r->p, word, length) != 0)
+        return false;
+    r->p += length;
+    return true;
+}
+
+static bool skip_scalar(reader *r)
+{
+    if (*r->p == '"')
+        return parse_string(r) != NULL;
+    if (*r->p == '-' || is_digit(*r->p))
+        return skip_number(r);
+    return accept_word(r, "true") || accept_word(r, "false") || accept_word(r, "null") ||
+           fail_at(r, "a value");
+}
+
+/* The ends of the lists and objects that are open, the outermost first. */
+typedef struct nesting {
+    char ends[MAX_DEPTH];
+    int depth;
+} nesting;
+
+/* In an object, the key of the next value. */
+static bool skip_key(reader *r, const nesting *n)
+{
+    return n->depth == 0 || n->ends[n->depth - 1] == ']' || (parse_string(r) && expect(r, ':'));
+}
+
+/* Goes into lists and objects to the first value that is none, or is empty. */
+static bool skip_beginnings(reader *r, nesting *n)
+{
+    while (accept(r, '[') || accept(r, '{')) {
+        if (n->depth == MAX_DEPTH)
+            return tn__file_fail(r->file, "header: more than %d lists and objects in each other",
+                                 MAX_DEPTH);
+        char end = r->p[-1] == '[' ? ']' : '}';
+        if (accept(r, end))
+            return true;
+        n->ends[n->depth++] = end;
+        if (!skip_key(r, n))
+            return false;
+    }
+    return skip_scalar(r);
+}
+
+/* Any value. The depth is counted, not left to the stack. */
+static bool skip_value(reader *r)
+{
+    nesting n = {.depth = 0};
+    r->passing_over = true;
+    do {
+        if (!skip_beginnings(r, &n))
+            return false;
+        while (n.depth > 0 && !accept(r, ','))
+            if (!expect(r, n.ends[--n.depth]))
+                return false;
+    } while (n.depth > 0 && skip_key(r, &n));
+    r->passing_over = false;
+    return n.depth == 0;
+}
+
 /* ---- reading: the header --------------------------------------------------------------------- */
 
 static bool parse_type(reader *r, part *p)
@@ -212,8 +315,10 @@ static bool parse_field(reader *r, char *key)
                 : strcmp(key, "shape") == 0        ? &p->has_shape
                 : strcmp(key, "data_offsets") == 0 ? &p->has_offsets
                                                    : NULL;
-    if (!has || *has)
-        return tn__file_fail(r->file, "header: %s key '%.40s'", has ? "a second" : "unknown", key);
+    if (!has)
+        return skip_value(r); /* as the reference does */
+    if (*has)
+        return tn__file_fail(r->file, "header: a second key '%.40s'", key);
     *has = true;
     if (has == &p->has_type)
         return parse_type(r, p);
@@ -233,8 +338,11 @@ static bool read_metadata(reader *r)
 {
     if (r->has_metadata)
         return tn__file_fail(r->file, "header: a second '" METADATA "'");
-    r->has_metadata = true;
-    return parse_object(r, parse_metadata);
+    r->has_metadata = r->passing_over = true;
+    r->p += strspn(r->p, " \t\r\n");
+    bool ok = accept_word(r, "null") || parse_object(r, parse_metadata);
+    r->passing_over = false;
+    return ok;
 }
 
 static bool check_part(const reader *r, const part *p)
@@ -275,10 +383,23 @@ static bool parse_entry(reader *r, char *key)
 
 static bool parse_header(reader *r)
 {
+    int64_t size = r->data - 8, length = tn__utf8_length(r->text, size);
+    if (length < size)
+        return tn__file_fail(r->file, "header: byte %lld is not UTF-8", (long long)length);
     if (!parse_object(r, parse_entry))
         return false;
     r->p += strspn(r->p, " \t\r\n");
-    return r->p == r->text + (r->data - 8) || fail_at(r, "the end");
+    return r->p == r->text + size || fail_at(r, "the end");
+}
+
+static bool check_size(const tn__file *file, uint64_t size)
+{
+    if (size > (uint64_t)file->size - 8)
+        return tn__file_fail(file, "a header of %llu bytes is promised, but the file holds %lld",
+                             (unsigned long long)size, (long long)file->size - 8);
+    return size <= MAX_HEADER ||
+           tn__file_fail(file, "a header of %llu bytes, but the format allows %d",
+                         (unsigned long long)size, MAX_HEADER);
 }
 
 static bool read_header(reader *r)
@@ -287,16 +408,14 @@ static bool read_header(reader *r)
     if (!tn__file_read(r->file, 0, bytes, sizeof bytes))
         return false;
     uint64_t size = tn__load_bytes(bytes, 8, false);
-    int64_t left = r->file->size - 8;
-    if (size > (uint64_t)left)
-        return tn__file_fail(r->file, "a header of %llu bytes is promised, but the file holds %lld",
-                             (unsigned long long)size, (long long)left);
+    if (!check_size(r->file, size))
+        return false;
     r->text = r->p = tn__alloc(r->file->ctx, (size_t)size + 1);
     if (!r->text || !tn__file_read(r->file, 8, r->text, (int64_t)size))
         return false;
     r->text[size] = '\0';
     r->data = 8 + (int64_t)size;
-    r->data_size = left - (int64_t)size;
+    r->data_size = r->file->size - r->data;
     return parse_header(r);
 }
 
@@ -411,14 +530,19 @@ tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* What needs no escape is appended at once. */
 static void put_string(tn__text *text, const char *s)
 {
     tn__append(text, "\"");
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20)
-            tn__append(text, "\\u%04x", (unsigned)*s);
-        else
-            tn__append(text, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+    for (const char *start = s; *start; s = start) {
+        while ((unsigned char)*start >= 0x20 && *start != '"' && *start != '\\')
+            start++;
+        tn__append(text, "%.*s", (int)(start - s), s);
+        if (!*start)
+            break;
+        tn__append(text, (unsigned char)*start < 0x20 ? "\\u%04x" : "\\%c", (unsigned char)*start);
+        start++;
+    }
     tn__append(text, "\"");
 }
 
@@ -507,12 +631,8 @@ static bool write_parts(tn__output *out, const tn_dict *dict)
 
 static bool is_utf8(const char *s)
 {
-    int32_t code;
-    int64_t left = (int64_t)strlen(s);
-    for (int n; left > 0; s += n, left -= n)
-        if ((n = tn__decode_utf8((const unsigned char *)s, left, &code)) == 0)
-            return false;
-    return true;
+    int64_t size = (int64_t)strlen(s);
+    return tn__utf8_length(s, size) == size;
 }
 
 static bool check_names(tn_ctx *ctx, const char *what, const tn_dict *dict)
@@ -525,12 +645,24 @@ static bool check_names(tn_ctx *ctx, const char *what, const tn_dict *dict)
     return tn_ok(ctx);
 }
 
+static bool check_metadata(tn_ctx *ctx, const char *what, const char *path,
+                           const char *const *metadata)
+{
+    for (int64_t i = 0; metadata && metadata[i]; i++)
+        if (!is_utf8(metadata[i])) {
+            tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: metadata that is not UTF-8", what,
+                    path ? path : "");
+            return false;
+        }
+    return true;
+}
+
 tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char *path,
                                const char *const *metadata)
 {
     tn__output out;
     tn_ctx *ctx = tn__dict_ctx(dict);
-    if (!check_names(ctx, what, dict))
+    if (!check_names(ctx, what, dict) || !check_metadata(ctx, what, path, metadata))
         return tn_error_status(ctx);
     bool ok = tn__output_open(&out, ctx, what, path) && write_header(&out, dict, metadata) &&
               write_parts(&out, dict);

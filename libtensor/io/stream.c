@@ -112,12 +112,42 @@ static int64_t read_plain(tn__stream *s, unsigned char *out, int64_t size)
     return n;
 }
 
-/* The end of compressed data: of gzip's there can be more members, of others nothing may follow. */
+/* Compressed bytes for zlib, if there are any left. */
+static bool fill_input(tn__stream *s)
+{
+    if (s->z.avail_in > 0)
+        return true;
+    int64_t n = read_plain(s, s->input, INPUT_SIZE);
+    s->z.next_in = s->input;
+    s->z.avail_in = n > 0 ? (uInt)n : 0;
+    return n >= 0;
+}
+
+/* gzip and Python read zeros at the end as padding, whatever their number. */
+static bool pass_zeros(tn__stream *s)
+{
+    while (s->end - s->offset + s->z.avail_in > 0) {
+        if (!fill_input(s))
+            return false;
+        for (; s->z.avail_in > 0; s->z.next_in++, s->z.avail_in--)
+            if (*s->z.next_in != 0)
+                return tn__file_fail(s->file, "zeros follow the end of the compressed data, and "
+                                              "then others");
+    }
+    s->ended = true;
+    return true;
+}
+
+/* The end of compressed data: of gzip's there can be more members, or padding; of others nothing
+ * may follow. */
 static bool end_inflate(tn__stream *s)
 {
     int64_t rest = s->end - s->offset + s->z.avail_in;
-    if (s->coding == TN__GZIP && rest > 0)
-        return inflateReset(&s->z) == Z_OK;
+    if (s->coding == TN__GZIP && rest > 0) {
+        if (!fill_input(s))
+            return false;
+        return *s->z.next_in == 0 ? pass_zeros(s) : inflateReset(&s->z) == Z_OK;
+    }
     if (rest > 0)
         return tn__file_fail(s->file, "%lld bytes follow the end of the compressed data",
                              (long long)rest);
@@ -127,13 +157,8 @@ static bool end_inflate(tn__stream *s)
 
 static bool inflate_step(tn__stream *s)
 {
-    if (s->z.avail_in == 0) {
-        int64_t n = read_plain(s, s->input, INPUT_SIZE);
-        if (n < 0)
-            return false;
-        s->z.next_in = s->input;
-        s->z.avail_in = (uInt)n;
-    }
+    if (!fill_input(s))
+        return false;
     switch (inflate(&s->z, Z_NO_FLUSH)) {
     case Z_OK:
         return true;

@@ -1,10 +1,20 @@
 /* utf8.c - code points as bytes (RFC 3629). */
 #include "io/io.h"
 
+/* The code point is the shortest that those bytes can be, and none of those that stand for halves
+ * of others in UTF-16. */
+static bool is_code_point(int32_t code, int n)
+{
+    static const int32_t first[] = {[1] = 0, [2] = 0x80, [3] = 0x800, [4] = 0x10000};
+    return code >= first[n] && code < 0x110000 && (code < 0xd800 || code > 0xdfff);
+}
+
 int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code)
 {
-    int n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : 4;
-    if (n > left || *p > 0xf4 || (*p >= 0x80 && *p < 0xc2))
+    if (left < 1 || (*p >= 0x80 && *p < 0xc0) || *p >= 0xf8)
+        return 0;
+    int n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    if (n > left)
         return 0;
     *code = n == 1 ? *p : *p & (0xff >> (n + 1));
     for (int i = 1; i < n; i++) {
@@ -12,7 +22,17 @@ int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code)
             return 0;
         *code = *code << 6 | (p[i] & 0x3f);
     }
-    return n;
+    return is_code_point(*code, n) ? n : 0;
+}
+
+int64_t tn__utf8_length(const char *text, int64_t size)
+{
+    int64_t at = 0;
+    int32_t code;
+    for (int n; at < size; at += n)
+        if ((n = tn__decode_utf8((const unsigned char *)text + at, size - at, &code)) == 0)
+            break;
+    return at;
 }
 
 int tn__encode_utf8(int32_t code, unsigned char *out)

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
 
@@ -87,7 +88,31 @@ static const struct {
     {"{'descr': '<i2', 'fortran_order': True, 'shape': (1, 2)}",
      "load_npy: %: header says [1,2] of i16, 4 bytes, but the file holds 12"},
     {"{'descr': '|i4', 'fortran_order': False, 'shape': (3,)}",
-     "load_npy: %: arrays of '|i4' cannot be read"},
+     "load_npy: %: arrays of '|i4' do not say their byte order"},
+    {"{'descr': '=i4', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of '=i4' do not say their byte order"},
+    {"{'descr': 'i4', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of 'i4' do not say their byte order"},
+    {"{'descr': '<i', 'fortran_order': False, 'shape': (3,)}", NULL},
+    {"{u'descr': U\"<i4\", u'fortran_order': False, u'shape': (3,)}", NULL},
+    {"{\t'shape':\r\n(3,)\t,'fortran_order'\n:False,'descr':'<i4'}", NULL},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (3)}",
+     "load_npy: %: header: ',' is expected at byte 52 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (03,)}",
+     "load_npy: %: header: a size is expected at byte 51 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (,)}",
+     "load_npy: %: header: a size is expected at byte 51 of its dictionary"},
+    {"{'descr': '<i4', 'fortran_order': False, 'shape': (3,), 'shape': (3,)}",
+     "load_npy: %: header: a second key 'shape'"},
+    {"{'descr': '<i4', 'descr': '<i4'}", "load_npy: %: header: a second key 'descr'"},
+    {"{'fortran_order': True, 'fortran_order': True}",
+     "load_npy: %: header: a second key 'fortran_order'"},
+    {"{'de\\163cr': '<i4'}", "load_npy: %: header: unknown key 'de\\163cr'"},
+    {"{b'descr': '<i4'}", "load_npy: %: header: a string is expected at byte 1 of its dictionary"},
+    {"{'descr': '<V2', 'fortran_order': False, 'shape': (6,)}",
+     "load_npy: %: arrays of raw bytes, as which NumPy saves bfloat16, '<V2' cannot be read"},
+    {"{'descr': '<', 'fortran_order': False, 'shape': (3,)}",
+     "load_npy: %: arrays of '<' cannot be read"},
     {"{'descr': '', 'fortran_order': False, 'shape': (3,)}",
      "load_npy: %: arrays of '' cannot be read"},
     {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,)}",
@@ -122,6 +147,62 @@ static const struct {
      "load_npy: %: header: the end is expected at byte 56 of its dictionary"},
     {"{'one\ntwo': 3}", "load_npy: %: header: unknown key 'one?two'"},
 };
+
+/* Every name of a type that has one meaning, without numbers. */
+static const struct {
+    const char *code;
+    tn_dtype dtype;
+} codes[] = {
+    {"?", TN_BOOL},   {"|?", TN_BOOL}, {"b1", TN_BOOL}, {"<b1", TN_BOOL},  {"b", TN_I32},
+    {"i1", TN_I32},   {"=i1", TN_I32}, {"B", TN_U8},    {">B", TN_U8},     {"u1", TN_U8},
+    {"<h", TN_I32},   {">H", TN_I32},  {"<I", TN_I64},  {"<q", TN_I64},    {">Q", TN_I64},
+    {"<e", TN_F32},   {"<f", TN_F32},  {">d", TN_F64},  {"bool", TN_BOOL}, {"uint8", TN_U8},
+    {"int8", TN_I32},
+};
+
+START_TEST(knows_the_names_of_types)
+{
+    char bytes[128] = "\x93NUMPY\1";
+    int size = snprintf(bytes + 10, 100, "{'descr': '%s', 'fortran_order': False, 'shape': (0,)}",
+                        codes[_i].code);
+    bytes[8] = (char)size;
+    tn_tensor *t = tn_load_npy(ctx, write_temporary(bytes, (size_t)(10 + size)));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dtype_of(t), codes[_i].dtype);
+    remove_temporary();
+}
+END_TEST
+
+/* What is behind a zero byte counts, too. */
+START_TEST(refuses_a_zero_byte)
+{
+    static const char bytes[] =
+        "\x93NUMPY\1\0\72\0{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}\0}\n\7";
+    const char *path = write_temporary(bytes, 10 + 58 + 1);
+    ck_assert_ptr_null(tn_load_npy(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_npy: %: header: byte 55 of its dictionary is zero", path);
+    remove_temporary();
+}
+END_TEST
+
+/* NumPy reads no header of more than 10000 bytes. Memory is not taken for one. */
+START_TEST(refuses_a_header_of_4_gigabytes)
+{
+    static const char *const texts[] = {"\x93NUMPY\2\0\377\377\377\377{",
+                                        "\x93NUMPY\2\0\21\47\0\0{"};
+    static const char *const errors[] = {
+        "load_npy: %: header: 4294967295 bytes, but NumPy reads no more than 10000",
+        "load_npy: %: header: 10001 bytes, but NumPy reads no more than 10000"};
+    const char *path = write_temporary(texts[_i], 13);
+    ck_assert_int_eq(truncate(path, 4294967295 + 100), 0);
+    tn_memory_reset_peak(ctx);
+    int64_t live = tn_memory(ctx).live_bytes;
+    ck_assert_ptr_null(tn_load_npy(ctx, path));
+    check_error(TN_ERR_FORMAT, errors[_i], path);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, 1 << 16);
+    remove_temporary();
+}
+END_TEST
 
 START_TEST(parses_headers)
 {
@@ -383,6 +464,9 @@ static void add_npy_tests(Suite *suite)
     tcase_add_test(tc, reads_a_scalar);
     tcase_add_loop_test(tc, refuses_other_types, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_loop_test(tc, parses_headers, 0, (int)(sizeof headers / sizeof *headers));
+    tcase_add_loop_test(tc, knows_the_names_of_types, 0, (int)(sizeof codes / sizeof *codes));
+    tcase_add_test(tc, refuses_a_zero_byte);
+    tcase_add_loop_test(tc, refuses_a_header_of_4_gigabytes, 0, 2);
     tcase_add_loop_test(tc, checks_the_preamble, 0, (int)(sizeof preambles / sizeof *preambles));
     tcase_add_test(tc, refuses_integers_beyond_63_bits);
     tcase_add_test(tc, makes_booleans_0_or_1);

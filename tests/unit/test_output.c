@@ -300,7 +300,7 @@ END_TEST
 START_TEST(leaves_devices_alone)
 {
     ck_assert_int_eq(save_npy("/dev/null", large()), TN_ERR_FILE);
-    check_error(TN_ERR_FILE, "save_npy: %: not a regular file", "/dev/null");
+    check_error(TN_ERR_FILE, "save_npy: %: a device, not a regular file", "/dev/null");
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
 
@@ -159,9 +160,53 @@ static const struct {
     {PART(TYPE "\"shape\":[2]"), 8, "load_safetensors: %: x: header: no 'data_offsets'"},
     {PART(TYPE TYPE "\"shape\":[2]," OFFSETS), 8,
      "load_safetensors: %: x: header: a second key 'dtype'"},
-    {PART(TYPE "\"size\":[2]," OFFSETS), 8, "load_safetensors: %: x: header: unknown key 'size'"},
+    {PART(TYPE
+          "\"a\":[-1.5e+3,{\"b\":[],\"c\":{}},true,false,null,\"\\u0000\"],\"shape\":[2]," OFFSETS),
+     8, NULL},
+    {PART("\"a\":[0,-0,10,0.25,1E9,1e-9,-0.0],\"b\":0,\"c\":null," TYPE "\"shape\":[2]," OFFSETS),
+     8, NULL},
+    {PART("\"a\":01"), 8, "load_safetensors: %: x: header: '}' is expected at byte 11"},
+    {PART("\"a\":1."), 8, "load_safetensors: %: x: header: a digit is expected at byte 12"},
+    {PART("\"a\":1e"), 8, "load_safetensors: %: x: header: a digit is expected at byte 12"},
+    {PART("\"a\":-"), 8, "load_safetensors: %: x: header: a digit is expected at byte 11"},
+    {PART("\"a\":.5"), 8, "load_safetensors: %: x: header: a value is expected at byte 10"},
+    {PART("\"a\":+1"), 8, "load_safetensors: %: x: header: a value is expected at byte 10"},
+    {PART("\"a\":nul"), 8, "load_safetensors: %: x: header: a value is expected at byte 10"},
+    {PART("\"a\":[1,]"), 8, "load_safetensors: %: x: header: a value is expected at byte 13"},
+    {PART("\"a\":{\"b\":1,}"), 8,
+     "load_safetensors: %: x: header: a string is expected at byte 17"},
+    {PART("\"a\":[1 2]"), 8, "load_safetensors: %: x: header: ']' is expected at byte 13"},
+    {PART("\"a\":\"\\ud800\""), 8,
+     "load_safetensors: %: x: header: a code point is expected at byte 17"},
+    {"{\"__metadata__\":null," A "," B "}", 4, NULL},
+    {"{\"__metadata__\":{\"a\":\"\\u0000\",\"\\u0000\":\"\"}," A "," B "}", 4, NULL},
+    {"{\"__metadata__\":{}}", 0, NULL},
+    {"{\"__metadata__\":{\"a\":null}}", 0,
+     "load_safetensors: %: header: a string is expected at byte 21"},
+    {PART("\"dtype\":\"U8\",\"shape\":[08]," OFFSETS), 8,
+     "load_safetensors: %: x: header: a number without a zero before it is expected at byte 28"},
+    {PART("\"dtype\":\"U8\",\"shape\":[00]," OFFSETS), 8,
+     "load_safetensors: %: x: header: a number without a zero before it is expected at byte 28"},
+    {PART("\"dtype\":\"U8\",\"shape\":[-0]," OFFSETS), 8,
+     "load_safetensors: %: x: header: an integer is expected at byte 28"},
+    {PART("\"dtype\":\"U8\",\"shape\":[8.]," OFFSETS), 8,
+     "load_safetensors: %: x: header: ']' is expected at byte 29"},
+    {PART("\"dtype\":\"U8\",\"shape\":[8e0]," OFFSETS), 8,
+     "load_safetensors: %: x: header: ']' is expected at byte 29"},
+    {"{\"\xff\":{}}", 0, "load_safetensors: %: header: byte 2 is not UTF-8"},
+    {"{\"\xc0\x80\":{}}", 0, "load_safetensors: %: header: byte 2 is not UTF-8"},
+    {"{\"\xe0\x9f\xbf\":{}}", 0, "load_safetensors: %: header: byte 2 is not UTF-8"},
+    {"{\"\xed\xa0\x80\":{}}", 0, "load_safetensors: %: header: byte 2 is not UTF-8"},
+    {"{\"\xf4\x90\x80\x80\":{}}", 0, "load_safetensors: %: header: byte 2 is not UTF-8"},
+    {"{\"\xc3\xa4\xe2\x82\":{}}", 0, "load_safetensors: %: header: byte 4 is not UTF-8"},
     {PART("\"dtype\":\"F8_E4M3\",\"shape\":[8]," OFFSETS), 8,
      "load_safetensors: %: x: numbers of type 'F8_E4M3' cannot be read"},
+    {PART("\"dtype\":\"C64\",\"shape\":[1]," OFFSETS), 8,
+     "load_safetensors: %: x: numbers of type 'C64' cannot be read"},
+    {PART("\"dtype\":\"F8_E8M0\",\"shape\":[8]," OFFSETS), 8,
+     "load_safetensors: %: x: numbers of type 'F8_E8M0' cannot be read"},
+    {PART("\"dtype\":\"F4\",\"shape\":[16]," OFFSETS), 8,
+     "load_safetensors: %: x: numbers of type 'F4' cannot be read"},
     {PART("\"dtype\":7"), 8, "load_safetensors: %: x: header: a string is expected at byte 14"},
     {"{\"x\":[]}", 8, "load_safetensors: %: x: header: '{' is expected at byte 5"},
     {"[]", 8, "load_safetensors: %: header: '{' is expected at byte 0"},
@@ -172,7 +217,10 @@ static const struct {
     {"{\"a", 0, "load_safetensors: %: header: the end of a string is expected at byte 3"},
     {"{\"a\tb\":{}}", 0, "load_safetensors: %: header: the end of a string is expected at byte 3"},
     {"{\"a\\x\":{}}", 0, "load_safetensors: %: header: an escape is expected at byte 4"},
-    {"{\"\\u0000\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
+    {"{\"\\u0000\":{}}", 0,
+     "load_safetensors: %: header: a name without zeros is expected at byte 8"},
+    {"{\"a\":{\"\\u0000\":1}}", 0,
+     "load_safetensors: %: a: header: a name without zeros is expected at byte 13"},
     {"{\"\\ud800\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
     {"{\"\\udc00\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
     {"{\"\\ud800\\u0041\":{}}", 0,
@@ -180,6 +228,44 @@ static const struct {
     {"{\"\\u12g4\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 4"},
     {"{\"a\\nb\":{}}", 0, "load_safetensors: %: a?b: header: no 'dtype'"},
 };
+
+/* 125 lists or objects are as deep as the reference goes, within the header's own three. */
+START_TEST(counts_depth)
+{
+    static const char *const marks[][2] = {{"[", "]"}, {"{\"a\":", "}"}};
+    char header[2048] = "{\"x\":{\"a\":";
+    int depth = _i / 2 ? 126 : 125;
+    for (int i = 0; i < depth; i++)
+        strcat(header, marks[_i % 2][0]);
+    strcat(header, "0");
+    for (int i = 0; i < depth; i++)
+        strcat(header, marks[_i % 2][1]);
+    strcat(header, "," TYPE "\"shape\":[2]," OFFSETS "}}");
+    const char *path = write_file(header, 8);
+    tn_dict *dict = tn_load_safetensors(ctx, path);
+    ck_assert_int_eq(dict != NULL, depth == 125);
+    if (!dict)
+        check_error(TN_ERR_FORMAT,
+                    "load_safetensors: %: x: header: more than 125 lists and objects in each other",
+                    path);
+    ck_tn_ok();
+    remove_temporary();
+}
+END_TEST
+
+/* A list of a million lists does not take the stack. */
+START_TEST(survives_depth)
+{
+    enum { DEPTH = 1000000 };
+    static unsigned char bytes[8 + 12 + DEPTH] = {[0] = 0x4c, [1] = 0x42, [2] = 0x0f};
+    memcpy(bytes + 8, "{\"x\":{\"a\":", 10);
+    memset(bytes + 18, '[', DEPTH + 2);
+    ck_assert_ptr_null(tn_load_safetensors(ctx, write_temporary(bytes, sizeof bytes)));
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
+    tn_clear_error(ctx);
+    remove_temporary();
+}
+END_TEST
 
 START_TEST(parses_headers)
 {
@@ -380,6 +466,35 @@ START_TEST(refuses_names)
 }
 END_TEST
 
+START_TEST(refuses_metadata_that_is_not_utf8)
+{
+    const char *const lists[][3] = {{"a\377", "b", NULL}, {"a", "\303", NULL}};
+    make_folder();
+    const char *path = folder_path("x");
+    tn_save_safetensors(sample(), path, (tn_safetensors_opts){.metadata = lists[_i]});
+    check_error(TN_ERR_ARGUMENT, "save_safetensors: %: metadata that is not UTF-8", path);
+    ck_assert_int_eq(files_in_folder(), 0);
+    remove_folder();
+}
+END_TEST
+
+/* The reference reads no more. Nothing of it is read then. */
+START_TEST(refuses_headers_of_more_than_the_format_allows)
+{
+    static const unsigned char start[] = {0x01, 0xe1, 0xf5, 0x05, 0, 0, 0, 0, '{', '}'};
+    const char *path = write_temporary(start, sizeof start);
+    ck_assert_int_eq(truncate(path, 100000001 + 8), 0);
+    tn_memory_reset_peak(ctx);
+    int64_t live = tn_memory(ctx).live_bytes;
+    ck_assert_ptr_null(tn_load_safetensors(ctx, path));
+    check_error(TN_ERR_FORMAT,
+                "load_safetensors: %: a header of 100000001 bytes, but the format allows 100000000",
+                path);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, 1 << 16);
+    remove_temporary();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("safetensors");
@@ -387,6 +502,8 @@ int main(void)
     tcase_add_test(tc, reads_every_type);
     tcase_add_test(tc, widens_every_bfloat);
     tcase_add_loop_test(tc, parses_headers, 0, (int)(sizeof headers / sizeof *headers));
+    tcase_add_loop_test(tc, counts_depth, 0, 4);
+    tcase_add_test(tc, survives_depth);
     tcase_add_test(tc, keeps_the_order_of_names);
     tcase_add_test(tc, unescapes_names);
     tcase_add_loop_test(tc, checks_the_size_of_the_header, 0, 3);
@@ -399,5 +516,7 @@ int main(void)
     tcase_add_test(tc, writes_what_is_documented);
     tcase_add_test(tc, writes_nothing_but_metadata);
     tcase_add_loop_test(tc, refuses_names, 0, 3);
+    tcase_add_loop_test(tc, refuses_metadata_that_is_not_utf8, 0, 2);
+    tcase_add_test(tc, refuses_headers_of_more_than_the_format_allows);
     return tn_run(suite);
 }

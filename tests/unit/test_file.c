@@ -1,0 +1,145 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+
+/* ---- every reader ---------------------------------------------------------------------------- */
+
+static void load_idx(const char *path)
+{
+    ck_assert_ptr_null(tn_load_idx(ctx, path));
+}
+
+static void load_npy(const char *path)
+{
+    ck_assert_ptr_null(tn_load_npy(ctx, path));
+}
+
+static void load_npz(const char *path)
+{
+    ck_assert_ptr_null(tn_load_npz(ctx, path));
+}
+
+static void load_mat(const char *path)
+{
+    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+}
+
+static void load_safetensors(const char *path)
+{
+    ck_assert_ptr_null(tn_load_safetensors(ctx, path));
+}
+
+static void load_pth(const char *path)
+{
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+}
+
+static void load_dict(const char *path)
+{
+    ck_assert_ptr_null(tn_load_dict(ctx, path));
+}
+
+static void load_module(const char *path)
+{
+    ck_assert_int_eq(tn_load(ctx, tn_nn_relu(ctx), path, (tn_load_opts){0}), TN_ERR_FILE);
+}
+
+static void load_checkpoint(const char *path)
+{
+    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){0}), TN_ERR_FILE);
+}
+
+static const struct {
+    const char *what;
+    void (*load)(const char *path);
+} readers[] = {
+    {"load_idx", load_idx},
+    {"load_npy", load_npy},
+    {"load_npz", load_npz},
+    {"load_mat", load_mat},
+    {"load_safetensors", load_safetensors},
+    {"load_pth", load_pth},
+    {"load_dict", load_dict},
+    {"load", load_module},
+    {"load_checkpoint", load_checkpoint},
+};
+
+#define READERS ((int)(sizeof readers / sizeof *readers))
+
+static void check_refused(int reader, const char *path, const char *reason)
+{
+    char error[256];
+    snprintf(error, sizeof error, "%s: %%: %s", readers[reader].what, reason);
+    readers[reader].load(path);
+    check_error(TN_ERR_FILE, error, path);
+}
+
+/* ---- what is no file ------------------------------------------------------------------------- */
+
+/* Nobody writes into it: an open that waits for that would wait for ever. */
+START_TEST(does_not_wait_for_pipes)
+{
+    ck_assert_int_eq(mkfifo(folder_path("pipe"), 0600), 0);
+    check_refused(_i, folder_path("pipe"), "a pipe, not a regular file");
+    ck_assert_int_eq(symlink("pipe", folder_path("link")), 0);
+    check_refused(_i, folder_path("link"), "a pipe, not a regular file");
+}
+END_TEST
+
+START_TEST(refuses_sockets)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%.100s", folder_path("socket"));
+    ck_assert_int_eq(bind(s, (struct sockaddr *)&address, sizeof address), 0);
+    check_refused(_i, folder_path("socket"), "a socket, not a regular file");
+    close(s);
+}
+END_TEST
+
+START_TEST(refuses_devices_and_folders)
+{
+    check_refused(_i, "/dev/zero", "a device, not a regular file");
+    check_refused(_i, "/dev/tty", "a device, not a regular file");
+    check_refused(_i, folder_path(""), strerror(EISDIR));
+    ck_assert_int_eq(symlink("link", folder_path("link")), 0);
+    check_refused(_i, folder_path("link"), strerror(ELOOP));
+}
+END_TEST
+
+/* Standard input is read if it is a file. */
+START_TEST(reads_standard_input_that_is_a_file)
+{
+    int before = dup(0), file = open(data_path("c.npy"), O_RDONLY), ends[2];
+    ck_assert_int_eq(dup2(file, 0), 0);
+    tn_tensor *t = tn_load_npy(ctx, "/dev/stdin");
+    ck_tn_ok();
+    ck_assert_ptr_nonnull(t);
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(dup2(ends[0], 0), 0);
+    ck_assert_ptr_null(tn_load_npy(ctx, "/dev/stdin"));
+    check_error(TN_ERR_FILE, "load_npy: %: a pipe, not a regular file", "/dev/stdin");
+    ck_assert_int_eq(dup2(before, 0), 0);
+    close(before), close(file), close(ends[0]), close(ends[1]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("file");
+    TCase *tc = tn_case(suite, "file");
+    tcase_set_timeout(tc, 20);
+    tcase_add_checked_fixture(tc, make_folder, remove_folder);
+    tcase_add_loop_test(tc, does_not_wait_for_pipes, 0, READERS);
+    tcase_add_loop_test(tc, refuses_sockets, 0, READERS);
+    tcase_add_loop_test(tc, refuses_devices_and_folders, 0, READERS);
+    tcase_add_test(tc, reads_standard_input_that_is_a_file);
+    return tn_run(suite);
+}
