@@ -115,3 +115,26 @@ gradcheck: $(OP_TESTS)
 	done | awk -f tests/gradcheck.awk
 
 .PHONY: gradcheck
+
+# ---- random cases beside PyTorch -------------------------------------------------------------------
+
+CASES ?= 10000
+SEED ?= 1
+ROWS ?=
+DIFFERENTIAL := $(BUILD)/differential/driver
+WITH_TORCH := tests/differential/python.sh "torch, numpy" -B
+
+$(BUILD)/differential/rows.c: $(wildcard tests/differential/*.py)
+	@mkdir -p $(@D)
+	$(call SAY,PY,$@)
+	$(Q)$(WITH_TORCH) tests/differential/differential.py --rows >$@.new || { cat $@.new; exit 2; }
+	@mv $@.new $@
+
+$(DIFFERENTIAL): $(BUILD)/differential/rows.c $(BUILD)/obj/tests/differential/driver.o $(STATIC)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) $(TN_CFLAGS) -Wno-conversion -Itests $(LDFLAGS) -o $@ $^ $(LIBS)
+
+differential: $(DIFFERENTIAL)
+	@$(WITH_TORCH) tests/differential/differential.py $< $(CASES) $(SEED) "$(ROWS)"
+
+.PHONY: differential
