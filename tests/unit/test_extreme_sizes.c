@@ -296,7 +296,26 @@ START_TEST(test_pad_and_topk)
 }
 END_TEST
 
+/* ---- sharing the work ------------------------------------------------------------------------ */
+
+START_TEST(test_shares)
+{
+    ck_assert_int_eq(tn__grain(16384, 0), 16385);
+    ck_assert_int_eq(tn__grain(16384, 1), 8193);
+    ck_assert_int_eq(tn__grain(16384, 16384), 1);
+    ck_assert_int_eq(tn__grain(16384, 0x1p64), 1);
+    ck_assert_int_eq(tn__grain(16384, 0x1p300), 1);
+    for (int64_t n = 0; n < 40; n++)
+        for (int64_t parts = 1; parts < 9; parts++)
+            for (int64_t i = 0; i <= parts; i++)
+                ck_assert_int_eq(tn__cut(n, parts, i), n * i / parts);
+    ck_assert_int_eq(tn__cut(INT64_MAX, 1024, 1024), INT64_MAX);
+    ck_assert_int_eq(tn__cut(INT64_MAX, 2, 1), INT64_MAX / 2);
+}
+END_TEST
+
 OP_TESTS_NO_GRAD("extreme_sizes", test_linear, test_matmul, test_huge_and_empty_products,
                  test_huge_and_empty_convolutions, test_large_options_of_conv2d,
                  test_wild_options_of_conv2d, test_kernels_that_cover_all,
-                 test_wild_options_of_pools, test_huge_and_empty_pools, test_pad_and_topk)
+                 test_wild_options_of_pools, test_huge_and_empty_pools, test_pad_and_topk,
+                 test_shares)
