@@ -23,12 +23,19 @@ static ptrdiff_t bytes(const tn__gemm_args *g, int64_t elements)
     return (ptrdiff_t)(elements * (int64_t)tn_dtype_size(g->dtype));
 }
 
+/* CBLAS wants rows that are at least one element apart, even of a matrix without elements. */
+static int distance(int64_t ld)
+{
+    return ld > 1 ? (int)ld : 1;
+}
+
+/* With k = 0 this is C = beta C. */
 static void gemm(const tn__gemm_args *g)
 {
     enum CBLAS_TRANSPOSE ta = g->trans_a ? CblasTrans : CblasNoTrans;
     enum CBLAS_TRANSPOSE tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
-    int lda = (int)g->lda, ldb = (int)g->ldb, ldc = (int)g->ldc;
+    int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
     if (g->dtype == TN_F32)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, (float)g->alpha, g->a, lda, g->b, ldb,
                     (float)g->beta, g->c, ldc);
@@ -76,9 +83,9 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__gemm_args shared = *g;
     int64_t longest = g->m > g->n ? g->m : g->n;
-    int64_t per_line = (g->m > g->n ? g->n : g->m) * g->k;
+    double per_line = (double)(g->m > g->n ? g->n : g->m) * (double)g->k;
     if (g->m == 0 || g->n == 0)
         return;
-    tn__parallel(ctx, longest, GRAIN / (per_line + 1) + 1, g->m > g->n ? rows_range : columns_range,
+    tn__parallel(ctx, longest, tn__grain(GRAIN, per_line), g->m > g->n ? rows_range : columns_range,
                  &shared);
 }

@@ -104,6 +104,20 @@ typedef struct tn__pool {
     atomic_int_fast64_t next; /* part that nobody has taken */
 } tn__pool;
 
+/* How many items of `cost` each are worth a thread of their own, if `work` is. Doubles, for the
+ * cost is a product of sizes, which may not fit an integer. */
+static inline int64_t tn__grain(double work, double cost)
+{
+    return (int64_t)(work / (cost + 1)) + 1;
+}
+
+/* Where part i of `parts` of [0, n) begins and the one before it ends: n i / parts, written so that
+ * no product is above n, or parts^2. */
+static inline int64_t tn__cut(int64_t n, int64_t parts, int64_t i)
+{
+    return n / parts * i + n % parts * i / parts;
+}
+
 /* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
 void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
 

@@ -37,7 +37,7 @@ static tn_tensor *sum_middle(tn_ctx *ctx, const tn_tensor *x, int64_t outer, int
                      .y = tn__ptr(y),
                      .n = n,
                      .cols = cols};
-    tn__parallel(ctx, outer, 65536 / (n * cols + 1) + 1, sum_slabs, &args);
+    tn__parallel(ctx, outer, tn__grain(65536, (double)n * (double)cols), sum_slabs, &args);
     return y;
 }
 

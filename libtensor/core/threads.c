@@ -83,17 +83,11 @@ static void spin_while_working(tn__pool *pool)
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-/* Part i of n is n i / parts .. n (i + 1) / parts, written so that no product is above n. */
-static int64_t part_begin(int64_t n, int64_t parts, int64_t i)
-{
-    return n / parts * i + n % parts * i / parts;
-}
-
 static void take_parts(tn__pool *pool)
 {
     int64_t n = pool->n, parts = pool->parts;
     for (int64_t i; (i = atomic_fetch_add(&pool->next, 1)) < parts;)
-        pool->fn(part_begin(n, parts, i), part_begin(n, parts, i + 1), pool->payload);
+        pool->fn(tn__cut(n, parts, i), tn__cut(n, parts, i + 1), pool->payload);
 }
 
 /* Waits for the round after `seen`. False when the context ends. */
@@ -238,7 +232,7 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
             fn(0, n, payload);
     } else if (pool->busy || omp_in_parallel()) {
         for (int64_t i = 0; i < parts; i++)
-            fn(part_begin(n, parts, i), part_begin(n, parts, i + 1), payload);
+            fn(tn__cut(n, parts, i), tn__cut(n, parts, i + 1), payload);
     } else {
         pool->fn = fn;
         pool->payload = payload;

@@ -145,7 +145,7 @@ static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *b
 {
     gather_args args = {.loader = l, .from = from, .to = batch, .first = first, .scale = scale};
     args.sample = tn_numel(from) / l->n;
-    tn__parallel(l->ctx, size, 65536 / (args.sample + 1) + 1, gather_samples, &args);
+    tn__parallel(l->ctx, size, tn__grain(65536, (double)args.sample), gather_samples, &args);
     batch->storage->version++;
     view->shape[0] = size;
     return view;

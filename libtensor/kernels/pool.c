@@ -71,7 +71,7 @@ static void largest_of_row(const tn__window *w, int64_t row, range inner, const 
                            int32_t *index)
 {
     range h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
-    if (h.begin >= h.end)
+    if (h.begin >= h.end || inner.begin >= inner.end)
         inner.end = inner.begin;
     else if (w->stride_w == 1)
         largest_of_each(w, h, inner.begin, inner.end, 1, x, y, index);

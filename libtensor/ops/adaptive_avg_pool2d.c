@@ -25,7 +25,8 @@ static void run_planes(int64_t begin, int64_t end, void *payload)
 
 static int64_t grain(const tn__window *w)
 {
-    return GRAIN / (w->h * w->w + w->out_h * w->out_w) + 1;
+    double elements = (double)w->h * (double)w->w, windows = (double)w->out_h * (double)w->out_w;
+    return tn__grain(GRAIN, elements + windows);
 }
 
 static void adaptive_avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)

@@ -20,7 +20,8 @@ typedef struct pool_args {
 
 static int64_t grain(const tn__window *w)
 {
-    return GRAIN / (w->out_h * w->out_w * w->kernel_h * w->kernel_w) + 1;
+    double windows = (double)w->out_h * (double)w->out_w;
+    return tn__grain(GRAIN, windows * (double)w->kernel_h * (double)w->kernel_w);
 }
 
 static void run_planes(int64_t begin, int64_t end, void *payload)

@@ -116,7 +116,7 @@ static norm_args arguments(tn_ctx *ctx, const norm_data *data, const tn_tensor *
 
 static void run_channels(tn_ctx *ctx, norm_args *a, tn__range_fn fn)
 {
-    tn__parallel(ctx, a->channels, GRAIN / (a->n * a->size + 1) + 1, fn, a);
+    tn__parallel(ctx, a->channels, tn__grain(GRAIN, (double)a->n * (double)a->size), fn, a);
 }
 
 static tn_tensor *wanted(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *x, char **data)

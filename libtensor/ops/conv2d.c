@@ -143,8 +143,8 @@ static bool get_space(conv *a, bool for_dx)
 /* Part number i of `parts` of 0 .. n. */
 static void cut(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t *end)
 {
-    *begin = n * i / parts;
-    *end = n * (i + 1) / parts;
+    *begin = tn__cut(n, parts, i);
+    *end = tn__cut(n, parts, i + 1);
 }
 
 static block block_of(const conv *a, int64_t group, int64_t number)
@@ -259,7 +259,7 @@ static void forward_task(const conv *a, int64_t task, char *space)
                              .alpha = 1,
                              .beta = 1,
                              .a = a->weight + (b.group * a->o * a->depth + begin) * a->size,
-                             .lda = max(a->depth, 1),
+                             .lda = a->depth,
                              .b = m.data,
                              .ldb = m.ld,
                              .c = y.data,
@@ -291,7 +291,7 @@ static void weight_task(const conv *a, int64_t task, char *space)
                                          .b = m.data,
                                          .ldb = m.ld,
                                          .c = a->dw + (row * a->depth + begin) * a->size,
-                                         .ldc = max(a->depth, 1)});
+                                         .ldc = a->depth});
     }
 }
 
@@ -378,6 +378,12 @@ static void run_tasks(conv *a, int64_t tasks, bool for_dx,
     tn__free(a->ctx, a->space);
 }
 
+/* Is there an element of y? Without one the gradients are 0. */
+static bool has_result(const conv *a)
+{
+    return a->n > 0 && a->o > 0;
+}
+
 static conv conv_new(tn_ctx *ctx, const tn__window *w, int64_t groups, const tn_tensor *x,
                      const tn_tensor *weight)
 {
@@ -396,9 +402,10 @@ static conv conv_new(tn_ctx *ctx, const tn__window *w, int64_t groups, const tn_
               .points = w->out_h * w->out_w,
               .x = tn__ptr(x),
               .weight = tn__ptr(weight)};
-    double work = (double)a.n * (double)weight->shape[0] * (double)(a.depth * a.points);
-    a.workers = work / GRAIN < ctx->threads ? (int64_t)(work / GRAIN) + 1 : ctx->threads;
-    if (a.n > 0) {
+    double work =
+        (double)a.n * (double)weight->shape[0] * (double)a.depth * (double)a.points / GRAIN;
+    a.workers = work < ctx->threads ? (int64_t)work + 1 : ctx->threads;
+    if (has_result(&a)) {
         cut_columns(&a);
         cut_rows(&a);
     }
@@ -475,16 +482,19 @@ typedef struct conv_data {
 static tn_tensor *grad_of_x(tn_ctx *ctx, conv *a, const tn_tensor *x)
 {
     tn_tensor *dx = tn__new(ctx, "conv2d", x->dtype, x->ndim, x->shape);
-    if (dx && a->n > 0) {
-        a->dx = tn__ptr(dx);
+    if (!dx)
+        return NULL;
+    a->dx = tn__ptr(dx);
+    if (has_result(a))
         run_input_grad(a);
-    }
+    else
+        tn__fill(dx, 0);
     return tn_ok(ctx) ? dx : NULL;
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, conv *a, const tn_tensor *weight)
 {
-    if (a->n == 0)
+    if (!has_result(a))
         return tn_zeros(ctx, weight->dtype, weight->ndim, weight->shape);
     tn__winograd_args t = winograd_of(a);
     bool by_winograd = fits(a, &t);
@@ -611,7 +621,7 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     conv a = conv_new(ctx, &data.w, data.groups, plain, w);
     a.bias = b ? tn__ptr(b) : NULL;
     a.y = tn__ptr(y);
-    if (a.n > 0)
+    if (has_result(&a))
         run_forward(&a);
     return tn_ok(ctx) ? tn_record(ctx, &conv2d_op, y,
                                   (tn_record_args){.inputs = {x, weight, bias},

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "core/core.h"
 
+#define GRAIN 500000 /* multiply-adds that are worth a thread of their own */
+
 typedef struct linear_args {
     const tn__kernels *k;
     int64_t m, out, in; /* x [m, in], w [out, in], y [m, out] */
@@ -37,13 +39,23 @@ static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)
     return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
 }
 
+/* What is left of y without inputs. */
+static tn_tensor *bias_alone(tn_ctx *ctx, tn_tensor *y, const tn_tensor *bias)
+{
+    if (bias)
+        tn__copy(ctx, y, bias);
+    else
+        tn__fill(y, 0);
+    return y;
+}
+
 /* y = x w^T + bias for contiguous x [m, in], w [out, in]. */
 static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                           const tn_tensor *bias)
 {
     tn_tensor *y = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){x->shape[0], w->shape[0]});
-    if (!y)
-        return NULL;
+    if (!y || x->shape[1] == 0)
+        return y ? bias_alone(ctx, y, bias) : NULL;
     linear_args a = {.k = tn__kernels_of(ctx, x->dtype),
                      .m = x->shape[0],
                      .out = w->shape[0],
@@ -53,8 +65,8 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                      .w = tn__ptr(w),
                      .bias = bias ? tn__ptr(bias) : NULL,
                      .y = tn__ptr(y)};
-    if (a.out <= TN__THIN || a.in == 0) {
-        tn__parallel(ctx, a.m, 500000 / (a.in * a.out + 1) + 1, thin_rows, &a);
+    if (a.out <= TN__THIN) {
+        tn__parallel(ctx, a.m, tn__grain(GRAIN, (double)a.in * (double)a.out), thin_rows, &a);
         return y;
     }
     if (bias)
@@ -80,9 +92,7 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
 {
     tn_tensor *dx = tn__new(ctx, "linear", w->dtype, ndim, shape);
     int64_t in = w->shape[1], out = w->shape[0];
-    if (dx && out == 0)
-        tn__fill(dx, 0);
-    else if (dx && in > 0)
+    if (dx)
         tn__gemm(ctx, &(tn__gemm_args){.dtype = w->dtype,
                                        .m = dy->shape[0],
                                        .n = in,
@@ -110,9 +120,10 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                      .x = tn__ptr(x),
                      .dy = tn__ptr(dy),
                      .dw = tn__ptr(dw)};
-    if (out <= TN__THIN || m == 0)
-        tn__parallel(ctx, (in + 63) / 64, 500000 / (m * out * 64 + 1) + 1, thin_columns, &a);
-    else if (in > 0)
+    if (out <= TN__THIN && m > 0)
+        tn__parallel(ctx, (in + 63) / 64, tn__grain(GRAIN, 64 * (double)m * (double)out),
+                     thin_columns, &a);
+    else
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                        .trans_a = true,
                                        .m = out,

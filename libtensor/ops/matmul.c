@@ -78,7 +78,7 @@ static void multiply(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b, tn_ten
                                 .alpha = 1,
                                 .lda = la.ld,
                                 .ldb = lb.ld,
-                                .ldc = n > 1 ? n : 1}};
+                                .ldc = n}};
     const tn_tensor *matrices[] = {leading(ctx, y), leading(ctx, a), leading(ctx, b)};
     if (!tn_ok(ctx))
         return;
@@ -116,7 +116,7 @@ static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
     tn_tensor *y = tn__new(ctx, "matmul", a->dtype, ndim + 2, shape);
     if (y && tn_size(a, -1) == 0)
         tn__fill(y, 0);
-    else if (y)
+    else if (y && tn_numel(y) > 0)
         multiply(ctx, a, b, y);
     return tn_ok(ctx) ? y : NULL;
 }
