@@ -42,10 +42,12 @@ typedef struct tn__deflate tn__deflate;
 
 typedef struct tn__output {
     tn_ctx *ctx;
-    const char *what; /* the function that writes, for messages */
-    const char *path; /* as it was given, */
-    char *target;     /* with symbolic links resolved, */
-    char *temporary;  /* and what is written meanwhile; NULL: nothing to remove */
+    const char *what;            /* the function that writes, for messages */
+    const char *path;            /* as it was given, */
+    char *target;                /* with symbolic links resolved, */
+    char *temporary;             /* and what is written meanwhile; NULL: nothing to remove */
+    bool replaces;               /* a file that is there already, */
+    unsigned mode, owner, group; /* which belongs to these */
     int descriptor;
     int64_t position; /* bytes written, those in the buffer included */
     unsigned char *buffer;

@@ -5,6 +5,7 @@
 #include "io/io.h"
 
 #define HEADER_SIZE 128
+#define MAX_NAME 4095 /* MATLAB's own have 63 bytes at most */
 
 enum { MI_UTF8 = 16, MI_MATRIX = 14, MI_COMPRESSED = 15 };
 enum { MX_CHAR = 4, MX_OPAQUE = 17 };
@@ -135,16 +136,30 @@ static bool read_shape(reader *r, array *a)
     return true;
 }
 
+/* Names of dictionaries end with a zero byte and are UTF-8. */
+static bool check_name(const reader *r, const char *name, int64_t size)
+{
+    int64_t length = tn__utf8_length(name, size), zero = (int64_t)strlen(name);
+    if (zero < size)
+        return tn__file_fail(&r->file, "byte %lld of an array's name is zero", (long long)zero);
+    return length == size ||
+           tn__file_fail(&r->file, "byte %lld of an array's name is not UTF-8", (long long)length);
+}
+
 static bool read_name(reader *r, array *a)
 {
     element e;
     if (!read_tag(r, &e))
         return false;
+    if (e.size > MAX_NAME)
+        return tn__file_fail(&r->file,
+                             "the name of an array has %lld bytes, but at most %d can be read",
+                             (long long)e.size, MAX_NAME);
     a->name = tn__alloc(r->file.ctx, (size_t)e.size + 1);
     if (!a->name)
         return false;
     a->name[e.size] = '\0';
-    return read_data(r, &e, a->name);
+    return read_data(r, &e, a->name) && check_name(r, a->name, e.size);
 }
 
 static bool is_wanted(const reader *r, const char *name)

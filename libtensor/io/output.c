@@ -7,17 +7,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 #include "io/io.h"
 
 #define BUFFER_SIZE 65536
 #define PIECE_SIZE ((int64_t)1 << 30) /* zlib takes sizes of 32 bits, some systems of 31 */
-#define MAX_TEMPORARIES 100           /* that others may have left behind */
+#define MAX_TRIES 100                 /* to find a name that is free */
+#define MAX_LINKS 40                  /* that lead to each other, as Linux has it */
 
 struct tn__deflate {
     z_stream z;
@@ -31,25 +34,6 @@ static bool fail_errno(const tn__output *out, int error)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* What the path leads to. A file that is there is replaced, with its mode; other things stay. */
-static bool find_target(tn__output *out, mode_t *mode)
-{
-    char resolved[PATH_MAX];
-    struct stat status;
-    *mode = 0;
-    bool exists = stat(out->path, &status) == 0;
-    if (!exists && errno != ENOENT)
-        return fail_errno(out, errno);
-    if (exists && !S_ISREG(status.st_mode))
-        return tn__fail_irregular(out->ctx, out->what, out->path, status.st_mode);
-    if (exists && !realpath(out->path, resolved))
-        return fail_errno(out, errno);
-    if (exists)
-        *mode = status.st_mode & 07777;
-    out->target = tn__strdup(out->ctx, exists ? resolved : out->path);
-    return out->target != NULL;
-}
-
 /* The length of the folder in front of the name, with its slash. */
 static int folder_length(const char *path)
 {
@@ -57,29 +41,87 @@ static int folder_length(const char *path)
     return slash ? (int)(slash + 1 - path) : 0;
 }
 
+/* Where the link `target` leads to: from its own folder, or from the root. */
+static bool follow_link(tn__output *out)
+{
+    char link[PATH_MAX];
+    ssize_t size = readlink(out->target, link, sizeof link - 1);
+    if (size < 0)
+        return fail_errno(out, errno);
+    link[size] = '\0';
+    out->target[folder_length(out->target)] = '\0';
+    char *next = tn__concat(out->ctx, link[0] == '/' ? "" : out->target, link, "");
+    tn__free(out->ctx, out->target);
+    out->target = next;
+    return next != NULL;
+}
+
+/* Behind all links, whether there is a file yet or not. *there is what is there. */
+static bool follow_links(tn__output *out, struct stat *there)
+{
+    out->target = tn__strdup(out->ctx, out->path);
+    for (int i = 0; out->target; i++) {
+        *there = (struct stat){0};
+        if (lstat(out->target, there) != 0 || !S_ISLNK(there->st_mode))
+            return true;
+        if (i == MAX_LINKS)
+            return fail_errno(out, ELOOP);
+        if (!follow_link(out))
+            return false;
+    }
+    return false;
+}
+
+/* What the path leads to. A file that is there is replaced, and its mode and owner are kept; other
+ * things stay. A file that is there but not behind the links has lost its name. */
+static bool find_target(tn__output *out)
+{
+    struct stat old, there;
+    bool exists = stat(out->path, &old) == 0;
+    if (!exists && errno != ENOENT)
+        return fail_errno(out, errno);
+    if (exists && !S_ISREG(old.st_mode))
+        return tn__fail_irregular(out->ctx, out->what, out->path, old.st_mode);
+    if (!follow_links(out, &there))
+        return false;
+    if (exists && (there.st_dev != old.st_dev || there.st_ino != old.st_ino))
+        return fail_errno(out, ENOENT);
+    out->replaces = exists;
+    if (exists) {
+        out->mode = old.st_mode & 0777;
+        out->owner = old.st_uid;
+        out->group = old.st_gid;
+    }
+    return true;
+}
+
+/* Under a name that nobody foresees, so that none that was left behind is in the way. What replaces
+ * a file is for its owner alone until it is complete. */
 static bool create(tn__output *out)
 {
+    int error = EEXIST;
     size_t size = strlen(out->target) + 64;
     out->temporary = tn__alloc(out->ctx, size);
-    for (int i = 0; out->temporary && i < MAX_TEMPORARIES; i++) {
-        snprintf(out->temporary, size, "%.*s.tn-%ld-%d.tmp", folder_length(out->target),
-                 out->target, (long)getpid(), i);
-        out->descriptor = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (!out->temporary)
+        return false;
+    for (int i = 0; i < MAX_TRIES && error == EEXIST; i++) {
+        unsigned long long number;
+        tn__random_bytes(&number, sizeof number);
+        snprintf(out->temporary, size, "%.*s.tn-%016llx.tmp", folder_length(out->target),
+                 out->target, number);
+        out->descriptor = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                               out->replaces ? 0600 : 0666);
         if (out->descriptor >= 0)
             return true;
-        if (errno != EEXIST)
-            break;
+        error = errno;
     }
-    int error = errno;
-    bool failed = out->temporary != NULL;
     tn__free(out->ctx, out->temporary);
     out->temporary = NULL;
-    return failed && fail_errno(out, error);
+    return fail_errno(out, error);
 }
 
 bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, const char *path)
 {
-    mode_t mode;
     *out = (tn__output){.ctx = ctx, .what = what, .path = path, .descriptor = -1};
     if (!tn_ok(ctx))
         return false;
@@ -88,18 +130,36 @@ bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, const char 
         return false;
     }
     out->buffer = tn__alloc(ctx, BUFFER_SIZE);
-    if (!out->buffer || !find_target(out, &mode) || !create(out))
-        return false;
-    return mode == 0 || fchmod(out->descriptor, mode) == 0 || fail_errno(out, errno);
+    return out->buffer && find_target(out) && create(out);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
+
+/* Where a process may write files of a certain size alone, to write beyond it is an error and a
+ * signal, which by default ends the process. It is held back from this thread meanwhile, and taken
+ * away; what the process does about signals stays as it is. */
+static ssize_t write_without_signal(int descriptor, const unsigned char *bytes, size_t size,
+                                    off_t offset)
+{
+    sigset_t signal, before, pending;
+    sigemptyset(&signal);
+    sigaddset(&signal, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signal, &before);
+    sigpending(&pending);
+    ssize_t n = pwrite(descriptor, bytes, size, offset);
+    int error = errno;
+    if (n < (ssize_t)size && !sigismember(&pending, SIGXFSZ))
+        sigtimedwait(&signal, NULL, &(const struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
 
 static bool write_at(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
 {
     while (size > 0) {
         size_t piece = (size_t)(size < PIECE_SIZE ? size : PIECE_SIZE);
-        ssize_t n = pwrite(out->descriptor, bytes, piece, (off_t)offset);
+        ssize_t n = write_without_signal(out->descriptor, bytes, piece, (off_t)offset);
         if (n < 0 && errno != EINTR)
             return fail_errno(out, errno);
         if (n > 0)
@@ -242,9 +302,24 @@ static bool sync_folder(tn__output *out)
     return error == 0 || error == EINVAL || fail_errno(out, error);
 }
 
+/* Of the file that is replaced. Where this one cannot have its group, the group of this one may do
+ * no more than everybody. */
+static bool keep_mode(const tn__output *out)
+{
+    unsigned mode = out->mode;
+    struct stat status;
+    if (fstat(out->descriptor, &status) != 0)
+        return fail_errno(out, errno);
+    bool same = status.st_uid == out->owner && status.st_gid == out->group;
+    if (!same && fchown(out->descriptor, out->owner, out->group) != 0 &&
+        fchown(out->descriptor, (uid_t)-1, out->group) != 0)
+        mode = (mode & 0707) | (mode & 07) << 3;
+    return fchmod(out->descriptor, mode) == 0 || fail_errno(out, errno);
+}
+
 static bool commit(tn__output *out)
 {
-    if (!flush(out))
+    if (!flush(out) || (out->replaces && !keep_mode(out)))
         return false;
     if (fsync(out->descriptor) != 0)
         return fail_errno(out, errno);

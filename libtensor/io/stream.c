@@ -143,11 +143,12 @@ static bool pass_zeros(tn__stream *s)
 static bool end_inflate(tn__stream *s)
 {
     int64_t rest = s->end - s->offset + s->z.avail_in;
-    if (s->coding == TN__GZIP && rest > 0) {
-        if (!fill_input(s))
-            return false;
-        return *s->z.next_in == 0 ? pass_zeros(s) : inflateReset(&s->z) == Z_OK;
-    }
+    if (rest > 0 && !fill_input(s))
+        return false;
+    if (rest > 0 && s->coding != TN__DEFLATE && *s->z.next_in == 0)
+        return pass_zeros(s);
+    if (rest > 0 && s->coding == TN__GZIP)
+        return inflateReset(&s->z) == Z_OK;
     if (rest > 0)
         return tn__file_fail(s->file, "%lld bytes follow the end of the compressed data",
                              (long long)rest);

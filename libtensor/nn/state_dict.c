@@ -1,4 +1,6 @@
 /* state_dict.c - a module's parameters and buffers as a dictionary, and back. */
+#include <stdlib.h>
+#include <string.h>
 #include "core/core.h"
 #include "nn/nn.h"
 
@@ -26,14 +28,31 @@ static bool fits(const tn_tensor *t, const tn_tensor *other)
     return t->dtype == other->dtype && tn__same_shape(t, other);
 }
 
+/* Batch norms of PyTorch before 0.4.1 did not count their batches: a dictionary that has their mean
+ * without the count misses nothing, and the count stays as it is. */
+static bool is_newer_count(const tn__state_load *load, const char *name)
+{
+    static const char count[] = "num_batches_tracked", mean[] = "running_mean";
+    size_t length = strlen(name), prefix = length - (sizeof count - 1);
+    if (length < sizeof count - 1 || strcmp(name + prefix, count) != 0 ||
+        (prefix > 0 && name[prefix - 1] != '.'))
+        return false;
+    char *other = tn__strdup(tn__dict_ctx(load->dict), name);
+    if (other)
+        memcpy(other + prefix, mean, sizeof mean);
+    bool found = other && tn_dict_get(load->state, other) && tn_dict_get(load->dict, other);
+    tn__free(tn__dict_ctx(load->dict), other);
+    return found;
+}
+
 static void compare(const tn__state_load *load, const tn_load_report *report)
 {
     for (int64_t i = 0; i < tn_dict_count(load->state); i++) {
         const char *name = tn_dict_name(load->state, i);
         const tn_tensor *t = tn_dict_at(load->state, i), *other = tn_dict_get(load->dict, name);
-        if (!other)
+        if (!other && !is_newer_count(load, name))
             tn_dict_set(report->missing, name, t);
-        else if (!fits(t, other))
+        else if (other && !fits(t, other))
             tn_dict_set(report->mismatched, name, other);
     }
     for (int64_t i = 0; i < tn_dict_count(load->dict); i++) {
@@ -118,21 +137,34 @@ static bool check(const tn__state_load *load, tn_ctx *ctx, const char *what, tn_
 
 /* ---- copying --------------------------------------------------------------------------------- */
 
-static bool shares_storage(const tn_dict *dict, const tn_tensor *t)
+static int compare_addresses(const void *a, const void *b)
 {
-    for (int64_t i = 0; i < tn_dict_count(dict); i++)
-        if (tn_dict_at(dict, i)->storage == t->storage)
-            return true;
-    return false;
+    const tn__storage *const *p = a, *const *q = b;
+    return (*p > *q) - (*p < *q);
+}
+
+/* The storages of the module's tensors by their addresses, to be freed. */
+static const tn__storage **sort_storages(const tn__state_load *load, tn_ctx *ctx)
+{
+    int64_t count = tn_dict_count(load->state);
+    const tn__storage **storages = tn__alloc(ctx, (size_t)(count + 1) * sizeof *storages);
+    for (int64_t i = 0; storages && i < count; i++)
+        storages[i] = tn_dict_at(load->state, i)->storage;
+    if (storages)
+        qsort(storages, (size_t)count, sizeof *storages, compare_addresses);
+    return storages;
 }
 
 /* What lies in the module's own memory is copied before any of it changes. */
 static void separate(const tn__state_load *load, tn_ctx *ctx)
 {
-    for (int64_t i = 0; i < tn_dict_count(load->state); i++) {
+    int64_t count = tn_dict_count(load->state);
+    const tn__storage **storages = sort_storages(load, ctx);
+    for (int64_t i = 0; storages && i < count; i++) {
         const char *name = tn_dict_name(load->state, i);
         const tn_tensor *t = tn_dict_get(load->dict, name);
-        if (!t || !shares_storage(load->state, t))
+        if (!t ||
+            !bsearch(&t->storage, storages, (size_t)count, sizeof *storages, compare_addresses))
             continue;
         tn_tensor *copy = tn__new(ctx, "load_state_dict", t->dtype, t->ndim, t->shape);
         if (copy) {
@@ -141,6 +173,7 @@ static void separate(const tn__state_load *load, tn_ctx *ctx)
         }
         tn_free(copy);
     }
+    tn__free(ctx, storages);
 }
 
 static bool check_arguments(tn_ctx *ctx, const char *what, const tn_module *module,

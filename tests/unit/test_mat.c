@@ -207,7 +207,9 @@ static const struct {
      "load_mat: %: x: header says [1,2147483647] of i32, 8589934588 bytes, but the element holds "
      "8"},
     {NAME, 1, "load_mat: %: an element of 120 bytes begins where 16 are left"},
-    {NAME + 4, 0, NULL},
+    {NAME + 4, 0, "load_mat: %: byte 0 of an array's name is zero"},
+    {NAME, 0x20001, "load_mat: %: byte 1 of an array's name is zero"},
+    {NAME + 4, 0xff, "load_mat: %: byte 0 of an array's name is not UTF-8"},
     {NAME + 4, '\n', NULL},
     {NUMBERS, 8, "load_mat: %: x: numbers of class int32 are stored as type 8"},
     {NUMBERS, 99, "load_mat: %: x: numbers of class int32 are stored as type 99"},
@@ -288,7 +290,7 @@ static const struct {
      "load_mat: %: x: its size [2147483647,2147483647,2147483647] is too large",
      NULL},
     {6, {6, 8, 17, 0, 0x10001, 'x'}, "load_mat: %: x: object arrays cannot be read", NULL},
-    {12, {6, 8, 12, 0, 5, 8, 1, 1, 0x10001, 0, 0x40005, 1}, NULL, NULL},
+    {12, {6, 8, 12, 0, 5, 8, 1, 1, 1, 0, 0x40005, 1}, NULL, NULL},
     {4,
      {6, 8, 12, 0},
      "load_mat: %: the data ends after 16 bytes, where 8 more are expected",
@@ -364,6 +366,57 @@ START_TEST(checks_compressed_elements)
     if (inner[_i].error)
         check_error(TN_ERR_FORMAT, inner[_i].error, path);
     ck_assert_int_eq(dict == NULL, inner[_i].error != NULL);
+    remove_temporary();
+}
+END_TEST
+
+/* An element of compressed data can be longer than that, if zeros follow. */
+START_TEST(passes_over_padding_of_compressed_elements)
+{
+    unsigned char bytes[FILE_SIZE], packed[2 * FILE_SIZE] = {0};
+    uLongf size = FILE_SIZE;
+    make_file(bytes);
+    memcpy(packed, bytes, 128);
+    ck_assert_int_eq(compress(packed + 136, &size, bytes + 128, FILE_SIZE - 128), Z_OK);
+    put32(packed + 128, 15);
+    put32(packed + 132, (uint32_t)size + 5);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(packed, 136 + size + 5), NULL);
+    ck_tn_ok();
+    check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, 2});
+    packed[136 + size + 4] = 1;
+    const char *path = write_temporary(packed, 136 + size + 5);
+    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    check_error(TN_ERR_FORMAT,
+                "load_mat: %: x: zeros follow the end of the compressed data, and then others",
+                path);
+    remove_temporary();
+}
+END_TEST
+
+/* A name of a million letters takes a thousand bytes of the file, and no memory. */
+START_TEST(refuses_long_names)
+{
+    enum { LETTERS = 1000000, INNER = 48 + LETTERS };
+    unsigned char *bytes = calloc(1, INNER), *packed = malloc(INNER);
+    const uint32_t words[] = {14, INNER - 8, 6, 8, 12, 0, 5, 8, 1, 1, 1, LETTERS};
+    uLongf size = INNER - 136;
+    for (int i = 0; i < 12; i++)
+        put32(bytes + 4 * i, words[i]);
+    memset(bytes + 48, 'a', LETTERS);
+    make_file(packed);
+    ck_assert_int_eq(compress(packed + 136, &size, bytes, INNER), Z_OK);
+    put32(packed + 128, 15);
+    put32(packed + 132, (uint32_t)size);
+    const char *path = write_temporary(packed, 136 + size);
+    int64_t live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    check_error(TN_ERR_FORMAT,
+                "load_mat: %: the name of an array has 1000000 bytes, but at most 4095 can be read",
+                path);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, 100000);
+    free(packed);
+    free(bytes);
     remove_temporary();
 }
 END_TEST
@@ -494,6 +547,8 @@ static void add_error_tests(Suite *suite)
     tcase_add_loop_test(tc, reads_or_passes_over, 0, (int)(sizeof arrays / sizeof *arrays));
     tcase_add_test(tc, reads_columns_within_the_tag);
     tcase_add_loop_test(tc, checks_compressed_elements, 0, (int)(sizeof inner / sizeof *inner));
+    tcase_add_test(tc, passes_over_padding_of_compressed_elements);
+    tcase_add_test(tc, refuses_long_names);
     tcase_add_test(tc, refuses_numbers_that_do_not_fit);
     tcase_add_test(tc, refuses_two_arrays_of_one_name);
     tcase_add_test(tc, survives_without_memory);

@@ -1,13 +1,76 @@
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+
+/* ---- the system, which can fail -------------------------------------------------------------- */
+
+/* The calls that a save makes of the system come by here: which they were, in order, and one that
+ * is to fail with an error. */
+static struct {
+    char calls[64]; /* w: pwrite, m: fchmod, f: fsync, r: rename */
+    char failing;
+    int error;
+    mode_t mode_while_writing;
+    int same_numbers; /* that the source of random numbers is to give */
+} host;
+
+static bool passes(char call)
+{
+    size_t n = strlen(host.calls);
+    if (n + 1 < sizeof host.calls && (n == 0 || host.calls[n - 1] != call || call != 'w'))
+        host.calls[n] = call;
+    errno = host.error;
+    return call != host.failing;
+}
+
+ssize_t pwrite(int file, const void *bytes, size_t size, off_t offset)
+{
+    struct stat status;
+    if (fstat(file, &status) == 0)
+        host.mode_while_writing = status.st_mode & 07777;
+    return passes('w') ? syscall(SYS_pwrite64, file, bytes, size, offset) : -1;
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t size, off_t offset)
+{
+    return pwrite(file, bytes, size, offset);
+}
+
+int fchmod(int file, mode_t mode)
+{
+    return passes('m') ? (int)syscall(SYS_fchmod, file, mode) : -1;
+}
+
+int fsync(int file)
+{
+    return passes('f') ? (int)syscall(SYS_fsync, file) : -1;
+}
+
+int rename(const char *from, const char *to)
+{
+    return passes('r') ? (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0) : -1;
+}
+
+int getentropy(void *bytes, size_t size)
+{
+    if (host.same_numbers-- > 0)
+        return memset(bytes, 7, size), 0;
+    return syscall(SYS_getrandom, bytes, size, 0) == (long)size ? 0 : -1;
+}
+
+static void reset_host(void)
+{
+    memset(&host, 0, sizeof host);
+}
 
 /* ---- every way to save ----------------------------------------------------------------------- */
 
@@ -207,34 +270,153 @@ static void check_old(const char *path)
     tn_free(t);
 }
 
-/* A limit of the system on the size of files stands for a disk that is full. */
-static void limit_file_size(rlim_t size)
+static bool limit_file_size(rlim_t size)
 {
     struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return false;
     limit.rlim_cur = size;
-    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0;
 }
+
+/* A limit of the system on the size of files stands for a disk that is full. Check writes into a
+ * file itself with each assertion, and the test's allocator asserts: there is a context without it
+ * while the limit is there. */
+static void check_limited(int format, const char *path, rlim_t size)
+{
+    char error[128];
+    tn_ctx *before = ctx;
+    snprintf(error, sizeof error, "%s: %%: %s", formats[format].what, strerror(EFBIG));
+    ctx = tn_ctx_new(NULL);
+    tn_tensor *t = large();
+    bool limited = limit_file_size(size);
+    tn_status status = formats[format].save(path, t);
+    bool freed = limit_file_size(RLIM_INFINITY);
+    ck_assert(limited && freed);
+    ck_assert_int_eq(status, TN_ERR_FILE);
+    check_error(TN_ERR_FILE, error, path);
+    tn_ctx_free(ctx);
+    ctx = before;
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+/* Whatever the process does about the signal that such a limit raises: by default, it dies. */
+static void (*const handlers[])(int) = {SIG_DFL, SIG_IGN, count_signal};
 
 START_TEST(survives_a_full_disk)
 {
     static const rlim_t sizes[] = {0, 100, 65536, 100000, 200000, 310000};
+    int format = _i / 3;
     const char *path = folder_path("x");
-    char error[128];
-    snprintf(error, sizeof error, "%s: %%: %s", formats[_i].what, strerror(EFBIG));
-    signal(SIGXFSZ, SIG_IGN);
+    signals = 0;
+    signal(SIGXFSZ, handlers[_i % 3]);
     write_old(path);
-    tn_tensor *t = large();
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && !(_i == 2 && i == 5); i++) {
-        limit_file_size(sizes[i]);
-        tn_status status = formats[_i].save(path, t);
-        limit_file_size(RLIM_INFINITY);
-        ck_assert_int_eq(status, TN_ERR_FILE);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && !(format == 2 && i == 5); i++) {
+        check_limited(format, path, sizes[i]);
+        ck_assert_int_eq(files_in_folder(), 1);
+        check_old(path);
+    }
+    ck_assert_int_eq(signals, 0);
+    ck_assert(signal(SIGXFSZ, SIG_DFL) == handlers[_i % 3]);
+    check_round_trip(format, large());
+}
+END_TEST
+
+/* A signal that waits is left to wait, and the mask is as it was. */
+START_TEST(leaves_signals_as_they_were)
+{
+    sigset_t set, mask, pending;
+    sigemptyset(&set);
+    sigaddset(&set, SIGXFSZ);
+    signals = 0;
+    signal(SIGXFSZ, count_signal);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+    raise(SIGXFSZ);
+    check_limited(0, folder_path("x"), 0);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, NULL, &mask), 0);
+    ck_assert_int_eq(sigismember(&mask, SIGXFSZ), 1);
+    ck_assert_int_eq(sigpending(&pending), 0);
+    ck_assert_int_eq(sigismember(&pending, SIGXFSZ), 1);
+    ck_assert_int_eq(signals, 0);
+    ck_assert_int_eq(sigprocmask(SIG_UNBLOCK, &set, NULL), 0);
+    ck_assert_int_eq(signals, 1);
+    signal(SIGXFSZ, SIG_DFL);
+}
+END_TEST
+
+/* Every call of the system that can fail. Whoever may write the file may not keep its owner. */
+START_TEST(survives_every_failure_of_the_system)
+{
+    static const struct {
+        char call;
+        int error;
+    } failures[] = {{'w', ENOSPC}, {'w', EDQUOT}, {'w', EIO},   {'m', EPERM},
+                    {'f', EIO},    {'f', ENOSPC}, {'r', EACCES}};
+    const char *path = folder_path("x");
+    write_old(path);
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        char error[128];
+        snprintf(error, sizeof error, "%s: %%: %s", formats[_i].what, strerror(failures[i].error));
+        host.failing = failures[i].call;
+        host.error = failures[i].error;
+        ck_assert_int_eq(formats[_i].save(path, large()), TN_ERR_FILE);
+        reset_host();
         check_error(TN_ERR_FILE, error, path);
         ck_assert_int_eq(files_in_folder(), 1);
         check_old(path);
     }
-    check_round_trip(_i, t);
+}
+END_TEST
+
+/* All is written and on the disk before the file gets its name, and then the name is, too. */
+START_TEST(waits_for_the_disk)
+{
+    write_old(folder_path("x"));
+    ck_assert_str_eq(host.calls, "wfrf");
+    reset_host();
+    write_old(folder_path("x"));
+    ck_assert_str_eq(host.calls, "wmfrf");
+}
+END_TEST
+
+/* Nobody else can read what replaces a file that nobody else could read. */
+START_TEST(keeps_secrets_meanwhile)
+{
+    struct stat status;
+    const char *path = folder_path("x");
+    write_old(path);
+    ck_assert_int_eq(chmod(path, 0604), 0);
+    host.mode_while_writing = 0;
+    ck_assert_int_eq(save_npy(path, large()), TN_OK);
+    ck_assert_int_eq(host.mode_while_writing, 0600);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, 0604);
+}
+END_TEST
+
+/* The system's marks of programs are not for files of numbers. Root gives files back their owner.
+ */
+START_TEST(keeps_owner_and_permissions)
+{
+    struct stat before, after;
+    const char *path = folder_path("x");
+    write_old(path);
+    if (geteuid() == 0)
+        ck_assert_int_eq(chown(path, 1234, 5678), 0);
+    ck_assert_int_eq(chmod(path, 06755), 0);
+    ck_assert_int_eq(stat(path, &before), 0);
+    ck_assert_int_eq(save_npy(path, large()), TN_OK);
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_uint_eq(after.st_uid, before.st_uid);
+    ck_assert_uint_eq(after.st_gid, before.st_gid);
+    ck_assert_int_eq(after.st_mode & 07777, 0755);
 }
 END_TEST
 
@@ -281,19 +463,22 @@ START_TEST(says_what_the_system_says)
 }
 END_TEST
 
+/* Root may write everywhere, and becomes somebody else for that. */
 START_TEST(obeys_permissions)
 {
-    if (geteuid() == 0) {
-        printf("skipped: root may write everywhere\n");
-        return;
-    }
     const char *path = folder_path("x");
+    bool is_root = geteuid() == 0;
     write_old(path);
-    ck_assert_int_eq(chmod(folder_path(""), 0500), 0);
-    ck_assert_int_eq(save_npy(path, large()), TN_ERR_FILE);
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    ck_assert_int_eq(chmod(folder_path(""), 0555), 0);
+    ck_assert(!is_root || seteuid(65534) == 0);
+    tn_status status = save_npy(path, large());
+    ck_assert(!is_root || seteuid(0) == 0);
+    ck_assert_int_eq(status, TN_ERR_FILE);
     check_error(TN_ERR_FILE, "save_npy: %: Permission denied", path);
     ck_assert_int_eq(chmod(folder_path(""), 0700), 0);
     check_old(path);
+    ck_assert_int_eq(files_in_folder(), 1);
 }
 END_TEST
 
@@ -301,6 +486,63 @@ START_TEST(leaves_devices_alone)
 {
     ck_assert_int_eq(save_npy("/dev/null", large()), TN_ERR_FILE);
     check_error(TN_ERR_FILE, "save_npy: %: a device, not a regular file", "/dev/null");
+    ck_assert_int_eq(mkfifo(folder_path("pipe"), 0600), 0);
+    ck_assert_int_eq(symlink("pipe", folder_path("link")), 0);
+    ck_assert_int_eq(save_npy(folder_path("link"), large()), TN_ERR_FILE);
+    check_error(TN_ERR_FILE, "save_npy: %: a pipe, not a regular file", folder_path("link"));
+    ck_assert_int_eq(files_in_folder(), 2);
+}
+END_TEST
+
+/* Links to what is not there yet, over another one or not, and to where nothing can be. */
+START_TEST(follows_links_to_new_files)
+{
+    static const struct {
+        const char *link, *name;
+        int error;
+    } links[] = {{"new", "new", 0},
+                 {"%/new", "new", 0},
+                 {"other", "new", 0},
+                 {"no/new", NULL, ENOENT},
+                 {"link", NULL, ELOOP}};
+    struct stat status;
+    char to[1100];
+    bool absolute = links[_i].link[0] == '%';
+    snprintf(to, sizeof to, "%s%s", absolute ? folder_path("") : "", links[_i].link + absolute);
+    const char *path = folder_path("link");
+    ck_assert_int_eq(symlink("new", folder_path("other")), 0);
+    ck_assert_int_eq(symlink(to, path), 0);
+    ck_assert_int_eq(save_npy(path, tn_scalar(ctx, TN_F32, 5)),
+                     links[_i].error ? TN_ERR_FILE : TN_OK);
+    if (links[_i].error)
+        ck_assert_ptr_nonnull(strstr(tn_error(ctx), strerror(links[_i].error)));
+    else
+        check_old(folder_path(links[_i].name));
+    tn_clear_error(ctx);
+    ck_assert_int_eq(lstat(path, &status), 0);
+    ck_assert(S_ISLNK(status.st_mode));
+    ck_assert_int_eq(files_in_folder(), links[_i].error ? 2 : 3);
+}
+END_TEST
+
+/* What the system shows as a link can lead to a file whose name is gone. */
+START_TEST(creates_no_file_for_one_that_is_gone)
+{
+    char link[64];
+    write_old(folder_path("x"));
+    int file = open(folder_path("x"), O_RDONLY);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (access(link, R_OK) == 0) {
+        ck_assert_int_eq(save_npy(link, tn_scalar(ctx, TN_F32, 5)), TN_OK);
+        close(file);
+        file = open(folder_path("x"), O_RDONLY);
+        ck_assert_int_eq(remove(folder_path("x")), 0);
+        snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+        ck_assert_int_eq(save_npy(link, large()), TN_ERR_FILE);
+        check_error(TN_ERR_FILE, "save_npy: %: No such file or directory", link);
+        ck_assert_int_eq(files_in_folder(), 0);
+    }
+    close(file);
 }
 END_TEST
 
@@ -332,18 +574,33 @@ START_TEST(obeys_the_mask_of_modes)
 }
 END_TEST
 
-/* A name can be as long as the system allows, and a temporary file can have been left behind. */
+/* A name can be as long as the system allows, temporary files can have been left behind by
+ * processes of the same number, and random numbers can repeat. */
 START_TEST(finds_a_name_for_the_temporary_file)
 {
     char name[256], left[64];
     memset(name, 'n', 255);
     name[255] = '\0';
-    snprintf(left, sizeof left, ".tn-%ld-0.tmp", (long)getpid());
-    write_old(folder_path(left));
+    for (int i = 0; i < 100; i++) {
+        snprintf(left, sizeof left, ".tn-%ld-%d.tmp", (long)getpid(), i);
+        fclose(fopen(folder_path(left), "w"));
+    }
+    fclose(fopen(folder_path(".tn-0707070707070707.tmp"), "w"));
+    host.same_numbers = 3;
     write_old(folder_path(name));
+    ck_assert_int_lt(host.same_numbers, 0);
     check_old(folder_path(name));
-    check_old(folder_path(left));
-    ck_assert_int_eq(files_in_folder(), 2);
+    ck_assert_int_eq(files_in_folder(), 102);
+}
+END_TEST
+
+START_TEST(gives_up_where_every_name_is_taken)
+{
+    fclose(fopen(folder_path(".tn-0707070707070707.tmp"), "w"));
+    host.same_numbers = 1000000;
+    ck_assert_int_eq(save_npy(folder_path("x"), large()), TN_ERR_FILE);
+    check_error(TN_ERR_FILE, "save_npy: %: File exists", folder_path("x"));
+    ck_assert_int_eq(files_in_folder(), 1);
 }
 END_TEST
 
@@ -386,20 +643,29 @@ int main(void)
     Suite *suite = suite_create("output");
     TCase *tc = tn_case(suite, "output");
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
+    tcase_add_checked_fixture(tc, reset_host, NULL);
     tcase_add_loop_test(tc, round_trips, 0, FORMATS);
     tcase_add_loop_test(tc, round_trips_any_strides, 0, FORMATS);
     tcase_add_test(tc, writes_the_bytes_of_numpy);
     tcase_add_test(tc, compresses);
     tcase_add_test(tc, writes_zip64);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
-    tcase_add_loop_test(tc, survives_a_full_disk, 0, FORMATS);
+    tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
+    tcase_add_test(tc, leaves_signals_as_they_were);
+    tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);
+    tcase_add_test(tc, waits_for_the_disk);
+    tcase_add_test(tc, keeps_secrets_meanwhile);
+    tcase_add_test(tc, keeps_owner_and_permissions);
     tcase_add_loop_test(tc, survives_without_memory, 0, FORMATS);
     tcase_add_loop_test(tc, says_what_the_system_says, 0, FORMATS);
     tcase_add_test(tc, obeys_permissions);
     tcase_add_test(tc, leaves_devices_alone);
     tcase_add_test(tc, follows_links_and_keeps_the_mode);
+    tcase_add_loop_test(tc, follows_links_to_new_files, 0, 5);
+    tcase_add_test(tc, creates_no_file_for_one_that_is_gone);
     tcase_add_test(tc, obeys_the_mask_of_modes);
     tcase_add_test(tc, finds_a_name_for_the_temporary_file);
+    tcase_add_test(tc, gives_up_where_every_name_is_taken);
     tcase_add_test(tc, writes_into_the_working_folder);
     tcase_add_test(tc, reports_misuse);
     return tn_run(suite);

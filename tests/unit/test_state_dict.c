@@ -208,6 +208,57 @@ START_TEST(changes_nothing_unless_all_fits)
 }
 END_TEST
 
+/* ---- state from before batches were counted ---------------------------------------------------
+ */
+
+static tn_dict *without(const tn_dict *dict, const char *name)
+{
+    tn_dict *other = tn_dict_new(ctx);
+    for (int64_t i = 0; i < tn_dict_count(dict); i++)
+        if (strcmp(tn_dict_name(dict, i), name) != 0)
+            tn_dict_set(other, tn_dict_name(dict, i), tn_dict_at(dict, i));
+    return other;
+}
+
+/* In PyTorch, too, all keys match then, and the count stays as it is. */
+START_TEST(loads_state_without_batch_counts)
+{
+    tn_load_report report;
+    tn_module *net = network(3), *alone = tn_nn_batch_norm2d(ctx, 2, (tn_batch_norm_opts){0});
+    tn_dict *dict = without(tn_state_dict(ctx, network(3)), "1.num_batches_tracked");
+    tn_fill_(ctx, tn_buffer_named(net, "1.num_batches_tracked"), 7);
+    tn_fill_(ctx, tn_dict_get(dict, "1.running_mean"), 5);
+    ck_assert_int_eq(tn_load_state_dict(ctx, net, dict, (tn_load_opts){.report = &report}), TN_OK);
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(report.missing), 0);
+    ck_tn_equal(tn_buffer_named(net, "1.num_batches_tracked"), 7);
+    ck_tn_equal(tn_buffer_named(net, "1.running_mean"), 5, 5);
+    dict = without(tn_state_dict(ctx, alone), "num_batches_tracked");
+    ck_assert_int_eq(tn_load_state_dict(ctx, alone, dict, (tn_load_opts){0}), TN_OK);
+    dict = without(dict, "running_mean");
+    ck_assert_int_eq(tn_load_state_dict(ctx, alone, dict, (tn_load_opts){0}), TN_ERR_SHAPE);
+    ck_tn_error(TN_ERR_SHAPE, "load_state_dict: missing running_mean, num_batches_tracked");
+}
+END_TEST
+
+/* What has that name without being a batch norm's is missing if it is. */
+START_TEST(misses_other_counts)
+{
+    static const char *const others[] = {"num_batches_tracked", "my_num_batches_tracked",
+                                         "tracked"};
+    char error[128];
+    tn_module *net = tn_nn_linear_nobias(ctx, 2, 2);
+    tn_dict *dict = tn_state_dict(ctx, net);
+    tn_add_buffer(ctx, net, others[_i], tn_zeros(ctx, TN_I64, TN_SCALAR));
+    if (_i == 1)
+        tn_add_buffer(ctx, net, "my_running_mean", tn_zeros(ctx, TN_F32, TN_SHAPE(2)));
+    ck_assert_int_eq(tn_load_state_dict(ctx, net, dict, (tn_load_opts){0}), TN_ERR_SHAPE);
+    snprintf(error, sizeof error, "load_state_dict: missing %s%s", others[_i],
+             _i == 1 ? ", my_running_mean" : "");
+    ck_tn_error(TN_ERR_SHAPE, error);
+}
+END_TEST
+
 START_TEST(strips_a_prefix)
 {
     tn_module *net = network(3), *other = network(3);
@@ -293,6 +344,15 @@ START_TEST(survives_without_memory)
 }
 END_TEST
 
+START_TEST(survives_old_state_without_memory)
+{
+    tn_module *net = network(3);
+    tn_dict *state = tn_state_dict(ctx, net);
+    tn_dict *dict = without(tn_state_dict(ctx, network(3)), "1.num_batches_tracked");
+    fail_each_allocation(load_once, &(loading){net, dict, state, copy_of(state)});
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("state_dict");
@@ -304,6 +364,9 @@ int main(void)
     tcase_add_test(tc, counts_as_a_change);
     tcase_add_loop_test(tc, changes_nothing_unless_all_fits, 0,
                         (int)(sizeof misfits / sizeof *misfits));
+    tcase_add_test(tc, loads_state_without_batch_counts);
+    tcase_add_loop_test(tc, misses_other_counts, 0, 3);
+    tcase_add_test(tc, survives_old_state_without_memory);
     tcase_add_test(tc, strips_a_prefix);
     tcase_add_test(tc, keeps_messages_short);
     tcase_add_test(tc, reports_misuse);

@@ -8,8 +8,12 @@
  * Every writer writes a temporary file beside the target, waits until it is on the disk, and gives
  * it the target's name: at any moment there is the old file or the new one, whole. On failure the
  * status is TN_ERR_FILE with the system's reason and the path, the temporary file is removed and
- * the old one is as it was. A symbolic link is followed, and what is not a regular file is refused.
- * Tensors may have any strides. */
+ * the old one is as it was. Symbolic links are followed, to files that are not there yet, too; the
+ * permissions of the old file are kept, and its owner where the system allows. The signal of a limit
+ * on the size of files (SIGXFSZ) is held back. Tensors may have any strides.
+ *
+ * What is not a regular file is refused by readers and writers, and none of them waits for it: a
+ * pipe, a socket, a device, a folder. */
 #ifndef TN_IO_H
 #define TN_IO_H
 

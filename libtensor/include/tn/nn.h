@@ -121,7 +121,8 @@ typedef struct tn_load_opts {
 
 /* Copies a dictionary's tensors into the parameters and buffers of the same names: all of them, or
  * nothing if the names or shapes (TN_ERR_SHAPE) or only the dtypes (TN_ERR_DTYPE, tn_module_to
- * converts) do not fit; the error lists them. torch.nn.Module.load_state_dict. */
+ * converts) do not fit; the error lists them. A batch norm's num_batches_tracked may be missing, as
+ * in what PyTorch saved before 0.4.1: it stays as it is. torch.nn.Module.load_state_dict. */
 TN_API tn_status tn_load_state_dict(tn_ctx *ctx, tn_module *module, const tn_dict *dict,
                                     tn_load_opts opts);
 
