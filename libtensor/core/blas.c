@@ -1,22 +1,196 @@
-/* blas.c - matrix products by CBLAS. The only file that knows CBLAS. */
+/* blas.c - matrix products by CBLAS. The only file that knows CBLAS.
+ *
+ * OpenBLAS has three habits that a library must not hand on. Its table of buffers ends: more
+ * callers at once than it was built for make it print and then end the process. It asks the system
+ * for a buffer in a loop without end, which never returns when there are no addresses left. And it
+ * must not be told its number of threads while it multiplies. So callers pass a gate with as many
+ * permits as there are buffers. A caller who finds no permit makes one more buffer, if the system
+ * has room for it, or waits. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <cblas.h>
+#include <errno.h>
 #include <limits.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include "core/core.h"
 
 /* Multiply-adds that are worth a thread of their own. */
 #define GRAIN 200000
 
+/* What OpenBLAS maps for each caller. */
+#define BUFFER_BYTES ((size_t)128 << 20)
+
+/* Not of every BLAS. */
 #if defined(__GNUC__)
-extern void openblas_set_num_threads(int count) __attribute__((weak));
+#define MAYBE __attribute__((weak))
+extern MAYBE void openblas_set_num_threads(int count);
+extern MAYBE char *openblas_get_config(void);
+extern MAYBE void *blas_memory_alloc(int position);
+extern MAYBE void blas_memory_free(void *buffer);
+#else
+#define openblas_set_num_threads ((void (*)(int))0)
+#define openblas_get_config ((char *(*)(void))0)
+#define blas_memory_alloc ((void *(*)(int))0)
+#define blas_memory_free ((void (*)(void *))0)
 #endif
 
-void tn__blas_single_thread(void)
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of who changes the gate */
+static sem_t gate;
+static atomic_int permits; /* those given out, too */
+static int most;           /* permits that there may be */
+static atomic_bool single; /* OpenBLAS starts no threads */
+static _Thread_local int held;
+
+static bool try_enter(void)
 {
-#if defined(__GNUC__)
-    if (openblas_set_num_threads)
-        openblas_set_num_threads(1);
-#endif
+    if (sem_trywait(&gate) != 0)
+        return false;
+    held++;
+    return true;
 }
+
+static void wait_to_enter(void)
+{
+    while (sem_wait(&gate) != 0 && errno == EINTR)
+        continue;
+    held++;
+}
+
+static void leave(void)
+{
+    held--;
+    sem_post(&gate);
+}
+
+/* Takes all permits but those of this thread, which may be in a handler of a signal. */
+static int close_gate(void)
+{
+    int taken = atomic_load(&permits) - held;
+    for (int i = 0; i < taken; i++)
+        wait_to_enter();
+    return taken;
+}
+
+static void open_gate(int taken)
+{
+    for (int i = 0; i < taken; i++)
+        leave();
+}
+
+/* ---- fork: the child finds OpenBLAS at rest ---------------------------------------------------
+ */
+
+static int taken_for_fork;
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+    taken_for_fork = close_gate();
+}
+
+static void after_fork(void)
+{
+    open_gate(taken_for_fork);
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- buffers --------------------------------------------------------------------------------- */
+
+/* OpenBLAS has room for twice as many callers as threads; the other half is the program's. */
+static int most_callers(void)
+{
+    const char *found = openblas_get_config ? strstr(openblas_get_config(), "MAX_THREADS=") : NULL;
+    int count = found ? atoi(found + strlen("MAX_THREADS=")) : openblas_get_config ? 16 : INT_MAX;
+    return count < TN_MAX_THREADS ? count : TN_MAX_THREADS;
+}
+
+static void make_gate(void)
+{
+    most = most_callers();
+    atomic_store(&permits, blas_memory_alloc ? 0 : most);
+    sem_init(&gate, 0, (unsigned)permits);
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+static bool is_room(void)
+{
+    void *room =
+        mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    munmap(room, BUFFER_BYTES);
+    return true;
+}
+
+/* One permit more, while nobody multiplies: OpenBLAS gives out the buffers that it has before it
+ * asks for another. False if there is no room. */
+static bool add_permit(void)
+{
+    void *buffers[TN_MAX_THREADS];
+    int wanted = permits + 1, made = 0, taken = close_gate();
+    while (made < wanted && is_room())
+        buffers[made++] = blas_memory_alloc(0);
+    for (int i = 0; i < made; i++)
+        blas_memory_free(buffers[i]);
+    if (made == wanted) {
+        atomic_store(&permits, wanted);
+        sem_post(&gate);
+    }
+    open_gate(taken);
+    return made == wanted;
+}
+
+/* A caller who has found no permit: gets one if others have left, or a new one, or waits. */
+static void enter_slowly(void)
+{
+    pthread_mutex_lock(&lock);
+    bool entered = try_enter();
+    if (!entered && permits < most && !add_permit())
+        most = permits;
+    pthread_mutex_unlock(&lock);
+    if (!entered)
+        wait_to_enter();
+}
+
+static void enter(void)
+{
+    if (!try_enter())
+        enter_slowly();
+}
+
+void tn__blas_open(bool single_thread)
+{
+    pthread_once(&once, make_gate);
+    if (!single_thread || !openblas_set_num_threads || atomic_load(&single))
+        return;
+    pthread_mutex_lock(&lock);
+    if (!single) {
+        int taken = close_gate();
+        openblas_set_num_threads(1);
+        open_gate(taken);
+        atomic_store(&single, true);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+bool tn__gemm_ready(tn_ctx *ctx)
+{
+    if (atomic_load(&permits) > 0)
+        return true;
+    pthread_mutex_lock(&lock);
+    bool ready = permits > 0 || add_permit();
+    pthread_mutex_unlock(&lock);
+    if (!ready)
+        tn__out_of_memory(ctx, BUFFER_BYTES);
+    return ready;
+}
+
+/* ---- products -------------------------------------------------------------------------------- */
 
 static ptrdiff_t bytes(const tn__gemm_args *g, int64_t elements)
 {
@@ -36,12 +210,14 @@ static void gemm(const tn__gemm_args *g)
     enum CBLAS_TRANSPOSE tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
+    enter();
     if (g->dtype == TN_F32)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, (float)g->alpha, g->a, lda, g->b, ldb,
                     (float)g->beta, g->c, ldc);
     else
         cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, g->alpha, g->a, lda, g->b, ldb, g->beta, g->c,
                     ldc);
+    leave();
 }
 
 /* Rows begin .. end of C, or columns. */
@@ -84,7 +260,7 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
     tn__gemm_args shared = *g;
     int64_t longest = g->m > g->n ? g->m : g->n;
     double per_line = (double)(g->m > g->n ? g->n : g->m) * (double)g->k;
-    if (g->m == 0 || g->n == 0)
+    if (g->m == 0 || g->n == 0 || !tn__gemm_ready(ctx))
         return;
     tn__parallel(ctx, longest, tn__grain(GRAIN, per_line), g->m > g->n ? rows_range : columns_range,
                  &shared);

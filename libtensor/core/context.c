@@ -32,8 +32,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     ctx->isa = tn__choose_isa();
     ctx->kernels[TN_F32] = tn__kernel_table(TN_F32, ctx->isa);
     ctx->kernels[TN_F64] = tn__kernel_table(TN_F64, ctx->isa);
-    if (!o.keep_blas_threads)
-        tn__blas_single_thread();
+    tn__blas_open(!o.keep_blas_threads);
     if (!push_scope(ctx)) {
         tn_ctx_free(ctx);
         return NULL;

@@ -494,13 +494,17 @@ typedef struct tn__gemm_args {
     int64_t lda, ldb, ldc;
 } tn__gemm_args;
 
+/* Records TN_ERR_MEMORY where BLAS has no room to work in. */
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
 
-/* The same on this thread alone, for functions that use threads themselves. */
+/* The same on this thread alone, for functions that use threads themselves. Before they begin they
+ * ask whether BLAS has room: false, with TN_ERR_MEMORY recorded, if not. */
 void tn__gemm_serial(const tn__gemm_args *g);
+bool tn__gemm_ready(tn_ctx *ctx);
 
-/* Told once for the process: BLAS is called by threads of ours, it need not start its own. */
-void tn__blas_single_thread(void);
+/* Before the first product. A single thread is asked for once for the process: BLAS is called by
+ * threads of ours, it need not start its own. */
+void tn__blas_open(bool single_thread);
 
 static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, tn_dtype dtype)
 {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include "core/core.h"
 
-/* Looking that often takes about a millisecond; waking a sleeping thread takes 50 microseconds. */
-#define SPINS 20000
+/* Looking that often takes some milliseconds; waking a sleeping thread takes 50 microseconds. */
+#define SPINS 50000
 
 /* The number of this process in its line of forks, from 1; a helper lives in one process alone. */
 static atomic_uint process = 1;

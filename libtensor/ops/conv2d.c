@@ -372,7 +372,7 @@ static void run_tasks(conv *a, int64_t tasks, bool for_dx,
                       void (*task)(const conv *a, int64_t task, char *space))
 {
     share s = {a, task, tasks};
-    if (!get_space(a, for_dx))
+    if (!tn__gemm_ready(a->ctx) || !get_space(a, for_dx))
         return;
     tn__parallel(a->ctx, a->workers, 1, run_workers, &s);
     tn__free(a->ctx, a->space);

@@ -84,7 +84,7 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                                    .ldb = a.in,
                                    .c = a.y,
                                    .ldc = a.out});
-    return y;
+    return tn_ok(ctx) ? y : NULL;
 }
 
 static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w, int ndim,
@@ -104,7 +104,7 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
                                        .ldb = in,
                                        .c = tn__ptr(dx),
                                        .ldc = in});
-    return dx;
+    return tn_ok(ctx) ? dx : NULL;
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
@@ -136,7 +136,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                                        .ldb = in,
                                        .c = a.dw,
                                        .ldc = in});
-    return dw;
+    return tn_ok(ctx) ? dw : NULL;
 }
 
 static void linear_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)

@@ -69,7 +69,7 @@ static bool get_space(winograd *f)
     f->u = tn__alloc(f->ctx, part * (size_t)(f->o * f->c));
     f->v = tn__alloc(f->ctx, part * (size_t)(f->c * f->stride) + TN__SLACK);
     f->m = tn__alloc(f->ctx, part * (size_t)(f->o * f->stride) + TN__SLACK);
-    return f->u && f->v && f->m;
+    return f->u && f->v && f->m && tn__gemm_ready(f->ctx);
 }
 
 static void free_space(winograd *f)

@@ -1,9 +1,9 @@
 /* context.h - the state of the library: errors, memory, threads, random numbers.
  *
- * All state lives in a tn_ctx. The library keeps nothing of its own outside of them but how often
- * the process has forked and how many threads it has, prints nothing unless asked to and never ends
- * the program. A context belongs to one thread at a time; different contexts are independent.
- * docs/threads.md lists what several threads may do at once. */
+ * All state lives in a tn_ctx; what the process has one of, forks and OpenBLAS, is counted in one
+ * place and guarded. The library prints nothing unless asked to and never ends the program. A
+ * context belongs to one thread at a time; different contexts are independent. docs/threads.md
+ * lists what several threads may do at once. */
 #ifndef TN_CONTEXT_H
 #define TN_CONTEXT_H
 
@@ -80,8 +80,10 @@ typedef struct tn_ctx_opts {
  * The kernels for this processor are chosen here: TN_ISA=baseline, v3 (AVX2 and FMA) or v4
  * (AVX-512) in the environment asks for less than the best; what the processor lacks is not used.
  *
- * The context's threads call BLAS in parallel, each for a part of a product, so OpenBLAS is told
- * once, for the process, to start no threads of its own, unless `keep_blas_threads` is set. */
+ * The context's threads call BLAS in parallel, each for a part of a product. So the first context
+ * of the process that is made without `keep_blas_threads` tells OpenBLAS to start no threads of its
+ * own, between products of ours; later ones find it done and leave the setting alone. With it in
+ * all contexts the program's setting stays. */
 TN_API TN_USE_RESULT tn_ctx *tn_ctx_new(const tn_ctx_opts *opts);
 
 /* Frees the context with everything that was made in it: tensors, modules, optimisers, loaders,

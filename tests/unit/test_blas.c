@@ -1,0 +1,181 @@
+#include "common/check_tn.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- more threads in products than BLAS has room for ------------------------------------------
+ */
+
+#define MANY 300
+
+typedef struct multiplier {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    bool keep_blas_threads;
+    const tn_tensor *a;
+    int products;
+    double expected;
+    int right;
+} multiplier;
+
+static double product_in(tn_ctx *c, const tn_tensor *a)
+{
+    tn_scope scope = tn_scope_begin(c);
+    tn_tensor *y = tn_matmul(c, a, a);
+    double sum = y ? tn_item(c, tn_sum(c, y, (tn_reduce_opts){0})) : NAN;
+    tn_scope_end(c, scope);
+    return sum;
+}
+
+/* A new context for each product, too: creation is beside use. */
+static void *multiply(void *payload)
+{
+    multiplier *m = payload;
+    pthread_barrier_wait(m->start);
+    for (int i = 0; i < m->products; i++) {
+        tn_ctx *own = tn_ctx_new(
+            &(tn_ctx_opts){.threads = 1, .keep_blas_threads = m->keep_blas_threads && i == 0});
+        m->right += own && product_in(own, m->a) == m->expected;
+        tn_ctx_free(own);
+    }
+    return NULL;
+}
+
+static void check_multipliers(int count, int64_t size, int products)
+{
+    static multiplier multipliers[MANY];
+    pthread_barrier_t start;
+    tn_set_threads(ctx, 1);
+    tn_tensor *a = tn_randn(ctx, TN_F32, TN_SHAPE(size, size));
+    double expected = product_in(ctx, a);
+    ck_assert_int_eq(pthread_barrier_init(&start, NULL, (unsigned)count), 0);
+    for (int i = 0; i < count; i++) {
+        multipliers[i] = (multiplier){.start = &start,
+                                      .a = a,
+                                      .products = products,
+                                      .keep_blas_threads = i % 2 == 1,
+                                      .expected = expected};
+        ck_assert_int_eq(pthread_create(&multipliers[i].thread, NULL, multiply, &multipliers[i]),
+                         0);
+    }
+    int right = 0;
+    for (int i = 0; i < count; i++) {
+        pthread_join(multipliers[i].thread, NULL);
+        right += multipliers[i].right;
+    }
+    pthread_barrier_destroy(&start);
+    ck_assert_int_eq(right, count * products);
+}
+
+/* OpenBLAS has room for 128 callers; beyond it prints a warning, and ends at 640. */
+START_TEST(hundreds_of_threads)
+{
+    FILE *printed = tmpfile();
+    int before = dup(STDERR_FILENO);
+    ck_assert_ptr_nonnull(printed);
+    ck_assert_int_ge(dup2(fileno(printed), STDERR_FILENO), 0);
+    check_multipliers(MANY, 440, 1);
+    dup2(before, STDERR_FILENO);
+    ck_assert_int_eq(lseek(fileno(printed), 0, SEEK_END), 0);
+    close(before);
+    fclose(printed);
+}
+END_TEST
+
+START_TEST(creation_beside_use)
+{
+    check_multipliers(4, 100, 40);
+}
+END_TEST
+
+/* ---- a short address space --------------------------------------------------------------------
+ */
+
+/* A product needs 128 MB of addresses for OpenBLAS, once. */
+static const char *const shortages[] = {"matmul", "linear", "conv2d", "winograd"};
+
+#define SHORTAGES ((int)(sizeof shortages / sizeof *shortages))
+
+static tn_tensor *product_of(tn_ctx *c, const char *what, const tn_tensor *a)
+{
+    if (strcmp(what, "matmul") == 0)
+        return tn_matmul(c, a, a);
+    if (strcmp(what, "linear") == 0)
+        return tn_linear(c, a, a, NULL);
+    int64_t channels = strcmp(what, "conv2d") == 0 ? 1 : 64;
+    tn_tensor *x = tn_ones(c, TN_F32, TN_SHAPE(1, channels, 16, 16));
+    return tn_conv2d(c, x, tn_ones(c, TN_F32, TN_SHAPE(64, channels, 3, 3)), NULL,
+                     (tn_conv2d_opts){0});
+}
+
+static bool leave_addresses(size_t bytes)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bool known = file && fscanf(file, "%ld", &pages) == 1;
+    if (file)
+        fclose(file);
+    rlim_t limit = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + bytes;
+    return known && setrlimit(RLIMIT_AS, &(struct rlimit){limit, RLIM_INFINITY}) == 0;
+}
+
+/* In a program of its own, which has multiplied nothing yet: 0 if the product is an error that says
+ * so, and is right when there is room. */
+static int run_short(const char *what)
+{
+    tn_ctx *c = tn_ctx_new(&(tn_ctx_opts){.threads = 2});
+    tn_tensor *a = tn_ones(c, TN_F32, TN_SHAPE(64, 64));
+    if (!a || !leave_addresses((size_t)64 << 20))
+        return 2;
+    for (int i = 0; i < 2; i++) {
+        if (product_of(c, what, a) || tn_error_status(c) != TN_ERR_MEMORY ||
+            strncmp(tn_error(c), "out of memory: ", 15) != 0)
+            return 3;
+        tn_clear_error(c);
+    }
+    if (!leave_addresses((size_t)200 << 20) || !product_of(c, what, a))
+        return 4;
+    tn_set_threads(c, 8);
+    bool right = product_of(c, what, a) != NULL;
+    tn_ctx_free(c);
+    return right ? 0 : 5;
+}
+
+static int status_of(const char *what)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL);
+        alarm(20);
+        setenv("OPENBLAS_NUM_THREADS", "1", 1);
+        execl("/proc/self/exe", "test_blas", what, (char *)NULL);
+        _exit(127);
+    }
+    return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+START_TEST(short_address_space)
+{
+    ck_assert_int_eq(status_of(shortages[_i]), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc == 2)
+        return run_short(argv[1]);
+    Suite *suite = suite_create("blas");
+    TCase *tc = tn_case(suite, "blas");
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, short_address_space, 0, SHORTAGES);
+    tcase_add_test(tc, creation_beside_use);
+    tcase_add_test(tc, hundreds_of_threads);
+    return tn_run(suite);
+}
