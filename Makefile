@@ -213,6 +213,7 @@ help:
 	@echo "mutants    breaks every gradient in turn and sees that a test turns red"
 	@echo "source-mutants changes constants, signs, comparisons and statements at random, the same"
 	@echo "differential runs random cases beside PyTorch; CASES=n SEED=s ROWS=conv2d,linear"
+	@echo "check-onnx computes ONNX's tests of operators by the library"
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"

@@ -137,4 +137,8 @@ $(DIFFERENTIAL): $(BUILD)/differential/rows.c $(BUILD)/obj/tests/differential/dr
 differential: $(DIFFERENTIAL)
 	@$(WITH_TORCH) tests/differential/differential.py $< $(CASES) $(SEED) "$(ROWS)"
 
-.PHONY: differential
+# ONNX's own tests of operators, by the same driver.
+check-onnx: $(DIFFERENTIAL)
+	@tests/differential/python.sh "torch, numpy, onnx" -B tests/differential/onnx_nodes.py $<
+
+.PHONY: differential check-onnx

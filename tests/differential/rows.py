@@ -268,7 +268,7 @@ out(indices);
         lambda x, dim, fn=extreme(name == "max"): fn(x, dim, False)[1])
     row(f"a{name}", "x dims:ints keepdim:whole", reduction_code(f"a{name}"),
         lambda d: dict(x=(x := ranked(d, 0)[0]), dims=d.some_dims(x.values.shape), keepdim=d.below(2)),
-        lambda x, dims, keepdim, fn=getattr(torch, f"a{name}"): fn(x, dims_of(x, dims), bool(keepdim)) if x.dim() else x.clone())
+        lambda x, dims, keepdim, fn=getattr(torch, f"a{name}"): fn(x.reshape(x.shape or 1), dims_of(x, dims) or 0, bool(keepdim) and x.dim() > 0))
 
 
 def make_topk(d):
