@@ -10,7 +10,7 @@ bool tn__has_own_elements(const tn_tensor *t)
     return true;
 }
 
-bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t)
+bool tn__check_change(tn_ctx *ctx, const char *what, const tn_tensor *t)
 {
     if (!tn_check_input(ctx, what, "tensor", t))
         return false;
@@ -27,8 +27,12 @@ bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t)
                 TN_SHAPE_TEXT(t));
         return false;
     }
-    t->storage->version++;
     return true;
+}
+
+void tn__count_change(const tn_tensor *t)
+{
+    t->storage->version++;
 }
 
 typedef struct fill_args {
@@ -54,9 +58,11 @@ void tn__fill(const tn_tensor *t, double value)
 
 tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
 {
-    if (tn__begin_change(ctx, "fill_", t))
-        tn__fill(t, value);
-    return tn_error_status(ctx);
+    if (!tn__check_change(ctx, "fill_", t))
+        return tn_error_status(ctx);
+    tn__count_change(t);
+    tn__fill(t, value);
+    return TN_OK;
 }
 
 #define COPY_LOOP(type)             \
@@ -95,10 +101,15 @@ tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
     return copy;
 }
 
-/* Do the elements of a and b share memory? An answer that errs on the side of yes. */
-static bool overlap(const tn_tensor *a, const tn_tensor *b)
+/* src, or a copy of it if its elements may share memory with dst's. */
+static const tn_tensor *apart(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
-    return a->storage == b->storage;
+    if (dst->storage != src->storage)
+        return src;
+    tn_tensor *copy = tn__new(ctx, "copy_", src->dtype, src->ndim, src->shape);
+    if (copy)
+        tn__copy(ctx, copy, src);
+    return copy;
 }
 
 tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)
@@ -109,17 +120,14 @@ tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)
     if (!tn__broadcasts_to(src, dst->ndim, dst->shape))
         return tn_fail(ctx, TN_ERR_SHAPE, "copy_: src %s does not broadcast to dst %s",
                        TN_SHAPE_TEXT(src), TN_SHAPE_TEXT(dst));
-    if (!tn__begin_change(ctx, "copy_", dst))
+    if (!tn__check_change(ctx, "copy_", dst))
         return tn_error_status(ctx);
     tn_scope scope = tn_scope_begin(ctx);
-    if (overlap(dst, src)) {
-        tn_tensor *copy = tn__new(ctx, "copy_", src->dtype, src->ndim, src->shape);
-        if (copy)
-            tn__copy(ctx, copy, src);
-        src = copy;
-    }
-    if (src)
+    src = apart(ctx, dst, src);
+    if (tn_ok(ctx)) {
+        tn__count_change(dst);
         tn__copy(ctx, dst, src);
+    }
     tn_scope_end(ctx, scope);
     return tn_error_status(ctx);
 }

@@ -166,8 +166,10 @@ typedef struct tn__storage {
 typedef struct tn__var {
     atomic_int refs;
     tn_ctx *ctx;
-    tn_node *node;   /* that made it; NULL for a leaf */
-    tn_tensor *grad; /* gathered so far */
+    tn_node *node;       /* that made it; NULL for a leaf */
+    tn_tensor *grad;     /* gathered so far */
+    tn_tensor *arriving; /* at a leaf: what the backward pass that runs has gathered */
+    struct tn__var *next_reached;
     tn_dtype dtype;
     int ndim;
     int64_t shape[TN_MAX_DIMS];
@@ -236,6 +238,7 @@ struct tn_ctx {
     bool detect_anomaly;
     bool profiling;
     const tn_node *passing; /* whose backward runs; NULL outside of it */
+    tn__var *reached;       /* leaves at which gradients arrive, of the backward pass that runs */
     tn__profile *profile;   /* what was gathered; NULL before the first tn_profile */
 
     tn_rng_state rng;
@@ -308,8 +311,10 @@ static inline void *tn__ptr(const tn_tensor *t)
     return (char *)t->storage->data + (size_t)t->offset * tn_dtype_size(t->dtype);
 }
 
-/* Counts a change in place; false with TN_ERR_STATE if the tape forbids one (tensor.c). */
-bool tn__begin_change(tn_ctx *ctx, const char *what, tn_tensor *t);
+/* May t be changed in place? False with TN_ERR_STATE if the tape forbids it, and with
+ * TN_ERR_ARGUMENT if its elements share memory (change.c). The second counts a change. */
+bool tn__check_change(tn_ctx *ctx, const char *what, const tn_tensor *t);
+void tn__count_change(const tn_tensor *t);
 
 /* One element as a double or an int64_t, and back. */
 double tn__load_f64(tn_dtype dtype, const void *p);
@@ -384,7 +389,7 @@ tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
 void tn__var_retain(tn__var *var);
 void tn__var_release(tn__var *var);
 
-/* Adds g to what var has gathered. */
+/* Adds g to what var has gathered, or to what arrives at it if it is a leaf. */
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g);
 
 /* ---- looking inside (anomaly.c, profile.c) --------------------------------------------------- */
@@ -395,9 +400,9 @@ bool tn__check_result(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn
 bool tn__check_gradient(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *dx);
 
 /* To be called while profiling: a function checks an input, an operator has a result, a backward
- * that started at `start` has ended, whatever has begun will not end. */
+ * that started at `start` has ended, whatever has begun will not end. False if memory ran out. */
 void tn__profile_begin(tn_ctx *ctx, const char *name);
-void tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args);
+bool tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args);
 void tn__profile_backward(tn_ctx *ctx, const tn_op *op, int64_t start);
 void tn__profile_forget(tn_ctx *ctx);
 void tn__profile_free(tn_ctx *ctx);

@@ -54,12 +54,13 @@ tn_status tn_profile(tn_ctx *ctx, bool enable)
 {
     if (!ctx)
         return TN_ERR_ARGUMENT;
-    ctx->profiling = false;
-    if (!enable || !tn_ok(ctx))
-        return ctx->status;
-    tn__profile_free(ctx);
-    ctx->profile = tn__alloc_zeroed(ctx, sizeof *ctx->profile);
-    ctx->profiling = ctx->profile != NULL;
+    tn__profile *anew = enable && tn_ok(ctx) ? tn__alloc_zeroed(ctx, sizeof *anew) : NULL;
+    if (anew) {
+        tn__profile_free(ctx);
+        ctx->profile = anew;
+    }
+    if (anew || !enable)
+        ctx->profiling = enable;
     return ctx->status;
 }
 
@@ -139,19 +140,20 @@ static bool is_view(const tn_tensor *y, const tn_record_args *args)
     return false;
 }
 
-void tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args)
+bool tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args)
 {
     if (ctx->passing)
-        return;
+        return true;
     int64_t time = end(ctx->profile, op->name, tn__now());
     row *r = row_of(ctx, op);
     ctx->profile->records++;
     if (!r)
-        return;
+        return false;
     r->calls++;
     r->forward += time;
     if (!is_view(y, args))
         r->bytes += tn_numel(y) * (int64_t)tn_dtype_size(y->dtype);
+    return true;
 }
 
 void tn__profile_backward(tn_ctx *ctx, const tn_op *op, int64_t start)

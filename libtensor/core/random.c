@@ -136,7 +136,8 @@ static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
     tn_scope scope = tn_scope_begin(ctx);
     bool plain = tn_is_contiguous(t);
     tn_tensor *out = plain ? t : tn__new(ctx, "random", t->dtype, t->ndim, t->shape);
-    if (out) {
+    if (tn_ok(ctx)) {
+        tn__count_change(t);
         args.rng = ctx->rng;
         args.dtype = t->dtype;
         args.out = tn__ptr(out);
@@ -157,7 +158,7 @@ tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
         return tn_error_status(ctx);
     if (!(low <= high) || !isfinite(high - low))
         return tn_fail(ctx, TN_ERR_ARGUMENT, "uniform_: no interval from %g to %g", low, high);
-    if (!tn__begin_change(ctx, "uniform_", t))
+    if (!tn__check_change(ctx, "uniform_", t))
         return tn_error_status(ctx);
     return fill_random(ctx, t, (random_args){.a = low, .b = high - low, .high = high, .p = NAN});
 }
@@ -169,7 +170,7 @@ tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std)
     if (!(std >= 0) || !isfinite(mean) || !isfinite(std))
         return tn_fail(ctx, TN_ERR_ARGUMENT, "normal_: mean %g and standard deviation %g", mean,
                        std);
-    if (!tn__begin_change(ctx, "normal_", t))
+    if (!tn__check_change(ctx, "normal_", t))
         return tn_error_status(ctx);
     return fill_random(ctx, t, (random_args){.normal = true, .a = mean, .b = std, .p = NAN});
 }
@@ -180,7 +181,7 @@ tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p)
         return tn_error_status(ctx);
     if (!(p >= 0 && p <= 1))
         return tn_fail(ctx, TN_ERR_ARGUMENT, "bernoulli_: p = %g is not between 0 and 1", p);
-    if (!tn__begin_change(ctx, "bernoulli_", t))
+    if (!tn__check_change(ctx, "bernoulli_", t))
         return tn_error_status(ctx);
     return fill_random(ctx, t, (random_args){.p = p});
 }

@@ -188,8 +188,8 @@ tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args 
 {
     if (!y || !tn_ok(ctx))
         return NULL;
-    if (ctx->profiling)
-        tn__profile_end(ctx, op, y, &args);
+    if (ctx->profiling && !tn__profile_end(ctx, op, y, &args))
+        return NULL;
     if (ctx->detect_anomaly && !tn__check_result(ctx, op, y, &args))
         return NULL;
     if (!tn_will_record(ctx, args.inputs, TN_MAX_INPUTS))
@@ -312,7 +312,7 @@ static bool is_own(const tn_tensor *g, int holders)
 
 /* The first gradient is kept as it is where that is safe; that of a leaf, which its owner may
  * change in place, gets elements of its own. */
-static void accumulate_first(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
     if (!var->node && !is_own(g, 1)) {
         tn_tensor *copy = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
@@ -320,34 +320,54 @@ static void accumulate_first(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
             tn__copy(ctx, copy, g);
         g = copy;
     }
-    if (g)
-        var->grad = tn__alias(ctx, g, false);
+    return g ? tn__alias(ctx, g, false) : NULL;
+}
+
+static void add_in_place(tn_ctx *ctx, const tn_tensor *sum, const tn_tensor *plain)
+{
+    tn__kernels_of(ctx, sum->dtype)->add_to(tn_numel(sum), tn__ptr(plain), tn__ptr(sum));
+}
+
+/* *sum becomes a tensor that nothing owns, unless memory runs out. */
+static void replace_by_sum(tn_ctx *ctx, tn_tensor **sum, const tn_tensor *a, const tn_tensor *b)
+{
+    tn_tensor *y = tn_add(ctx, a, b);
+    if (!y)
+        return;
+    tn__disown(y);
+    tn__release(*sum);
+    *sum = y;
 }
 
 /* The others are added: in place, unless somebody else refers to what has been gathered. */
-static void accumulate_more(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+static void accumulate_more(tn_ctx *ctx, tn_tensor **sum, const tn_tensor *g)
 {
-    tn_tensor *sum = NULL;
-    if (is_own(var->grad, 1)) {
-        const tn_tensor *plain = tn__contiguous(ctx, g);
-        if (plain)
-            tn__kernels_of(ctx, g->dtype)->add_to(tn_numel(g), tn__ptr(plain), tn__ptr(var->grad));
+    if (!is_own(*sum, 1)) {
+        replace_by_sum(ctx, sum, *sum, g);
         return;
     }
-    sum = tn_add(ctx, var->grad, g);
-    if (!sum)
-        return;
-    tn__disown(sum);
-    drop_grad(var);
-    var->grad = sum;
+    const tn_tensor *plain = tn__contiguous(ctx, g);
+    if (plain)
+        add_in_place(ctx, *sum, plain);
+}
+
+static void reach(tn_ctx *ctx, tn__var *leaf)
+{
+    tn__var_retain(leaf);
+    leaf->next_reached = ctx->reached;
+    ctx->reached = leaf;
 }
 
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
 {
-    if (var->grad)
-        accumulate_more(ctx, var, g);
-    else
-        accumulate_first(ctx, var, g);
+    tn_tensor **sum = var->node ? &var->grad : &var->arriving;
+    if (*sum) {
+        accumulate_more(ctx, sum, g);
+        return;
+    }
+    *sum = first_gradient(ctx, var, g);
+    if (*sum && !var->node)
+        reach(ctx, var);
 }
 
 void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
@@ -417,6 +437,54 @@ static void pass(tn_ctx *ctx, tn_node *node)
     node->done = true;
 }
 
+/* ---- what arrives at the leaves counts when the whole pass has succeeded ----------------------
+ */
+
+/* A gradient that somebody else refers to is not changed in place: the sum is made beside it. */
+static void prepare(tn_ctx *ctx, tn__var *leaf)
+{
+    if (leaf->grad && !is_own(leaf->grad, 1))
+        replace_by_sum(ctx, &leaf->arriving, leaf->grad, leaf->arriving);
+}
+
+/* The tensor stays, as its owner may hold it. */
+static void replace_elements(tn_tensor *t, tn_tensor *by)
+{
+    tn__storage *storage = t->storage;
+    t->storage = by->storage;
+    t->offset = by->offset;
+    memcpy(t->strides, by->strides, sizeof t->strides);
+    by->storage = storage;
+}
+
+static void deliver(tn_ctx *ctx, tn__var *leaf)
+{
+    if (!leaf->grad) {
+        leaf->grad = leaf->arriving;
+        leaf->arriving = NULL;
+    } else if (is_own(leaf->grad, 1)) {
+        add_in_place(ctx, leaf->grad, leaf->arriving);
+    } else {
+        replace_elements(leaf->grad, leaf->arriving);
+    }
+}
+
+/* Memory may run out in the first loop and not in the second, so leaves get all or nothing. */
+static void deliver_all(tn_ctx *ctx)
+{
+    for (tn__var *leaf = ctx->reached; leaf && tn_ok(ctx); leaf = leaf->next_reached)
+        prepare(ctx, leaf);
+    while (ctx->reached) {
+        tn__var *leaf = ctx->reached;
+        ctx->reached = leaf->next_reached;
+        if (tn_ok(ctx))
+            deliver(ctx, leaf);
+        tn__release(leaf->arriving);
+        leaf->arriving = NULL;
+        tn__var_release(leaf);
+    }
+}
+
 static void drop_pending(tn_ctx *ctx)
 {
     for (int64_t i = 0; i < ctx->n_tape; i++)
@@ -438,6 +506,8 @@ static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
 static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
 {
     bool before = tn_set_grad_enabled(ctx, false);
+    tn__var *outer = ctx->reached; /* of a pass that this one is part of */
+    ctx->reached = NULL;
     int64_t last = root->node ? root->node->position : -1;
     if (root->node && root->node->done)
         pass(ctx, root->node);
@@ -448,6 +518,8 @@ static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
             pass(ctx, ctx->tape[i]);
     if (!tn_ok(ctx))
         drop_pending(ctx);
+    deliver_all(ctx);
+    ctx->reached = outer;
     tn_set_grad_enabled(ctx, before);
     return ctx->status;
 }

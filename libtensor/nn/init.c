@@ -125,6 +125,8 @@ tn_module *tn__module_done(tn_ctx *ctx, tn_module *self)
 {
     if (tn_ok(ctx))
         return self;
+    if (self)
+        tn_set_rng_state(ctx, tn__module_rng(self));
     tn_module_free(self);
     return NULL;
 }

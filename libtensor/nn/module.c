@@ -18,6 +18,7 @@ struct tn_module {
     entry *entries;
     int64_t n_entries, capacity;
     void *state;
+    tn_rng_state rng; /* when it was made */
     bool evaluating;
     tn__watch *watch; /* called after forward; NULL mostly */
 };
@@ -94,6 +95,7 @@ tn_module *tn_module_new(tn_ctx *ctx, const tn_module_type *type, size_t size)
         return NULL;
     tn__object_add(ctx, &module->object, free_object);
     module->type = type;
+    module->rng = tn_get_rng_state(ctx);
     module->state = size ? tn__alloc_zeroed(ctx, size) : NULL;
     if (size && !module->state) {
         tn_module_free(module);
@@ -128,14 +130,14 @@ static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const 
                     name);
             return NULL;
         }
-    if (!tn__reserve(ctx, &module->entries, &module->capacity, module->n_entries + 1,
-                     sizeof *module->entries))
+    char *copy = tn__strdup(ctx, name);
+    if (!copy || !tn__reserve(ctx, &module->entries, &module->capacity, module->n_entries + 1,
+                              sizeof *module->entries)) {
+        tn__free(ctx, copy);
         return NULL;
-    entry *e = &module->entries[module->n_entries];
-    *e = (entry){.name = tn__strdup(ctx, name)};
-    if (!e->name)
-        return NULL;
-    module->n_entries++;
+    }
+    entry *e = &module->entries[module->n_entries++];
+    *e = (entry){.name = copy};
     return e;
 }
 
@@ -157,12 +159,22 @@ static tn_tensor *add_tensor(tn_ctx *ctx, tn_module *module, const char *what, c
     return t;
 }
 
+static void drop_var(tn_tensor *t)
+{
+    tn__var_release(t->var);
+    t->var = NULL;
+}
+
 tn_tensor *tn_add_parameter(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t)
 {
+    bool required = tn_requires_grad(t);
     if (!tn_check_float(ctx, "add_parameter", "tensor", t) ||
         tn_set_requires_grad(ctx, t, true) != TN_OK)
         return NULL;
-    return add_tensor(ctx, module, "add_parameter", name, t, false);
+    tn_tensor *added = add_tensor(ctx, module, "add_parameter", name, t, false);
+    if (!added && !required)
+        drop_var(t);
+    return added;
 }
 
 tn_tensor *tn_add_buffer(tn_ctx *ctx, tn_module *module, const char *name, tn_tensor *t)
@@ -252,6 +264,11 @@ void tn__full_name(const tn_module *root, const tn_module *module, char *name, s
 const tn_module_type *tn__module_type(const tn_module *module)
 {
     return module->type;
+}
+
+tn_rng_state tn__module_rng(const tn_module *module)
+{
+    return module->rng;
 }
 
 /* ---- training and evaluation ----------------------------------------------------------------- */
@@ -391,35 +408,83 @@ int64_t tn_parameter_numel(const tn_module *module)
     return sum;
 }
 
+/* All or none of them: those that were frozen are noted. */
+static void thaw(tn_ctx *ctx, const tn_module *module)
+{
+    int64_t count = tn_parameter_count(module), thawed = 0;
+    tn_tensor **list = tn__alloc(ctx, (size_t)count * sizeof *list);
+    for (int64_t i = 0; tn_ok(ctx) && i < count; i++) {
+        tn_tensor *t = tn_parameter(module, i, NULL, 0);
+        if (!t->var && tn_set_requires_grad(ctx, t, true) == TN_OK)
+            list[thawed++] = t;
+    }
+    while (!tn_ok(ctx) && thawed > 0)
+        drop_var(list[--thawed]);
+    tn__free(ctx, list);
+}
+
 tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen)
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
     if (!module)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "freeze: the module is NULL");
+    if (!frozen)
+        thaw(ctx, module);
     tn_tensor *t;
-    for (int64_t i = 0; tn_ok(ctx) && (t = tn_parameter(module, i, NULL, 0)); i++)
-        tn_set_requires_grad(ctx, t, !frozen);
+    for (int64_t i = 0; frozen && (t = tn_parameter(module, i, NULL, 0)); i++)
+        drop_var(t);
     return tn_error_status(ctx);
 }
 
-/* The tensor object stays, so that whoever refers to it sees the conversion; one that is frozen
- * stays frozen. */
-static void convert(tn_ctx *ctx, tn_tensor *t, tn_dtype dtype)
+/* ---- conversion ------------------------------------------------------------------------------ */
+
+/* A tensor of a module and what it becomes; y is NULL if it stays. */
+typedef struct conversion {
+    tn_tensor *t, *y;
+    tn__var *var; /* NULL: it is frozen, and stays so */
+} conversion;
+
+static void prepare(tn_ctx *ctx, conversion *c, tn_tensor *t, tn_dtype dtype)
 {
-    tn_tensor *plain = tn_detach(ctx, t);
-    tn_tensor *y = plain ? tn_cast(ctx, plain, dtype) : NULL;
-    tn__var *var = y && t->var ? tn__var_new(ctx, y) : NULL;
-    if (!tn_ok(ctx))
+    c->t = t;
+    if (t->dtype == dtype || !tn__is_float(t->dtype))
         return;
+    const tn_tensor *plain = tn_detach(ctx, t);
+    c->y = plain ? tn_cast(ctx, plain, dtype) : NULL;
+    c->var = c->y && t->var ? tn__var_new(ctx, c->y) : NULL;
+}
+
+/* The tensor object stays, so that whoever refers to it sees the conversion. */
+static void convert(const conversion *c)
+{
+    tn_tensor *t = c->t, *y = c->y;
+    tn__storage *storage = t->storage;
     tn__var_release(t->var);
-    t->var = var;
-    t->dtype = dtype;
+    t->var = c->var;
+    t->dtype = y->dtype;
     t->offset = 0;
     memcpy(t->strides, y->strides, sizeof t->strides);
-    tn__storage *storage = t->storage;
     t->storage = y->storage;
     y->storage = storage;
+}
+
+/* Everything that can fail comes before the first change. */
+static void convert_all(tn_ctx *ctx, conversion *list, const tn_module *module, tn_dtype dtype)
+{
+    int64_t parameters = tn_parameter_count(module), count = parameters + tn_buffer_count(module);
+    for (int64_t i = 0; tn_ok(ctx) && i < count; i++)
+        prepare(ctx, &list[i],
+                i < parameters ? tn_parameter(module, i, NULL, 0)
+                               : tn_buffer(module, i - parameters, NULL, 0),
+                dtype);
+    for (int64_t i = 0; i < count; i++)
+        if (!tn_ok(ctx))
+            tn__var_release(list[i].var);
+        else if (list[i].y)
+            convert(&list[i]);
+        else
+            tn_clear_grad(list[i].t);
 }
 
 tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype)
@@ -430,15 +495,11 @@ tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype)
         return tn_fail(ctx, module ? TN_ERR_DTYPE : TN_ERR_ARGUMENT, "module_to: %s",
                        module ? "parameters are f32 or f64" : "the module is NULL");
     tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *t;
-    for (int64_t i = 0; tn_ok(ctx) && (t = tn_parameter(module, i, NULL, 0)); i++) {
-        tn_clear_grad(t);
-        if (t->dtype != dtype)
-            convert(ctx, t, dtype);
-    }
-    for (int64_t i = 0; tn_ok(ctx) && (t = tn_buffer(module, i, NULL, 0)); i++)
-        if (tn__is_float(t->dtype) && t->dtype != dtype)
-            convert(ctx, t, dtype);
+    int64_t count = tn_parameter_count(module) + tn_buffer_count(module);
+    conversion *list = tn__alloc_zeroed(ctx, (size_t)count * sizeof *list);
+    if (list)
+        convert_all(ctx, list, module, dtype);
+    tn__free(ctx, list);
     tn_scope_end(ctx, scope);
     return tn_error_status(ctx);
 }

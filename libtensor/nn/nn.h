@@ -11,7 +11,8 @@
  * has. */
 void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count);
 
-/* self, if no error is recorded; otherwise frees it and returns NULL. For constructors. */
+/* self, if no error is recorded; otherwise frees it, puts the random stream back to where it was
+ * when the module was made, and returns NULL. For constructors. */
 tn_module *tn__module_done(tn_ctx *ctx, tn_module *self);
 
 /* Gives `self` a parameter or a buffer of TN_F32 full of `value`. */
@@ -51,6 +52,7 @@ void tn__state_end(tn__state_load *load);
 void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module);
 
 const tn_module_type *tn__module_type(const tn_module *module);
+tn_rng_state tn__module_rng(const tn_module *module);
 
 /* The numbers in the parameters of the module itself. */
 int64_t tn__own_numel(const tn_module *module);

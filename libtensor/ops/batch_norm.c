@@ -19,7 +19,8 @@ typedef struct norm_args {
     int64_t channels, n, size; /* x [n, channels, size] */
     const char *x, *dy, *weight, *bias;
     double *mean, *invstd; /* saved */
-    tn_tensor *running_mean, *running_var;
+    double *var;           /* unbiased, of the batch; NULL: nobody learns it */
+    const tn_tensor *running_mean, *running_var;
     char *y, *dx, *dw, *db;
 } norm_args;
 
@@ -34,13 +35,15 @@ static void *element(const tn_tensor *t, int64_t i)
     return (char *)tn__ptr(t) + i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype);
 }
 
-static void update(const norm_args *a, const tn_tensor *running, int64_t channel, double value)
+static void update(const norm_args *a, const tn_tensor *running, const double *values)
 {
-    if (!running)
-        return;
-    void *p = element(running, channel);
-    double old = tn__load_f64(a->dtype, p);
-    tn__store_f64(a->dtype, p, (1 - a->data.momentum) * old + a->data.momentum * value);
+    double momentum = a->data.momentum;
+    tn__count_change(running);
+    for (int64_t i = 0; i < a->channels; i++) {
+        void *p = element(running, i);
+        double old = tn__load_f64(a->dtype, p);
+        tn__store_f64(a->dtype, p, (1 - momentum) * old + momentum * values[i]);
+    }
 }
 
 static void choose_moments(const norm_args *a, const tn__channel *c, int64_t channel, const char *x)
@@ -48,8 +51,8 @@ static void choose_moments(const norm_args *a, const tn__channel *c, int64_t cha
     double mean, var, count = (double)(c->n * c->size);
     if (a->data.training) {
         a->k->batch_norm_moments(c, x, &mean, &var);
-        update(a, a->running_mean, channel, mean);
-        update(a, a->running_var, channel, var * count / (count - 1));
+        if (a->var)
+            a->var[channel] = var * count / (count - 1);
     } else {
         mean = tn__load_f64(a->dtype, element(a->running_mean, channel));
         var = tn__load_f64(a->dtype, element(a->running_var, channel));
@@ -199,11 +202,10 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ru
            check_vector(ctx, "weight", x, weight) && check_vector(ctx, "bias", x, bias);
 }
 
-/* The running statistics are about to change, unless there is nothing to learn from. */
-static bool begin_update(tn_ctx *ctx, const tn_tensor *x, tn_tensor *mean, tn_tensor *var)
+/* The running statistics will change, unless there is nothing to learn from. */
+static bool learns(const norm_data *data, const tn_tensor *x, const tn_tensor *running_mean)
 {
-    return tn_numel(x) == 0 || !mean ||
-           (tn__begin_change(ctx, "batch_norm", mean) && tn__begin_change(ctx, "batch_norm", var));
+    return data->training && running_mean && tn_numel(x) > 0;
 }
 
 tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
@@ -215,17 +217,21 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
                       .eps = tn__real_option(opts.eps, 1e-5)};
     if (!check_arguments(ctx, x, running_mean, running_var, weight, bias) ||
         !check_options(ctx, x, running_mean, running_var, &data) ||
-        (data.training && !begin_update(ctx, x, running_mean, running_var)))
+        (learns(&data, x, running_mean) && (!tn__check_change(ctx, "batch_norm", running_mean) ||
+                                            !tn__check_change(ctx, "batch_norm", running_var))))
         return NULL;
     const tn_tensor *plain = tn__contiguous(ctx, x);
     const tn_tensor *w = weight ? tn__contiguous(ctx, weight) : NULL;
     const tn_tensor *b = bias ? tn__contiguous(ctx, bias) : NULL;
     tn_tensor *y = tn__new(ctx, "batch_norm", x->dtype, x->ndim, x->shape);
-    tn_tensor *saved = tn__new(ctx, "batch_norm", TN_F64, 2, (int64_t[]){2, x->shape[1]});
+    bool learning = learns(&data, x, running_mean);
+    tn_tensor *saved =
+        tn__new(ctx, "batch_norm", TN_F64, 2, (int64_t[]){2 + learning, x->shape[1]});
     if (!tn_ok(ctx))
         return NULL;
     norm_args a = arguments(ctx, &data, plain, w, saved);
     a.bias = b ? tn__ptr(b) : NULL;
+    a.var = learning ? a.invstd + x->shape[1] : NULL;
     a.running_mean = running_mean;
     a.running_var = running_var;
     a.y = tn__ptr(y);
@@ -233,9 +239,14 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
         run_channels(ctx, &a, forward_range);
     else
         tn__fill(saved, 0);
-    return tn_record(ctx, &batch_norm_op, y,
-                     (tn_record_args){.inputs = {x, weight, bias},
-                                      .saved = {plain, saved, w},
-                                      .data = &data,
-                                      .size = sizeof data});
+    y = tn_record(ctx, &batch_norm_op, y,
+                  (tn_record_args){.inputs = {x, weight, bias},
+                                   .saved = {plain, saved, w},
+                                   .data = &data,
+                                   .size = sizeof data});
+    if (y && learning) {
+        update(&a, running_mean, a.mean);
+        update(&a, running_var, a.var);
+    }
+    return y;
 }

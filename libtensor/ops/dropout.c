@@ -24,11 +24,15 @@ tn_tensor *tn_dropout(tn_ctx *ctx, const tn_tensor *x, double p, bool training)
     }
     if (!training)
         return tn_reshape(ctx, x, x->ndim, x->shape);
+    tn_rng_state rng = tn_get_rng_state(ctx);
     tn_tensor *mask = tn__new(ctx, "dropout", x->dtype, x->ndim, x->shape);
     if (!mask || tn_bernoulli_(ctx, mask, 1 - p) != TN_OK)
         return NULL;
     double c[TN_MAX_CONSTANTS] = {p < 1 ? 1 / (1 - p) : 0};
     tn_tensor *y = tn_map(ctx, "dropout", &masked, c, (const tn_tensor *[]){x, mask});
-    return tn_record(ctx, &dropout_op, y,
-                     (tn_record_args){.inputs = {x}, .saved = {mask}, .data = c, .size = sizeof c});
+    y = tn_record(ctx, &dropout_op, y,
+                  (tn_record_args){.inputs = {x}, .saved = {mask}, .data = c, .size = sizeof c});
+    if (!y)
+        tn_set_rng_state(ctx, rng);
+    return y;
 }

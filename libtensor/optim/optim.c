@@ -8,6 +8,14 @@ static void free_object(tn__object *object)
     tn_optim_free((tn_optim *)(void *)object);
 }
 
+static void drop_moments(tn__slot *slot)
+{
+    for (int j = 0; j < TN_MAX_MOMENTS; j++) {
+        tn__release(slot->moments[j]);
+        slot->moments[j] = NULL;
+    }
+}
+
 void tn_optim_free(tn_optim *opt)
 {
     if (!opt)
@@ -15,8 +23,7 @@ void tn_optim_free(tn_optim *opt)
     tn_ctx *ctx = opt->ctx;
     tn__object_remove(&opt->object);
     for (int64_t i = 0; opt->slots && i < opt->count; i++)
-        for (int j = 0; j < TN_MAX_MOMENTS; j++)
-            tn__release(opt->slots[i].moments[j]);
+        drop_moments(&opt->slots[i]);
     tn__free(ctx, opt->slots);
     tn__free(ctx, opt->groups);
     tn__free(ctx, opt->opts);
@@ -47,12 +54,12 @@ void *tn__moment(const tn__slot *slot, int i)
 bool tn__make_moments(tn_optim *opt, tn__slot *slot)
 {
     const tn_tensor *p = slot->param;
-    for (int j = 0; j < opt->moments; j++) {
-        if (slot->moments[j])
-            continue;
+    for (int j = 0; j < opt->moments && !slot->moments[opt->moments - 1]; j++) {
         tn_tensor *moment = tn_zeros(opt->ctx, p->dtype, p->ndim, p->shape);
-        if (!moment)
+        if (!moment) {
+            drop_moments(slot);
             return false;
+        }
         tn__disown(moment);
         slot->moments[j] = moment;
     }
@@ -80,20 +87,24 @@ static bool check_param(tn_optim *opt, int64_t i, const tn_tensor *param, bool m
     return false;
 }
 
-/* The parameter becomes one of the group, with the state that it has if it is not new. The state of
- * a frozen one is made when it is stepped. */
-static void add_slot(tn_optim *opt, tn_tensor *param, int64_t group)
+/* A slot for the parameter, unless it has one. The state of a frozen one is made when it is
+ * stepped. */
+static bool add_slot(tn_optim *opt, tn_tensor *param)
 {
     int64_t at = find_slot(opt, param);
-    if (at == opt->count) {
-        if (!tn__reserve(opt->ctx, &opt->slots, &opt->capacity, at + 1, sizeof *opt->slots))
-            return;
-        opt->slots[at] = (tn__slot){.param = param};
-        opt->count++;
-        if (param->var)
-            tn__make_moments(opt, &opt->slots[at]);
-    }
-    opt->slots[at].group = group;
+    if (at < opt->count)
+        return true;
+    if (!tn__reserve(opt->ctx, &opt->slots, &opt->capacity, at + 1, sizeof *opt->slots))
+        return false;
+    opt->slots[at] = (tn__slot){.param = param};
+    opt->count++;
+    return !param->var || tn__make_moments(opt, &opt->slots[at]);
+}
+
+static void drop_slots(tn_optim *opt, int64_t from)
+{
+    while (opt->count > from)
+        drop_moments(&opt->slots[--opt->count]);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -139,13 +150,20 @@ static tn_tensor *member(const members *m, int64_t i)
     return m->list ? m->list[i] : tn_parameter(m->module, i, NULL, 0);
 }
 
+/* They become the members of the group, with the state that they have: all of them, or none. */
 static void add_members(tn_optim *opt, const members *m, int64_t group)
 {
+    int64_t before = opt->count;
     for (int64_t i = 0; i < m->count; i++)
         if (!check_param(opt, i, member(m, i), !m->list))
             return;
-    for (int64_t i = 0; tn_ok(opt->ctx) && i < m->count; i++)
-        add_slot(opt, member(m, i), group);
+    for (int64_t i = 0; i < m->count; i++)
+        if (!add_slot(opt, member(m, i))) {
+            drop_slots(opt, before);
+            return;
+        }
+    for (int64_t i = 0; i < m->count; i++)
+        opt->slots[find_slot(opt, member(m, i))].group = group;
 }
 
 static bool list_of(tn_ctx *ctx, const char *what, tn_tensor *const *params, int64_t count,
@@ -193,15 +211,6 @@ tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *mod
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-/* Takes the newest group back. What it had already got of another one goes to group 0. */
-static void drop_group(tn_optim *opt)
-{
-    opt->n_groups--;
-    for (int64_t i = 0; i < opt->count; i++)
-        if (opt->slots[i].group == opt->n_groups)
-            opt->slots[i].group = 0;
-}
-
 static int64_t group_new(tn_optim *opt, const members *m, tn_group_opts o)
 {
     tn__group group = {.lr = tn__real_option(o.lr, opt->defaults.lr),
@@ -210,7 +219,7 @@ static int64_t group_new(tn_optim *opt, const members *m, tn_group_opts o)
         add_members(opt, m, opt->n_groups - 1);
         if (tn_ok(opt->ctx))
             return opt->n_groups - 1;
-        drop_group(opt);
+        opt->n_groups--;
     }
     return tn_error_status(opt->ctx);
 }
@@ -274,31 +283,55 @@ static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_ten
            (opt->moments && slot->moments[0]->dtype != p->dtype);
 }
 
+/* Everything that a step of the parameter needs. */
+static bool prepare(tn_optim *opt, tn__slot *slot)
+{
+    const tn_tensor *grad = tn_grad(slot->param);
+    if (!grad)
+        return true;
+    slot->fresh = opt->moments > 0 && !slot->moments[0];
+    if (!tn__make_moments(opt, slot))
+        return false;
+    if (is_converted(opt, slot, grad))
+        tn_fail(opt->ctx, TN_ERR_STATE,
+                "%s: a parameter of shape %s was converted or is no longer "
+                "contiguous; make the optimiser after tn_module_to",
+                opt->name, TN_SHAPE_TEXT(slot->param));
+    return tn_ok(opt->ctx);
+}
+
 static void update(tn_optim *opt, tn__slot *slot)
 {
     const tn_tensor *grad = tn_grad(slot->param);
     if (!grad)
         return;
-    if (!tn__make_moments(opt, slot))
-        return;
-    if (is_converted(opt, slot, grad)) {
-        tn_fail(opt->ctx, TN_ERR_STATE,
-                "%s: a parameter of shape %s was converted or is no longer "
-                "contiguous; make the optimiser after tn_module_to",
-                opt->name, TN_SHAPE_TEXT(slot->param));
-        return;
-    }
     opt->update(opt, &opt->groups[slot->group], slot, grad);
     slot->param->storage->version++;
     slot->steps++;
 }
 
+/* Moments that were made for the step stay, or go with it. */
+static void settle(tn_optim *opt, bool failed)
+{
+    for (int64_t i = 0; i < opt->count; i++) {
+        if (opt->slots[i].fresh && failed)
+            drop_moments(&opt->slots[i]);
+        opt->slots[i].fresh = false;
+    }
+}
+
+/* No parameter is changed before all can be. */
 tn_status tn_step(tn_optim *opt)
 {
     if (!opt)
         return TN_ERR_ARGUMENT;
+    if (!tn_ok(opt->ctx))
+        return tn_error_status(opt->ctx);
+    for (int64_t i = 0; i < opt->count && prepare(opt, &opt->slots[i]); i++)
+        ;
     for (int64_t i = 0; tn_ok(opt->ctx) && i < opt->count; i++)
         update(opt, &opt->slots[i]);
+    settle(opt, !tn_ok(opt->ctx));
     return tn_error_status(opt->ctx);
 }
 

@@ -13,6 +13,7 @@ typedef struct tn__slot {
     tn_tensor *moments[TN_MAX_MOMENTS]; /* of its shape, 0 at first; NULL if not in use */
     int64_t steps;                      /* made so far */
     int64_t group;
+    bool fresh; /* it got its moments for the step that is being prepared */
 } tn__slot;
 
 typedef struct tn__group {
@@ -44,7 +45,7 @@ tn_optim *tn__optim_of(tn_ctx *ctx, const tn_optim *model, tn_tensor *const *par
 tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *module,
                               size_t opts_size);
 
-/* Gives the parameter its moments, full of 0, if it has none yet. */
+/* Gives the parameter its moments, full of 0, if it has none yet: all of them, or none. */
 bool tn__make_moments(tn_optim *opt, tn__slot *slot);
 
 /* tn_optim_load_state_dict and its kin for those who load more than one thing, see core.h: called

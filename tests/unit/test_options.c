@@ -5,7 +5,6 @@
 #include <tn/data.h>
 #include <tn/op.h>
 
-
 /* What a step with the gradient g makes of a parameter p. */
 static double stepped(tn_optim *opt, tn_tensor *p, double g)
 {

@@ -3,16 +3,12 @@
  * headers, and a function of the headers without rows fails the test. */
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "common/functions.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <tn/op.h>
-
-#ifndef TN_TEST_INCLUDE
-#define TN_TEST_INCLUDE "libtensor/include/tn"
-#endif
 
 TN_UNARY(cube, TN_SAVE_X, x *x *x, 3 * x * x * dy)
 TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy)
@@ -151,16 +147,16 @@ static void begin_row(void)
 
 /* ---- what came of a row ---------------------------------------------------------------------- */
 
+static char names[MAX_FUNCTIONS][64];
 static struct {
-    char name[64];
     bool refused, worked, held;
-} functions[500];
+} functions[MAX_FUNCTIONS];
 static int n_functions, wrong;
 
 static int find_function(const char *name)
 {
     int i = 0;
-    while (i < n_functions && strcmp(functions[i].name, name) != 0)
+    while (i < n_functions && strcmp(names[i], name) != 0)
         i++;
     return i;
 }
@@ -1871,41 +1867,6 @@ static void op_rows(void)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* The name of the function that a line of a header declares; "" if it declares none. */
-static void declared_name(const char *line, char *name, size_t size)
-{
-    const char *end = strncmp(line, "TN_API ", 7) == 0 ? strchr(line, '(') : NULL;
-    const char *start = end;
-    while (start && start > line && start[-1] != ' ' && start[-1] != '*')
-        start--;
-    snprintf(name, size, "%.*s", start ? (int)(end - start) : 0, start ? start : "");
-}
-
-static void read_header(const char *header)
-{
-    char path[1024], line[512];
-    snprintf(path, sizeof path, "%s/%s", TN_TEST_INCLUDE, header);
-    FILE *file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "%s cannot be read", path);
-    while (fgets(line, sizeof line, file)) {
-        ck_assert(n_functions < (int)(sizeof functions / sizeof *functions));
-        declared_name(line, functions[n_functions].name, sizeof functions->name);
-        n_functions += functions[n_functions].name[0] != '\0';
-    }
-    fclose(file);
-}
-
-static void read_headers(void)
-{
-    DIR *dir = opendir(TN_TEST_INCLUDE);
-    ck_assert_msg(dir != NULL, "%s cannot be read", TN_TEST_INCLUDE);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (entry->d_name[0] != '.')
-            read_header(entry->d_name);
-    closedir(dir);
-    ck_assert_int_gt(n_functions, 200);
-}
-
 static void all_rows(void)
 {
     context_rows();
@@ -1935,14 +1896,14 @@ static void all_rows(void)
 
 START_TEST(every_public_function)
 {
-    read_headers();
+    n_functions = read_functions(names);
     for (mode = PLAIN; mode < MODES; mode++)
         all_rows();
     for (int i = 0; i < n_functions; i++) {
         bool complete = functions[i].held || (functions[i].refused && functions[i].worked);
         wrong += !complete;
         if (!complete)
-            printf("%s has no row that it %s\n", functions[i].name,
+            printf("%s has no row that it %s\n", names[i],
                    functions[i].worked ? "refuses" : "works in");
     }
     ck_assert_msg(wrong == 0, "%d rows are wrong", wrong);

@@ -94,8 +94,8 @@ TN_API tn_tensor *tn_buffer_named(const tn_module *module, const char *name);
  * optimisers leave it alone. Gradients of frozen parameters are dropped. */
 TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
 
-/* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64. Gradients are cleared.
- * Make optimisers after it. */
+/* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64, or none if memory runs
+ * out. Gradients are cleared. Make optimisers after it. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 
 /* ---- state ------------------------------------------------------------------------------------

@@ -77,8 +77,9 @@ TN_API tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts
 TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
                                tn_rmsprop_opts opts);
 
-/* Changes every parameter that has a gradient. Nothing happens while an error is recorded: the
- * status of that error is returned, so checking this call checks the whole step. */
+/* Changes every parameter that has a gradient, or none: TN_ERR_MEMORY, or TN_ERR_STATE for one that
+ * was converted. Nothing happens while an error is recorded: the status of that error is returned,
+ * so checking this call checks the whole step. */
 TN_API tn_status tn_step(tn_optim *opt);
 
 /* Clears the gradients of the parameters. */
@@ -100,8 +101,7 @@ typedef struct tn_group_opts {
 
 /* Makes a new group of the parameters of a module, or of a list of leaves that require a gradient.
  * Those that the optimiser has already leave their group and keep their state; others are added.
- * Returns the group's number, or the status of an error, which leaves everything as it was; only
- * where memory ran out may some of them have gone to group 0. */
+ * Returns the group's number, or the status of an error, which leaves everything as it was. */
 TN_API int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts);
 TN_API int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t count,
                                tn_group_opts opts);
