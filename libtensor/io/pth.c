@@ -12,16 +12,26 @@
 
 #define MAGIC "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 #define MAGIC_SIZE 10
+#define MAGIC_TEXT "119547037146038801333356L" /* in protocol 1 */
 #define LEGACY_VERSION 1001
 #define MAX_DEPTH 64
 #define MAX_NAME 1024
 
+/* The work of walking through the object, in units that are about bytes of memory: how much there
+ * is for each byte of the file and in any case, what a value costs, and what a tensor does. */
+enum { WORK = 256, FIXED_WORK = 65536, VALUE_WORK = 16, TENSOR_WORK = 512 };
+
+#define ALL_THAT_IS_READ \
+    "tensors of real numbers in dictionaries, lists and tuples are all that is read"
+
 typedef struct storage {
     const char *key;
     tn__number number;
+    bool untyped; /* bytes, of which a tensor tells what they are */
     int64_t numel;
     int64_t offset; /* of the elements, in the older format; -1: not found */
-    tn_tensor *t;   /* [numel]; NULL: not read yet */
+    /* A tensor of the dictionary that has it, as it is and with other signs; NULL: none yet. */
+    const tn_tensor *t[2];
 } storage;
 
 typedef struct reader {
@@ -35,7 +45,9 @@ typedef struct reader {
     tn__index entries;
     char *folder; /* NAME */
     tn_dict *dict;
-    int64_t budget; /* of work, see walk */
+    int64_t budget; /* of work */
+    bool in_opaque; /* where tensors have no names; */
+    char why[256];  /* why not */
     char name[MAX_NAME];
 } reader;
 
@@ -51,77 +63,103 @@ static const tn__value *value(const reader *r, int64_t number)
     return tn__pickle_value(&r->pickle, number);
 }
 
-static bool is_text(const reader *r, int64_t number)
-{
-    const tn__value *v = value(r, number);
-    return v->kind == TN__TEXT &&
-           strlen(tn__pickle_text(&r->pickle, v)) == (size_t)v->u.text.length;
-}
-
 static const char *text(const reader *r, int64_t number)
 {
     return tn__pickle_text(&r->pickle, value(r, number));
 }
 
+static bool is_text(const reader *r, int64_t number)
+{
+    const tn__value *v = value(r, number);
+    return v->kind == TN__TEXT && strlen(text(r, number)) == (size_t)v->u.text.length;
+}
+
+static bool is_flag(const reader *r, int64_t number)
+{
+    const tn__value *v = value(r, number);
+    return v->kind == TN__INT && (v->u.integer == 0 || v->u.integer == 1);
+}
+
+static bool is_storage_class(const tn__value *v)
+{
+    tn__class class = tn__pickle_class(v);
+    return v->kind == TN__CLASS && (class == TN__STORAGE || class == TN__BYTES_STORAGE);
+}
+
+static int64_t find_key(const reader *r, const char *key)
+{
+    return tn__index_find(&r->index, r->storages, sizeof *r->storages, key,
+                          tn__hash(r->file->ctx, key));
+}
+
+/* The number of the storage whose key is this value; -1 if there is none. A text is looked up once,
+ * however often it is used. */
+static int64_t find_storage(reader *r, int64_t key)
+{
+    tn__value *v = tn__pickle_value(&r->pickle, key);
+    if (!v->mark)
+        v->mark = 1 + (int32_t)find_key(r, text(r, key));
+    return v->mark - 1;
+}
+
+/* Adds the storage of this key, or finds it again; returns its number or -1. */
+static int64_t add_storage(reader *r, int64_t key, const storage *s)
+{
+    tn_ctx *ctx = r->file->ctx;
+    int64_t i = find_storage(r, key);
+    const storage *old = i >= 0 ? &r->storages[i] : NULL;
+    if (old && old->numel == s->numel && old->number.kind == s->number.kind &&
+        old->number.size == s->number.size && old->untyped == s->untyped)
+        return i;
+    if (old) {
+        tn__file_fail(r->file, "storage %.40s is described in two ways", s->key);
+        return -1;
+    }
+    if (!tn__reserve(ctx, &r->storages, &r->capacity, r->count + 1, sizeof *r->storages) ||
+        !tn__index_reserve(ctx, &r->index, r->count + 1))
+        return -1;
+    r->storages[r->count++] = *s;
+    tn__index_add(&r->index, tn__hash(ctx, s->key), r->count - 1);
+    tn__pickle_value(&r->pickle, key)->mark = (int32_t)r->count;
+    return r->count - 1;
+}
+
 /* What is persistent is ('storage', class, key, device, count), in the older format with what else
- * it is a part of, or None. */
-static bool describe(const reader *r, const tn__value *persistent, storage *s)
+ * it is a part of, or None; or a class with its source, which is passed over. */
+static bool describe(reader *r, tn__value *persistent)
 {
     int64_t items[6];
     int64_t n = tn__pickle_items(&r->pickle, persistent->u.arguments, items, 6);
+    if (n > 0 && is_text(r, items[0]) && strcmp(text(r, items[0]), "module") == 0)
+        return true;
     if (n < 5 || n > 6 || !is_text(r, items[0]) || strcmp(text(r, items[0]), "storage") != 0 ||
-        value(r, items[1])->kind != TN__CLASS || value(r, items[1])->class != TN__STORAGE ||
-        !is_text(r, items[2]) || value(r, items[4])->kind != TN__INT)
+        !is_storage_class(value(r, items[1])) || !is_text(r, items[2]) ||
+        value(r, items[4])->kind != TN__INT)
         return fail(r, "a storage is not described as PyTorch does it");
     if (n == 6 && value(r, items[5])->kind != TN__NONE)
         return fail(r, "storages that are parts of others cannot be read");
-    *s = (storage){.key = text(r, items[2]),
-                   .number = value(r, items[1])->number,
-                   .numel = value(r, items[4])->u.integer,
-                   .offset = -1};
-    s->number.big_endian = r->big_endian;
-    return s->numel >= 0 ||
-           tn__file_fail(r->file, "storage %.40s has %lld elements", s->key, (long long)s->numel);
-}
-
-static storage *find_storage(const reader *r, const char *key)
-{
-    uint64_t hash = tn__hash(r->file->ctx, key);
-    int64_t i = tn__index_find(&r->index, r->storages, sizeof *r->storages, key, hash);
-    return i >= 0 ? &r->storages[i] : NULL;
-}
-
-static bool add_storage(reader *r, const storage *s)
-{
-    tn_ctx *ctx = r->file->ctx;
-    const storage *old = find_storage(r, s->key);
-    if (old && old->numel == s->numel && old->number.kind == s->number.kind &&
-        old->number.size == s->number.size)
-        return true;
-    if (old)
-        return tn__file_fail(r->file, "storage %.40s is described in two ways", s->key);
-    if (!tn__reserve(ctx, &r->storages, &r->capacity, r->count + 1, sizeof *r->storages) ||
-        !tn__index_reserve(ctx, &r->index, r->count + 1))
-        return false;
-    r->storages[r->count++] = *s;
-    tn__index_add(&r->index, tn__hash(ctx, s->key), r->count - 1);
-    return true;
+    storage s = {.key = text(r, items[2]),
+                 .number = tn__pickle_number(value(r, items[1])),
+                 .untyped = tn__pickle_class(value(r, items[1])) == TN__BYTES_STORAGE,
+                 .numel = value(r, items[4])->u.integer,
+                 .offset = -1};
+    s.number.big_endian = r->big_endian;
+    if (s.numel < 0)
+        return tn__file_fail(r->file, "storage %.40s has %lld elements", s.key, (long long)s.numel);
+    persistent->mark = 1 + (int32_t)add_storage(r, items[2], &s);
+    return persistent->mark > 0;
 }
 
 static bool find_storages(reader *r)
 {
-    storage s;
     for (int64_t i = 0; i < r->pickle.n_values; i++)
-        if (value(r, i)->kind == TN__PERSISTENT &&
-            !(describe(r, value(r, i), &s) && add_storage(r, &s)))
+        if (value(r, i)->kind == TN__PERSISTENT && !describe(r, tn__pickle_value(&r->pickle, i)))
             return false;
     return true;
 }
 
 static void free_storages(reader *r)
 {
-    for (int64_t i = 0; i < r->count; i++)
-        tn__release(r->storages[i].t);
     tn__free(r->file->ctx, r->storages);
     tn__index_free(r->file->ctx, &r->index);
     tn__index_free(r->file->ctx, &r->entries);
@@ -159,17 +197,21 @@ static tn__stream *open_storage(const reader *r, const storage *s)
     return tn__stream_new(r->file, s->offset, s->numel * s->number.size, TN__PLAIN);
 }
 
-/* The elements go straight from the file to where they stay. */
-static bool load_storage(const reader *r, storage *s)
+/* A tensor with the whole storage: one that the dictionary has already, or a new one in *made. The
+ * elements go straight from the file to where they stay. */
+static const tn_tensor *load_storage(const reader *r, const storage *s, bool negative,
+                                     tn_tensor **made)
 {
-    if (s->t)
-        return true;
+    if (s->t[negative])
+        return s->t[negative];
     tn__stream *stream = open_storage(r, s);
-    s->t = stream ? tn__read_array(stream, s->number, 1, &s->numel, false) : NULL;
-    if (s->t)
-        tn__disown(s->t);
+    tn_tensor *t = stream ? tn__read_array(stream, s->number, 1, &s->numel, false) : NULL;
     tn__stream_free(stream);
-    return s->t != NULL;
+    for (int64_t i = 0; t && negative && i < s->numel; i++) {
+        char *p = (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(t->dtype);
+        tn__store_f64(t->dtype, p, -tn__load_f64(t->dtype, p));
+    }
+    return *made = t;
 }
 
 /* ---- tensors --------------------------------------------------------------------------------- */
@@ -179,7 +221,7 @@ static int64_t sizes_of(const reader *r, int64_t number, int64_t *sizes)
 {
     int64_t items[TN_MAX_DIMS], first;
     const tn__value *v = value(r, number);
-    if (v->kind == TN__CALL && v->class == TN__SIZE &&
+    if (tn__pickle_class(v) == TN__SIZE && v->kind == TN__CALL &&
         tn__pickle_items(&r->pickle, v->u.arguments, &first, 1) == 1)
         number = first;
     int64_t n = tn__pickle_items(&r->pickle, number, items, TN_MAX_DIMS);
@@ -209,6 +251,7 @@ static int64_t end_of(int ndim, const int64_t *shape, const int64_t *strides, in
 
 typedef struct view {
     storage *s;
+    bool negative; /* the numbers have other signs than in the storage */
     int ndim;
     int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS], offset;
 } view;
@@ -238,13 +281,12 @@ static void tame_strides(view *v)
             v->strides[i] = contiguous[i];
 }
 
-/* The arguments of _rebuild_tensor: storage, offset, size, strides, and others that do not matter.
- */
-static bool parse_view(const reader *r, const tn__value *call, view *v)
+/* Storage, offset, size and strides: what all kinds of tensors begin with. */
+static bool parse_view(const reader *r, const int64_t *items, view *v)
 {
-    storage described;
-    int64_t items[4], n = tn__pickle_items(&r->pickle, call->u.arguments, items, 4);
-    if (n < 4 || value(r, items[0])->kind != TN__PERSISTENT || value(r, items[1])->kind != TN__INT)
+    const tn__value *persistent = value(r, items[0]);
+    if (persistent->kind != TN__PERSISTENT || persistent->mark == 0 ||
+        value(r, items[1])->kind != TN__INT)
         return fail(r, "a tensor is not described as PyTorch does it");
     int64_t ndim = sizes_of(r, items[2], v->shape), n_strides = sizes_of(r, items[3], v->strides);
     v->offset = value(r, items[1])->u.integer;
@@ -253,26 +295,113 @@ static bool parse_view(const reader *r, const tn__value *call, view *v)
     if (ndim > TN_MAX_DIMS)
         return tn__file_fail(r->file, "it has more than %d dimensions", TN_MAX_DIMS);
     v->ndim = (int)ndim;
-    if (!describe(r, value(r, items[0]), &described))
+    v->s = &r->storages[persistent->mark - 1];
+    return true;
+}
+
+/* A dictionary's tensors require no gradients, so that it does not matter whether this one did; a
+ * hook would be a function. */
+static bool check_training(const reader *r, int64_t requires_grad, int64_t hooks)
+{
+    const tn__value *v = value(r, hooks);
+    if (!is_flag(r, requires_grad))
+        return fail(r, "its requires_grad is neither True nor False");
+    return v->kind == TN__NONE || (v->kind == TN__DICT && v->u.items.first < 0) ||
+           fail(r, "it has backward hooks, which cannot be read");
+}
+
+/* What a tensor's bits said: {'neg': True} that its numbers have other signs than in the storage.
+ */
+static bool parse_metadata(const reader *r, int64_t number, view *v)
+{
+    const tn__value *dict = value(r, number);
+    const tn__link *links = r->pickle.links;
+    if (dict->kind == TN__NONE)
+        return true;
+    if (dict->kind != TN__DICT)
+        return fail(r, "its metadata is no dictionary");
+    for (int32_t at = dict->u.items.first; at >= 0; at = links[links[at].next].next) {
+        int32_t key = links[at].value, flag = links[links[at].next].value;
+        bool is_neg = is_text(r, key) && strcmp(text(r, key), "neg") == 0;
+        bool is_conj = is_text(r, key) && strcmp(text(r, key), "conj") == 0;
+        if (!(is_neg || is_conj) || !is_flag(r, flag) || (is_conj && value(r, flag)->u.integer))
+            return tn__file_fail(r->file, "its metadata '%.40s' cannot be read",
+                                 is_text(r, key) ? text(r, key) : "");
+        v->negative = is_neg ? value(r, flag)->u.integer : v->negative;
+    }
+    return !v->negative || v->s->number.kind == TN__FLOAT || v->s->number.kind == TN__BFLOAT ||
+           tn__file_fail(r->file, "its metadata 'neg' cannot be read for %s",
+                         tn__number_name(v->s->number));
+}
+
+/* Bytes become numbers by the first tensor that says what they are. */
+static bool set_type(const reader *r, int64_t dtype, storage *s)
+{
+    const tn__value *class = value(r, dtype);
+    if (class->kind != TN__CLASS || tn__pickle_class(class) != TN__DTYPE)
+        return tn__file_fail(r->file, "its dtype %s cannot be read",
+                             class->kind == TN__CLASS || class->kind == TN__OPAQUE
+                                 ? tn__pickle_name(&r->pickle, class)
+                                 : "is none and");
+    tn__number number = tn__pickle_number(class);
+    if (!s->untyped)
+        return (number.kind == s->number.kind && number.size == s->number.size) ||
+               tn__file_fail(r->file, "storage %.40s is of %s and of %s", s->key,
+                             tn__number_name(s->number), tn__number_name(number));
+    if (s->numel % number.size != 0)
+        return tn__file_fail(r->file, "storage %.40s of %lld bytes cannot be of %s", s->key,
+                             (long long)s->numel, tn__number_name(number));
+    number.big_endian = s->number.big_endian;
+    s->number = number;
+    s->numel /= number.size;
+    s->untyped = false;
+    return true;
+}
+
+/* _rebuild_tensor(storage, offset, size, strides), with requires_grad, backward hooks and perhaps
+ * metadata in v2; v3 has a dtype in front of the metadata. */
+static bool parse_tensor(const reader *r, tn__class class, int64_t arguments, view *v)
+{
+    int64_t items[8], n = tn__pickle_items(&r->pickle, arguments, items, 8);
+    int64_t least = class == TN__TENSOR_V1 ? 4 : class == TN__TENSOR_V2 ? 6 : 7;
+    if (n < least || n > (class == TN__TENSOR_V1 ? least : least + 1))
+        return fail(r, "a tensor is not described as PyTorch does it");
+    if (!parse_view(r, items, v) ||
+        (class != TN__TENSOR_V1 && !check_training(r, items[4], items[5])) ||
+        (class == TN__TENSOR_V3 && !set_type(r, items[6], v->s)))
         return false;
-    v->s = find_storage(r, described.key);
-    if (!check_view(r, v))
+    if (v->s->untyped)
+        return fail(r, "its storage has no type");
+    if ((n > least && !parse_metadata(r, items[least], v)) || !check_view(r, v))
         return false;
     tame_strides(v);
     return true;
 }
 
 /* Views of one storage stay views of one. */
-static bool add_tensor(reader *r, const tn__value *call)
+static bool set_tensor(reader *r, const view *v)
 {
-    view v;
-    r->file->part = r->name;
-    bool ok = parse_view(r, call, &v) && load_storage(r, v.s);
-    if (ok && tn_dict_get(r->dict, r->name))
-        ok = tn__file_fail(r->file, "there are two tensors of this name");
-    tn_tensor *t = ok ? tn__view(r->file->ctx, v.s->t, v.ndim, v.shape, v.strides, v.offset) : NULL;
-    ok = t && tn_dict_set(r->dict, r->name, t) == TN_OK;
+    tn_tensor *made = NULL;
+    if (tn_dict_get(r->dict, r->name))
+        return fail(r, "there are two tensors of this name");
+    const tn_tensor *all = load_storage(r, v->s, v->negative, &made);
+    tn_tensor *t =
+        all ? tn__view(r->file->ctx, all, v->ndim, v->shape, v->strides, v->offset) : NULL;
+    bool ok = t && tn_dict_set(r->dict, r->name, t) == TN_OK;
     tn_free(t);
+    tn_free(made);
+    if (ok)
+        v->s->t[v->negative] = tn_dict_at(r->dict, tn_dict_count(r->dict) - 1);
+    return ok;
+}
+
+static bool add_tensor(reader *r, tn__class class, int64_t arguments)
+{
+    view v = {0};
+    r->file->part = *r->name ? r->name : NULL;
+    r->budget -= TENSOR_WORK;
+    bool ok = r->in_opaque ? tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, r->why)
+                           : parse_tensor(r, class, arguments, &v) && set_tensor(r, &v);
     r->file->part = NULL;
     return ok;
 }
@@ -281,27 +410,43 @@ static bool add_tensor(reader *r, const tn__value *call)
 
 static bool walk(reader *r, int64_t number, size_t length, int depth);
 
-/* Writes a dot and the key behind the first `length` bytes of the name; returns its new length, or
- * -1. */
-static int64_t add_key(reader *r, size_t length, const char *key)
+/* Writes a dot and a key behind the first *length bytes of the name; false if that is too long. */
+static bool add_key(reader *r, size_t *length, const char *key)
 {
-    int n = snprintf(r->name + length, MAX_NAME - length, "%s%s", length ? "." : "", key);
-    if (n < (int)(MAX_NAME - length))
-        return (int64_t)length + n;
-    tn__file_fail(r->file, "a name has more than %d bytes", MAX_NAME - 1);
-    return -1;
+    size_t room = MAX_NAME - *length;
+    int n = snprintf(r->name + *length, room, "%s%s", *length ? "." : "", key);
+    *length += n < (int)room ? (size_t)n : 0;
+    return n < (int)room;
+}
+
+#define LONG_NAME "it has a name of more than 1023 bytes"
+
+/* Walks through a value in which no tensor may be, for a reason. */
+static bool walk_opaque(reader *r, int64_t number, size_t length, int depth, const char *why)
+{
+    bool is_first = !r->in_opaque;
+    if (is_first)
+        snprintf(r->why, sizeof r->why, "%s", why);
+    r->in_opaque = true;
+    bool ok = walk(r, number, length, depth);
+    r->in_opaque = !is_first;
+    return ok;
 }
 
 static bool walk_item(reader *r, const char *key, int64_t number, size_t length, int depth)
 {
-    int64_t n = add_key(r, length, key);
-    return n >= 0 && walk(r, number, (size_t)n, depth);
+    if (r->in_opaque)
+        return walk(r, number, length, depth);
+    if (!add_key(r, &length, key))
+        return walk_opaque(r, number, length, depth, LONG_NAME);
+    r->budget -= (int64_t)strlen(key);
+    return walk(r, number, length, depth);
 }
 
 static bool walk_list(reader *r, const tn__value *list, size_t length, int depth)
 {
     int64_t i = 0;
-    for (int64_t at = list->u.items.first; at >= 0; at = r->pickle.links[at].next, i++) {
+    for (int32_t at = list->u.items.first; at >= 0; at = r->pickle.links[at].next, i++) {
         char key[24];
         snprintf(key, sizeof key, "%lld", (long long)i);
         if (!walk_item(r, key, r->pickle.links[at].value, length, depth))
@@ -310,40 +455,109 @@ static bool walk_list(reader *r, const tn__value *list, size_t length, int depth
     return true;
 }
 
+/* Text and integers are names. */
+static bool walk_pair(reader *r, int32_t key, int32_t number, size_t length, int depth)
+{
+    char digits[24];
+    const tn__value *v = value(r, key);
+    if (v->kind == TN__INT) {
+        snprintf(digits, sizeof digits, "%lld", (long long)v->u.integer);
+        return walk_item(r, digits, number, length, depth);
+    }
+    if (v->kind == TN__TEXT && v->u.text.length >= MAX_NAME)
+        return walk_opaque(r, number, length, depth, LONG_NAME);
+    if (is_text(r, key) && tn__utf8_length(text(r, key), v->u.text.length) == v->u.text.length)
+        return walk_item(r, text(r, key), number, length, depth);
+    return walk_opaque(r, key, length, depth, "it is a part of a key") &&
+           walk_opaque(r, number, length, depth,
+                       "it has a key that is neither text nor an integer");
+}
+
 static bool walk_dict(reader *r, const tn__value *dict, size_t length, int depth)
 {
     const tn__link *links = r->pickle.links;
-    for (int64_t at = dict->u.items.first; at >= 0; at = links[links[at].next].next) {
-        int64_t key = links[at].value;
-        char number[24];
-        snprintf(number, sizeof number, "%lld", (long long)value(r, key)->u.integer);
-        if (value(r, key)->kind != TN__INT && !is_text(r, key))
-            return fail(r, "a key is neither text nor an integer");
-        if (!walk_item(r, value(r, key)->kind == TN__INT ? number : text(r, key),
-                       links[links[at].next].value, length, depth))
+    for (int32_t at = dict->u.items.first; at >= 0; at = links[links[at].next].next)
+        if (!walk_pair(r, links[at].value, links[links[at].next].value, length, depth))
             return false;
-    }
     return true;
 }
 
-static bool walk_call(reader *r, const tn__value *call, size_t length, int depth)
+static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length, int depth);
+
+static bool is_tensor(const tn__value *v)
 {
-    int64_t data;
-    if (call->class == TN__TENSOR)
-        return add_tensor(r, call);
-    if (call->class != TN__PARAMETER)
-        return true;
-    if (tn__pickle_items(&r->pickle, call->u.arguments, &data, 1) < 1)
+    tn__class class = tn__pickle_class(v);
+    return v->kind == TN__CALL && class >= TN__TENSOR_V1 && class <= TN__FROM_TYPE;
+}
+
+/* _rebuild_parameter(data, requires_grad, backward hooks), and perhaps its attributes. */
+static bool rebuild_parameter(reader *r, int64_t most, int64_t arguments, size_t length, int depth)
+{
+    int64_t items[4], n = tn__pickle_items(&r->pickle, arguments, items, 4);
+    if (n != most || !is_tensor(value(r, items[0])))
         return fail(r, "a parameter is not described as PyTorch does it");
-    return walk(r, data, length, depth + 1);
+    return check_training(r, items[1], items[2]) && walk(r, items[0], length, depth + 1) &&
+           (n == 3 || walk_opaque(r, items[3], length, depth + 1, "it is a tensor's attribute"));
+}
+
+/* _rebuild_from_type_v2(function, type, arguments, attributes) calls the function, and then makes
+ * what it got one of the type. */
+static bool rebuild_from_type(reader *r, int64_t arguments, size_t length, int depth)
+{
+    int64_t items[4];
+    if (tn__pickle_items(&r->pickle, arguments, items, 4) != 4 ||
+        value(r, items[0])->kind != TN__CLASS || value(r, items[1])->kind != TN__CLASS ||
+        value(r, items[2])->kind != TN__TUPLE)
+        return fail(r, "a tensor with attributes is not described as PyTorch does it");
+    if (tn__pickle_class(value(r, items[1])) != TN__TENSOR_TYPE)
+        return tn__file_fail(r->file, "it is a %s; " ALL_THAT_IS_READ,
+                             tn__pickle_name(&r->pickle, value(r, items[1])));
+    tn__class function = tn__pickle_class(value(r, items[0]));
+    if (function < TN__TENSOR_V1 || function > TN__FROM_TYPE)
+        return tn__file_fail(r->file, "it is made by %s; " ALL_THAT_IS_READ,
+                             tn__pickle_name(&r->pickle, value(r, items[0])));
+    return rebuild(r, function, items[2], length, depth + 1) &&
+           walk_opaque(r, items[3], length, depth + 1, "it is a tensor's attribute");
+}
+
+static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length, int depth)
+{
+    r->name[length] = '\0';
+    if (depth > MAX_DEPTH)
+        return tn__file_fail(r->file, "it is nested more than %d deep", MAX_DEPTH);
+    switch (class) {
+    case TN__SIZE:
+        return true;
+    case TN__PARAMETER:
+        return rebuild_parameter(r, 3, arguments, length, depth);
+    case TN__STATE_PARAMETER:
+        return rebuild_parameter(r, 4, arguments, length, depth);
+    case TN__FROM_TYPE:
+        return rebuild_from_type(r, arguments, length, depth);
+    default:
+        return add_tensor(r, class, arguments);
+    }
+}
+
+/* Nothing that an opaque value is made of has a name. */
+static bool walk_parts(reader *r, const tn__value *opaque, size_t length, int depth)
+{
+    char why[sizeof r->why] = "";
+    if (!r->in_opaque)
+        snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, opaque));
+    for (int32_t at = opaque->u.items.first; at >= 0; at = r->pickle.links[at].next)
+        if (!walk_opaque(r, r->pickle.links[at].value, length, depth, why))
+            return false;
+    return true;
 }
 
 /* Adds the tensors in a value, whose name has `length` bytes. What holds no tensors is passed over.
- * A pickle can say of a few bytes that they are everywhere: the work is limited by its size. */
+ * A pickle can say of a few bytes that they are everywhere: the work is limited by the size of the
+ * file. */
 static bool walk(reader *r, int64_t number, size_t length, int depth)
 {
     const tn__value *v = value(r, number);
-    r->budget -= 1 + (v->kind == TN__CALL ? (int64_t)length : 0);
+    r->budget -= VALUE_WORK;
     r->name[length] = '\0';
     if (depth > MAX_DEPTH)
         return tn__file_fail(r->file, "it is nested more than %d deep", MAX_DEPTH);
@@ -355,8 +569,12 @@ static bool walk(reader *r, int64_t number, size_t length, int depth)
         return walk_list(r, v, length, depth + 1);
     case TN__DICT:
         return walk_dict(r, v, length, depth + 1);
+    case TN__OPAQUE:
+        return walk_parts(r, v, length, depth + 1);
     case TN__CALL:
-        return walk_call(r, v, length, depth);
+        return rebuild(r, tn__pickle_class(v), v->u.arguments, length, depth);
+    case TN__PERSISTENT:
+        return !r->in_opaque || tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, r->why);
     default:
         return true;
     }
@@ -364,9 +582,16 @@ static bool walk(reader *r, int64_t number, size_t length, int depth)
 
 static bool add_tensors(reader *r)
 {
-    r->budget = 4096 + 8 * r->pickle.size;
+    const tn__value *root = value(r, r->pickle.root);
+    r->budget = FIXED_WORK + WORK * r->file->size;
     r->dict = tn_dict_new(r->file->ctx);
-    return r->dict && walk(r, r->pickle.root, 0, 0);
+    if (!r->dict)
+        return false;
+    if (root->kind == TN__OPAQUE || root->kind == TN__CLASS)
+        return tn__file_fail(r->file, "it is %s; " ALL_THAT_IS_READ,
+                             tn__pickle_name(&r->pickle, root));
+    return walk(r, r->pickle.root, 0, 0) &&
+           walk_opaque(r, TN__ATTRIBUTES, 0, 0, "it is an attribute of a dictionary");
 }
 
 /* ---- the newer format ------------------------------------------------------------------------ */
@@ -426,29 +651,28 @@ static bool read_byte_order(reader *r)
 {
     char order[8] = "";
     const tn__zip_entry *entry = find_entry(r, "/byteorder", "");
-    tn__stream *s = entry ? tn__zip_stream(r->zip, entry) : NULL;
-    int64_t n = s ? tn__stream_read(s, order, sizeof order - 1) : -1;
-    bool ok = !entry || (n >= 0 && tn__stream_drain(s) >= 0);
+    if (!entry)
+        return tn_ok(r->file->ctx);
+    tn__stream *s = tn__zip_stream(r->zip, entry);
+    bool ok = s && tn__stream_read(s, order, sizeof order - 1) >= 0 && tn__stream_drain(s) >= 0;
     tn__stream_free(s);
     r->big_endian = strcmp(order, "big") == 0;
-    return ok && tn_ok(r->file->ctx);
+    return ok && (r->big_endian || strcmp(order, "little") == 0 ||
+                  tn__file_fail(r->file, "the byte order '%s' is unknown", order));
 }
 
-/* The pickle is all that the stream holds. */
+/* As to PyTorch, what follows the pickle is of no matter, but for the entry's CRC-32. */
 static bool read_object(reader *r, tn__stream *s)
 {
     tn__pickle_input in = {.s = s};
-    if (!tn__pickle_read(&r->pickle, &in))
-        return false;
-    int64_t rest = tn__stream_drain(s);
-    if (rest < 0)
-        return false;
-    rest += in.filled - in.at;
-    return rest == 0 || tn__file_fail(r->file, "%lld bytes follow the pickle", (long long)rest);
+    return tn__pickle_read(&r->pickle, &in) && tn__stream_drain(s) >= 0;
 }
 
 static bool read_archive(reader *r)
 {
+    if (r->zip->shift != 0)
+        return tn__file_fail(r->file, "%lld bytes are in front of the archive",
+                             (long long)r->zip->shift);
     if (!index_entries(r) || !find_folder(r) || !read_byte_order(r))
         return false;
     const tn__zip_entry *entry = find_entry(r, OBJECT, "");
@@ -463,8 +687,10 @@ static bool read_archive(reader *r)
 static bool check_magic(tn__pickle *p)
 {
     const tn__value *v = tn__pickle_value(p, p->root);
-    return (v->kind == TN__TEXT && v->u.text.length == MAGIC_SIZE &&
-            memcmp(tn__pickle_text(p, v), MAGIC, MAGIC_SIZE) == 0) ||
+    const char *magic = v->kind == TN__BYTES ? tn__pickle_text(p, v) : "";
+    return (v->kind == TN__BYTES && v->u.text.length == MAGIC_SIZE &&
+            memcmp(magic, MAGIC, MAGIC_SIZE) == 0) ||
+           strcmp(magic, MAGIC_TEXT) == 0 ||
            tn__file_fail(p->file, "not a PyTorch file: the magic number is another one");
 }
 
@@ -481,7 +707,7 @@ static bool find_byte_order(reader *r, const tn__pickle *p)
     const tn__value *dict = tn__pickle_value(p, p->root);
     if (dict->kind != TN__DICT)
         return fail(r, "the facts about the machine are missing");
-    for (int64_t at = dict->u.items.first; at >= 0; at = p->links[p->links[at].next].next) {
+    for (int32_t at = dict->u.items.first; at >= 0; at = p->links[p->links[at].next].next) {
         const tn__value *key = tn__pickle_value(p, p->links[at].value);
         const tn__value *v = tn__pickle_value(p, p->links[p->links[at].next].value);
         if (key->kind == TN__TEXT && strcmp(tn__pickle_text(p, key), "little_endian") == 0)
@@ -510,7 +736,8 @@ static bool read_preamble(reader *r, tn__pickle_input *in)
 static bool place_storage(reader *r, const char *key, int64_t *position)
 {
     unsigned char bytes[8];
-    storage *s = find_storage(r, key);
+    int64_t i = find_key(r, key);
+    storage *s = i >= 0 ? &r->storages[i] : NULL;
     if (!s || s->offset >= 0)
         return tn__file_fail(r->file, "storage %.40s is listed %s", key,
                              s ? "twice" : "but not described");
@@ -535,15 +762,14 @@ static bool place_storages(reader *r, const tn__pickle *keys, int64_t position)
     const tn__value *list = tn__pickle_value(keys, keys->root);
     if (list->kind != TN__LIST)
         return fail(r, "the list of storages is missing");
-    for (int64_t at = list->u.items.first; at >= 0; at = keys->links[at].next) {
+    for (int32_t at = list->u.items.first; at >= 0; at = keys->links[at].next) {
         const tn__value *key = tn__pickle_value(keys, keys->links[at].value);
         if (key->kind != TN__TEXT)
             return fail(r, "the key of a storage is no text");
         if (!place_storage(r, tn__pickle_text(keys, key), &position))
             return false;
     }
-    return position == r->file->size || tn__file_fail(r->file, "%lld bytes follow the last storage",
-                                                      (long long)(r->file->size - position));
+    return true;
 }
 
 static bool read_pickles(reader *r, tn__stream *s)
@@ -556,8 +782,17 @@ static bool read_pickles(reader *r, tn__stream *s)
     return ok;
 }
 
+static bool is_tar(const reader *r)
+{
+    char magic[5] = "";
+    return r->file->size >= 512 && tn__file_read(r->file, 257, magic, sizeof magic) &&
+           memcmp(magic, "ustar", sizeof magic) == 0;
+}
+
 static bool read_legacy(reader *r)
 {
+    if (is_tar(r))
+        return fail(r, "the tar format of PyTorch before 0.1.10 cannot be read");
     tn__stream *s = tn__stream_new(r->file, 0, r->file->size, TN__PLAIN);
     bool ok = s && read_pickles(r, s);
     tn__stream_free(s);
@@ -602,12 +837,12 @@ static tn_dict *read_zip(tn__file *file)
 tn_dict *tn_load_pth(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    char start[2] = "";
+    char start[4] = "";
     tn_dict *dict = NULL;
     if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_pth", path))
         return NULL;
-    if (file.size < 2 || tn__file_read(&file, 0, start, 2))
-        dict = memcmp(start, "PK", 2) == 0 ? read_zip(&file) : tn__read_pth(&file, NULL);
+    if (file.size < 4 || tn__file_read(&file, 0, start, sizeof start))
+        dict = memcmp(start, "PK\3\4", 4) == 0 ? read_zip(&file) : tn__read_pth(&file, NULL);
     tn__file_close(&file);
     return dict;
 }

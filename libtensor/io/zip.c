@@ -370,25 +370,16 @@ static const uint16_t cp437[128] = {
     0x00b0, 0x2219, 0x00b7, 0x221a, 0x207f, 0x00b2, 0x25a0, 0x00a0,
 };
 
-static bool is_utf8(const char *name)
-{
-    int64_t left = (int64_t)strlen(name);
-    int32_t code;
-    for (int n; left > 0; name += n, left -= n)
-        if (!(n = tn__decode_utf8((const unsigned char *)name, left, &code)))
-            return false;
-    return true;
-}
-
 char *tn__zip_name(const tn__zip *zip, const tn__zip_entry *entry)
 {
-    if ((entry->flags & UTF8_NAME) && !is_utf8(entry->name)) {
+    int64_t length = (int64_t)strlen(entry->name);
+    if ((entry->flags & UTF8_NAME) && tn__utf8_length(entry->name, length) < length) {
         tn__file_fail(zip->file, "its name is not UTF-8");
         return NULL;
     }
     if (entry->flags & UTF8_NAME)
         return tn__strdup(zip->file->ctx, entry->name);
-    unsigned char *name = tn__alloc(zip->file->ctx, 3 * strlen(entry->name) + 1), *to = name;
+    unsigned char *name = tn__alloc(zip->file->ctx, 3 * (size_t)length + 1), *to = name;
     if (!name)
         return NULL;
     for (const unsigned char *p = (const unsigned char *)entry->name; *p; p++)
