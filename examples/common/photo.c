@@ -1,6 +1,7 @@
 #include "common/photo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 
@@ -291,30 +293,41 @@ bool photo_decode(const uint8_t *bytes, size_t size, image *picture, photo_error
     return read;
 }
 
-uint8_t *photo_bytes(const char *name, size_t *size, photo_error *error)
+/* Opens a regular file. To open a pipe would be to wait for who writes into it: others are not
+ * opened, and what has become one meanwhile is not waited for. */
+static FILE *open_file(const char *name, size_t *size, photo_error *error)
 {
     struct stat status;
-    FILE *file = fopen(name, "rb");
-    if (!file || fstat(fileno(file), &status) != 0) {
-        fail(error, "%s", strerror(errno));
-    } else if (!S_ISREG(status.st_mode)) {
-        fail(error, "not a file");
-    } else if ((size_t)status.st_size > PHOTO_MOST_BYTES) {
-        fail(error, "%lld bytes are more than the %zu that are allowed", (long long)status.st_size,
-             PHOTO_MOST_BYTES);
-    } else {
-        uint8_t *bytes = malloc((size_t)status.st_size + 1);
-        *size = bytes ? fread(bytes, 1, (size_t)status.st_size, file) : 0;
-        bool whole = bytes && *size == (size_t)status.st_size;
-        fclose(file);
-        if (whole)
-            return bytes;
-        fail(error, bytes ? "it could not be read whole" : "memory is short");
-        free(bytes);
-        return NULL;
-    }
+    bool there = stat(name, &status) == 0, regular = there && S_ISREG(status.st_mode);
+    int descriptor = regular ? open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    regular = descriptor >= 0 && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+    FILE *file = regular ? fdopen(descriptor, "rb") : NULL;
+    *size = there ? (size_t)status.st_size : 0;
     if (file)
-        fclose(file);
+        return file;
+    fail(error, "%s", there && !S_ISREG(status.st_mode) ? "not a file" : strerror(errno));
+    if (descriptor >= 0)
+        close(descriptor);
+    return NULL;
+}
+
+uint8_t *photo_bytes(const char *name, size_t *size, photo_error *error)
+{
+    size_t whole;
+    uint8_t *bytes = NULL;
+    FILE *file = open_file(name, &whole, error);
+    if (!file)
+        return NULL;
+    if (whole > PHOTO_MOST_BYTES)
+        fail(error, "%zu bytes are more than the %zu that are allowed", whole, PHOTO_MOST_BYTES);
+    else if (!(bytes = malloc(whole + 1)))
+        fail(error, "memory is short");
+    *size = bytes ? fread(bytes, 1, whole, file) : 0;
+    fclose(file);
+    if (!bytes || *size == whole)
+        return bytes;
+    fail(error, "it could not be read whole");
+    free(bytes);
     return NULL;
 }
 

@@ -99,6 +99,11 @@ bool tn__stream_is_exact(const tn__stream *s);
 bool tn__stream_promise(tn__stream *s, int64_t size);
 void tn__stream_expect_crc(tn__stream *s, uint32_t crc);
 
+/* To be called before memory is taken for `size` bytes that shall follow: compressed data that is
+ * much shorter is inflated once to its end, so that tn__stream_left is exact. False if it is
+ * damaged. */
+bool tn__stream_confirm(tn__stream *s, int64_t size);
+
 /* Up to `size` bytes, fewer only at the end: how many; -1 on error. */
 int64_t tn__stream_read(tn__stream *s, void *out, int64_t size);
 

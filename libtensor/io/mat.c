@@ -258,6 +258,8 @@ static tn_tensor *read_numbers(reader *r, const array *a)
                       (long long)(numel * number.size), (long long)e.size);
         return NULL;
     }
+    if (!tn__stream_confirm(r->s, e.size))
+        return NULL;
     tn_tensor *t =
         tn__new(r->file.ctx, r->file.what, is_utf8 ? TN_I32 : dtype, (int)a->ndim, a->shape);
     if (t && (is_utf8 ? read_utf8(r, &e, t) : read_stored(r, &e, number, t)))

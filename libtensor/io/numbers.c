@@ -243,22 +243,28 @@ static bool read_all(tn__stream *s, tn_tensor *t, tn__number number, bool fortra
            fail_size(s, number, tn_shape_text(t->ndim, t->shape), size, "", held + rest);
 }
 
+static bool check_left(tn__stream *s, tn__number number, tn_text shape, int64_t size)
+{
+    int64_t left = tn__stream_left(s);
+    return size <= left ||
+           fail_size(s, number, shape, size, tn__stream_is_exact(s) ? "" : "at most ", left);
+}
+
 tn_tensor *tn__read_array(tn__stream *s, tn__number number, int ndim, const int64_t *shape,
                           bool fortran)
 {
     tn__file *file = tn__stream_file(s);
     tn_text text = tn_shape_text(ndim, shape);
-    int64_t numel = tn__numel_of(ndim, shape, 8), left = tn__stream_left(s);
+    int64_t numel = tn__numel_of(ndim, shape, 8);
     if (numel < 0) {
         tn__file_fail(file, "header says %s of %s, which is too large", text.s,
                       tn__number_name(number));
         return NULL;
     }
     int64_t size = numel * number.size;
-    if (size > left) {
-        fail_size(s, number, text, size, tn__stream_is_exact(s) ? "" : "at most ", left);
+    if (!check_left(s, number, text, size) || !tn__stream_confirm(s, size) ||
+        !check_left(s, number, text, size))
         return NULL;
-    }
     tn_tensor *t = tn__new(file->ctx, file->what, tn__number_dtype(number), ndim, shape);
     if (t && read_all(s, t, number, fortran))
         return t;

@@ -4,8 +4,10 @@
 #include <zlib.h>
 #include "io/io.h"
 
-/* Deflate codes at most 258 bytes in two bits. */
+/* Deflate codes at most 258 bytes in two bits. What claims to be more than so many times as long as
+ * it is, is inflated to see it before memory is taken. */
 #define MAX_EXPANSION 1032
+#define SURE_EXPANSION 64
 
 #define INPUT_SIZE 16384
 #define OUTPUT_SIZE ((int64_t)1 << 30)
@@ -13,7 +15,8 @@
 struct tn__stream {
     tn__file *file;
     tn__coding coding;
-    int64_t offset, end; /* of what is still to be read from the file */
+    int64_t begin, size; /* in the file */
+    int64_t offset, end; /* of what is still to be read from it */
     int64_t position;    /* bytes delivered */
     int64_t limit;       /* bytes that can be delivered in all */
     bool exact;          /* the limit is the size */
@@ -51,7 +54,8 @@ tn__stream *tn__stream_new(tn__file *file, int64_t offset, int64_t size, tn__cod
     memset(s, 0, offsetof(tn__stream, input));
     s->file = file;
     s->coding = coding;
-    s->offset = offset;
+    s->begin = s->offset = offset;
+    s->size = size;
     s->end = offset + size;
     s->exact = coding == TN__PLAIN;
     s->limit = s->exact                           ? size
@@ -265,4 +269,19 @@ int64_t tn__stream_drain(tn__stream *s)
     while ((n = tn__stream_read(s, scratch, sizeof scratch)) > 0)
         total += n;
     return n < 0 || !check_end(s) ? -1 : total;
+}
+
+bool tn__stream_confirm(tn__stream *s, int64_t size)
+{
+    if (s->coding == TN__PLAIN || size / SURE_EXPANSION < s->size)
+        return true;
+    tn__stream *again = tn__stream_new(s->file, s->begin, s->size, s->coding);
+    bool ok = again && (!s->exact || tn__stream_promise(again, s->limit));
+    int64_t held = ok ? tn__stream_drain(again) : -1;
+    tn__stream_free(again);
+    if (held < 0)
+        return false;
+    s->limit = held;
+    s->exact = true;
+    return true;
 }

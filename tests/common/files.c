@@ -178,6 +178,21 @@ void load_without_memory(const char *name, load_fn load)
     ck_assert_int_gt(failures, 1);
 }
 
+int64_t memory_to_load(const char *path, tn_dict *(*load)(const char *path), bool *loaded)
+{
+    int64_t numbers = 0, live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    tn_dict *dict = load(path);
+    int64_t peak = tn_memory(ctx).peak_bytes - live;
+    *loaded = dict != NULL;
+    for (int64_t i = 0; i < tn_dict_count(dict); i++) {
+        const tn_tensor *t = tn_dict_at(dict, i);
+        numbers += tn_numel(t) * (int64_t)tn_dtype_size(tn_dtype_of(t));
+    }
+    tn_dict_free(dict);
+    return peak - numbers;
+}
+
 void check_error(tn_status status, const char *text, const char *path)
 {
     char expected[2048];

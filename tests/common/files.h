@@ -40,6 +40,10 @@ void load_damaged(const char *name, load_fn load, int64_t expansion);
  * each must end with TN_ERR_MEMORY and leave nothing behind. */
 void load_without_memory(const char *name, load_fn load);
 
+/* Loads a file and says what memory it took at most besides the numbers of the tensors that came
+ * out, in bytes; and, in *loaded, whether it could be loaded. */
+int64_t memory_to_load(const char *path, tn_dict *(*load)(const char *path), bool *loaded);
+
 /* Fails the test unless the context has this error, and clears it; "%" in `text` stands for the
  * path. */
 void check_error(tn_status status, const char *text, const char *path);

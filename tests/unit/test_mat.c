@@ -197,6 +197,7 @@ static const struct {
     {FLAGS + 8, 0, "load_mat: %: x: arrays of class 0 cannot be read"},
     {FLAGS + 8, 99, "load_mat: %: x: arrays of class 99 cannot be read"},
     {FLAGS + 8, 7, NULL},
+    {SHAPE + 4, 0, "load_mat: %: the dimensions of an array take 0 bytes"},
     {SHAPE + 4, 4, "load_mat: %: the dimensions of an array take 4 bytes"},
     {SHAPE + 4, 9, "load_mat: %: the dimensions of an array take 9 bytes"},
     {SHAPE + 4, 400, "load_mat: %: an element of 400 bytes begins where 32 are left"},

@@ -247,6 +247,18 @@ START_TEST(refuses_names_that_do_not_fit)
 }
 END_TEST
 
+START_TEST(refuses_names_that_are_not_utf8)
+{
+    static const char *const names[] = {"a\377", "\303", "\355\240\200"};
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, names[_i], tn_scalar(ctx, TN_F32, 0));
+    const char *path = folder_path("x.npz");
+    ck_assert_int_eq(tn_save_npz(dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    check_error(TN_ERR_ARGUMENT, "save_npz: %: a name that is not UTF-8", path);
+    ck_assert_int_eq(files_in_folder(), 0);
+}
+END_TEST
+
 /* ---- whole or not at all --------------------------------------------------------------------- */
 
 static tn_tensor *large(void)
@@ -650,6 +662,7 @@ int main(void)
     tcase_add_test(tc, compresses);
     tcase_add_test(tc, writes_zip64);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
+    tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
     tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
     tcase_add_test(tc, leaves_signals_as_they_were);
     tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <jpeglib.h>
 #include <png.h>
 #include "common/check_tn.h"
@@ -412,6 +414,12 @@ START_TEST(refuses_other_files)
     ck_assert_str_eq(error.text, "No such file or directory");
     ck_assert_ptr_null(photo_bytes("/tmp", &size, &error));
     ck_assert_str_eq(error.text, "not a file");
+    char pipe[64];
+    snprintf(pipe, sizeof pipe, "/tmp/tn_test_pipe_%ld.jpg", (long)getpid());
+    ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+    ck_assert_ptr_null(photo_bytes(pipe, &size, &error));
+    ck_assert_str_eq(error.text, "not a file");
+    remove(pipe);
 }
 END_TEST
 

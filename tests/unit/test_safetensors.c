@@ -279,6 +279,34 @@ START_TEST(parses_headers)
 }
 END_TEST
 
+/* Numbers need not lie at multiples of their size. */
+START_TEST(reads_misaligned_data)
+{
+    tn_dict *dict = tn_load_safetensors(
+        ctx, write_file("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+                        "\"b\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[1,5]},"
+                        "\"c\":{\"dtype\":\"F64\",\"shape\":[0,2],\"data_offsets\":[5,5]},"
+                        "\"d\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[5,13]}}",
+                        13));
+    ck_tn_ok();
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "b")), 0x04030201);
+    ck_tn_shape(tn_dict_get(dict, "c"), "[0,2]");
+    ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "d"))[0], 0x0c0b0a0908070605);
+    remove_temporary();
+}
+END_TEST
+
+/* A zero byte does not end the header. */
+START_TEST(reads_behind_zero_bytes)
+{
+    static const char bytes[] = "\5\0\0\0\0\0\0\0{}\0 x";
+    const char *path = write_temporary(bytes, 13);
+    ck_assert_ptr_null(tn_load_safetensors(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_safetensors: %: header: the end is expected at byte 2", path);
+    remove_temporary();
+}
+END_TEST
+
 /* Dictionaries keep the order of the header, whatever that of the data. */
 START_TEST(keeps_the_order_of_names)
 {
@@ -504,6 +532,8 @@ int main(void)
     tcase_add_loop_test(tc, parses_headers, 0, (int)(sizeof headers / sizeof *headers));
     tcase_add_loop_test(tc, counts_depth, 0, 4);
     tcase_add_test(tc, survives_depth);
+    tcase_add_test(tc, reads_misaligned_data);
+    tcase_add_test(tc, reads_behind_zero_bytes);
     tcase_add_test(tc, keeps_the_order_of_names);
     tcase_add_test(tc, unescapes_names);
     tcase_add_loop_test(tc, checks_the_size_of_the_header, 0, 3);
