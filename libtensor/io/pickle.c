@@ -14,7 +14,7 @@
 /* Bytes that the values may take for each byte of the file; in a file that is not compressed they
  * need half of that. */
 #define EXPANSION 64
-#define FIXED_SIZE 65536
+#define FIXED_SIZE 32768
 
 /* Values that are the same each time: None, the integers of a byte, and the empty tuple. */
 enum { NONE = TN__ATTRIBUTES + 1, INTEGERS, EMPTY_TUPLE = INTEGERS + 256, CONSTANTS };

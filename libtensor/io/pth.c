@@ -19,7 +19,7 @@
 
 /* The work of walking through the object, in units that are about bytes of memory: how much there
  * is for each byte of the file and in any case, what a value costs, and what a tensor does. */
-enum { WORK = 256, FIXED_WORK = 65536, VALUE_WORK = 16, TENSOR_WORK = 512 };
+enum { WORK = 256, FIXED_WORK = 32768, VALUE_WORK = 16, TENSOR_WORK = 512 };
 
 #define ALL_THAT_IS_READ \
     "tensors of real numbers in dictionaries, lists and tuples are all that is read"

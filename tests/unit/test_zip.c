@@ -428,6 +428,37 @@ START_TEST(overlapping_entries_cost_nothing)
 }
 END_TEST
 
+/* Besides 256 KiB, 16 bytes for each byte of the file: here of as small arrays as there can be. */
+START_TEST(tiny_arrays_take_little)
+{
+    enum { COUNT = 2000, STEP = LOCAL + 3 + SIZE_X, FULL = RECORD + 3, AT = COUNT * STEP };
+    enum { LENGTH = AT + COUNT * FULL + 22 };
+    unsigned char *archive = calloc(1, LENGTH);
+    for (int i = 0; i < COUNT; i++) {
+        unsigned char *local = archive + i * STEP, *record = archive + AT + i * FULL;
+        char name[5];
+        snprintf(name, sizeof name, "%04d", i);
+        put_local(local, name[0], 0, CRC_X, SIZE_X, SIZE_X);
+        put(local + 26, 2, 4);
+        memcpy(local + LOCAL - 1, name, 4);
+        put_array(local + LOCAL + 3, 1, "\7");
+        put_record(record, name[0], 0, CRC_X, SIZE_X, SIZE_X, (uint64_t)(i * STEP));
+        put(record + 28, 2, 4);
+        memcpy(record + 46, name, 4);
+    }
+    put_end(archive + LENGTH - 22, COUNT, AT);
+    put(archive + LENGTH - 22 + 12, 4, COUNT * FULL);
+    const char *path = write_temporary(archive, LENGTH);
+    tn_memory_reset_peak(ctx);
+    int64_t live = tn_memory(ctx).live_bytes;
+    ck_assert_int_eq(tn_dict_count(tn_load_npz(ctx, path)), COUNT);
+    ck_tn_ok();
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, (256 << 10) + 16 * LENGTH);
+    free(archive);
+    remove_temporary();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("zip");
@@ -446,5 +477,6 @@ int main(void)
     tcase_add_test(tc, refuses_two_ends);
     tcase_add_loop_test(tc, checks_zip64, 0, (int)(sizeof changes64 / sizeof *changes64));
     tcase_add_test(tc, overlapping_entries_cost_nothing);
+    tcase_add_test(tc, tiny_arrays_take_little);
     return tn_run(suite);
 }

@@ -9,8 +9,8 @@
  * it the target's name: at any moment there is the old file or the new one, whole. On failure the
  * status is TN_ERR_FILE with the system's reason and the path, the temporary file is removed and
  * the old one is as it was. Symbolic links are followed, to files that are not there yet, too; the
- * permissions of the old file are kept, and its owner where the system allows. The signal of a limit
- * on the size of files (SIGXFSZ) is held back. Tensors may have any strides.
+ * permissions of the old file are kept, and its owner where the system allows. The signal of a
+ * limit on the size of files (SIGXFSZ) is held back. Tensors may have any strides.
  *
  * What is not a regular file is refused by readers and writers, and none of them waits for it: a
  * pipe, a socket, a device, a folder. */
@@ -44,7 +44,7 @@ TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, const char *const *na
 /* ---- NumPy -----------------------------------------------------------------------------------
  * .npy, versions 1 to 3, C and Fortran order, either byte order; .npz, stored or deflated, ZIP64
  * included (NumPy: numpy.lib.format). float16 is widened to TN_F32; (u)int8 .. uint64 as above.
- * In a dictionary the names have no ".npy". */
+ * In a dictionary the names have no ".npy". What else is in an archive is passed over. */
 TN_API tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path);
 TN_API tn_dict *tn_load_npz(tn_ctx *ctx, const char *path);
 
@@ -72,13 +72,15 @@ TN_API tn_status tn_save_safetensors(const tn_dict *dict, const char *path,
 /* ---- PyTorch ----------------------------------------------------------------------------------
  * What torch.save wrote, in the format since PyTorch 1.6 and in the one before: the tensors and
  * parameters in dictionaries, lists and tuples, up to 64 of them in each other. Their names are the
- * keys, joined by dots: "model.features.0.weight", "losses.3"; "" is that of a tensor alone. Other
- * values (numbers, text, None) are passed over. F16 and BF16 are widened to TN_F32, other types
- * are as NumPy's. Tensors that share a storage still do, with the strides that they had.
+ * keys (text and integers), joined by dots: "model.features.0.weight", "losses.3"; "" is that of a
+ * tensor alone. F16 and BF16 are widened to TN_F32, other types are as NumPy's. Tensors that share
+ * a storage still do, with the strides that they had. None requires a gradient.
  *
- * A pickle is a program, but this reader runs nothing: a file that refers to anything besides
- * tensors, their storages and containers is TN_ERR_FORMAT, with the name of what it wants. Save
- * model.state_dict(), not the model. */
+ * A pickle is a program, but this reader runs nothing. Other values (numbers, text, NumPy's
+ * numbers, objects of any class) are opaque and passed over, unless a tensor is a part of them or
+ * under a key that is no name: that is TN_ERR_FORMAT, with the name of the class. So is a file that
+ * refers to tensors of other kinds, or to what runs programs. Save model.state_dict(), not the
+ * model. */
 TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
 
 /* ---- any of these ----------------------------------------------------------------------------
