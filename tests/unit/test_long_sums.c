@@ -287,6 +287,42 @@ START_TEST(gradients_of_many_uses)
             tn_scope_end(ctx, scope);
         }
         ck_all(tn_grad(x), (double)-n * a, rounding(dtype));
+        tn_fill_(ctx, tn_grad(x), 0);
+        tn_backward_with(ctx, x, tn_full(ctx, dtype, TN_SHAPE(3), 0x1p-40));
+        ck_all(tn_grad(x), 0x1p-40, 0);
+        tn_fill_(ctx, tn_grad(x), INFINITY);
+        tn_backward_with(ctx, x, dy);
+        tn_backward_with(ctx, x, dy);
+        ck_tn_equal(tn_grad(x), INFINITY, INFINITY, INFINITY);
+        tn_clear_grad(x);
+    }
+}
+END_TEST
+
+/* Gradients with gaps, which are added in pieces, and infinities among the terms. */
+START_TEST(gradients_with_gaps)
+{
+    FOR_EACH_DTYPE
+    {
+        tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(2, 600)));
+        tn_tensor *row = tn_cast(ctx, tn_arange(ctx, TN_F64, 0, 1200, 1), dtype);
+        tn_tensor *turned = tn_transpose(ctx, tn_reshape(ctx, row, TN_SHAPE(600, 2)), 0, 1);
+        tn_tensor *one = tn_expand(ctx, tn_ones(ctx, dtype, TN_SHAPE(1)), TN_SHAPE(2, 600));
+        for (int i = 0; i < 200; i++) {
+            tn_backward_with(ctx, x, turned);
+            tn_backward(ctx, tn_sum(ctx, tn_mul(ctx, x, one), (tn_reduce_opts){0}));
+            tn_backward(ctx, tn_sum(ctx, x, (tn_reduce_opts){0}));
+        }
+        for (int64_t i = 0; i < 1200; i++) {
+            double value = (double)(i < 600 ? 2 * i : 2 * (i - 600) + 1);
+            ck_assert_double_eq(element_of(tn_grad(x), i), 200 * value + 400);
+        }
+        tn_tensor *big = leaf(tn_zeros(ctx, dtype, TN_SHAPE(2)));
+        tn_tensor *t = tn_zeros(ctx, TN_I64, TN_SHAPE(300));
+        tn_tensor *dy = tn_ones(ctx, dtype, TN_SHAPE(300));
+        tn_fill_(ctx, tn_select(ctx, dy, 0, 7), INFINITY);
+        tn_backward_with(ctx, tn_gather(ctx, big, 0, t), dy);
+        ck_tn_equal(tn_grad(big), INFINITY, 0);
     }
 }
 END_TEST
@@ -355,6 +391,7 @@ int main(void)
     tcase_add_test(tc, gradients_of_what_was_broadcast);
     tcase_add_test(tc, gradients_of_what_was_selected);
     tcase_add_test(tc, gradients_of_many_uses);
+    tcase_add_test(tc, gradients_with_gaps);
     tcase_add_test(tc, norms_of_gradients);
     tcase_add_test(tc, batch_norm);
     return tn_run(suite);
