@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <tn/autograd.h>
 #include <tn/dict.h>
@@ -330,6 +331,25 @@ void tn__fill(const tn_tensor *t, double value);
 
 /* dst[...] = src[...], src broadcast to dst; same dtype, any strides, no memory shared. */
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src);
+
+/* A sum in double that loses nothing on the way (Neumaier, 1974): what each addition rounds off is
+ * summed beside it. Start with zeros. */
+typedef struct tn__exact_sum {
+    double sum, lost;
+} tn__exact_sum;
+
+static inline void tn__exact_add(tn__exact_sum *s, double x)
+{
+    double sum = s->sum + x;
+    s->lost += fabs(s->sum) >= fabs(x) ? (s->sum - sum) + x : (x - sum) + s->sum;
+    s->sum = sum;
+}
+
+/* Where the sum is not finite, what was lost is NaN. */
+static inline double tn__exact_total(const tn__exact_sum *s)
+{
+    return isfinite(s->sum) ? s->sum + s->lost : s->sum;
+}
 
 /* ---- iteration (iter.c) ---------------------------------------------------------------------- */
 

@@ -56,7 +56,8 @@ static double *element(const tn_tensor *t, int64_t i, int64_t *index)
 static double difference(check *c, const tn_tensor *v, double *x)
 {
     double old = *x, h = c->opts.eps * fmax(1, fabs(old));
-    double above = old + h, below = old - h, sum = 0;
+    double above = old + h, below = old - h;
+    tn__exact_sum sum = {0};
     tn_scope scope = tn_scope_begin(c->ctx);
     *x = above;
     const tn_tensor *y1 = call_without_grad(c);
@@ -68,9 +69,9 @@ static double difference(check *c, const tn_tensor *v, double *x)
                 TN_SHAPE_TEXT(v), TN_SHAPE_TEXT(y0));
     else if (y0)
         for (int64_t i = 0; i < tn_numel(v); i++)
-            sum += tn_data_f64(v)[i] * (tn_data_f64(y1)[i] - tn_data_f64(y0)[i]);
+            tn__exact_add(&sum, tn_data_f64(v)[i] * (tn_data_f64(y1)[i] - tn_data_f64(y0)[i]));
     tn_scope_end(c->ctx, scope);
-    return sum / (above - below);
+    return tn__exact_total(&sum) / (above - below);
 }
 
 typedef struct sample {

@@ -1,81 +1,110 @@
-/* batch_norm.c - the loops of batch normalisation over one channel. Sums are kept in doubles. */
-#include "kernels/real.h"
+/* batch_norm.c - the loops of batch normalisation over one channel. Sums are kept in doubles, those
+ * of blocks of rows pairwise. */
+#include "kernels/pairs.h"
 
-#define SUMS 16 /* kept side by side, so that they fill vectors */
+#define WIDTH 8     /* sums side by side; more doubles fill no vector */
+#define LONGEST 512 /* part of a row that is summed in one go, or of several rows about */
 
-/* sum_i (x_i - shift) and sum_i (x_i - shift)^2 */
-static void sums_of_row(int64_t n, const real *x, double shift, double sums[2])
+/* f and d of one term: d = x - shift, f = dy, or d where dy is x itself. */
+#define TERM(i) double d = (double)x[i] - shift, f = own ? d : (double)dy[i]
+
+static inline void add_sides(const double *first, const double *second, double sums[2])
 {
-    double first[SUMS] = {0}, second[SUMS] = {0};
-    int64_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (int j = 0; j < SUMS; j++) {
-            double d = (double)x[i + j] - shift;
-            first[j] += d;
-            second[j] += d * d;
-        }
-    for (int j = 0; i + j < n; j++) {
-        double d = (double)x[i + j] - shift;
-        first[j] += d;
-        second[j] += d * d;
-    }
-    for (int j = 0; j < SUMS; j++) {
+    for (int j = 0; j < WIDTH; j++) {
         sums[0] += first[j];
         sums[1] += second[j];
     }
 }
 
-static void sums_of_channel(const tn__channel *c, const real *x, double shift, double sums[2])
+/* sum f and sum f d over part of each row. */
+static inline void sum_rows(int64_t rows, int64_t n, int64_t stride, const real *x, const real *dy,
+                            double shift, bool own, double sums[2])
 {
-    sums[0] = sums[1] = 0;
-    for (int64_t row = 0; row < c->n; row++)
-        sums_of_row(c->size, x + row * c->stride, shift, sums);
+    double first[WIDTH] = {0}, second[WIDTH] = {0};
+    for (int64_t row = 0; row < rows; row++, x += stride, dy += stride) {
+        int64_t i = 0;
+        for (; i + WIDTH <= n; i += WIDTH)
+            for (int j = 0; j < WIDTH; j++) {
+                TERM(i + j);
+                first[j] += f;
+                second[j] += f * d;
+            }
+        for (; i < n; i++) {
+            TERM(i);
+            sums[0] += f;
+            sums[1] += f * d;
+        }
+    }
+    add_sides(first, second, sums);
 }
 
-/* The mean first: differences from it do not cancel. */
+/* The same over rows that are shorter than the sums side by side: a side for each row. */
+static inline void sum_short_rows(int64_t rows, int64_t n, int64_t stride, const real *x,
+                                  const real *dy, double shift, bool own, double sums[2])
+{
+    double first[WIDTH] = {0}, second[WIDTH] = {0};
+    int64_t row = 0;
+    for (; row + WIDTH <= rows; row += WIDTH)
+        for (int64_t i = 0; i < n; i++)
+            for (int j = 0; j < WIDTH; j++) {
+                TERM((row + j) * stride + i);
+                first[j] += f;
+                second[j] += f * d;
+            }
+    for (; row < rows; row++)
+        for (int64_t i = 0; i < n; i++) {
+            TERM(row * stride + i);
+            sums[0] += f;
+            sums[1] += f * d;
+        }
+    add_sides(first, second, sums);
+}
+
+/* sum f and sum f d, in blocks of several rows, or of parts of one. */
+static inline void sums_of_channel(const tn__channel *c, const real *x, const real *dy,
+                                   double shift, bool own, double total[2])
+{
+    pairs first = {.count = 0}, second = {.count = 0};
+    int64_t rows = c->size > 0 ? LONGEST / c->size + 1 : c->n + 1;
+    for (int64_t row = 0; row < c->n; row += rows)
+        for (int64_t i = 0; i < c->size; i += LONGEST) {
+            int64_t at = row * c->stride + i, n = at_most(c->n - row, rows);
+            double sums[2] = {0};
+            if (c->size < WIDTH)
+                sum_short_rows(n, c->size, c->stride, x + at, dy + at, shift, own, sums);
+            else
+                sum_rows(n, at_most(c->size - i, LONGEST), c->stride, x + at, dy + at, shift, own,
+                         sums);
+            pairs_add(&first, sums[0]);
+            pairs_add(&second, sums[1]);
+        }
+    total[0] = pairs_total(&first);
+    total[1] = pairs_total(&second);
+}
+
+/* The mean first: differences from it do not cancel. What it is off by, their mean, is made good
+ * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). */
 void KERNEL(batch_norm_moments)(const tn__channel *c, const void *x, double *mean, double *var)
 {
-    double sums[2], count = (double)(c->n * c->size);
-    sums_of_channel(c, x, 0, sums);
-    *mean = sums[0] / count;
-    sums_of_channel(c, x, *mean, sums);
-    *var = sums[1] / count;
+    double total[2], count = (double)(c->n * c->size);
+    sums_of_channel(c, x, x, 0, true, total);
+    *mean = total[0] / count;
+    sums_of_channel(c, x, x, *mean, true, total);
+    double off = total[0] / count;
+    *var = total[1] / count - off * off;
+    *mean += off;
 }
 
-/* sum_i dy_i and sum_i dy_i (x_i - mean) */
-static void gradient_sums_of_row(int64_t n, const real *x, const real *dy, double mean,
-                                 double sums[2])
+void KERNEL(batch_norm_sums)(const tn__channel *c, double mean, const void *x, const void *dy,
+                             double total[2])
 {
-    double first[SUMS] = {0}, second[SUMS] = {0};
-    int64_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (int j = 0; j < SUMS; j++) {
-            first[j] += (double)dy[i + j];
-            second[j] += (double)dy[i + j] * ((double)x[i + j] - mean);
-        }
-    for (int j = 0; i + j < n; j++) {
-        first[j] += (double)dy[i + j];
-        second[j] += (double)dy[i + j] * ((double)x[i + j] - mean);
-    }
-    for (int j = 0; j < SUMS; j++) {
-        sums[0] += first[j];
-        sums[1] += second[j];
-    }
-}
-
-void KERNEL(batch_norm_sums)(const tn__channel *c, double mean, const void *px, const void *pdy,
-                             double sums[2])
-{
-    const real *x = px, *dy = pdy;
-    sums[0] = sums[1] = 0;
-    for (int64_t row = 0; row < c->n; row++)
-        gradient_sums_of_row(c->size, x + row * c->stride, dy + row * c->stride, mean, sums);
+    sums_of_channel(c, x, dy, mean, false, total);
 }
 
 void KERNEL(batch_norm)(const tn__channel *c, double mean, double scale, double shift,
                         const void *px, void *py)
 {
-    real m = (real)mean, s = (real)scale, b = (real)shift;
+    real m = (real)mean, s = (real)scale, b = (real)(shift + scale * ((double)m - mean));
     for (int64_t row = 0; row < c->n; row++) {
         const real *restrict x = (const real *)px + row * c->stride;
         real *restrict y = (real *)py + row * c->stride;
@@ -87,7 +116,7 @@ void KERNEL(batch_norm)(const tn__channel *c, double mean, double scale, double 
 void KERNEL(batch_norm_backward)(const tn__channel *c, double mean, double scale, double a,
                                  double b, const void *px, const void *pdy, void *pdx)
 {
-    real m = (real)mean, s = (real)scale, a1 = (real)a, b1 = (real)b;
+    real m = (real)mean, s = (real)scale, a1 = (real)(a + b * ((double)m - mean)), b1 = (real)b;
     for (int64_t row = 0; row < c->n; row++) {
         const real *restrict x = (const real *)px + row * c->stride;
         const real *restrict dy = (const real *)pdy + row * c->stride;

@@ -1,20 +1,27 @@
 /* clip.c - what limits gradients. */
-#include "kernels/real.h"
+#include "kernels/pairs.h"
 
-/* Sixteen sums side by side, so that they can be vectors. */
+static double squares_of_block(int64_t n, const real *x)
+{
+    double sides[SIDES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + SIDES <= n; i += SIDES)
+        for (int j = 0; j < SIDES; j++)
+            sides[j] += (double)x[i + j] * (double)x[i + j];
+    for (; i < n; i++)
+        sum += (double)x[i] * (double)x[i];
+    for (int j = 0; j < SIDES; j++)
+        sum += sides[j];
+    return sum;
+}
+
 double KERNEL(sum_squares)(int64_t n, const void *px)
 {
     const real *x = px;
-    double sums[16] = {0}, sum = 0;
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int j = 0; j < 16; j++)
-            sums[j] += (double)x[i + j] * (double)x[i + j];
-    for (; i < n; i++)
-        sums[0] += (double)x[i] * (double)x[i];
-    for (int j = 0; j < 16; j++)
-        sum += sums[j];
-    return sum;
+    pairs sum = {.count = 0};
+    for (int64_t i = 0; i < n; i += 4 * BLOCK)
+        pairs_add(&sum, squares_of_block(at_most(n - i, 4 * BLOCK), x + i));
+    return pairs_total(&sum);
 }
 
 void KERNEL(scale_by)(int64_t n, double scale, void *px)

@@ -1,8 +1,10 @@
 /* softmax.c - soft-max, its logarithm and cross-entropy, row by row.
  *
  * Everything goes through the largest element m of a row: ln p_i = (x_i - m) - ln sum_j e^(x_j-m).
- * m and the logarithm are not added up, which would lose the second where m is large. */
+ * m and the logarithm are not added up, which would lose the second where m is large. A row of the
+ * result may lie where the one of x or of dy does. */
 #include "kernels/exp.h"
+#include "kernels/pairs.h"
 
 static real largest(int64_t n, const real *x)
 {
@@ -12,14 +14,28 @@ static real largest(int64_t n, const real *x)
     return m;
 }
 
-/* Subtracting an infinity from itself would give NaN where a row is all -inf, as it does in
- * PyTorch; a row with +inf gives NaN, too. */
-static real log_sum_exp(int64_t n, const real *x, real m)
+static inline real exp_short(int64_t n, const real *x, real m, real *y)
 {
     real sum = 0;
     for (int64_t i = 0; i < n; i++)
-        sum += exp_nonpositive(x[i] - m);
-    return (real)log((double)sum);
+        y[i] = exp_nonpositive(x[i] - m);
+    for (int64_t i = 0; i < n; i++)
+        sum += y[i];
+    return sum;
+}
+
+/* y = e^(x - m), and the sum of that. */
+static real exp_long(int64_t n, const real *x, real m, real *y)
+{
+    pairs sum = {.count = 0};
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t end = at_most(n, i + BLOCK);
+#pragma omp simd
+        for (int64_t j = i; j < end; j++)
+            y[j] = exp_nonpositive(x[j] - m);
+        pairs_add(&sum, (double)block_sum(end - i, y + i));
+    }
+    return (real)pairs_total(&sum);
 }
 
 void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
@@ -27,14 +43,48 @@ void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
     const real *x = px;
     real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
-        real m = largest(n, x), sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            y[i] = exp_nonpositive(x[i] - m);
-        for (int64_t i = 0; i < n; i++)
-            sum += y[i];
+        real m = largest(n, x), sum = n <= SHORT ? exp_short(n, x, m, y) : exp_long(n, x, m, y);
         for (int64_t i = 0; i < n; i++)
             y[i] /= sum;
     }
+}
+
+/* Subtracting an infinity from itself would give NaN where a row is all -inf, as it does in
+ * PyTorch; a row with +inf gives NaN, too. */
+static real log_sum_exp(int64_t n, const real *x, real m)
+{
+    if (n <= SHORT) {
+        real sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += exp_nonpositive(x[i] - m);
+        return (real)log((double)sum);
+    }
+    real e[BLOCK];
+    pairs sum = {.count = 0};
+    for (int64_t i = 0; i < n; i += BLOCK)
+        pairs_add(&sum, (double)exp_long(at_most(n - i, BLOCK), x + i, m, e));
+    return (real)log(pairs_total(&sum));
+}
+
+static real dot_short(int64_t n, const real *x, const real *y)
+{
+    real sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+static real dot_long(int64_t n, const real *x, const real *y)
+{
+    real products[BLOCK];
+    pairs sum = {.count = 0};
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t length = at_most(n - i, BLOCK);
+        for (int64_t j = 0; j < length; j++)
+            products[j] = x[i + j] * y[i + j];
+        pairs_add(&sum, (double)block_sum(length, products));
+    }
+    return (real)pairs_total(&sum);
 }
 
 /* dx = y (dy - sum_j y_j dy_j) */
@@ -43,11 +93,10 @@ void KERNEL(softmax_backward)(int64_t rows, int64_t n, const void *py, const voi
     const real *y = py, *dy = pdy;
     real *dx = pdx;
     for (int64_t row = 0; row < rows; row++, y += n, dy += n, dx += n) {
-        real dot = 0;
+        real sum = n <= SHORT ? dot_short(n, y, dy) : dot_long(n, y, dy);
+#pragma omp simd
         for (int64_t i = 0; i < n; i++)
-            dot += y[i] * dy[i];
-        for (int64_t i = 0; i < n; i++)
-            dx[i] = y[i] * (dy[i] - dot);
+            dx[i] = y[i] * (dy[i] - sum);
     }
 }
 
@@ -57,9 +106,20 @@ void KERNEL(log_softmax)(int64_t rows, int64_t n, const void *px, void *py)
     real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
         real m = largest(n, x), log_sum = log_sum_exp(n, x, m);
+#pragma omp simd
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - m) - log_sum;
     }
+}
+
+static real sum_of(int64_t n, const real *x)
+{
+    if (n <= BLOCK)
+        return block_sum(n, x);
+    pairs sum = {.count = 0};
+    for (int64_t i = 0; i < n; i += BLOCK)
+        pairs_add(&sum, (double)block_sum(at_most(n - i, BLOCK), x + i));
+    return (real)pairs_total(&sum);
 }
 
 /* dx = dy - e^y sum_j dy_j */
@@ -69,9 +129,8 @@ void KERNEL(log_softmax_backward)(int64_t rows, int64_t n, const void *py, const
     const real *y = py, *dy = pdy;
     real *dx = pdx;
     for (int64_t row = 0; row < rows; row++, y += n, dy += n, dx += n) {
-        real sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            sum += dy[i];
+        real sum = sum_of(n, dy);
+#pragma omp simd
         for (int64_t i = 0; i < n; i++)
             dx[i] = dy[i] - exp_nonpositive(y[i]) * sum;
     }
@@ -85,13 +144,19 @@ static real weight_of(const tn__cross_entropy *e, int64_t class)
 /* -sum_c w_c ln p_c, and with it sum_c w_c */
 static real weighted_sum(const tn__cross_entropy *e, const real *x, const real *lse, real *total)
 {
-    real sum = 0;
-    *total = 0;
-    for (int64_t c = 0; c < e->classes; c++) {
-        sum += weight_of(e, c) * ((lse[0] - x[c]) + lse[1]);
-        *total += weight_of(e, c);
+    real losses[BLOCK], weights[BLOCK];
+    pairs loss = {.count = 0}, weight = {.count = 0};
+    for (int64_t c = 0; c < e->classes; c += BLOCK) {
+        int64_t n = at_most(e->classes - c, BLOCK);
+        for (int64_t i = 0; i < n; i++) {
+            weights[i] = weight_of(e, c + i);
+            losses[i] = weights[i] * ((lse[0] - x[c + i]) + lse[1]);
+        }
+        pairs_add(&loss, (double)block_sum(n, losses));
+        pairs_add(&weight, (double)block_sum(n, weights));
     }
-    return sum;
+    *total = (real)pairs_total(&weight);
+    return (real)pairs_total(&loss);
 }
 
 /* loss = -(1 - s) w_t ln p_t - s/C sum_c w_c ln p_c */

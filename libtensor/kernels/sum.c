@@ -1,28 +1,14 @@
 /* sum.c - sums, pairwise: halves are added to halves, so that the rounding error grows with log n
  * and not with n (Higham, "The accuracy of floating point summation", 1993). */
-#include "kernels/real.h"
+#include "kernels/pairs.h"
 
-#define BLOCK 256 /* numbers or rows that are added one after another */
-#define TILE 64   /* columns at a time */
-
-static real sum_block(int64_t n, const real *x)
-{
-    real lanes[16] = {0}, total = 0;
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (int j = 0; j < 16; j++)
-            lanes[j] += x[i + j];
-    for (; i < n; i++)
-        total += x[i];
-    for (int j = 0; j < 16; j++)
-        total += lanes[j];
-    return total;
-}
+#define ROWS 32 /* that are added one after another */
+#define TILE 64 /* columns at a time */
 
 static real sum_pairs(int64_t n, const real *x)
 {
     if (n <= BLOCK)
-        return sum_block(n, x);
+        return block_sum(n, x);
     int64_t half = n / 2;
     return sum_pairs(half, x) + sum_pairs(n - half, x + half);
 }
@@ -36,7 +22,7 @@ static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *
 {
     for (int64_t j = 0; j < cols; j++)
         y[j] = 0;
-    if (n <= BLOCK) {
+    if (n <= ROWS) {
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < cols; j++)
                 y[j] += x[i * ldx + j];
@@ -50,10 +36,26 @@ static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *
         y[j] += other[j];
 }
 
+/* A few columns are taken as rows of several rows each, which fill vectors. */
+static void sum_narrow(int64_t n, int64_t cols, const real *x, real *restrict y)
+{
+    real wide[TILE];
+    int64_t together = TILE / cols, rows = n / together;
+    sum_tile(rows, together * cols, x, together * cols, wide);
+    sum_tile(n - rows * together, cols, x + rows * together * cols, cols, y);
+    for (int64_t i = 0; i < together; i++)
+        for (int64_t j = 0; j < cols; j++)
+            y[j] += wide[i * cols + j];
+}
+
 void KERNEL(sum_rows)(int64_t n, int64_t cols, const void *px, int64_t ldx, void *py)
 {
     const real *x = px;
     real *y = py;
+    if (cols <= TILE / 2 && ldx == cols && n >= TILE) {
+        sum_narrow(n, cols, x, y);
+        return;
+    }
     for (int64_t j = 0; j < cols; j += TILE)
         sum_tile(n, cols - j < TILE ? cols - j : TILE, x + j, ldx, y + j);
 }

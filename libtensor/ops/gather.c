@@ -41,6 +41,33 @@ static void scatter_row(int64_t n, void *const *p, const int64_t *s, void *paylo
         SCATTER_LOOP(double);
 }
 
+/* More terms than this are not added to one element one after another. */
+#define FEW 128
+
+/* What a sum of two rounds off (Knuth) is added with the next term; it is NaN where the sum is
+ * infinite. */
+#define EXACT_LOOP(type)                                          \
+    for (int64_t i = 0; i < n; i++) {                             \
+        int64_t at = index[i * s[1]] * step;                      \
+        type *to = (type *)p[0] + i * s[0] + at;                  \
+        type *lost = (type *)p[3] + i * s[3] + at;                \
+        type a = *to, b = ((const type *)p[2])[i * s[2]] + *lost; \
+        type sum = a + b, part = sum - a;                         \
+        type off = (a - (sum - part)) + (b - part);               \
+        *to = sum;                                                \
+        *lost = off == off ? off : 0;                             \
+    }
+
+static void scatter_exactly_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const gather_args *args = payload;
+    const int64_t *index = p[1], step = args->step;
+    if (args->dtype == TN_F32)
+        EXACT_LOOP(float)
+    else
+        EXACT_LOOP(double)
+}
+
 /* x seen in the shape of `index`, every element the first along `dim`. */
 static tn_tensor *firsts_along(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index)
 {
@@ -64,19 +91,60 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
     return y;
 }
 
+/* Are the indices the same along all other dimensions? */
+static bool is_line(const tn_tensor *index, int dim)
+{
+    for (int i = 0; i < index->ndim; i++)
+        if (i != dim && index->shape[i] > 1 && index->strides[i] != 0)
+            return false;
+    return true;
+}
+
+/* May an element get more than a few terms? Lines of indices are counted. */
+static bool is_crowded(tn_ctx *ctx, const tn_tensor *index, int dim, int64_t size)
+{
+    int64_t n = index->shape[dim];
+    if (tn_numel(index) == 0 || n <= FEW || !is_line(index, dim))
+        return tn_numel(index) > 0 && n > FEW;
+    int64_t *counts = tn__alloc_zeroed(ctx, (size_t)size * sizeof *counts), most = 0;
+    for (int64_t i = 0; counts && i < n; i++) {
+        int64_t count = ++counts[((const int64_t *)tn__ptr(index))[i * index->strides[dim]]];
+        most = count > most ? count : most;
+    }
+    tn__free(ctx, counts);
+    return most > FEW;
+}
+
+static tn_tensor *scatter_exactly(tn_ctx *ctx, tn_tensor *dx, int dim, const tn_tensor *index,
+                                  const tn_tensor *dy)
+{
+    tn_tensor *lost = tn_zeros(ctx, dx->dtype, dx->ndim, dx->shape);
+    const tn_tensor *operands[] = {firsts_along(ctx, dx, dim, index), index, dy,
+                                   lost ? firsts_along(ctx, lost, dim, index) : NULL};
+    if (!tn_ok(ctx))
+        return NULL;
+    gather_args args = {.dtype = dx->dtype, .step = dx->strides[dim]};
+    tn__iter it = tn__iter_new(dy->ndim, dy->shape, 4, operands);
+    tn__iter_run_serial(&it, scatter_exactly_row, &args);
+    return dx;
+}
+
 tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape, int dim,
                            const tn_tensor *index, const tn_tensor *dy)
 {
     tn_tensor *dx = tn__new(ctx, what, dy->dtype, ndim, shape);
+    if (dx)
+        tn__fill(dx, 0);
+    if (dx && is_crowded(ctx, index, dim, shape[dim]))
+        return scatter_exactly(ctx, dx, dim, index, dy);
     tn_tensor *firsts = dx ? firsts_along(ctx, dx, dim, index) : NULL;
     if (!firsts)
         return NULL;
-    tn__fill(dx, 0);
     gather_args args = {.dtype = dx->dtype, .step = dx->strides[dim]};
     tn__iter it = tn__iter_new(dy->ndim, dy->shape, 3, (const tn_tensor *[]){firsts, index, dy});
     tn__iter_run_serial(&it, scatter_row, &args);
     tn_free(firsts);
-    return dx;
+    return tn_ok(ctx) ? dx : NULL;
 }
 
 const tn_tensor *tn__plain_i64(tn_ctx *ctx, const tn_tensor *t)

@@ -50,7 +50,7 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
                        int64_t ignore, const tn_tensor *weight, double *total)
 {
     const int64_t *class = tn__ptr(target);
-    *total = 0;
+    tn__exact_sum sum = {0};
     for (int64_t i = 0; i < tn_numel(target); i++) {
         if (class[i] == ignore)
             continue;
@@ -59,11 +59,13 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
                     (long long)i, (long long)class[i], (long long)classes);
             return false;
         }
-        *total += weight ? tn__load_f64(weight->dtype,
-                                        (const char *)tn__ptr(weight) +
-                                            (size_t) class[i] * tn_dtype_size(weight->dtype))
-                         : 1;
+        const char *weights = weight ? tn__ptr(weight) : NULL;
+        tn__exact_add(
+            &sum, weight ? tn__load_f64(weight->dtype,
+                                        weights + (size_t) class[i] * tn_dtype_size(weight->dtype))
+                         : 1);
     }
+    *total = tn__exact_total(&sum);
     return true;
 }
 

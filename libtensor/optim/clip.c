@@ -13,13 +13,14 @@ static bool check(const tn_optim *opt, const char *what, const char *option, dou
 
 static double norm_of(const tn_optim *opt)
 {
-    double sum = 0;
+    tn__exact_sum sum = {0};
     for (int64_t i = 0; i < opt->count; i++) {
         const tn_tensor *g = tn_grad(opt->slots[i].param);
         if (g)
-            sum += tn__kernels_of(opt->ctx, g->dtype)->sum_squares(tn_numel(g), tn__ptr(g));
+            tn__exact_add(&sum,
+                          tn__kernels_of(opt->ctx, g->dtype)->sum_squares(tn_numel(g), tn__ptr(g)));
     }
-    return sqrt(sum);
+    return sqrt(tn__exact_total(&sum));
 }
 
 /* The limit of the norm as torch.nn.utils.clip_grad_norm_ sets it. */

@@ -1,0 +1,56 @@
+/* pairs.h - long sums. Terms are added in blocks, and the sums of blocks pairwise in double, so
+ * that the rounding error does not grow with n but, in float64, with log n (Higham, "The accuracy
+ * of floating point summation", 1993). */
+#ifndef TN_PAIRS_H
+#define TN_PAIRS_H
+
+#include "kernels/real.h"
+
+#define BLOCK 256 /* terms */
+#define SIDES 16  /* sums side by side, so that they fill vectors */
+#define SHORT 64  /* terms that are as well added one after another */
+
+/* Sums of 1, 2, 4... blocks: those that the binary digits of the count name. */
+typedef struct pairs {
+    int64_t count;
+    double sums[64];
+} pairs;
+
+static inline void pairs_add(pairs *p, double sum)
+{
+    int i = 0;
+    for (; p->count >> i & 1; i++)
+        sum += p->sums[i];
+    p->sums[i] = sum;
+    p->count++;
+}
+
+static inline double pairs_total(const pairs *p)
+{
+    double total = 0;
+    for (int i = 0; p->count >> i; i++)
+        total += p->count >> i & 1 ? p->sums[i] : 0;
+    return total;
+}
+
+static inline int64_t at_most(int64_t n, int64_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+/* The sum of a block. */
+static inline real block_sum(int64_t n, const real *x)
+{
+    real sides[SIDES] = {0}, total = 0;
+    int64_t i = 0;
+    for (; i + SIDES <= n; i += SIDES)
+        for (int j = 0; j < SIDES; j++)
+            sides[j] += x[i + j];
+    for (int j = 0; i > 0 && j < SIDES; j++)
+        total += sides[j];
+    for (; i < n; i++)
+        total += x[i];
+    return total;
+}
+
+#endif
