@@ -217,6 +217,7 @@ help:
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"
+	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"
 	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
 	@echo "clean      removes $(BUILD)/"

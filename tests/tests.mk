@@ -28,6 +28,9 @@ $(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)
 $(BUILD)/tests/test_alexnet: $(addprefix $(BUILD)/obj/examples/alexnet/,net.o features.o head.o)
 $(BUILD)/tests/test_alexnet: | $(BUILD)/bin/alexnet $(BUILD)/bin/faces
 
+# The fuzz targets with the inputs that are kept.
+$(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzzer.c %/mutate.c,$(wildcard tests/fuzz/*.c)))
+
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes sgd adam rmsprop clip groups schedule training threads
 NUMERIC += long_sums
@@ -143,3 +146,34 @@ check-onnx: $(DIFFERENTIAL)
 	@tests/differential/python.sh "torch, numpy, onnx" -B tests/differential/onnx_nodes.py $<
 
 .PHONY: differential check-onnx
+
+# ---- fuzzing: libFuzzer of clang, each target in turn (tests/fuzz/README.md) ---------------------------
+
+FUZZ_TARGETS := idx npy npz mat safetensors pth dict model checkpoint state calls
+FUZZ_SANITIZE := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all
+FUZZ_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/fuzz/*.c)))
+
+# The limits of each target.
+SECONDS ?= 60
+RUNS ?= -1
+TARGET ?= $(FUZZ_TARGETS)
+
+fuzz:
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang FUZZ=1 LDFLAGS="-fsanitize=fuzzer $(FUZZ_SANITIZE)" \
+	    CFLAGS="-O2 -g -DTN_DEBUG -DTN_EXACT_BLOCKS $(FUZZ_SANITIZE)" fuzz-run
+
+$(BUILD)/tests/fuzz: $(FUZZ_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+fuzz-run: $(BUILD)/tests/fuzz
+	@BUILD=$(BUILD) SECONDS_EACH=$(SECONDS) RUNS=$(RUNS) tests/fuzz/run.sh $< $(TARGET)
+
+# The branches that libFuzzer looks at: in loops over numbers and in the allocator they tell nothing.
+ifdef FUZZ
+FUZZ_SEEN := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/memory.c %/print.c %/random.c,$(SOURCES)))
+$(FUZZ_SEEN): TN_CFLAGS += -fsanitize=fuzzer-no-link
+endif
+
+.PHONY: fuzz fuzz-run

@@ -33,6 +33,14 @@ static void permit(void *memory, size_t size)
     (void)memory, (void)size;
 }
 
+/* With -DTN_EXACT_BLOCKS a block has the size that was asked for, and goes back to the allocator as
+ * soon as it is freed: what is behind the allocator sees every use beyond its end or after that. */
+#if defined(TN_EXACT_BLOCKS)
+enum { EXACT_BLOCKS = 1 };
+#else
+enum { EXACT_BLOCKS = 0 };
+#endif
+
 enum { CLASSES_PER_DOUBLING = 8, LARGE = 1 << 20 };
 
 /* In front of every block, as long as the alignment. */
@@ -125,6 +133,7 @@ void *tn__try_alloc(tn_ctx *ctx, size_t size)
         return NULL;
     size_t rounded;
     int bin = size_class(size, &rounded);
+    rounded = EXACT_BLOCKS ? size : rounded;
     tn__block *block = find_cached(memory, bin, rounded);
     if (!block)
         block = new_block(memory, bin, rounded);
@@ -168,16 +177,26 @@ void *tn__realloc(tn_ctx *ctx, void *memory, size_t size)
     return bigger;
 }
 
+static void give_back(tn__memory *memory, tn__block *block)
+{
+    permit((char *)block + TN_ALIGNMENT, block->size);
+    memory->allocator.free(memory->allocator.payload, block, block->size + TN_ALIGNMENT);
+}
+
 void tn__free(tn_ctx *ctx, void *memory)
 {
     if (!memory)
         return;
     tn__block *block = block_of(memory);
+    ctx->memory.stats.live_bytes -= (int64_t)block->size;
+    if (EXACT_BLOCKS) {
+        give_back(&ctx->memory, block);
+        return;
+    }
     forbid(memory, block->size);
     block->next = ctx->memory.cache[block->bin];
     ctx->memory.cache[block->bin] = block;
     ctx->memory.stats.cached_bytes += (int64_t)block->size;
-    ctx->memory.stats.live_bytes -= (int64_t)block->size;
 }
 
 void tn_empty_cache(tn_ctx *ctx)
@@ -185,11 +204,9 @@ void tn_empty_cache(tn_ctx *ctx)
     if (!ctx)
         return;
     tn__memory *memory = &ctx->memory;
-    for (int bin = 0; bin < TN_SIZE_CLASSES; bin++)
-        for (tn__block *block; (block = take_cached(memory, bin));) {
-            permit((char *)block + TN_ALIGNMENT, block->size);
-            memory->allocator.free(memory->allocator.payload, block, block->size + TN_ALIGNMENT);
-        }
+    for (int bin = 0; memory->stats.cached_bytes > 0 && bin < TN_SIZE_CLASSES; bin++)
+        for (tn__block *block; (block = take_cached(memory, bin));)
+            give_back(memory, block);
 }
 
 bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, size_t size)
