@@ -47,6 +47,10 @@ check: lib $(TESTS)
 	@echo "an outside program, installed:"
 	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
 
+# 100,000 training steps in the same memory.
+soak: $(BUILD)/tests/test_soak
+	@$< --soak
+
 # ---- the tests under tools that watch memory -------------------------------------------------------
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -107,7 +111,7 @@ lint:
 lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
     $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/*.c))
 
-.PHONY: tests check mutants mutants-run asan asan-run valgrind bench lint lint-objects
+.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 UNTESTED = $(filter-out $(TESTS:$(BUILD)/tests/test_%=%),$(notdir $(basename $(wildcard libtensor/ops/*.c))))

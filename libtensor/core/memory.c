@@ -8,7 +8,16 @@
 #include <string.h>
 #include "core/core.h"
 
+/* gcc defines a macro, clang has a feature. */
 #if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER
+#endif
+#endif
+
+#if defined(ADDRESS_SANITIZER)
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -19,7 +28,7 @@ static void forbid(void *memory, size_t size)
 #if defined(TN_DEBUG)
     memset(memory, 0xff, size);
 #endif
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ADDRESS_SANITIZER)
     ASAN_POISON_MEMORY_REGION(memory, size);
 #endif
     (void)memory, (void)size;
@@ -27,7 +36,7 @@ static void forbid(void *memory, size_t size)
 
 static void permit(void *memory, size_t size)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ADDRESS_SANITIZER)
     ASAN_UNPOISON_MEMORY_REGION(memory, size);
 #endif
     (void)memory, (void)size;

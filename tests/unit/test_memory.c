@@ -2,6 +2,32 @@
 
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER
+#endif
+#endif
+
+#if defined(ADDRESS_SANITIZER)
+#include <sanitizer/asan_interface.h>
+
+/* What is in the cache cannot be touched, under any compiler's sanitizer. */
+START_TEST(cached_blocks_are_poisoned)
+{
+    char *block = tn__alloc(ctx, 100);
+    ck_assert(!__asan_address_is_poisoned(block));
+    tn__free(ctx, block);
+    ck_assert(__asan_address_is_poisoned(block));
+    ck_assert(__asan_address_is_poisoned(block + 99));
+    ck_assert_ptr_eq(tn__alloc(ctx, 100), block);
+    ck_assert(!__asan_address_is_poisoned(block + 99));
+    tn__free(ctx, block);
+}
+END_TEST
+#endif
+
 START_TEST(every_block_is_aligned)
 {
     for (size_t size = 0; size < 5000; size += 37) {
@@ -232,6 +258,9 @@ int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *tc = tn_case(suite, "memory");
+#if defined(ADDRESS_SANITIZER)
+    tcase_add_test(tc, cached_blocks_are_poisoned);
+#endif
     tcase_add_test(tc, every_block_is_aligned);
     tcase_add_test(tc, sizes_are_rounded_little);
     tcase_add_test(tc, freed_blocks_are_used_again);

@@ -246,8 +246,11 @@ START_TEST(blob_is_not_released_on_failure)
         tn_empty_cache(ctx);
     }
     memory.fail_at = 0;
-    ck_assert_ptr_nonnull(tn_from_blob(ctx, TN_F64, TN_SHAPE(4), data, release, &released));
+    tn_tensor *t = tn_from_blob(ctx, TN_F64, TN_SHAPE(4), data, release, &released);
+    ck_assert_ptr_nonnull(t);
     ck_assert_int_eq(released, 0);
+    tn_free(t);
+    ck_assert_int_eq(released, 1);
 }
 END_TEST
 
