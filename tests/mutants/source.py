@@ -4,10 +4,10 @@
     source.py [--count N] [--seed S] [--files PATTERN] [--jobs N] [--build DIR] [--list]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
-runs the unit tests that pass its line (gcov tells which), the one named after the file first. A mutant
-that no test turns red is a survivor: they are listed, beside the reasons that survivors.tsv gives for
-those that change nothing. Results of mutants that were killed are kept, so that a second run after a
-change of the tests takes the survivors alone.
+runs the unit tests that pass its line (gcov tells which), the one named after the file first; those that
+no test turns red are tried again under the address sanitizer. What is left is a survivor: they are
+listed, beside the reasons that survivors.tsv gives for those that change nothing. Results of mutants that
+were killed are kept, so that a second run after a change of the tests takes the survivors alone.
 """
 import argparse
 import concurrent.futures
@@ -30,6 +30,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROOMS = ["core", "kernels", "ops", "io"]
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
+SANITIZE = ["-fsanitize=address", "-DTN_DEBUG"]
 MEMORY = 12 << 30  # of a test, in bytes
 
 # ---- mutants ---------------------------------------------------------------------------------------
@@ -74,12 +75,20 @@ def spaced(source, offset):
     return source[offset - 1] == source[offset + 1] == " "
 
 
+def is_length(tokens, i):
+    """Of the array in a declaration: one that is longer changes nothing."""
+    around = [tokens[j] if 0 <= j < len(tokens) else ("op", ";", 0) for j in (i - 3, i - 2, i - 1, i + 1)]
+    before, name, opening, closing = around
+    declares = (before[0] == "word" and before[1] not in KEYWORDS) or before[1] in ("*", ",")
+    return name[0] == "word" and declares and opening[1] == "[" and closing[1] == "]"
+
+
 def of_tokens(source, tokens):
     """Mutants (offset, length, replacement) of single tokens."""
     for i, (kind, text, offset) in enumerate(tokens):
         previous = tokens[i - 1] if i else ("op", ";", 0)
         if kind == "number":
-            for other in of_number(text):
+            for other in of_number(text)[1 if is_length(tokens, i) else 0:]:
                 yield offset, len(text), other
         elif kind == "op" and text in ("-", "!") and not is_value(previous):
             yield offset, len(text), ""
@@ -231,7 +240,8 @@ class Build:
         if os.path.exists(path) and os.path.getmtime(path) > self.newest(source):
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        run(words + (self.flags if source.startswith("libtensor") else []), cwd=self.tree)
+        run(words + (self.flags if source.startswith("libtensor") or self.flags == SANITIZE else []),
+            cwd=self.tree)
 
     def newest(self, source):
         headers = [os.path.join(w, n) for w, _, ns in os.walk(os.path.join(self.tree, "libtensor"))
@@ -249,7 +259,7 @@ class Build:
         at = words.index("-Lout")
         os.makedirs(os.path.join(self.tree, "out", "tests"), exist_ok=True)
         try:
-            run(words[:at] + ["-Wl,--no-as-needed", "-Lout", "-ltensor"] + words[at + 1:], cwd=self.tree)
+            run(words[:at] + self.flags + ["-Wl,--no-as-needed", "-Lout", "-ltensor"] + words[at + 1:], cwd=self.tree)
         except SystemExit as problem:  # a test that needs more than the library
             print(f"left out: {name}: {str(problem).splitlines()[-1]}", file=sys.stderr)
             self.tests[name] = None
@@ -260,9 +270,21 @@ class Build:
         return chosen or jobs
 
 
-def limit():
+class Once:
+    """What is made when it is first called for, by whichever thread."""
+
+    def __init__(self, make):
+        self.make, self.lock, self.value = make, threading.Lock(), None
+
+    def __call__(self):
+        with self.lock:
+            self.value = self.value or self.make()
+        return self.value
+
+
+def limit(memory):
     os.setsid()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -270,9 +292,10 @@ def run_test(build, name, library, folder, isa, seconds):
     """True if the test passes in that time."""
     env = dict(os.environ, LD_LIBRARY_PATH=library, CK_FORK="no", OMP_NUM_THREADS="2", TN_ISA=isa,
                OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
+    memory = resource.RLIM_INFINITY if build.flags == SANITIZE else MEMORY
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, preexec_fn=limit)
+                               stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory))
     try:
         return process.wait(seconds) == 0
     except subprocess.TimeoutExpired:
@@ -287,26 +310,33 @@ def run_test(build, name, library, folder, isa, seconds):
 
 # ---- which tests pass which lines ------------------------------------------------------------------
 
+def gcov(build):
+    """{source: {line: passed}} of the run whose counts lie in the tree, which it clears."""
+    data = [os.path.join(w, n) for w, _, ns in os.walk(os.path.join(build.tree, "out"))
+            for n in ns if n.endswith(".gcda")]
+    names = [os.path.relpath(path, build.tree) for path in data]
+    found = {}
+    printed = run(["gcov", "--json-format", "--stdout"] + names, cwd=build.tree) if names else ""
+    for report in printed.splitlines():
+        for file in json.loads(report)["files"] if report.strip() else []:
+            lines = found.setdefault(file["file"], {})
+            for line in file["lines"]:
+                lines[line["line_number"]] = lines.get(line["line_number"], False) or line["count"] > 0
+    for path in data:
+        os.unlink(path)
+    return found
+
+
 def lines_passed(build, isa):
-    """{test: {source: set of lines}}, by gcov."""
-    passed = {}
+    """{test: {source: lines that it passes}}; and under "", the lines that have code."""
+    passed = {"": {}}
     library = os.path.join(build.tree, "out")
     for name in build.tests:
-        for where, _, names in os.walk(library):
-            for n in names:
-                if n.endswith(".gcda"):
-                    os.unlink(os.path.join(where, n))
         run_test(build, name, library, library, isa, 600)
-        data = [os.path.relpath(os.path.join(w, n), build.tree)
-                for w, _, ns in os.walk(library) for n in ns if n.endswith(".gcda")]
-        if not data:
-            continue
-        found = {}
-        for report in run(["gcov", "--json-format", "--stdout"] + data, cwd=build.tree).splitlines():
-            for file in json.loads(report)["files"] if report.strip() else []:
-                lines = found.setdefault(file["file"], set())
-                lines.update(line["line_number"] for line in file["lines"] if line["count"])
-        passed[name] = {f: sorted(lines) for f, lines in found.items() if lines}
+        found = gcov(build)
+        passed[name] = {f: sorted(n for n in lines if lines[n]) for f, lines in found.items()}
+        for file, lines in found.items():
+            passed[""][file] = sorted(set(passed[""].get(file, ())) | set(lines))
     return passed
 
 
@@ -332,50 +362,63 @@ def tree_hash():
 # ---- running ---------------------------------------------------------------------------------------
 
 class Trial:
-    def __init__(self, build, covers, seconds, isa, folder):
-        self.build, self.seconds, self.isa, self.folder = build, seconds, isa, folder
+    """Runs a mutant. `hunter` is the build with the address sanitizer, made when it is first needed."""
+
+    def __init__(self, build, hunter, covers, seconds, isa, folder):
+        self.build, self.hunter, self.seconds, self.isa, self.folder = build, hunter, seconds, isa, folder
         self.lines = {t: {f: set(ls) for f, ls in files.items()} for t, files in covers.items()}
+        self.known = self.lines.pop("")
         self.local = threading.local()
 
     def tests_of(self, mutant):
+        """Those that pass its line; where a table or a formula has no code of its own, its file."""
         stem = os.path.basename(mutant.path)[:-2]
-        lines = range(mutant.line, mutant.last_line + 1)
-        tests = [t for t, files in self.lines.items()
-                 if t in self.seconds and any(n in files.get(mutant.path, ()) for n in lines)]
+        lines = set(range(mutant.line, mutant.last_line + 1)) & self.known.get(mutant.path, set())
+        tests = [t for t, files in self.lines.items() if t in self.seconds
+                 and (lines & files.get(mutant.path, set()) if lines else files.get(mutant.path))]
         return sorted(tests, key=lambda t: (t != "test_" + stem, stem not in t, self.seconds[t]))
 
-    def compile(self, mutant, folder):
-        """The shared library with the mutant in it; None if it does not compile."""
+    def compile(self, build, mutant, folder):
+        """False if it does not compile; otherwise a shared library with the mutant in it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
         instead = {}
-        for source, target, words in self.build.objects_of(mutant.path, self.isa):
+        for source, target, words in build.objects_of(mutant.path, self.isa):
             copy = os.path.join(folder, os.path.basename(source))
             with open(copy, "w") as file:
                 file.write(mutant.text)
             object_file = os.path.join(folder, os.path.basename(target))
             words = [copy if w == source else object_file if w == target else w for w in words]
             words = [w for w in words if w not in ("-MMD", "-MP")] + ["-I" + os.path.dirname(source)]
-            if subprocess.run(words, cwd=self.build.tree, capture_output=True).returncode:
-                return None
+            if subprocess.run(words + build.flags, cwd=build.tree, capture_output=True).returncode:
+                return False
             instead[target] = object_file
-        library = os.path.join(folder, "libtensor.so")
-        self.build.link(library, instead)
-        return folder
+        build.link(os.path.join(folder, "libtensor.so"), instead)
+        return True
+
+    def killer(self, build, mutant, tests, folder, patience):
+        for test in tests:
+            if not run_test(build, test, folder, folder, self.isa, patience * self.seconds[test] + 3):
+                return test
+        return None
 
     def __call__(self, mutant):
         if not hasattr(self.local, "folder"):
             self.local.folder = os.path.join(self.folder, f"worker-{threading.get_ident()}")
         folder = self.local.folder
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
         tests = self.tests_of(mutant)
         if not tests:
             return mutant, "not passed by any test"
-        if not self.compile(mutant, folder):
+        if not self.compile(self.build, mutant, folder):
             return mutant, "does not compile"
-        for test in tests:
-            if not run_test(self.build, test, folder, folder, self.isa, 5 * self.seconds[test] + 5):
-                return mutant, "killed by " + test
-        return mutant, "survived"
+        test = self.killer(self.build, mutant, tests, folder, 4)
+        if test:
+            return mutant, "killed by " + test
+        hunter = self.hunter()
+        quick = [t for t in tests if self.seconds[t] < 2][:20] or tests[:3]
+        self.compile(hunter, mutant, folder)
+        test = self.killer(hunter, mutant, quick, folder, 30)
+        return mutant, f"killed by {test} under the address sanitizer" if test else "survived"
 
 
 def time_tests(build, isa):
@@ -430,7 +473,8 @@ def main():
     cover = cached_cover(folder, flags, options)
     build = Build(os.path.join(folder, "plain"), [], options.jobs)
     seconds = time_tests(build, options.isa)
-    run_sample(mutants, Trial(build, cover, seconds, options.isa, folder), options, folder)
+    hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options.jobs))
+    run_sample(mutants, Trial(build, hunter, cover, seconds, options.isa, folder), options, folder)
 
 
 def cached_cover(folder, flags, options):
