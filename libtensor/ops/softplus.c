@@ -1,8 +1,10 @@
-/* softplus(x):  y = ln(1 + e^x);  dx = dy / (1 + e^-x). */
+/* softplus(x):  y = ln(1 + e^x);  dx = dy / (1 + e^-x) = dy e^x / (1 + e^x), whichever exponential
+ * does not overflow. */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), dy / (1 + exp(-x)))
+TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)),
+         (x < 0 ? exp(-fabs(x)) : 1) / (1 + exp(-fabs(x))) * dy)
 
 tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x)
 {
