@@ -1,9 +1,10 @@
-/* sigmoid(x):  y = 1 / (1 + e^-x) = e^x / (1 + e^x), whichever exponential does not overflow;
- * dx = y (1 - y) dy. */
+/* sigmoid(x):  y = e^x / (1 + e^x);  dx = y (1 - y) dy. */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(sigmoid, TN_SAVE_Y, (x < 0 ? exp(-fabs(x)) : 1) / (1 + exp(-fabs(x))), y *(1 - y) * dy)
+#define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
+
+TN_UNARY(sigmoid, TN_SAVE_Y, E(x) / (1 + E(x)), y *(1 - y) * dy)
 
 tn_tensor *tn_sigmoid(tn_ctx *ctx, const tn_tensor *x)
 {

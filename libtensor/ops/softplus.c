@@ -1,10 +1,10 @@
-/* softplus(x):  y = ln(1 + e^x);  dx = dy / (1 + e^-x) = dy e^x / (1 + e^x), whichever exponential
- * does not overflow. */
+/* softplus(x):  y = ln(1 + e^x);  dx = dy e^x / (1 + e^x). */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)),
-         (x < 0 ? exp(-fabs(x)) : 1) / (1 + exp(-fabs(x))) * dy)
+#define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
+
+TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), E(x) / (1 + E(x)) * dy)
 
 tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x)
 {
