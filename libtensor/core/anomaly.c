@@ -38,11 +38,15 @@ static void step(const tn_tensor *t, int64_t *index)
     }
 }
 
+/* Expanded dimensions, where the same numbers come again, are walked once. */
 static survey survey_of(const tn_tensor *t)
 {
     survey s = {.low = INFINITY, .high = -INFINITY};
-    int64_t index[TN_MAX_DIMS] = {0}, n = tn_numel(t);
-    for (int64_t i = 0; i < n; i++, step(t, index)) {
+    tn_tensor once = *t;
+    for (int i = 0; i < t->ndim; i++)
+        once.shape[i] = t->shape[i] > 1 && t->strides[i] == 0 ? 1 : t->shape[i];
+    int64_t index[TN_MAX_DIMS] = {0}, n = tn_numel(&once);
+    for (int64_t i = 0; i < n; i++, step(&once, index)) {
         double value = load(t, index);
         if (isfinite(value)) {
             s.low = fmin(s.low, value);
@@ -53,6 +57,7 @@ static survey survey_of(const tn_tensor *t)
                 s.index[j] = index[j];
         }
     }
+    s.bad *= n > 0 ? tn_numel(t) / n : 1;
     return s;
 }
 

@@ -140,14 +140,26 @@ static void gather_samples(int64_t begin, int64_t end, void *payload)
     }
 }
 
+/* A batch that requires a gradient is a new leaf: it may have another size than the last one, and
+ * gathers a gradient of its own. */
+static void renew_leaf(tn_ctx *ctx, tn_tensor *view)
+{
+    if (!view->var)
+        return;
+    tn__var_release(view->var);
+    view->var = tn__var_new(ctx, view);
+}
+
 static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *batch,
                          tn_tensor *view, int64_t first, int64_t size, double scale)
 {
     gather_args args = {.loader = l, .from = from, .to = batch, .first = first, .scale = scale};
     args.sample = tn_numel(from) / l->n;
-    tn__parallel(l->ctx, size, tn__grain(65536, (double)args.sample), gather_samples, &args);
+    if (args.sample > 0)
+        tn__parallel(l->ctx, size, tn__grain(65536, (double)args.sample), gather_samples, &args);
     batch->storage->version++;
     view->shape[0] = size;
+    renew_leaf(l->ctx, view);
     return view;
 }
 
@@ -171,7 +183,7 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     batch->x = gather(l, l->x, l->x_batch, l->x_view, first, size, l->opts.scale);
     if (l->y)
         batch->y = gather(l, l->y, l->y_batch, l->y_view, first, size, 0);
-    return true;
+    return tn_ok(l->ctx);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

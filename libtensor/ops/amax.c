@@ -3,7 +3,7 @@
 #include "ops/ops.h"
 
 TN_FORMULA2(is_equal, x, y, x == y)
-TN_FORMULA3(share, m, count, dy, m *dy / count)
+TN_FORMULA3(share, m, count, dy, m == 0 && count > 0 ? 0 : dy / count * m)
 
 static const tn_formula is_equal = TN_FORMULA_INIT(is_equal, 2);
 static const tn_formula share = TN_FORMULA_INIT(share, 3);

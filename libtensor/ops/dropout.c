@@ -2,7 +2,7 @@
  * dx = m dy / (1 - p). */
 #include "core/core.h"
 
-TN_FORMULA2(masked, x, m, x *m *c[0])
+TN_FORMULA2(masked, x, m, m == 0 ? 0 : x * c[0])
 
 static const tn_formula masked = TN_FORMULA_INIT(masked, 2);
 

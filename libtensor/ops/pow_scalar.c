@@ -1,8 +1,10 @@
-/* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0. */
+/* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0, and where |x| < 1
+ * with p = infinity. */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]), c[0] == 0 ? 0 : c[0] * pow(x, c[1]) * dy)
+TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]),
+         c[0] == 0 || (isinf(c[0]) && c[0] > 0 && fabs(x) < 1) ? 0 : c[0] * pow(x, c[1]) * dy)
 
 tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
 {

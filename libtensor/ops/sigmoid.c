@@ -1,8 +1,10 @@
-/* sigmoid(x):  y = 1 / (1 + e^-x);  dx = y (1 - y) dy. */
+/* sigmoid(x):  y = e^x / (1 + e^x);  dx = y (1 - y) dy. */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(sigmoid, TN_SAVE_Y, 1 / (1 + exp(-x)), y *(1 - y) * dy)
+#define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
+
+TN_UNARY(sigmoid, TN_SAVE_Y, E(x) / (1 + E(x)), y *(1 - y) * dy)
 
 tn_tensor *tn_sigmoid(tn_ctx *ctx, const tn_tensor *x)
 {

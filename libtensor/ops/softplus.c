@@ -1,8 +1,10 @@
-/* softplus(x):  y = ln(1 + e^x);  dx = dy / (1 + e^-x). */
+/* softplus(x):  y = ln(1 + e^x);  dx = dy e^x / (1 + e^x). */
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), dy / (1 + exp(-x)))
+#define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
+
+TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), E(x) / (1 + E(x)) * dy)
 
 tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x)
 {

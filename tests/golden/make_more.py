@@ -248,7 +248,12 @@ for kw in (dict(), dict(patience=2), dict(factor=0.5, patience=1, cooldown=3), d
 
 # more operators, from a stream of their own ----------------------------------------------------------
 rng = np.random.RandomState(20180226)
-for op, fn in dict(abs=torch.abs, sqrt=torch.sqrt, sigmoid=torch.sigmoid, tanh=torch.tanh, gelu=F.gelu).items():
+# PyTorch's gelu and its gradient are NaN at infinities, where they have limits: 0 and 0, infinity and 1.
+def gelu(x):
+    inner = F.gelu(torch.where(torch.isinf(x), torch.zeros_like(x), x))
+    return torch.where(torch.isinf(x), torch.relu(x), inner)
+
+for op, fn in dict(abs=torch.abs, sqrt=torch.sqrt, sigmoid=torch.sigmoid, tanh=torch.tanh, gelu=gelu).items():
     case(op, fn, [special])
     case(op, fn, [normal(4, 5).abs() * 2 if op == "sqrt" else normal(4, 5) * 2])
 case("gelu", F.gelu, [normal(6) * 20])

@@ -179,6 +179,20 @@ START_TEST(a_network_that_overflows)
 }
 END_TEST
 
+/* 2^40 times the same number. */
+START_TEST(expanded_tensors_are_looked_at_once)
+{
+    tn_detect_anomaly(ctx, true);
+    ck_assert_ptr_nonnull(
+        tn_expand(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(1)), TN_SHAPE((int64_t)1 << 40)));
+    tn_tensor *x = tn_full(ctx, TN_F32, TN_SHAPE(1), NAN);
+    ck_assert_ptr_null(tn_expand(ctx, x, TN_SHAPE(3, 2)));
+    ck_tn_error(TN_ERR_NUMBER,
+                "expand: forward: 6 of 6 elements of the result [3,2] are not finite, "
+                "the first is nan at [0,0]; input 0 [1], 1 not finite");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("anomaly");
@@ -194,5 +208,6 @@ int main(void)
     tcase_add_test(tc, gathered_gradients_stay);
     tcase_add_test(tc, many_dimensions);
     tcase_add_test(tc, a_network_that_overflows);
+    tcase_add_test(tc, expanded_tensors_are_looked_at_once);
     return tn_run(suite);
 }

@@ -261,6 +261,35 @@ START_TEST(errors)
 }
 END_TEST
 
+/* The shorter batch is a leaf of its own size, with a gradient of its own. */
+START_TEST(batches_that_require_gradients)
+{
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(5, 2));
+    tn_loader *loader = tn_loader_new(ctx, x, NULL, (tn_loader_opts){.batch_size = 3});
+    tn_batch batch;
+    for (int64_t size = 3; tn_loader_next(loader, &batch); size = 2) {
+        leaf(batch.x);
+        ck_assert_ptr_null(tn_grad(batch.x));
+        tn_backward(ctx, tn_sum(ctx, tn_square(ctx, batch.x), (tn_reduce_opts){0}));
+        ck_tn_ok();
+        ck_assert_int_eq(tn_size(tn_grad(batch.x), 0), size);
+        ck_assert_double_eq(element_of(tn_grad(batch.x), 2 * size - 1), 2);
+    }
+    tn_loader_free(loader);
+}
+END_TEST
+
+START_TEST(samples_without_elements)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE((int64_t)1 << 40, 0));
+    tn_loader *loader = tn_loader_new(ctx, x, NULL, (tn_loader_opts){0});
+    tn_batch batch;
+    ck_assert(tn_loader_next(loader, &batch));
+    ck_assert_int_eq(batch.size, (int64_t)1 << 40);
+    tn_loader_free(loader);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loader");
@@ -275,5 +304,7 @@ int main(void)
     tcase_add_test(tc, next_batch_is_a_change_in_place);
     tcase_add_test(tc, more_dimensions);
     tcase_add_test(tc, errors);
+    tcase_add_test(tc, batches_that_require_gradients);
+    tcase_add_test(tc, samples_without_elements);
     return tn_run(suite);
 }
