@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +9,24 @@
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+
+/* ---- a system on which things change --------------------------------------------------------- */
+
+/* Says of everything that it is a regular file, like a path behind which a pipe has come since. */
+static bool lies;
+
+int stat(const char *path, struct stat *status)
+{
+    int result = fstatat(AT_FDCWD, path, status, 0);
+    if (lies)
+        status->st_mode = S_IFREG | 0600;
+    return result;
+}
+
+int stat64(const char *path, struct stat64 *status)
+{
+    return stat(path, (struct stat *)status);
+}
 
 /* ---- every reader ---------------------------------------------------------------------------- */
 
@@ -93,6 +112,16 @@ START_TEST(does_not_wait_for_pipes)
 }
 END_TEST
 
+START_TEST(does_not_wait_for_what_becomes_a_pipe)
+{
+    ck_assert_int_eq(mkfifo(folder_path("pipe"), 0600), 0);
+    lies = true;
+    check_refused(_i, folder_path("pipe"), "a pipe, not a regular file");
+    check_refused(_i, "/dev/zero", "a device, not a regular file");
+    lies = false;
+}
+END_TEST
+
 START_TEST(refuses_sockets)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -138,6 +167,7 @@ int main(void)
     tcase_set_timeout(tc, 20);
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
     tcase_add_loop_test(tc, does_not_wait_for_pipes, 0, READERS);
+    tcase_add_loop_test(tc, does_not_wait_for_what_becomes_a_pipe, 0, READERS);
     tcase_add_loop_test(tc, refuses_sockets, 0, READERS);
     tcase_add_loop_test(tc, refuses_devices_and_folders, 0, READERS);
     tcase_add_test(tc, reads_standard_input_that_is_a_file);

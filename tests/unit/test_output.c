@@ -20,7 +20,8 @@ static struct {
     char failing;
     int error;
     mode_t mode_while_writing;
-    int same_numbers; /* that the source of random numbers is to give */
+    bool keeps_owners; /* fchown fails */
+    int same_numbers;  /* that the source of random numbers is to give */
 } host;
 
 static bool passes(char call)
@@ -48,6 +49,12 @@ ssize_t pwrite64(int file, const void *bytes, size_t size, off_t offset)
 int fchmod(int file, mode_t mode)
 {
     return passes('m') ? (int)syscall(SYS_fchmod, file, mode) : -1;
+}
+
+int fchown(int file, uid_t owner, gid_t group)
+{
+    errno = EPERM;
+    return host.keeps_owners ? -1 : (int)syscall(SYS_fchown, file, owner, group);
 }
 
 int fsync(int file)
@@ -475,6 +482,24 @@ START_TEST(says_what_the_system_says)
 }
 END_TEST
 
+/* Where the group cannot be kept, that of the new file may do what everybody may, and no more. Only
+ * root can make a file of another group for it. */
+START_TEST(does_not_open_files_to_another_group)
+{
+    static const mode_t modes[][2] = {{0640, 0600}, {0664, 0644}, {0604, 0644}, {0600, 0600}};
+    struct stat status;
+    bool other = geteuid() == 0;
+    const char *path = folder_path("x");
+    write_old(path);
+    ck_assert(!other || chown(path, 1234, 5678) == 0);
+    ck_assert_int_eq(chmod(path, modes[_i][0]), 0);
+    host.keeps_owners = true;
+    ck_assert_int_eq(save_npy(path, large()), TN_OK);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_eq(status.st_mode & 07777, modes[_i][other]);
+}
+END_TEST
+
 /* Root may write everywhere, and becomes somebody else for that. */
 START_TEST(obeys_permissions)
 {
@@ -669,6 +694,7 @@ int main(void)
     tcase_add_test(tc, waits_for_the_disk);
     tcase_add_test(tc, keeps_secrets_meanwhile);
     tcase_add_test(tc, keeps_owner_and_permissions);
+    tcase_add_loop_test(tc, does_not_open_files_to_another_group, 0, 4);
     tcase_add_loop_test(tc, survives_without_memory, 0, FORMATS);
     tcase_add_loop_test(tc, says_what_the_system_says, 0, FORMATS);
     tcase_add_test(tc, obeys_permissions);
