@@ -141,7 +141,17 @@ def expect(case, draw):
     gradients = [(case.dtype, g.numpy(), tolerance(case, case.dtype, size.numpy(), summed, ulps, given)) for g, size in zip(grads, grad_sizes)]
     if any(dtype == "f32" and not (np.abs(y) < 1e38).all() for dtype, y, _ in outputs + gradients):
         allow_overflows(case, outputs, gradients, given)
+    for i, t in enumerate(t for t in case.tensors() if t.grad):
+        if t.recorded:
+            gradients[i] = of_base(case, t, *gradients[i])
     case.expected = Expected(outputs, dys, gradients)
+
+
+def of_base(case, t, dtype, grad, allowed):
+    """The gradient of what a view was made of; those of elements that were repeated are added."""
+    repeats = t.values.size // max(1, t.base.size)
+    added = tolerance(case, dtype, t.to_base(np.abs(grad)), repeats, 0, [])
+    return dtype, t.to_base(grad), t.to_base(np.broadcast_to(allowed, grad.shape)) + added
 
 
 def allow_overflows(case, outputs, gradients, given):

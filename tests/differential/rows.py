@@ -380,7 +380,7 @@ def directions(d, name, limit, zero):
     """An option for both directions and for each of them; 0: not given."""
     def number():
         return d.of(*([ZERO] if zero == 0 else []), *range(zero, limit + 1)) if limit >= zero else zero
-    kind = d.of("default", "both", "each", "mixed")
+    kind = d.of("default", "default", "default", "both", "both", "each", "mixed")
     both = number() if kind in ("both", "mixed") else 0
     h = number() if kind in ("each", "mixed") else 0
     w = number() if kind == "each" else 0
@@ -401,8 +401,8 @@ def image_sizes(d, planes, options, kernel):
     room = max(1, d.budget // max(1, planes))
     for i in range(2):
         reach = pair(options, "dilation", 1)[i] * (kernel[i] - 1) + 1 - 2 * pair(options, "padding", 0)[i]
-        sizes.append(max(0, reach) + d.of(0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 28, 30, 31, 60, 124) if d.below(50)
-                     else d.size(10))
+        more = d.below(4) if d.below(2) else d.of(4, 5, 7, 11, 12, 13, 14, 28, 30, 31, 60, 124)
+        sizes.append(max(0, reach) + more if d.below(50) else d.size(10))
         if sizes[0] * (sizes[i] if i else 1) > 4 * room:
             sizes[i] = max(reach, 1) + d.below(3)
     return sizes
@@ -418,7 +418,7 @@ def make_conv2d(d):
         c, o, groups = 1, d.of(1, 2), d.of(2, 3, 8)
     if d.chance(3):
         c, o = d.of((0, 2), (2, 0))
-    kernel = d.of((1, 1), (3, 3), (2, 2), (1, 3), (3, 2), (5, 5), (1, 1), (4, 1), (7, 7), (11, 11))
+    kernel = d.of((1, 1), (3, 3), (2, 2), (1, 3), (3, 2), (5, 5), (1, 1), (4, 1), (1, 1), (7, 7), (11, 11))
     n = d.of(1, 1, 2, 3, 4, 5, 8, 17) if d.below(40) else 0
     h, w = image_sizes(d, n * c * groups, options, kernel)
     x = d.floats(([n] if n != 1 or d.below(4) else []) + [c * groups, h, w])
@@ -460,7 +460,7 @@ def conv2d_scale(c):
 row("conv2d", "x weight bias " + CONV_SIGNATURE, f"""
 out(tn_conv2d(ctx, x, weight, bias, (tn_conv2d_opts){{
     {options(*CONV_OPTIONS)}}}));
-""", make_conv2d, conv2d, scale=conv2d_scale, weight=12)
+""", make_conv2d, conv2d, scale=conv2d_scale, weight=24)
 
 MAX_POOL_OPTIONS = ["kernel_h", "kernel_w"] + [name + suffix for name in DIRECTIONS for suffix in ("", "_h", "_w")] + ["ceil_mode"]
 AVG_POOL_OPTIONS = ["kernel_h", "kernel_w"] + [name + suffix for name in DIRECTIONS[:2] for suffix in ("", "_h", "_w")] + [
@@ -1117,7 +1117,11 @@ def steps_scale(c):
             before = [c.params[j]] + [c.outs[k * count + j] for k in range(i + 1)]
             way = sum((b - a).abs() for a, b in zip(before, before[1:]))
             felt = 10 if c.adaptive else c.grads_given[j][:i + 1].abs().sum(0)
-            outs.append(c.params[j].abs() + (i + 1) * (way + rate * (felt + abs(given(c.weight_decay, 0.01)) * c.params[j].abs())))
+            decays = [abs(given(c.weight_decay, 0.01)) * p for p in before[:-1]]
+            if c.adaptive:  # what is left of a gradient that cancels the decay is as large a step
+                lost = [(g.abs() + p.abs()) / (g + p).abs() for g, p in zip(c.grads_given[j], decays)]
+                way = way * (1 + sum(torch.nan_to_num(x, 1, 1) for x in lost))
+            outs.append(c.params[j].abs() + (i + 1) * (way + rate * (felt + decays[0].abs())))
     return outs, []
 
 
