@@ -49,11 +49,12 @@ class Choices:
 
 class Tensor:
     """An argument: `values` as the operator sees them, and how the views that lead to them are made
-    from what lies in memory (`base`)."""
+    from what lies in memory (`base`). The leaf is the last view, or `base`."""
 
     def __init__(self, values, dtype, grad=False, changes=False):
         self.values, self.dtype, self.grad, self.changes = values, dtype, grad, changes
         self.base, self.views = values, []
+        self.recorded = False  # the leaf is `base`, and the views of it are on the tape
 
     def lay_out(self, draw):
         """Dimensions in another order, with steps and gaps of NaN between them, or repeated."""
@@ -82,6 +83,33 @@ class Tensor:
         if self.base.shape != self.values.shape:
             self.values = np.broadcast_to(self.base, shape)
             self.views = [(EXPAND, shape)]
+
+    def to_base(self, numbers):
+        """The gradient of `base` from one of the values."""
+        for i, (kind, how) in reversed(list(enumerate(self.views))):
+            shape = self.shape_before(i)
+            if kind == EXPAND:
+                numbers = np.add.reduce(numbers, tuple(d for d in range(len(how)) if shape[d] != how[d]), keepdims=True).reshape(shape)
+            elif kind == PERMUTE:
+                numbers = np.transpose(numbers, np.argsort(how))
+            else:
+                dim, start, end, step = how
+                wide = np.zeros(shape)
+                wide[(slice(None),) * dim + (slice(start, end, step),)] = numbers
+                numbers = wide
+        return numbers
+
+    def shape_before(self, count):
+        """The shape after so many views."""
+        view = np.broadcast_to(0, self.base.shape)
+        for kind, how in self.views[:count]:
+            if kind == EXPAND:
+                view = np.broadcast_to(view, how)
+            elif kind == PERMUTE:
+                view = np.transpose(view, how)
+            else:
+                view = view[(slice(None),) * how[0] + (slice(*how[1:]),)]
+        return view.shape
 
     @staticmethod
     def spread(base, draw):
@@ -123,7 +151,7 @@ def tensor_bytes(t, seen):
             return word(2) + word(i)
     seen.append(t)
     data = array_bytes(t.base, t.dtype)
-    parts = [word(1), word(DTYPES[t.dtype][0]), word(t.grad), word(t.changes), words(t.base.shape),
+    parts = [word(1), word(DTYPES[t.dtype][0]), word(2 if t.grad and t.recorded else t.grad), word(t.changes), words(t.base.shape),
              word(len(data)), padded(data), word(len(t.views))]
     for kind, numbers in t.views:
         parts += [word(kind), words(numbers)]
@@ -222,6 +250,9 @@ def tensor_text(name, t):
     data = list_text(np.ascontiguousarray(t.base).reshape(-1), t.dtype)
     lines = [f"tn_tensor *{name} = tn_from_data(ctx, {constant}, {shape_text(t.base.shape)},",
              f"    ({c_type}[]){{{data}}});"]
+    leaf = [f"tn_set_requires_grad(ctx, {name}, true);", f"leaf({name});"] if t.grad else []
+    if t.recorded:
+        lines += leaf
     for kind, numbers in t.views:
         if kind == PERMUTE:
             lines.append(f"{name} = tn_permute(ctx, {name}, (int[]){{{list_text(numbers)}}});")
@@ -229,9 +260,7 @@ def tensor_text(name, t):
             lines.append(f"{name} = tn_expand(ctx, {name}, {shape_text(numbers)});")
         else:
             lines.append(f"{name} = tn_slice(ctx, {name}, {list_text(numbers)});")
-    if t.grad:
-        lines += [f"tn_set_requires_grad(ctx, {name}, true);", f"leaf({name});"]
-    return lines
+    return lines if t.recorded else lines + leaf
 
 
 def argument_text(name, kind, value, names):

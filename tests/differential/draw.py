@@ -93,6 +93,7 @@ class Draw(Choices):
         dtype = dtype or self.dtype
         t = Tensor(self.values(shape, kind, dtype), dtype, grad, changes)
         t.lay_out(self)
+        t.recorded = bool(grad and t.views) and self.below(2) == 1
         return t
 
     def integers(self, shape, low, high, dtypes=("i64", "i32", "u8")):

@@ -12,9 +12,10 @@
 #include "driver.h"
 
 enum { MAX_OUTPUTS = 16, MAX_LEAVES = 32, MAX_TENSORS = 64, MAX_NUMBERS = 1024, THREADS = 2 };
-enum { ABSENT, PRESENT, AGAIN };            /* kinds of tensors, */
-enum { PERMUTE, SLICE, EXPAND };            /* of views, */
-enum { COMPARE, COMPARE_ERROR, GIVE_BACK }; /* and of requests */
+enum { ABSENT, PRESENT, AGAIN };             /* kinds of tensors, */
+enum { NO_LEAF, AFTER_VIEWS, BEFORE_VIEWS }; /* of leaves, */
+enum { PERMUTE, SLICE, EXPAND };             /* of views, */
+enum { COMPARE, COMPARE_ERROR, GIVE_BACK };  /* and of requests */
 
 static const char *const isas[] = {"baseline", "v3", "v4"};
 #define ISAS ((int)(sizeof isas / sizeof *isas))
@@ -121,22 +122,29 @@ static tn_tensor *take_view(tn_tensor *t)
     return tn_slice(ctx, t, (int)sizes[0], sizes[1], sizes[2], sizes[3]);
 }
 
+static void make_leaf(tn_tensor *t)
+{
+    tn_set_requires_grad(ctx, t, true);
+    leaf(t);
+}
+
 static tn_tensor *take_new_tensor(void)
 {
     int ndim;
     tn_dtype type = (tn_dtype)take_whole();
-    bool requires_grad = take_whole(), changes = take_whole();
+    int64_t requires_grad = take_whole();
+    bool changes = take_whole();
     const int64_t *shape = take_sizes(&ndim);
     int64_t bytes = take_whole();
     argument a = {.bytes = words, .changes = changes};
     a.t = a.base = tn_from_data(ctx, type, ndim, shape, words);
     words += (bytes + 7) / 8;
+    if (requires_grad == BEFORE_VIEWS)
+        make_leaf(a.t);
     for (int64_t views = take_whole(); views > 0; views--)
         a.t = take_view(a.t);
-    if (requires_grad) {
-        tn_set_requires_grad(ctx, a.t, true);
-        leaf(a.t);
-    }
+    if (requires_grad == AFTER_VIEWS)
+        make_leaf(a.t);
     arguments[argument_count++] = a;
     return a.t;
 }

@@ -114,8 +114,14 @@ row("add_scalar", "x s:real", "out(tn_add_scalar(ctx, x, s));", lambda d: dict(o
     lambda x, s: x + s)
 row("mul_scalar", "x s:real", "out(tn_mul_scalar(ctx, x, s));", lambda d: dict(one()(d), s=d.of(1, 0, -2, 0.375, 1e6)),
     lambda x, s: x * s)
+def power(x, p):
+    """The power of C: PyTorch's by a number takes the root of -infinity to be NaN, and its vectors make an
+    infinity of the largest number to the power of 1."""
+    return x * 1 if p == 1 else torch.pow(x, torch.tensor(p, dtype=torch.float64))
+
+
 row("pow_scalar", "x p:real", "out(tn_pow_scalar(ctx, x, p));",
-    lambda d: dict(one(d.of("positive", None))(d), p=d.of(1, 2, 3, 0, -1, 0.5, -0.5, 2.5, -2, 4)), lambda x, p: torch.pow(x, torch.tensor(p, dtype=torch.float64)))
+    lambda d: dict(one(d.of("positive", None))(d), p=d.of(1, 2, 3, 0, -1, 0.5, -0.5, 2.5, -2, 4)), power)
 row("clamp", "x low:real high:real", "out(tn_clamp(ctx, x, low, high));",
     lambda d: dict(one(d.of(None, "few"))(d), low=d.of(-1, 0, -math.inf, 0.5), high=d.of(1, math.inf, 2, 0.5)),
     lambda x, low, high: torch.clamp(x, low, high), ulps=0)
@@ -374,7 +380,7 @@ def directions(d, name, limit, zero):
     """An option for both directions and for each of them; 0: not given."""
     def number():
         return d.of(*([ZERO] if zero == 0 else []), *range(zero, limit + 1)) if limit >= zero else zero
-    kind = d.of("default", "both", "each", "mixed")
+    kind = d.of("default", "default", "default", "both", "both", "each", "mixed")
     both = number() if kind in ("both", "mixed") else 0
     h = number() if kind in ("each", "mixed") else 0
     w = number() if kind == "each" else 0
@@ -395,8 +401,8 @@ def image_sizes(d, planes, options, kernel):
     room = max(1, d.budget // max(1, planes))
     for i in range(2):
         reach = pair(options, "dilation", 1)[i] * (kernel[i] - 1) + 1 - 2 * pair(options, "padding", 0)[i]
-        sizes.append(max(0, reach) + d.of(0, 1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 28, 30, 31, 60, 124) if d.below(50)
-                     else d.size(10))
+        more = d.below(4) if d.below(2) else d.of(4, 5, 7, 11, 12, 13, 14, 28, 30, 31, 60, 124)
+        sizes.append(max(0, reach) + more if d.below(50) else d.size(10))
         if sizes[0] * (sizes[i] if i else 1) > 4 * room:
             sizes[i] = max(reach, 1) + d.below(3)
     return sizes
@@ -412,7 +418,7 @@ def make_conv2d(d):
         c, o, groups = 1, d.of(1, 2), d.of(2, 3, 8)
     if d.chance(3):
         c, o = d.of((0, 2), (2, 0))
-    kernel = d.of((1, 1), (3, 3), (2, 2), (1, 3), (3, 2), (5, 5), (1, 1), (4, 1), (7, 7), (11, 11))
+    kernel = d.of((1, 1), (3, 3), (2, 2), (1, 3), (3, 2), (5, 5), (1, 1), (4, 1), (1, 1), (7, 7), (11, 11))
     n = d.of(1, 1, 2, 3, 4, 5, 8, 17) if d.below(40) else 0
     h, w = image_sizes(d, n * c * groups, options, kernel)
     x = d.floats(([n] if n != 1 or d.below(4) else []) + [c * groups, h, w])
@@ -454,7 +460,7 @@ def conv2d_scale(c):
 row("conv2d", "x weight bias " + CONV_SIGNATURE, f"""
 out(tn_conv2d(ctx, x, weight, bias, (tn_conv2d_opts){{
     {options(*CONV_OPTIONS)}}}));
-""", make_conv2d, conv2d, scale=conv2d_scale, weight=12)
+""", make_conv2d, conv2d, scale=conv2d_scale, weight=24)
 
 MAX_POOL_OPTIONS = ["kernel_h", "kernel_w"] + [name + suffix for name in DIRECTIONS for suffix in ("", "_h", "_w")] + ["ceil_mode"]
 AVG_POOL_OPTIONS = ["kernel_h", "kernel_w"] + [name + suffix for name in DIRECTIONS[:2] for suffix in ("", "_h", "_w")] + [
@@ -1111,7 +1117,11 @@ def steps_scale(c):
             before = [c.params[j]] + [c.outs[k * count + j] for k in range(i + 1)]
             way = sum((b - a).abs() for a, b in zip(before, before[1:]))
             felt = 10 if c.adaptive else c.grads_given[j][:i + 1].abs().sum(0)
-            outs.append(c.params[j].abs() + (i + 1) * (way + rate * (felt + abs(given(c.weight_decay, 0.01)) * c.params[j].abs())))
+            decays = [abs(given(c.weight_decay, 0.01)) * p for p in before[:-1]]
+            if c.adaptive:  # what is left of a gradient that cancels the decay is as large a step
+                lost = [(g.abs() + p.abs()) / (g + p).abs() for g, p in zip(c.grads_given[j], decays)]
+                way = way * (1 + sum(torch.nan_to_num(x, 1, 1) for x in lost))
+            outs.append(c.params[j].abs() + (i + 1) * (way + rate * (felt + decays[0].abs())))
     return outs, []
 
 
@@ -1217,7 +1227,7 @@ def limited(clip):
 
 row("clip_grad_norm", "params:tensors grads:tensors limit:real",
     LIMITED % "out(tn_full(ctx, dtype, 0, NULL, tn_clip_grad_norm(optim, limit)));", make_limited, limited(torch.nn.utils.clip_grad_norm_),
-    ulps=16)
+    scale=lambda c: (c.outs, []), ulps=16)
 row("clip_grad_value", "params:tensors grads:tensors limit:real", LIMITED % "tn_clip_grad_value(optim, limit);", make_limited,
     limited(torch.nn.utils.clip_grad_value_), ulps=1)
 
