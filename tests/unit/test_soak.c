@@ -1,5 +1,5 @@
-/* Memory stays flat in long trainings: what is live, what is cached, what the system counts. `make
- * soak` makes 100,000 steps, the test some. */
+/* Memory stays flat in long trainings: what is live and what is cached in 1,000 steps, and what the
+ * system counts, too, in the 100,000 of `make soak`. */
 #include "common/check_tn.h"
 
 #include <stdio.h>
@@ -79,8 +79,8 @@ static int64_t resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-/* The system's count may move by some pages; a leak of a block in each step moves it by megabytes.
- */
+/* The system's count moves by some pages, more under tools that watch memory; a leak of 3 bytes in
+ * each step shows in 100,000 of them. */
 static void soak(int64_t count)
 {
     training t = training_new();
@@ -100,7 +100,8 @@ static void soak(int64_t count)
     ck_assert_int_eq(after.tensors, before.tensors);
     ck_assert_int_eq(after.nodes, before.nodes);
     ck_assert_int_eq(after.allocations, before.allocations);
-    ck_assert_int_le(grown, 256 * 1024);
+    if (count == SOAK_STEPS)
+        ck_assert_int_le(grown, 256 * 1024);
 }
 
 START_TEST(some_steps)
