@@ -24,7 +24,7 @@ static void sum_slabs(int64_t begin, int64_t end, void *payload)
     }
 }
 
-/* x [outer, n, cols] contiguous -> [outer, cols] */
+/* x [outer, n, cols] contiguous -> [outer, cols]. Without columns there is nothing to sum. */
 static tn_tensor *sum_middle(tn_ctx *ctx, const tn_tensor *x, int64_t outer, int64_t n,
                              int64_t cols)
 {
@@ -37,7 +37,8 @@ static tn_tensor *sum_middle(tn_ctx *ctx, const tn_tensor *x, int64_t outer, int
                      .y = tn__ptr(y),
                      .n = n,
                      .cols = cols};
-    tn__parallel(ctx, outer, tn__grain(65536, (double)n * (double)cols), sum_slabs, &args);
+    tn__parallel(ctx, cols ? outer : 0, tn__grain(65536, (double)n * (double)cols), sum_slabs,
+                 &args);
     return y;
 }
 

@@ -39,15 +39,16 @@ static int64_t size64(const unsigned char *p)
 }
 
 /* The last end record. What is behind it is of no matter, as to Python's zipfile, which is the
- * reader of NumPy; but if that comment of another holds it, readers differ in which of the two
- * counts. */
+ * reader of NumPy; but if the comment of another, which reaches to the end of the file, holds it,
+ * readers differ in which of the two counts. Numbers of an array can look like one, too, but hardly
+ * ever with a comment of that very length. */
 static int64_t find_end(tn__file *file, const unsigned char *tail, int64_t size)
 {
     int64_t found = -1;
     for (int64_t i = size - END_SIZE; i >= 0; i--) {
         if (memcmp(tail + i, "PK\5\6", 4) != 0)
             continue;
-        if (found >= 0 && i + END_SIZE + (int64_t)number(tail + i + 20, 2) > found) {
+        if (found >= 0 && i + END_SIZE + (int64_t)number(tail + i + 20, 2) == size) {
             tn__file_fail(file, "the zip archive has an end record in the comment of another");
             return -1;
         }

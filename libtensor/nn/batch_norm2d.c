@@ -8,11 +8,11 @@ typedef struct norm_state {
     tn_batch_norm_opts opts;
 } norm_state;
 
-/* Counting is no part of the graph. */
+/* Counting is no part of the graph, and ends where the number does. */
 static void count_batch(tn_ctx *ctx, tn_tensor *batches)
 {
     int64_t *count = tn_data_mut(batches);
-    if (tn_ok(ctx))
+    if (tn_ok(ctx) && *count < INT64_MAX)
         ++*count;
 }
 

@@ -137,11 +137,20 @@ static void check_idle(const machine *m)
                "numbers are drawn in a context in error");
 }
 
+static void look(machine *m)
+{
+    m->in_error = !tn_ok(m->ctx);
+    m->calls = m->s->memory.calls;
+    m->stats = tn_memory(m->ctx);
+    m->rng = tn_get_rng_state(m->ctx);
+}
+
 void done(machine *m, bool ok)
 {
     fuzz_check_status(m->ctx, &m->s->memory, m->s->failed, ok);
     if (m->in_error)
         check_idle(m);
+    look(m);
 }
 
 void done_void(machine *m)
@@ -176,6 +185,7 @@ tn_tensor *keep(machine *m, tn_tensor *t)
     if (!t)
         return NULL;
     fuzz_check_tensor(m->ctx, t);
+    look(m);
     *new_slot(m) = (slot){.t = t, .depth = m->s->depth};
     return t;
 }
@@ -206,7 +216,7 @@ static void hook(tn_status status, const char *message, void *payload)
 
 static void begin_side(side *s, int number)
 {
-    s->memory = (fuzz_memory){.limit = 3 << 20};
+    s->memory = (fuzz_memory){.limit = 256 << 10};
     s->ctx = fuzz_context(&s->memory, 1 + number);
     tn_on_error(s->ctx, hook, s);
 }
@@ -220,10 +230,7 @@ static void begin_call(machine *m, const uint8_t *p)
     m->state = p[0];
     if (tn_ok(m->ctx))
         m->s->failed = m->s->memory.failed;
-    m->in_error = !tn_ok(m->ctx);
-    m->calls = m->s->memory.calls;
-    m->stats = tn_memory(m->ctx);
-    m->rng = tn_get_rng_state(m->ctx);
+    look(m);
 }
 
 /* An error stays for a call or two. */

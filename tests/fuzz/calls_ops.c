@@ -77,7 +77,7 @@ static void call_binary(machine *m)
 static void call_where(machine *m)
 {
     const tn_tensor *a = small(m), *b = small(m);
-    tn_tensor *condition = take(m) % 8 ? tn_gt(m->ctx, a, b) : small(m);
+    tn_tensor *condition = take(m) % 8 ? keep(m, tn_gt(m->ctx, a, b)) : small(m);
     keep(m, tn_where(m->ctx, condition, a, b));
 }
 
@@ -380,7 +380,8 @@ static void call_index(machine *m)
     if (take(m) % 2)
         keep(m, tn_index_select(m->ctx, x, along, index));
     else
-        keep(m, tn_gather(m->ctx, x, along, take(m) % 2 ? tn_argmax(m->ctx, x, along) : index));
+        keep(m, tn_gather(m->ctx, x, along,
+                          take(m) % 2 ? keep(m, tn_argmax(m->ctx, x, along)) : index));
 }
 
 static void call_pad(machine *m)

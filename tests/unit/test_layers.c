@@ -163,6 +163,18 @@ START_TEST(batch_norm_learns_in_training_alone)
 }
 END_TEST
 
+/* As many as the number holds: a file can say so. */
+START_TEST(batches_without_end)
+{
+    tn_module *m = tn_nn_batch_norm2d(ctx, 1, (tn_batch_norm_opts){0});
+    int64_t *count = tn_data_mut(tn_buffer_named(m, "num_batches_tracked"));
+    *count = INT64_MAX - 1;
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(tn_forward(ctx, m, tn_ones(ctx, TN_F32, TN_SHAPE(2, 1, 1, 1))));
+    ck_assert(*count == INT64_MAX);
+}
+END_TEST
+
 START_TEST(dropout_drops_in_training_alone)
 {
     tn_module *m = tn_nn_dropout(ctx, 0.5);
@@ -340,6 +352,7 @@ int main(void)
     tcase_add_test(tc, forward);
     tcase_add_test(tc, names);
     tcase_add_test(tc, batch_norm_learns_in_training_alone);
+    tcase_add_test(tc, batches_without_end);
     tcase_add_test(tc, dropout_drops_in_training_alone);
     tcase_add_test(tc, failed_batches);
     tcase_add_test(tc, gradients);

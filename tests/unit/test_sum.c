@@ -139,6 +139,19 @@ START_TEST(test_of_nothing)
 }
 END_TEST
 
+/* Many rows without columns. */
+START_TEST(test_to_nothing)
+{
+    tn_tensor *rows = leaf(tn_zeros(ctx, TN_F64, TN_SHAPE(2, 1000, 0)));
+    ck_tn_shape(tn_sum(ctx, rows, TN_DIMS(1)), "[2,0]");
+    ck_tn_shape(tn_var(ctx, rows, (tn_var_opts){.dims = (int[]){0, 1}, .ndims = 2}), "[0]");
+    tn_tensor *mean = tn_mean(ctx, rows, TN_KEEPDIMS(1));
+    ck_tn_shape(mean, "[2,1,0]");
+    tn_backward_with(ctx, mean, tn_ones(ctx, TN_F64, TN_SHAPE(2, 1, 0)));
+    ck_tn_shape(tn_grad(rows), "[2,1000,0]");
+}
+END_TEST
+
 /* The result is never a view of the input. */
 START_TEST(test_result_has_its_own_memory)
 {
@@ -172,4 +185,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("sum", cases, test_every_set_of_dimensions, test_sizes, test_rounding, test_of_nothing,
-         test_result_has_its_own_memory, test_errors)
+         test_to_nothing, test_result_has_its_own_memory, test_errors)

@@ -335,6 +335,20 @@ START_TEST(sorts_entries)
 }
 END_TEST
 
+/* Numbers can look like the beginning of an end record. */
+START_TEST(end_records_in_numbers)
+{
+    const int64_t numbers[] = {0x06054b50, 0, 0xffff00000000};
+    make_folder();
+    const char *path = folder_path("numbers.npz");
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, "x", tn_from_data(ctx, TN_I64, TN_SHAPE(3), numbers));
+    ck_assert_int_eq(tn_save_npz(dict, path, (tn_npz_opts){0}), TN_OK);
+    ck_tn_equal(tn_dict_get(tn_load_npz(ctx, path), "x"), 0x06054b50, 0, 0xffff00000000);
+    remove_folder();
+}
+END_TEST
+
 /* Another end record in the comment of the first: NumPy takes the second one, others the first. */
 START_TEST(refuses_two_ends)
 {
@@ -474,6 +488,7 @@ int main(void)
     tcase_add_test(tc, refuses_encrypted_arrays);
     tcase_add_test(tc, checks_names);
     tcase_add_test(tc, sorts_entries);
+    tcase_add_test(tc, end_records_in_numbers);
     tcase_add_test(tc, refuses_two_ends);
     tcase_add_loop_test(tc, checks_zip64, 0, (int)(sizeof changes64 / sizeof *changes64));
     tcase_add_test(tc, overlapping_entries_cost_nothing);
