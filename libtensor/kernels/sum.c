@@ -52,7 +52,7 @@ void KERNEL(sum_rows)(int64_t n, int64_t cols, const void *px, int64_t ldx, void
 {
     const real *x = px;
     real *y = py;
-    if (cols <= TILE / 2 && ldx == cols && n >= TILE) {
+    if (cols > 0 && cols <= TILE / 2 && ldx == cols && n >= TILE) {
         sum_narrow(n, cols, x, y);
         return;
     }
