@@ -133,6 +133,7 @@ report:
 	examples/report.sh
 
 include tests/tests.mk
+include tests/tools.mk
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -219,6 +220,9 @@ help:
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"
+	@echo "tsan       the tests of threads under the thread sanitizer; helgrind: under valgrind's"
+	@echo "hardened   the tests with overflow that traps and a fortified C library"
+	@echo "coverage   the lines and branches of the library that the tests do not run"
 	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
 	@echo "clean      removes $(BUILD)/"

@@ -1,0 +1,43 @@
+# Tools that look for faults: the thread sanitizer, Helgrind, traps of the compiler, coverage.
+
+# ---- threads ---------------------------------------------------------------------------------------
+
+# What runs in several threads at once, and what they share.
+THREAD_TESTS := $(addprefix $(BUILD)/tests/test_,threads blas error random memory dict)
+
+# The threads are the library's own, so that the sanitizer sees every lock; OpenBLAS it does not see.
+# test_fork is not among them: the sanitizer cannot follow threads that a child starts after a fork.
+tsan:
+	$(MAKE) BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" tsan-run
+
+tsan-run: $(THREAD_TESTS)
+	@TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(THREAD_TESTS)
+
+HELGRIND := valgrind -q --tool=helgrind --error-exitcode=9
+
+# Helgrind knows locks, not atomic loads: threads that sleep at once do without those.
+helgrind: $(BUILD)/tests/test_threads
+	@CK_FORK=no CK_RUN_CASE=threads OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive WRAPPER="$(HELGRIND)" tests/run.sh $^
+
+# ---- what the compiler can check as the program runs -------------------------------------------------
+
+hardened:
+	$(MAKE) BUILD=$(BUILD)/hardened \
+	    CFLAGS="-O2 -g -ftrapv -D_FORTIFY_SOURCE=3 -fstack-protector-strong -D_GLIBCXX_ASSERTIONS" \
+	    hardened-run
+
+hardened-run: $(TESTS)
+	@OMP_NUM_THREADS=2 tests/run.sh $(TESTS)
+
+# ---- coverage --------------------------------------------------------------------------------------
+
+coverage:
+	$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" LDFLAGS="--coverage" coverage-run
+
+coverage-run: $(TESTS)
+	@find $(BUILD) -name '*.gcda' -delete
+	@OMP_NUM_THREADS=2 tests/run.sh $(TESTS)
+	@for isa in baseline v3; do TN_ISA=$$isa OMP_NUM_THREADS=2 tests/run.sh $(NUMERIC_TESTS) || exit 1; done
+	@python3 tests/coverage.py $(BUILD)
+
+.PHONY: tsan tsan-run helgrind hardened hardened-run coverage coverage-run
