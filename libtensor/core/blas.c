@@ -20,7 +20,7 @@
 #define GRAIN 200000
 
 /* Columns of A whose products BLAS adds up alone. */
-#define LONG 4096
+#define LONG 8192
 
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
