@@ -34,6 +34,7 @@ $(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzz
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes sgd adam rmsprop clip groups schedule training threads
 NUMERIC += long_sums limits
+NUMERIC += long_products
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
 
 tests: $(TESTS)

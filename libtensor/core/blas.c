@@ -19,6 +19,9 @@
 /* Multiply-adds that are worth a thread of their own. */
 #define GRAIN 200000
 
+/* Columns of A whose products BLAS adds up alone. */
+#define LONG 8192
+
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
 
@@ -255,13 +258,58 @@ void tn__gemm_serial(const tn__gemm_args *g)
 }
 
 /* The longer side of C is shared out. Sizes that CBLAS's int cannot hold are refused before. */
-void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
+static void share(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__gemm_args shared = *g;
     int64_t longest = g->m > g->n ? g->m : g->n;
     double per_line = (double)(g->m > g->n ? g->n : g->m) * (double)g->k;
-    if (g->m == 0 || g->n == 0 || !tn__gemm_ready(ctx))
-        return;
     tn__parallel(ctx, longest, tn__grain(GRAIN, per_line), g->m > g->n ? rows_range : columns_range,
                  &shared);
+}
+
+/* Columns begin .. end of A and rows of B. */
+static tn__gemm_args middle_of(const tn__gemm_args *g, int64_t begin, int64_t end)
+{
+    tn__gemm_args part = *g;
+    part.k = end - begin;
+    part.a = (const char *)g->a + bytes(g, begin * (g->trans_a ? g->lda : 1));
+    part.b = (const char *)g->b + bytes(g, begin * (g->trans_b ? 1 : g->ldb));
+    return part;
+}
+
+/* BLAS adds up blocks of k one after another, and its error grows with their number. */
+static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
+{
+    int64_t parts = (g->k + LONG - 1) / LONG;
+    tn__long_sum sum = {.k = tn__kernels_of(ctx, g->dtype),
+                        .dtype = g->dtype,
+                        .rows = g->m,
+                        .cols = g->n,
+                        .ld = g->ldc,
+                        .to = g->c};
+    if (tn__long_sum_alloc(ctx, &sum))
+        for (int64_t i = 0; i < parts; i++) {
+            tn__gemm_args part = middle_of(g, tn__cut(g->k, parts, i), tn__cut(g->k, parts, i + 1));
+            if (i > 0) {
+                part.beta = 0;
+                part.c = sum.part;
+                part.ldc = g->n;
+            }
+            share(ctx, &part);
+            if (i > 0)
+                tn__long_sum_add(&sum, 0, g->n);
+        }
+    if (tn_ok(ctx))
+        tn__long_sum_end(&sum, 0, g->n);
+    tn__long_sum_free(ctx, &sum);
+}
+
+void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
+{
+    if (g->m == 0 || g->n == 0 || !tn__gemm_ready(ctx))
+        return;
+    if (g->k > 2 * LONG)
+        share_in_parts(ctx, g);
+    else
+        share(ctx, g);
 }

@@ -505,6 +505,25 @@ uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound);
 /* Fills with a random order of 0 .. n-1. */
 void tn__random_permutation(tn_ctx *ctx, int64_t n, int64_t *out);
 
+/* ---- sums of many matrices (long_sum.c) ------------------------------------------------------ */
+
+/* `to` [rows, cols], rows `ld` apart, is the sum of what stands in `part` each time it is added;
+ * `lost` is what rounding took from it, at first zeros. Both are [rows, cols]. */
+typedef struct tn__long_sum {
+    const tn__kernels *k;
+    tn_dtype dtype;
+    int64_t rows, cols, ld;
+    char *to, *part, *lost;
+} tn__long_sum;
+
+/* Memory for part and lost; false with an error, to be freed all the same. */
+bool tn__long_sum_alloc(tn_ctx *ctx, tn__long_sum *s);
+void tn__long_sum_free(tn_ctx *ctx, tn__long_sum *s);
+
+/* Adds columns begin .. end of part; puts back what was lost, after the last addition. */
+void tn__long_sum_add(const tn__long_sum *s, int64_t begin, int64_t end);
+void tn__long_sum_end(const tn__long_sum *s, int64_t begin, int64_t end);
+
 /* ---- BLAS (blas.c) --------------------------------------------------------------------------- */
 
 /* C = alpha op(A) op(B) + beta C, row-major; op transposes where trans is true; [m,k] [k,n] ->
@@ -519,7 +538,8 @@ typedef struct tn__gemm_args {
     int64_t lda, ldb, ldc;
 } tn__gemm_args;
 
-/* Records TN_ERR_MEMORY where BLAS has no room to work in. */
+/* Products of more than some thousand columns of A are summed in parts. Records TN_ERR_MEMORY where
+ * there is no room for them, or for BLAS to work in. */
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
 
 /* The same on this thread alone, for functions that use threads themselves. Before they begin they

@@ -99,6 +99,9 @@ typedef struct tn__winograd {
 #define TN__KERNELS(K)                                                                             \
     /* y += x */                                                                                   \
     K(void, add_to, (int64_t n, const void *x, void *y))                                           \
+    /* y += x + lost, and lost = what rounding takes from that;  y += lost, at the end */          \
+    K(void, add_part, (int64_t n, const void *x, void *y, void *lost))                             \
+    K(void, add_lost, (int64_t n, const void *lost, void *y))                                      \
     /* y = value[0] */                                                                             \
     K(void, fill, (int64_t n, const void *value, void *y))                                         \
     /* y = scale x, from bytes */                                                                  \
@@ -150,18 +153,20 @@ typedef struct tn__winograd {
     K(void, max_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, const void *x, void *y, int32_t *index))               \
     K(void, max_pool2d_backward,                                                                   \
-      (const tn__window *w, int64_t planes, const int32_t *index, const void *dy, void *dx))       \
+      (const tn__window *w, int64_t planes, const int32_t *index, const void *dy, void *dx,        \
+       void *lost))                                                                                \
     /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or     \
-     * without the padding;  dx from that */                                                       \
+     * without the padding;  dx from that. Backward kernels have a plane of zeros for what         \
+     * rounding takes from dx, which is put back, or NULL where it may stay lost */                \
     K(void, avg_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *x,  \
        void *y))                                                                                   \
     K(void, avg_pool2d_backward,                                                                   \
       (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *dy, \
-       void *dx))                                                                                  \
+       void *dx, void *lost))                                                                      \
     K(void, adaptive_avg_pool2d, (const tn__window *w, int64_t planes, const void *x, void *y))    \
     K(void, adaptive_avg_pool2d_backward,                                                          \
-      (const tn__window *w, int64_t planes, const void *dy, void *dx))                             \
+      (const tn__window *w, int64_t planes, const void *dy, void *dx, void *lost))                 \
     /* mean and biased variance of a channel;  sums of dy and dy (x - mean) */                     \
     K(void, batch_norm_moments, (const tn__channel *c, const void *x, double *mean, double *var))  \
     K(void, batch_norm_sums,                                                                       \

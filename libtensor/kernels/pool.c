@@ -1,6 +1,8 @@
 /* pool.c - the largest or the average element under a window, plane by plane. */
 #include "kernels/real.h"
 
+#define BLOCK 256 /* elements that are added one after another */
+
 /* Rows or columns begin .. end of the plane under window number o, those in the padding left out;
  * `step` apart. */
 typedef struct range {
@@ -105,17 +107,34 @@ static void zero(int64_t n, real *x)
         x[i] = 0;
 }
 
+/* x[i] += value; what rounding takes from it is kept in lost[i], if there is that plane. */
+static inline void add(real value, int64_t i, real *x, real *lost)
+{
+    x[i] = lost ? add_exactly(x[i], value, lost + i) : x[i] + value;
+}
+
+/* A plane of dx has been summed: what was lost is put back, and the next plane starts anew. */
+static void put_back(int64_t n, real *lost, real *dx)
+{
+    if (!lost)
+        return;
+    KERNEL(add_lost)(n, lost, dx);
+    zero(n, lost);
+}
+
 void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const int32_t *index,
-                                 const void *pdy, void *pdx)
+                                 const void *pdy, void *pdx, void *plost)
 {
     const real *dy = pdy;
-    real *dx = pdx;
-    int64_t out = w->out_h * w->out_w;
-    zero(planes * w->h * w->w, dx);
-    for (int64_t plane = 0; plane < planes; plane++, index += out, dy += out, dx += w->h * w->w)
+    real *dx = pdx, *lost = plost;
+    int64_t out = w->out_h * w->out_w, size = w->h * w->w;
+    zero(planes * size, dx);
+    for (int64_t plane = 0; plane < planes; plane++, index += out, dy += out, dx += size) {
         for (int64_t i = 0; i < out; i++)
             if (index[i] >= 0)
-                dx[index[i]] += dy[i];
+                add(dy[i], index[i], dx, lost);
+        put_back(size, lost, dx);
+    }
 }
 
 /* How much of the window is in the plane and its padding. */
@@ -129,7 +148,7 @@ static int64_t padded_length(int64_t o, int64_t kernel, int64_t stride, int64_t 
 /* What one window covers, and what its sum is divided by. */
 typedef struct cover {
     range h, v;
-    real divisor;
+    double divisor;
 } cover;
 
 static cover cover_of(const tn__window *w, bool exclude_padding, int64_t divisor, int64_t row,
@@ -142,7 +161,7 @@ static cover cover_of(const tn__window *w, bool exclude_padding, int64_t divisor
     else if (divisor == 0)
         divisor = padded_length(row, w->kernel_h, w->stride_h, w->padding_h, w->h) *
                   padded_length(col, w->kernel_w, w->stride_w, w->padding_w, w->w);
-    c.divisor = (real)divisor;
+    c.divisor = (double)divisor;
     return c;
 }
 
@@ -151,25 +170,37 @@ static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
 {
     cover c = {.h = {row * w->h / w->out_h, ((row + 1) * w->h + w->out_h - 1) / w->out_h},
                .v = {col * w->w / w->out_w, ((col + 1) * w->w + w->out_w - 1) / w->out_w}};
-    c.divisor = (real)((c.h.end - c.h.begin) * (c.v.end - c.v.begin));
+    c.divisor = (double)((c.h.end - c.h.begin) * (c.v.end - c.v.begin));
     return c;
+}
+
+/* In double, and pairwise from BLOCK elements on: by rows, and within a row. */
+static double sum_of(int64_t rows, int64_t cols, int64_t ldx, const real *x)
+{
+    double sum = 0;
+    if (rows > 1 && rows * cols > BLOCK)
+        return sum_of(rows / 2, cols, ldx, x) +
+               sum_of(rows - rows / 2, cols, ldx, x + rows / 2 * ldx);
+    if (cols > BLOCK)
+        return sum_of(rows, cols / 2, ldx, x) + sum_of(rows, cols - cols / 2, ldx, x + cols / 2);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            sum += x[i * ldx + j];
+    return sum;
 }
 
 static real average(const tn__window *w, const cover *c, const real *x)
 {
-    real sum = 0;
-    for (int64_t i = c->h.begin; i < c->h.end; i++)
-        for (int64_t j = c->v.begin; j < c->v.end; j++)
-            sum += x[i * w->w + j];
-    return sum / c->divisor;
+    int64_t rows = c->h.end - c->h.begin, cols = c->v.end - c->v.begin;
+    return (real)(sum_of(rows, cols, w->w, x + c->h.begin * w->w + c->v.begin) / c->divisor);
 }
 
-static void spread(const tn__window *w, const cover *c, real dy, real *dx)
+static void spread(const tn__window *w, const cover *c, real dy, real *dx, real *lost)
 {
-    real part = dy / c->divisor;
+    real part = (real)(dy / c->divisor);
     for (int64_t i = c->h.begin; i < c->h.end; i++)
         for (int64_t j = c->v.begin; j < c->v.end; j++)
-            dx[i * w->w + j] += part;
+            add(part, i * w->w + j, dx, lost);
 }
 
 void KERNEL(avg_pool2d)(const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor,
@@ -186,17 +217,20 @@ void KERNEL(avg_pool2d)(const tn__window *w, int64_t planes, bool exclude_paddin
 }
 
 void KERNEL(avg_pool2d_backward)(const tn__window *w, int64_t planes, bool exclude_padding,
-                                 int64_t divisor, const void *pdy, void *pdx)
+                                 int64_t divisor, const void *pdy, void *pdx, void *plost)
 {
     const real *dy = pdy;
-    real *dx = pdx;
-    zero(planes * w->h * w->w, dx);
-    for (int64_t plane = 0; plane < planes; plane++, dx += w->h * w->w)
+    real *dx = pdx, *lost = plost;
+    int64_t size = w->h * w->w;
+    zero(planes * size, dx);
+    for (int64_t plane = 0; plane < planes; plane++, dx += size) {
         for (int64_t row = 0; row < w->out_h; row++)
             for (int64_t col = 0; col < w->out_w; col++) {
                 cover c = cover_of(w, exclude_padding, divisor, row, col);
-                spread(w, &c, *dy++, dx);
+                spread(w, &c, *dy++, dx, lost);
             }
+        put_back(size, lost, dx);
+    }
 }
 
 void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py)
@@ -212,15 +246,18 @@ void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void
 }
 
 void KERNEL(adaptive_avg_pool2d_backward)(const tn__window *w, int64_t planes, const void *pdy,
-                                          void *pdx)
+                                          void *pdx, void *plost)
 {
     const real *dy = pdy;
-    real *dx = pdx;
-    zero(planes * w->h * w->w, dx);
-    for (int64_t plane = 0; plane < planes; plane++, dx += w->h * w->w)
+    real *dx = pdx, *lost = plost;
+    int64_t size = w->h * w->w;
+    zero(planes * size, dx);
+    for (int64_t plane = 0; plane < planes; plane++, dx += size) {
         for (int64_t row = 0; row < w->out_h; row++)
             for (int64_t col = 0; col < w->out_w; col++) {
                 cover c = adaptive_cover(w, row, col);
-                spread(w, &c, *dy++, dx);
+                spread(w, &c, *dy++, dx, lost);
             }
+        put_back(size, lost, dx);
+    }
 }

@@ -13,6 +13,7 @@
 #endif
 #define OUTPUTS 5
 #define AHEAD 16     /* rows of x that are fetched before they are needed */
+#define LONG 256     /* products that are added one after another */
 #define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -49,22 +50,28 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, bo
                                                        int64_t ld, const real *x, const real *w,
                                                        const real *start, real *y, int64_t ldy)
 {
-    vec sum[ROWS][OUTPUTS] = {{{0}}};
+    vec sums[ROWS][OUTPUTS] = {{{0}}};
     int64_t p = 0;
-    for (; p + LANES <= k; p += LANES) {
-        vec wj[OUTPUTS];
-        UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * ld + p);
-        UNROLL for (int i = 0; i < rows; i++)
-        {
-            vec xi = load(x + i * ld + p);
-            if (fetch)
-                prefetch(x + (i + AHEAD) * ld + p);
-            UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
+    while (p + LANES <= k) {
+        vec sum[ROWS][OUTPUTS] = {{{0}}};
+        int64_t end = k - p < LONG * LANES ? k : p + LONG * LANES;
+        for (; p + LANES <= end; p += LANES) {
+            vec wj[OUTPUTS];
+            UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * ld + p);
+            UNROLL for (int i = 0; i < rows; i++)
+            {
+                vec xi = load(x + i * ld + p);
+                if (fetch)
+                    prefetch(x + (i + AHEAD) * ld + p);
+                UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
+            }
         }
+        for (int i = 0; i < rows; i++)
+            UNROLL for (int j = 0; j < outputs; j++) sums[i][j] += sum[i][j];
     }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < outputs; j++) {
-            real total = add_lanes(sum[i][j]);
+            real total = add_lanes(sums[i][j]);
             for (int64_t q = p; q < k; q++)
                 total += x[i * ld + q] * w[j * ld + q];
             y[i * ldy + j] = total + (start ? start[j] : y[i * ldy + j]);
@@ -83,7 +90,8 @@ __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t
         dots(rows, 1, j == 0, k, ld, x, w + j * ld, start ? start + j : NULL, y + j, n);
 }
 
-/* Columns are taken in blocks whose weights stay in the cache while all rows go by. */
+/* Columns are taken in blocks whose weights stay in the cache while all rows go by; there are no
+ * more than LONG blocks, for their sums are added one after another. */
 void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const void *pw,
                          const void *bias, void *py)
 {
@@ -91,6 +99,8 @@ void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const 
     const real *x = px, *w = pw, *start = bias ? bias : zeros;
     real *y = py;
     int64_t block = CACHED / (n + 1) / 64 * 64;
+    while (k / block > LONG)
+        block *= 2;
     for (int64_t begin = 0; begin == 0 || begin < k; begin += block, start = NULL) {
         int64_t cols = block < k - begin ? block : k - begin, i = 0;
         for (; i + ROWS <= m; i += ROWS)

@@ -9,8 +9,15 @@ typedef struct pool_args {
     const tn__window *w;
     int64_t size;
     const char *x, *dy;
-    char *y, *dx;
+    char *y, *dx, *lost;
 } pool_args;
+
+/* At most, over an element of x. */
+static double windows_over(const tn__window *w)
+{
+    return (ceil((double)w->out_h / (double)w->h) + 1) *
+           (ceil((double)w->out_w / (double)w->w) + 1);
+}
 
 static void run_planes(int64_t begin, int64_t end, void *payload)
 {
@@ -20,7 +27,8 @@ static void run_planes(int64_t begin, int64_t end, void *payload)
     if (a->x)
         a->k->adaptive_avg_pool2d(a->w, end - begin, a->x + x, a->y + y);
     else
-        a->k->adaptive_avg_pool2d_backward(a->w, end - begin, a->dy + y, a->dx + x);
+        a->k->adaptive_avg_pool2d_backward(a->w, end - begin, a->dy + y, a->dx + x,
+                                           a->lost ? a->lost + x : NULL);
 }
 
 static int64_t grain(const tn__window *w)
@@ -36,12 +44,17 @@ static void adaptive_avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_te
                             tn_input_shape(node, 0));
     if (!plain || !dx)
         return;
+    char *lost = tn__new_lost(ctx, dx, windows_over(tn_node_data(node)));
+    if (!tn_ok(ctx))
+        return;
     pool_args args = {.k = tn__kernels_of(ctx, dy->dtype),
                       .w = tn_node_data(node),
                       .size = (int64_t)tn_dtype_size(dy->dtype),
                       .dy = tn__ptr(plain),
+                      .lost = lost,
                       .dx = tn__ptr(dx)};
     tn__parallel(ctx, tn__planes(dx), grain(args.w), run_planes, &args);
+    tn__free(ctx, lost);
     tn_add_grad(ctx, node, 0, dx);
 }
 

@@ -15,7 +15,7 @@ typedef struct pool_args {
     const pool_data *data;
     int64_t size;
     const char *x, *dy;
-    char *y, *dx;
+    char *y, *dx, *lost;
 } pool_args;
 
 static int64_t grain(const tn__window *w)
@@ -34,7 +34,7 @@ static void run_planes(int64_t begin, int64_t end, void *payload)
         a->k->avg_pool2d(w, end - begin, data->exclude_padding, data->divisor, a->x + x, a->y + y);
     else
         a->k->avg_pool2d_backward(w, end - begin, data->exclude_padding, data->divisor, a->dy + y,
-                                  a->dx + x);
+                                  a->dx + x, a->lost ? a->lost + x : NULL);
 }
 
 static void avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
@@ -44,12 +44,18 @@ static void avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
         tn__new(ctx, "avg_pool2d", dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
     if (!plain || !dx)
         return;
+    char *lost =
+        tn__new_lost(ctx, dx, tn__windows_over(&((const pool_data *)tn_node_data(node))->w));
+    if (!tn_ok(ctx))
+        return;
     pool_args args = {.k = tn__kernels_of(ctx, dy->dtype),
                       .data = tn_node_data(node),
                       .size = (int64_t)tn_dtype_size(dy->dtype),
                       .dy = tn__ptr(plain),
+                      .lost = lost,
                       .dx = tn__ptr(dx)};
     tn__parallel(ctx, tn__planes(dx), grain(&args.data->w), run_planes, &args);
+    tn__free(ctx, lost);
     tn_add_grad(ctx, node, 0, dx);
 }
 

@@ -16,6 +16,7 @@
 #define ROW_BYTES 2048    /* and of a row of it, about */
 #define MIN_ROWS 64       /* that a tile has for the sake of the workers */
 #define GRAIN 500000      /* multiply-adds that are worth a thread of their own */
+#define RUN 8             /* products that are added one after another */
 
 typedef struct conv {
     tn_ctx *ctx;
@@ -31,8 +32,9 @@ typedef struct conv {
     int64_t image_blocks, row_blocks; /* into which the columns are cut, */
     int64_t tiles, channel_tiles;     /* and the rows of m, and the channels */
     int64_t parts;                    /* of the columns, whose dw are added at the end */
-    char *space;                      /* for each worker: padded rows, a tile, and y or dy */
+    char *space;                      /* for each worker: padded rows, a tile, y or dy, */
     int64_t padded_bytes, tile_bytes, block_bytes;
+    int64_t sum_bytes; /* and twice this for sums of many products */
 
     const char *x, *weight, *bias, *dy;
     char *y, *dx, *dw;
@@ -117,6 +119,11 @@ static int64_t bytes_of(const conv *a, int64_t images, int64_t planes, int64_t r
     return divide_up(numel * a->size + TN__SLACK, TN_ALIGNMENT) * TN_ALIGNMENT;
 }
 
+static int64_t space_of_worker(const conv *a)
+{
+    return a->padded_bytes + a->tile_bytes + a->block_bytes + 2 * a->sum_bytes;
+}
+
 /* Tiles are of whole channels for dx, whose padded images are needed from top to bottom. */
 static bool get_space(conv *a, bool for_dx)
 {
@@ -132,7 +139,7 @@ static bool get_space(conv *a, bool for_dx)
         bytes_of(a, images, channels, tn__window_rows(&a->w, rows), tn__window_line(&a->w));
     a->tile_bytes = bytes_of(a, 1, 1, depth, columns_of_block(a));
     a->block_bytes = images > 1 ? bytes_of(a, 1, 1, a->o, columns_of_block(a)) : 0;
-    int64_t bytes = a->padded_bytes + a->tile_bytes + a->block_bytes;
+    int64_t bytes = space_of_worker(a);
     bool fits = bytes <= PTRDIFF_MAX / 2 / TN_MAX_THREADS;
     a->space = tn__alloc(a->ctx, fits ? (size_t)(a->workers * bytes) : SIZE_MAX);
     return a->space != NULL;
@@ -231,6 +238,43 @@ static matrix block_of_dy(const conv *a, const block *b, char *space)
 
 /* ---- the three products ---------------------------------------------------------------------- */
 
+/* A sum of products in `to` [o, columns], in the worker's space. */
+static tn__long_sum sum_in(const conv *a, int64_t columns, matrix to, char *space)
+{
+    char *part = space + a->padded_bytes + a->tile_bytes + a->block_bytes;
+    return (tn__long_sum){.k = a->k,
+                          .dtype = a->dtype,
+                          .rows = a->o,
+                          .cols = columns,
+                          .ld = to.ld,
+                          .to = to.data,
+                          .part = part,
+                          .lost = part + a->sum_bytes};
+}
+
+static bool is_long(int64_t products)
+{
+    return products > 2 * RUN;
+}
+
+/* Adds product number i of n; the first one to beta times what is there. The first run of a long
+ * sum is added up in place, later ones apart. */
+static void add_product(const tn__long_sum *s, int64_t i, int64_t n, double beta, tn__gemm_args g)
+{
+    bool apart = is_long(n) && i >= RUN;
+    g.alpha = 1;
+    g.beta = i == 0 ? beta : !apart || i % RUN > 0;
+    g.c = apart ? s->part : s->to;
+    g.ldc = apart ? s->cols : s->ld;
+    if (is_long(n) && i == 0)
+        memset(s->lost, 0, (size_t)(s->rows * s->cols) * tn_dtype_size(s->dtype));
+    tn__gemm_serial(&g);
+    if (apart && (i % RUN == RUN - 1 || i == n - 1))
+        tn__long_sum_add(s, 0, s->cols);
+    if (is_long(n) && i == n - 1)
+        tn__long_sum_end(s, 0, s->cols);
+}
+
 static void fill_with_bias(const conv *a, const block *b, matrix y)
 {
     for (int64_t o = 0; o < a->o; o++) {
@@ -247,23 +291,20 @@ static void forward_task(const conv *a, int64_t task, char *space)
     int64_t blocks = a->image_blocks * a->row_blocks;
     block b = block_of(a, task / blocks, task % blocks);
     matrix y = block_matrix(a, &b, a->y, space);
+    tn__long_sum sum = sum_in(a, b.columns, y, space);
     fill_with_bias(a, &b, y);
     for (int64_t i = 0, begin, end; i < a->tiles; i++) {
         cut(a->depth, a->tiles, i, &begin, &end);
         matrix m = tile_of(a, &b, begin, end, space);
-        tn__gemm_serial(
-            &(tn__gemm_args){.dtype = a->dtype,
-                             .m = a->o,
-                             .n = b.columns,
-                             .k = end - begin,
-                             .alpha = 1,
-                             .beta = 1,
-                             .a = a->weight + (b.group * a->o * a->depth + begin) * a->size,
-                             .lda = a->depth,
-                             .b = m.data,
-                             .ldb = m.ld,
-                             .c = y.data,
-                             .ldc = y.ld});
+        add_product(&sum, i, a->tiles, 1,
+                    (tn__gemm_args){.dtype = a->dtype,
+                                    .m = a->o,
+                                    .n = b.columns,
+                                    .k = end - begin,
+                                    .a = a->weight + (b.group * a->o * a->depth + begin) * a->size,
+                                    .lda = a->depth,
+                                    .b = m.data,
+                                    .ldb = m.ld});
     }
     copy_block(a, &b, a->y, y, true);
 }
@@ -276,22 +317,21 @@ static void weight_task(const conv *a, int64_t task, char *space)
     cut(a->depth, a->tiles, tile, &begin, &end);
     cut(a->image_blocks * a->row_blocks, a->parts, part, &first, &last);
     int64_t row = (part * a->groups + group) * a->o;
+    matrix dw = {a->dw + (row * a->depth + begin) * a->size, a->depth};
+    tn__long_sum sum = sum_in(a, end - begin, dw, space);
     for (int64_t i = first; i < last; i++) {
         block b = block_of(a, group, i);
         matrix m = tile_of(a, &b, begin, end, space), dy = block_of_dy(a, &b, space);
-        tn__gemm_serial(&(tn__gemm_args){.dtype = a->dtype,
-                                         .trans_b = true,
-                                         .m = a->o,
-                                         .n = end - begin,
-                                         .k = b.columns,
-                                         .alpha = 1,
-                                         .beta = i > first,
-                                         .a = dy.data,
-                                         .lda = dy.ld,
-                                         .b = m.data,
-                                         .ldb = m.ld,
-                                         .c = a->dw + (row * a->depth + begin) * a->size,
-                                         .ldc = a->depth});
+        add_product(&sum, i - first, last - first, 0,
+                    (tn__gemm_args){.dtype = a->dtype,
+                                    .trans_b = true,
+                                    .m = a->o,
+                                    .n = end - begin,
+                                    .k = b.columns,
+                                    .a = dy.data,
+                                    .lda = dy.ld,
+                                    .b = m.data,
+                                    .ldb = m.ld});
     }
 }
 
@@ -359,7 +399,7 @@ static void run_workers(int64_t begin, int64_t end, void *payload)
 {
     const share *s = payload;
     const conv *a = s->a;
-    int64_t bytes = a->padded_bytes + a->tile_bytes + a->block_bytes;
+    int64_t bytes = space_of_worker(a);
     for (int64_t worker = begin; worker < end; worker++) {
         int64_t first, last;
         cut(s->tasks, a->workers, worker, &first, &last);
@@ -457,6 +497,8 @@ static bool fits(const conv *a, const tn__winograd_args *t)
 static void run_forward(conv *a)
 {
     tn__winograd_args t = winograd_of(a);
+    if (is_long(a->tiles))
+        a->sum_bytes = bytes_of(a, 1, 1, a->o, columns_of_block(a));
     if (fits(a, &t))
         tn__winograd_forward(&t);
     else
@@ -505,6 +547,8 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, conv *a, const tn_tensor *weight)
     if (!dw)
         return NULL;
     a->dw = t.dw = tn__ptr(dw);
+    if (is_long(divide_up(a->image_blocks * a->row_blocks, a->parts)))
+        a->sum_bytes = bytes_of(a, 1, 1, a->o, divide_up(a->depth, a->tiles));
     if (by_winograd)
         tn__winograd_weight_grad(&t);
     else

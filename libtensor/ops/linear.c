@@ -5,13 +5,15 @@
 #include "core/core.h"
 
 #define GRAIN 500000 /* multiply-adds that are worth a thread of their own */
+#define LONG 512     /* rows whose dw are added one after another */
 
 typedef struct linear_args {
     const tn__kernels *k;
     int64_t m, out, in; /* x [m, in], w [out, in], y [m, out] */
     size_t size;
     const char *x, *w, *bias, *dy;
-    char *y, *dw;
+    char *y;
+    tn__long_sum dw;
 } linear_args;
 
 static void thin_rows(int64_t begin, int64_t end, void *payload)
@@ -22,13 +24,22 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
                       a->y + begin * a->out * size);
 }
 
-/* Parts of a whole number of cache lines. */
+/* Parts of a whole number of cache lines. The first rows make dw, later ones a part to be added. */
 static void thin_columns(int64_t begin, int64_t end, void *payload)
 {
     const linear_args *a = payload;
+    int64_t parts = (a->m + LONG - 1) / LONG, size = (int64_t)a->size;
     begin *= 64;
     end = end * 64 < a->in ? end * 64 : a->in;
-    a->k->thin_outer(a->m, a->out, a->in, a->dy, a->x, begin, end, a->dw);
+    for (int64_t i = 0; i < parts; i++) {
+        int64_t row = tn__cut(a->m, parts, i), rows = tn__cut(a->m, parts, i + 1) - row;
+        a->k->thin_outer(rows, a->out, a->in, a->dy + row * a->out * size,
+                         a->x + row * a->in * size, begin, end, i > 0 ? a->dw.part : a->dw.to);
+        if (i > 0)
+            tn__long_sum_add(&a->dw, begin, end);
+    }
+    if (parts > 1)
+        tn__long_sum_end(&a->dw, begin, end);
 }
 
 static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)
@@ -107,6 +118,20 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
     return tn_ok(ctx) ? dx : NULL;
 }
 
+static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
+{
+    a->dw = (tn__long_sum){.k = a->k,
+                           .dtype = dw->dtype,
+                           .rows = a->out,
+                           .cols = a->in,
+                           .ld = a->in,
+                           .to = tn__ptr(dw)};
+    if (a->m <= LONG || tn__long_sum_alloc(ctx, &a->dw))
+        tn__parallel(ctx, (a->in + 63) / 64, tn__grain(GRAIN, 64 * (double)a->m * (double)a->out),
+                     thin_columns, a);
+    tn__long_sum_free(ctx, &a->dw);
+}
+
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
     int64_t m = x->shape[0], in = x->shape[1], out = dy->shape[1];
@@ -118,11 +143,10 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                      .out = out,
                      .in = in,
                      .x = tn__ptr(x),
-                     .dy = tn__ptr(dy),
-                     .dw = tn__ptr(dw)};
+                     .size = tn_dtype_size(x->dtype),
+                     .dy = tn__ptr(dy)};
     if (out <= TN__THIN && m > 0)
-        tn__parallel(ctx, (in + 63) / 64, tn__grain(GRAIN, 64 * (double)m * (double)out),
-                     thin_columns, &a);
+        thin_weight_grad(ctx, &a, dw);
     else
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                        .trans_a = true,
@@ -134,7 +158,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                                        .lda = out,
                                        .b = a.x,
                                        .ldb = in,
-                                       .c = a.dw,
+                                       .c = tn__ptr(dw),
                                        .ldc = in});
     return tn_ok(ctx) ? dw : NULL;
 }

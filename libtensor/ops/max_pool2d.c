@@ -9,7 +9,7 @@ typedef struct pool_args {
     const tn__window *w;
     int64_t size;
     const char *x, *dy;
-    char *y, *dx;
+    char *y, *dx, *lost;
     int32_t *index;
 } pool_args;
 
@@ -31,7 +31,7 @@ static void backward_range(int64_t begin, int64_t end, void *payload)
     const pool_args *a = payload;
     int64_t x = begin * a->w->h * a->w->w, y = begin * a->w->out_h * a->w->out_w;
     a->k->max_pool2d_backward(a->w, end - begin, a->index + y, a->dy + y * a->size,
-                              a->dx + x * a->size);
+                              a->dx + x * a->size, a->lost ? a->lost + x * a->size : NULL);
 }
 
 static void max_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
@@ -41,13 +41,18 @@ static void max_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
         tn__new(ctx, "max_pool2d", dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
     if (!plain || !dx)
         return;
+    char *lost = tn__new_lost(ctx, dx, tn__windows_over(tn_node_data(node)));
+    if (!tn_ok(ctx))
+        return;
     pool_args args = {.k = tn__kernels_of(ctx, dy->dtype),
                       .w = tn_node_data(node),
                       .size = (int64_t)tn_dtype_size(dy->dtype),
                       .dy = tn__ptr(plain),
+                      .lost = lost,
                       .dx = tn__ptr(dx),
                       .index = tn__ptr(index)};
     tn__parallel(ctx, tn__planes(dx), grain(args.w), backward_range, &args);
+    tn__free(ctx, lost);
     tn_add_grad(ctx, node, 0, dx);
 }
 

@@ -73,6 +73,13 @@ tn_tensor *tn__new_planes(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_
 /* How many planes x has. */
 int64_t tn__planes(const tn_tensor *x);
 
+/* The number of windows that an element of x is in, at most. */
+double tn__windows_over(const tn__window *w);
+
+/* Zeros as large as dx, for what rounding takes from it, if an element of it is the sum of more
+ * than some hundred windows; otherwise, or with an error, NULL. To be freed by tn__free. */
+char *tn__new_lost(tn_ctx *ctx, const tn_tensor *dx, double windows);
+
 /* ---- convolutions of 3 x 3 by Winograd's method (winograd.c) --------------------------------- */
 
 /* n images of c channels, windows of 3 x 3 in steps of 1, o channels of y; all contiguous. */

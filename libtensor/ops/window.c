@@ -68,6 +68,20 @@ int64_t tn__planes(const tn_tensor *x)
     return planes;
 }
 
+double tn__windows_over(const tn__window *w)
+{
+    return ceil((double)w->kernel_h / (double)w->stride_h) *
+           ceil((double)w->kernel_w / (double)w->stride_w);
+}
+
+#define MANY 256 /* windows, whose gradients are added one after another */
+
+char *tn__new_lost(tn_ctx *ctx, const tn_tensor *dx, double windows)
+{
+    size_t bytes = (size_t)tn_numel(dx) * tn_dtype_size(dx->dtype);
+    return windows > MANY && bytes > 0 ? tn__alloc_zeroed(ctx, bytes) : NULL;
+}
+
 /* How many windows fit: the key equation. With `ceil_mode` one more may hang over the end, if it
  * begins inside. */
 static int64_t count(int64_t size, int64_t kernel, int64_t stride, int64_t padding,

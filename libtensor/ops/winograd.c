@@ -9,6 +9,7 @@
 #define MIN_CHANNELS 32 /* on both sides, and tiles: with fewer the transforms cost too much */
 #define MIN_TILES 32
 #define GROUP_TILES 512 /* about: of the images that are taken at a time */
+#define RUN 16          /* groups whose dw are added one after another */
 
 typedef struct winograd {
     tn_ctx *ctx;
@@ -19,6 +20,7 @@ typedef struct winograd {
     int64_t tiles;      /* of an image */
     int64_t n0, images; /* of the group */
     int64_t stride;     /* tiles of a whole group */
+    bool adds;          /* to u, which an earlier group has begun */
     const char *x, *dy, *bias;
     char *y, *u, *v, *m;
 } winograd;
@@ -150,7 +152,7 @@ static void add_parts(int64_t begin, int64_t end, void *payload)
                                          .n = f->c,
                                          .k = f->images * f->tiles,
                                          .alpha = 1,
-                                         .beta = f->n0 > 0,
+                                         .beta = f->adds,
                                          .a = f->m + k * f->o * f->stride * f->size,
                                          .lda = f->stride,
                                          .b = f->v + k * f->c * f->stride * f->size,
@@ -185,18 +187,33 @@ void tn__winograd_forward(const tn__winograd_args *a)
     free_space(&f);
 }
 
+/* The first run makes dw, later ones a part to be added. */
+static void end_run(const winograd *f, const tn__long_sum *dw, bool first)
+{
+    f->k->winograd_weight_back(f->o, f->c, f->u, first ? dw->to : dw->part);
+    if (!first)
+        tn__long_sum_add(dw, 0, dw->cols);
+}
+
 void tn__winograd_weight_grad(const tn__winograd_args *a)
 {
     winograd f = winograd_new(a);
-    int64_t most = f.images;
-    if (get_space(&f)) {
-        for (int64_t n0 = 0; n0 < a->n; n0 += most) {
-            choose_group(&f, a->n, n0, most);
+    int64_t most = f.images, groups = (a->n + most - 1) / most;
+    bool is_long = groups > 2 * RUN;
+    tn__long_sum dw = {.k = f.k, .dtype = f.dtype, .rows = 1, .cols = f.o * f.c * 9, .to = a->dw};
+    if (get_space(&f) && (!is_long || tn__long_sum_alloc(a->ctx, &dw))) {
+        for (int64_t i = 0; i < groups; i++) {
+            choose_group(&f, a->n, i * most, most);
+            f.adds = is_long ? i % RUN > 0 : i > 0;
             tn__parallel(a->ctx, f.images * f.c, 8, input_planes, &f);
             tn__parallel(a->ctx, f.images * f.o, 8, gradient_planes, &f);
             tn__parallel(a->ctx, PARTS, 1, add_parts, &f);
+            if (i == groups - 1 || (is_long && i % RUN == RUN - 1))
+                end_run(&f, &dw, i < RUN || !is_long);
         }
-        f.k->winograd_weight_back(f.o, f.c, f.u, a->dw);
+        if (is_long)
+            tn__long_sum_end(&dw, 0, dw.cols);
     }
+    tn__long_sum_free(a->ctx, &dw);
     free_space(&f);
 }

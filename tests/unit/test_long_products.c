@@ -1,0 +1,126 @@
+/* Long sums in products and windows: of n equal terms, whose rounding errors all have one sign, so
+ * that a sum of one after another in float32 is off by 1e-3 and more. */
+#include "common/ops.h"
+
+#define A 0.7f
+#define B 0.3f
+
+static tn_tensor *full(const int64_t *shape, int ndim, double value)
+{
+    return tn_full(ctx, TN_F32, ndim, shape, value);
+}
+
+static void check_elements_near(const tn_tensor *t, double expected, const char *what)
+{
+    ck_assert_msg(t, "%s: %s", what, tn_error(ctx));
+    for (int64_t i = 0; i < tn_numel(t); i++) {
+        double error = fabs(element_of(t, i) / expected - 1);
+        if (!(error < 4e-6))
+            ck_abort_msg("%s: element %lld is %.9g, not %.9g: off by %.1e", what, (long long)i,
+                         element_of(t, i), expected, error);
+    }
+}
+
+/* Products with k = 1000003, few rows and columns and many. */
+START_TEST(test_matmul)
+{
+    static const int64_t sizes[][2] = {{1, 1}, {3, 2}, {1, 40}, {17, 1}};
+    const int64_t k = 1000003;
+    for (int i = 0; i < 4; i++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *a = full((int64_t[]){sizes[i][0], k}, 2, A);
+        tn_tensor *b = full((int64_t[]){k, sizes[i][1]}, 2, B);
+        check_elements_near(tn_matmul(ctx, a, b), (double)A * B * (double)k, "matmul");
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
+START_TEST(test_linear)
+{
+    static const int64_t outs[] = {1, 3, 12, 33};
+    for (int i = 0; i < 4; i++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        int64_t n = i % 2 ? 300007 : 1000003, out = outs[i];
+        tn_tensor *x = full((int64_t[]){2, n}, 2, A), *w = full((int64_t[]){out, n}, 2, B);
+        check_elements_near(tn_linear(ctx, x, w, NULL), (double)A * B * (double)n, "linear");
+        tn_tensor *rows = full((int64_t[]){n, 3}, 2, A);
+        tn_tensor *v = leaf(full((int64_t[]){out, 3}, 2, B));
+        tn_tensor *b = leaf(full((int64_t[]){out}, 1, B));
+        tn_backward_with(ctx, tn_linear(ctx, rows, v, b), full((int64_t[]){n, out}, 2, B));
+        check_elements_near(tn_grad(v), (double)A * B * (double)n, "linear's dw");
+        check_elements_near(tn_grad(b), (double)B * (double)n, "linear's db");
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
+/* x of A, w of 1, dy of B, without padding. */
+static void check_conv2d(const int64_t *x, const int64_t *w)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t out_h = x[2] - w[2] + 1, out_w = x[3] - w[3] + 1, taps = w[1] * w[2] * w[3];
+    tn_tensor *tw = leaf(full(w, 4, B)), *tb = leaf(full(w, 1, 0));
+    tn_tensor *y = tn_conv2d(ctx, full(x, 4, A), tw, tb, (tn_conv2d_opts){0});
+    check_elements_near(y, (double)A * B * (double)taps, "conv2d");
+    tn_backward_with(ctx, y, full((int64_t[]){x[0], w[0], out_h, out_w}, 4, B));
+    double points = (double)(x[0] * out_h * out_w);
+    check_elements_near(tn_grad(tw), (double)A * B * points, "conv2d's dw");
+    check_elements_near(tn_grad(tb), (double)B * points, "conv2d's db");
+    tn_scope_end(ctx, scope);
+}
+
+/* Many points of large images, many small images, many channels, and Winograd's method. */
+START_TEST(test_conv2d)
+{
+    static const int64_t sizes[][2][4] = {{{2, 1, 513, 512}, {1, 1, 2, 2}},
+                                          {{4099, 1, 9, 9}, {2, 1, 3, 3}},
+                                          {{20003, 2, 5, 5}, {3, 2, 1, 1}},
+                                          {{1, 40007, 3, 3}, {1, 40007, 3, 3}},
+                                          {{41, 32, 44, 46}, {32, 32, 3, 3}}};
+    for (int i = 0; i < 5; i++)
+        for (int threads = 1; threads <= 2; threads++) {
+            tn_set_threads(ctx, threads);
+            check_conv2d(sizes[i][0], sizes[i][1]);
+        }
+}
+END_TEST
+
+START_TEST(test_averages)
+{
+    tn_tensor *x = full((int64_t[]){1, 1, 1024, 1024}, 4, A);
+    ck_tn_close(tn_adaptive_avg_pool2d(ctx, x, 1, 1), 6e-8, A);
+    ck_tn_close(tn_avg_pool2d(ctx, x, 1024, (tn_pool2d_opts){0}), 6e-8, A);
+    tn_tensor *row = full((int64_t[]){1, 1, 1, 1000003}, 4, A);
+    ck_tn_close(tn_adaptive_avg_pool2d(ctx, row, 1, 1), 6e-8, A);
+    tn_tensor *d = tn_full(ctx, TN_F64, TN_SHAPE(1, 1, 1024, 1024), 0.7);
+    ck_tn_close(tn_adaptive_avg_pool2d(ctx, d, 1, 1), 1e-14, 0.7);
+}
+END_TEST
+
+/* One element that all windows hold: of adaptive pooling that spreads it, of averages, and the
+ * largest. */
+START_TEST(test_gradients_of_pools)
+{
+    tn_tensor *one = leaf(full((int64_t[]){2, 1, 1, 1}, 4, 1));
+    tn_tensor *y = tn_adaptive_avg_pool2d(ctx, one, 1000, 1000);
+    tn_backward_with(ctx, y, full((int64_t[]){2, 1, 1000, 1000}, 4, A));
+    check_elements_near(tn_grad(one), 1e6 * A, "adaptive_avg_pool2d's dx");
+    tn_pool2d_opts opts = {.stride = 1, .padding = 32};
+    tn_tensor *dy = full((int64_t[]){1, 2, 65, 65}, 4, A);
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(1, 2, 64, 64));
+    tn_tensor *middle = tn_select(ctx, tn_select(ctx, x, 3, 32), 2, 32);
+    tn_fill_(ctx, middle, 2);
+    leaf(x);
+    tn_backward_with(ctx, tn_avg_pool2d(ctx, x, 64, opts), dy);
+    middle = tn_select(ctx, tn_select(ctx, tn_grad(x), 3, 32), 2, 32);
+    check_elements_near(middle, A, "avg_pool2d's dx");
+    tn_clear_grad(x);
+    tn_backward_with(ctx, tn_max_pool2d(ctx, x, 64, opts), dy);
+    middle = tn_select(ctx, tn_select(ctx, tn_grad(x), 3, 32), 2, 32);
+    check_elements_near(middle, 4096 * A, "max_pool2d's dx");
+}
+END_TEST
+
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_averages,
+                 test_gradients_of_pools)
