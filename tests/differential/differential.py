@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 import torch
 
-from cases import EPS, TINY, Case, Expected, program
+from cases import DTYPES, EPS, TINY, Case, Expected, program
 from draw import Draw
 from rows import NOT_COMPARED, ROWS
 
@@ -150,6 +150,7 @@ def expect(case, draw):
 def of_base(case, t, dtype, grad, allowed):
     """The gradient of what a view was made of; those of elements that were repeated are added."""
     repeats = t.values.size // max(1, t.base.size)
+    grad = grad.astype(DTYPES[dtype][1]).astype(np.float64)
     added = tolerance(case, dtype, t.to_base(np.abs(grad)), repeats, 0, [])
     return dtype, t.to_base(grad), t.to_base(np.broadcast_to(allowed, grad.shape)) + added
 

@@ -98,9 +98,15 @@ def unary(name, fn, kind=None, scale=None, **more):
     row(name, "x", f"out(tn_{name}(ctx, x));", one(kind), named(fn), scale=scale, **more)
 
 
+def gelu(x):
+    """F.gelu, and its limits, which PyTorch takes to be NaN."""
+    middle = F.gelu(torch.where(x.abs() > 100, torch.zeros_like(x), x))
+    return torch.where(x > 100, x, torch.where(x < -100, torch.zeros_like(x), middle))
+
+
 unary("neg", torch.neg, ulps=0)
 unary("abs", torch.abs, ulps=0)
-unary("square", torch.square)
+unary("square", lambda x: x * x)
 unary("sqrt", torch.sqrt, "positive")
 unary("exp", torch.exp)
 unary("log", torch.log, "positive")
@@ -108,7 +114,7 @@ unary("relu", F.relu, ulps=0)
 unary("sigmoid", torch.sigmoid, scale=lambda c: (c.outs, [(c.dys[0] * c.outs[0]).abs()]))
 unary("tanh", torch.tanh, scale=lambda c: (c.outs, [c.dys[0].abs()]))
 # 1 + erf(x) loses what x < 0 cancels; so does the sum in the derivative.
-unary("gelu", F.gelu, scale=lambda c: ([c.x], [2 * c.dys[0].abs()]))
+unary("gelu", gelu, scale=lambda c: ([c.x], [2 * c.dys[0].abs()]))
 unary("softplus", lambda x: F.softplus(x, threshold=50))
 row("add_scalar", "x s:real", "out(tn_add_scalar(ctx, x, s));", lambda d: dict(one()(d), s=d.of(1, 0, -2, 0.375, 1e6)),
     lambda x, s: x + s)
@@ -1019,7 +1025,7 @@ layer("relu", "x", "tn_nn_relu(ctx)", one(), named(F.relu), ulps=0)
 layer("leaky_relu", "x slope:real", "tn_nn_leaky_relu(ctx, slope)", lambda d: dict(one()(d), slope=d.of(0.25, 0, 1)), named(F.leaky_relu))
 layer("sigmoid", "x", "tn_nn_sigmoid(ctx)", one(), named(torch.sigmoid), scale=lambda c: (c.outs, [(c.dys[0] * c.outs[0]).abs()]))
 layer("tanh", "x", "tn_nn_tanh(ctx)", one(), named(torch.tanh), scale=lambda c: (c.outs, [c.dys[0].abs()]))
-layer("gelu", "x", "tn_nn_gelu(ctx)", one(), named(F.gelu), scale=lambda c: ([c.x], [2 * c.dys[0].abs()]))
+layer("gelu", "x", "tn_nn_gelu(ctx)", one(), gelu, scale=lambda c: ([c.x], [2 * c.dys[0].abs()]))
 row("nn dropout", "x p:real training:whole", """
 module = tn_nn_dropout(ctx, p);
 tn_train(module, training);
