@@ -118,7 +118,7 @@ bool tn__check_gradient(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor
     tn__append(&(tn__text){.buffer = what, .size = sizeof what}, "gradient of input %d", i);
     tn__append(&text, "step %lld on the tape, backward: ", (long long)node->position);
     describe_finding(&text, what, dx, &s);
-    describe_range(&text, "gradient of the result", -1, node->output->grad);
+    describe_range(&text, "gradient of the result", -1, node->output->grad.sum);
     for (int j = 0; j < node->n_saved; j++)
         describe_range(&text, "saved", j, node->saved[j]);
     tn_fail(ctx, TN_ERR_NUMBER, "%s: %s", node->op->name, buffer);

@@ -163,13 +163,21 @@ typedef struct tn__storage {
     bool borrowed; /* the data is the caller's */
 } tn__storage;
 
+/* A sum of gradients. */
+typedef struct tn__gathered {
+    tn_tensor *sum;  /* NULL: nothing yet */
+    tn_tensor *lost; /* in rounding, to be added with the next one; NULL while there are few */
+    int64_t additions;
+} tn__gathered;
+
 /* What the tape knows of a tensor that requires a gradient. Views of a leaf have their own. */
 typedef struct tn__var {
     atomic_int refs;
     tn_ctx *ctx;
-    tn_node *node;       /* that made it; NULL for a leaf */
-    tn_tensor *grad;     /* gathered so far */
-    tn_tensor *arriving; /* at a leaf: what the backward pass that runs has gathered */
+    tn_node *node; /* that made it; NULL for a leaf */
+    tn__gathered grad;
+    tn__gathered arriving; /* at a leaf: in the backward pass that runs */
+    tn_tensor *moved;      /* at a leaf: grad.sum with elements of its own, before the delivery */
     struct tn__var *next_reached;
     tn_dtype dtype;
     int ndim;

@@ -28,6 +28,13 @@ void tn__var_retain(tn__var *var)
         atomic_fetch_add(&var->refs, 1);
 }
 
+static void drop(tn__gathered *g)
+{
+    tn__release(g->sum);
+    tn__release(g->lost);
+    *g = (tn__gathered){0};
+}
+
 static void release_saved(tn_node *node)
 {
     for (int i = 0; i < node->n_saved; i++) {
@@ -77,7 +84,7 @@ void tn__var_release(tn__var *var)
     if (!var || atomic_fetch_sub(&var->refs, 1) > 1)
         return;
     tn_ctx *ctx = var->ctx;
-    tn__release(var->grad);
+    drop(&var->grad);
     if (var->node)
         bury(ctx, var->node);
     tn__free(ctx, var);
@@ -254,19 +261,13 @@ bool tn_requires_grad(const tn_tensor *t)
 
 tn_tensor *tn_grad(const tn_tensor *t)
 {
-    return t && t->var && !t->var->node ? t->var->grad : NULL;
-}
-
-static void drop_grad(tn__var *var)
-{
-    tn__release(var->grad);
-    var->grad = NULL;
+    return t && t->var && !t->var->node ? t->var->grad.sum : NULL;
 }
 
 void tn_clear_grad(tn_tensor *t)
 {
     if (t && t->var)
-        drop_grad(t->var);
+        drop(&t->var->grad);
 }
 
 tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t)
@@ -323,32 +324,52 @@ static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tenso
     return g ? tn__alias(ctx, g, false) : NULL;
 }
 
-static void add_in_place(tn_ctx *ctx, const tn_tensor *sum, const tn_tensor *plain)
+/* More gradients than this are not added one after another: the sum would lose digits. */
+#define FEW 64
+
+/* The next addition needs no memory then. */
+static bool prepare_addition(tn_ctx *ctx, tn__gathered *to)
 {
-    tn__kernels_of(ctx, sum->dtype)->add_to(tn_numel(sum), tn__ptr(plain), tn__ptr(sum));
+    if (to->lost || to->additions < FEW)
+        return true;
+    to->lost = tn_zeros(ctx, to->sum->dtype, to->sum->ndim, to->sum->shape);
+    if (to->lost)
+        tn__disown(to->lost);
+    return to->lost;
 }
 
-/* *sum becomes a tensor that nothing owns, unless memory runs out. */
-static void replace_by_sum(tn_ctx *ctx, tn_tensor **sum, const tn_tensor *a, const tn_tensor *b)
+static void add_in_place(tn_ctx *ctx, tn__gathered *to, const tn_tensor *plain)
 {
-    tn_tensor *y = tn_add(ctx, a, b);
-    if (!y)
+    const tn__kernels *k = tn__kernels_of(ctx, to->sum->dtype);
+    if (to->lost)
+        k->add_to_changed(tn_numel(to->sum), tn__ptr(plain), tn__ptr(to->lost), tn__ptr(to->sum));
+    else
+        k->add_to(tn_numel(to->sum), tn__ptr(plain), tn__ptr(to->sum));
+    to->additions++;
+}
+
+/* The second gradient goes beside the first where somebody else refers to that. */
+static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
+{
+    tn_tensor *sum = tn_add(ctx, to->sum, g);
+    if (!sum)
         return;
-    tn__disown(y);
-    tn__release(*sum);
-    *sum = y;
+    tn__disown(sum);
+    tn__release(to->sum);
+    to->sum = sum;
+    to->additions++;
 }
 
-/* The others are added: in place, unless somebody else refers to what has been gathered. */
-static void accumulate_more(tn_ctx *ctx, tn_tensor **sum, const tn_tensor *g)
+/* The others are added in place. */
+static void accumulate_more(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 {
-    if (!is_own(*sum, 1)) {
-        replace_by_sum(ctx, sum, *sum, g);
+    if (!is_own(to->sum, 1)) {
+        replace_by_sum(ctx, to, g);
         return;
     }
     const tn_tensor *plain = tn__contiguous(ctx, g);
-    if (plain)
-        add_in_place(ctx, *sum, plain);
+    if (plain && prepare_addition(ctx, to))
+        add_in_place(ctx, to, plain);
 }
 
 static void reach(tn_ctx *ctx, tn__var *leaf)
@@ -360,13 +381,13 @@ static void reach(tn_ctx *ctx, tn__var *leaf)
 
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
 {
-    tn_tensor **sum = var->node ? &var->grad : &var->arriving;
-    if (*sum) {
-        accumulate_more(ctx, sum, g);
+    tn__gathered *to = var->node ? &var->grad : &var->arriving;
+    if (to->sum) {
+        accumulate_more(ctx, to, g);
         return;
     }
-    *sum = first_gradient(ctx, var, g);
-    if (*sum && !var->node)
+    to->sum = first_gradient(ctx, var, g);
+    if (to->sum && !var->node)
         reach(ctx, var);
 }
 
@@ -427,12 +448,12 @@ static void pass(tn_ctx *ctx, tn_node *node)
     tn_scope scope = tn_scope_begin(ctx);
     int64_t start = ctx->profiling ? tn__now() : 0;
     ctx->passing = node;
-    node->op->backward(ctx, node, node->output->grad);
+    node->op->backward(ctx, node, node->output->grad.sum);
     ctx->passing = NULL;
     if (start && ctx->profiling)
         tn__profile_backward(ctx, node->op, start);
     tn_scope_end(ctx, scope);
-    drop_grad(node->output);
+    drop(&node->output->grad);
     release_saved(node);
     node->done = true;
 }
@@ -440,11 +461,17 @@ static void pass(tn_ctx *ctx, tn_node *node)
 /* ---- what arrives at the leaves counts when the whole pass has succeeded ----------------------
  */
 
-/* A gradient that somebody else refers to is not changed in place: the sum is made beside it. */
+/* A gradient that somebody else refers to is not changed in place: it goes on in new elements. */
 static void prepare(tn_ctx *ctx, tn__var *leaf)
 {
-    if (leaf->grad && !is_own(leaf->grad, 1))
-        replace_by_sum(ctx, &leaf->arriving, leaf->grad, leaf->arriving);
+    tn__gathered *grad = &leaf->grad;
+    if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum, 1))
+        return;
+    leaf->moved = tn__new(ctx, "backward", grad->sum->dtype, grad->sum->ndim, grad->sum->shape);
+    if (!leaf->moved)
+        return;
+    tn__disown(leaf->moved);
+    tn__copy(ctx, leaf->moved, grad->sum);
 }
 
 /* The tensor stays, as its owner may hold it. */
@@ -459,14 +486,14 @@ static void replace_elements(tn_tensor *t, tn_tensor *by)
 
 static void deliver(tn_ctx *ctx, tn__var *leaf)
 {
-    if (!leaf->grad) {
-        leaf->grad = leaf->arriving;
-        leaf->arriving = NULL;
-    } else if (is_own(leaf->grad, 1)) {
-        add_in_place(ctx, leaf->grad, leaf->arriving);
-    } else {
-        replace_elements(leaf->grad, leaf->arriving);
+    if (!leaf->grad.sum) {
+        leaf->grad.sum = leaf->arriving.sum;
+        leaf->arriving.sum = NULL;
+        return;
     }
+    if (leaf->moved)
+        replace_elements(leaf->grad.sum, leaf->moved);
+    add_in_place(ctx, &leaf->grad, leaf->arriving.sum);
 }
 
 /* Memory may run out in the first loop and not in the second, so leaves get all or nothing. */
@@ -479,8 +506,9 @@ static void deliver_all(tn_ctx *ctx)
         ctx->reached = leaf->next_reached;
         if (tn_ok(ctx))
             deliver(ctx, leaf);
-        tn__release(leaf->arriving);
-        leaf->arriving = NULL;
+        drop(&leaf->arriving);
+        tn__release(leaf->moved);
+        leaf->moved = NULL;
         tn__var_release(leaf);
     }
 }
@@ -489,7 +517,7 @@ static void drop_pending(tn_ctx *ctx)
 {
     for (int64_t i = 0; i < ctx->n_tape; i++)
         if (ctx->tape[i])
-            drop_grad(ctx->tape[i]->output);
+            drop(&ctx->tape[i]->output->grad);
 }
 
 static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
@@ -514,7 +542,7 @@ static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
     else
         seed(ctx, root, grad);
     for (int64_t i = last; i >= 0 && tn_ok(ctx); i--)
-        if (ctx->tape[i] && ctx->tape[i]->output->grad)
+        if (ctx->tape[i] && ctx->tape[i]->output->grad.sum)
             pass(ctx, ctx->tape[i]);
     if (!tn_ok(ctx))
         drop_pending(ctx);

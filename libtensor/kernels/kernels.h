@@ -102,6 +102,8 @@ typedef struct tn__winograd {
     /* y += x + lost, and lost = what rounding takes from that;  y += lost, at the end */          \
     K(void, add_part, (int64_t n, const void *x, void *y, void *lost))                             \
     K(void, add_lost, (int64_t n, const void *lost, void *y))                                      \
+    /* the same where y is always the whole sum, which its owner may change */                     \
+    K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                       \
     /* y = value[0] */                                                                             \
     K(void, fill, (int64_t n, const void *value, void *y))                                         \
     /* y = scale x, from bytes */                                                                  \

@@ -12,6 +12,17 @@ void KERNEL(add_part)(int64_t n, const void *px, void *py, void *plost)
         y[i] = add_exactly(y[i], x[i], lost + i);
 }
 
+/* What was lost is at most half a unit in the last place of y; if it is more, y was changed. */
+void KERNEL(add_to_changed)(int64_t n, const void *px, void *plost, void *py)
+{
+    const real *restrict x = px;
+    real *restrict y = py, *restrict lost = plost;
+    for (int64_t i = 0; i < n; i++) {
+        lost[i] = y[i] + lost[i] == y[i] ? lost[i] : 0;
+        y[i] = add_exactly(y[i], x[i], lost + i);
+    }
+}
+
 void KERNEL(add_lost)(int64_t n, const void *plost, void *py)
 {
     const real *lost = plost;

@@ -4,6 +4,7 @@
 #include "common/check_tn.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { MILLION = 1 << 20 };
 
@@ -301,6 +302,54 @@ START_TEST(gradients_with_gaps)
 }
 END_TEST
 
+/* One tensor, used over and over in one pass, and in many passes. */
+START_TEST(gradients_of_many_uses)
+{
+    FOR_EACH_DTYPE
+    {
+        double a = tenth(dtype), r = rounding(dtype);
+        enum { USES = 20000 };
+        for (int made = 0; made < 2; made++) {
+            tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(3)));
+            tn_tensor *used = made ? tn_add_scalar(ctx, x, 1) : x, *chain = tn_neg(ctx, x);
+            for (int64_t i = 1; i < USES; i++)
+                chain = tn_sub(ctx, chain, used);
+            tn_backward_with(ctx, chain, tn_full(ctx, dtype, TN_SHAPE(3), a));
+            ck_all(tn_grad(x), -USES * a, r);
+        }
+    }
+}
+END_TEST
+
+/* What was lost in rounding goes with a gradient that its owner changes, however that is done. */
+START_TEST(gradients_of_many_passes)
+{
+    FOR_EACH_DTYPE
+    {
+        double a = tenth(dtype);
+        enum { PASSES = 20000 };
+        tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(3)));
+        tn_tensor *dy = tn_full(ctx, dtype, TN_SHAPE(3), a), *held = NULL;
+        for (int64_t i = 0; i < PASSES; i++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_backward_with(ctx, tn_neg(ctx, x), dy);
+            tn_scope_end(ctx, scope);
+            if (i == PASSES / 2)
+                held = tn_detach(ctx, tn_grad(x));
+        }
+        ck_all(tn_grad(x), -PASSES * a, rounding(dtype));
+        ck_all(held, -(PASSES / 2 + 1) * a, rounding(dtype));
+        memset(tn_data_mut(tn_grad(x)), 0, 3 * tn_dtype_size(dtype));
+        tn_backward_with(ctx, x, tn_full(ctx, dtype, TN_SHAPE(3), 0x1p-40));
+        ck_all(tn_grad(x), 0x1p-40, 0);
+        tn_fill_(ctx, tn_grad(x), INFINITY);
+        tn_backward_with(ctx, x, dy);
+        tn_backward_with(ctx, x, dy);
+        ck_tn_equal(tn_grad(x), INFINITY, INFINITY, INFINITY);
+    }
+}
+END_TEST
+
 START_TEST(norms_of_gradients)
 {
     FOR_EACH_DTYPE
@@ -365,6 +414,8 @@ int main(void)
     tcase_add_test(tc, gradients_of_what_was_broadcast);
     tcase_add_test(tc, gradients_of_what_was_selected);
     tcase_add_test(tc, gradients_with_gaps);
+    tcase_add_test(tc, gradients_of_many_uses);
+    tcase_add_test(tc, gradients_of_many_passes);
     tcase_add_test(tc, norms_of_gradients);
     tcase_add_test(tc, batch_norm);
     return tn_run(suite);
