@@ -240,6 +240,25 @@ START_TEST(integers_below)
 }
 END_TEST
 
+/* The upper half of x (2^64 - 1) is x - 1, for an x that is the first two words of a block. */
+START_TEST(integers_are_of_64_bits)
+{
+    uint32_t out[4], counter[4] = {7, 0, 0, 0}, key[2] = {1, 0};
+    tn_set_rng_state(ctx, (tn_rng_state){1, 7});
+    tn__philox(counter, key, out);
+    ck_assert_uint_eq(tn__random_below(ctx, UINT64_MAX), ((uint64_t)out[1] << 32 | out[0]) - 1);
+    ck_assert_uint_eq(tn_get_rng_state(ctx).position, 8);
+}
+END_TEST
+
+START_TEST(normal_without_deviation)
+{
+    tn_tensor *t = F64(1, 2);
+    ck_assert_int_eq(tn_normal_(ctx, t, 3, 0), TN_OK);
+    ck_tn_equal(t, 3, 3);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
     tn_tensor *t = F64(1), *i = tn_arange(ctx, TN_I64, 0, 3, 1);
@@ -252,6 +271,10 @@ START_TEST(wrong_arguments)
     ck_tn_error(TN_ERR_DTYPE, "uniform_: tensor is i64 but must be f32 or f64; tn_cast converts");
     tn_normal_(ctx, t, 0, -1);
     ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean 0 and standard deviation -1");
+    tn_normal_(ctx, t, NAN, 1);
+    ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean nan and standard deviation 1");
+    tn_normal_(ctx, t, 0, INFINITY);
+    ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean 0 and standard deviation inf");
     tn_normal_(ctx, i, 0, 1);
     ck_tn_error(TN_ERR_DTYPE, "normal_: tensor is i64 but must be f32 or f64; tn_cast converts");
     tn_bernoulli_(ctx, t, 1.5);
@@ -282,6 +305,8 @@ int main(void)
     tcase_add_loop_test(tc, odd_counts, TN_F32, TN_F64 + 1);
     tcase_add_test(tc, permutations);
     tcase_add_test(tc, integers_below);
+    tcase_add_test(tc, integers_are_of_64_bits);
+    tcase_add_test(tc, normal_without_deviation);
     tcase_add_test(tc, wrong_arguments);
     return tn_run(suite);
 }
