@@ -145,6 +145,20 @@ START_TEST(bernoulli)
 }
 END_TEST
 
+/* A number that is drawn is below p, not p itself. */
+START_TEST(bernoulli_excludes_p)
+{
+    tn_rng_state state = tn_get_rng_state(ctx);
+    tn_tensor *u = tn_rand(ctx, TN_F32, TN_SHAPE(1)), *t = F64(7);
+    tn_set_rng_state(ctx, state);
+    ck_assert_int_eq(tn_bernoulli_(ctx, t, tn_item(ctx, u)), TN_OK);
+    ck_tn_equal(t, 0);
+    tn_set_rng_state(ctx, state);
+    tn_bernoulli_(ctx, t, nextafter(tn_item(ctx, u), 1));
+    ck_tn_equal(t, 1);
+}
+END_TEST
+
 /* Rounding does not reach the upper end, which is not part of the interval. */
 START_TEST(uniform_excludes_its_end)
 {
@@ -300,6 +314,7 @@ int main(void)
     tcase_add_loop_test(tc, moments_of_uniform, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, moments_of_normal, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, bernoulli, 0, TN_DTYPES);
+    tcase_add_test(tc, bernoulli_excludes_p);
     tcase_add_loop_test(tc, uniform_excludes_its_end, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, layout_does_not_matter, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, odd_counts, TN_F32, TN_F64 + 1);
