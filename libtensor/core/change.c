@@ -114,8 +114,7 @@ static const tn_tensor *apart(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor
 
 tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)
 {
-    if (!tn_check_input(ctx, "copy_", "dst", dst) || !tn_check_input(ctx, "copy_", "src", src) ||
-        !tn_check_same_dtype(ctx, "copy_", "dst", dst, "src", src))
+    if (!tn_check_same_dtype(ctx, "copy_", "dst", dst, "src", src))
         return tn_error_status(ctx);
     if (!tn__broadcasts_to(src, dst->ndim, dst->shape))
         return tn_fail(ctx, TN_ERR_SHAPE, "copy_: src %s does not broadcast to dst %s",

@@ -108,7 +108,7 @@ static double transform(const random_args *args, double value)
     if (!isnan(args->p))
         return value < args->p;
     double x = args->a + args->b * value;
-    if (args->normal || args->b == 0)
+    if (args->normal)
         return x;
     if (args->dtype == TN_F64)
         return x < args->high ? x : nextafter(args->high, args->a);

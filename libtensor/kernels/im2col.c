@@ -5,15 +5,14 @@
 #include <string.h>
 #include "kernels/real.h"
 
-/* The columns of phase f that lie inside a row of x: lo .. hi, from column lo stride + f - padding.
- */
+/* The columns of phase f that lie inside a row of x: lo .. hi, from column lo stride + f - padding;
+ * lo <= hi, as no phase is shorter than the padding. */
 static void inside(const tn__window *w, int64_t f, int64_t *lo, int64_t *hi)
 {
     int64_t phase = tn__window_phase(w), s = w->stride_w;
     *lo = w->padding_w > f ? (w->padding_w - f + s - 1) / s : 0;
     *hi = w->padding_w + w->w > f ? (w->padding_w + w->w - f + s - 1) / s : 0;
     *hi = *hi < phase ? *hi : phase;
-    *lo = *lo < *hi ? *lo : *hi;
 }
 
 static void zero(int64_t n, real *x)

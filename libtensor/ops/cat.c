@@ -53,8 +53,7 @@ bool tn__check_list(tn_ctx *ctx, const char *what, int count, const tn_tensor *c
     for (int i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "tensor %d", i);
-        if (!tn_check_input(ctx, what, name, x[i]) ||
-            !tn_check_same_dtype(ctx, what, "tensor 0", x[0], name, x[i]))
+        if (!tn_check_same_dtype(ctx, what, "tensor 0", x[0], name, x[i]))
             return false;
     }
     return true;

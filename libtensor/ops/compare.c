@@ -62,8 +62,7 @@ static tn_tensor *compare(tn_ctx *ctx, const char *what, relation how, const tn_
 {
     int ndim;
     int64_t shape[TN_MAX_DIMS];
-    if (!tn_check_input(ctx, what, "input", a) || !tn_check_input(ctx, what, "other", b) ||
-        !tn_check_same_dtype(ctx, what, "input", a, "other", b) ||
+    if (!tn_check_same_dtype(ctx, what, "input", a, "other", b) ||
         !tn__broadcast(ctx, what, a->ndim, a->shape, b->ndim, b->shape, &ndim, shape))
         return NULL;
     tn_tensor *y = tn__new(ctx, what, TN_BOOL, ndim, shape);

@@ -14,7 +14,7 @@ static const tn_op reshape_op = {.name = "reshape", .backward = reshape_backward
  * that are contiguous among themselves; each run must be a run of `shape`, too. */
 static bool view_strides(const tn_tensor *x, int ndim, const int64_t *shape, int64_t *strides)
 {
-    int64_t run = 1, inner = 1, base = 1;
+    int64_t run = 1, base = 1;
     int j = ndim - 1;
     for (int i = x->ndim - 1; i >= 0; i--) {
         if (x->shape[i] == 1)
@@ -27,7 +27,8 @@ static bool view_strides(const tn_tensor *x, int ndim, const int64_t *shape, int
             up--;
         if (up >= 0 && x->strides[up] == base * run)
             continue;
-        for (inner = 1; j >= 0 && (inner < run || shape[j] == 1); j--) {
+        int64_t inner = 1;
+        for (; j >= 0 && (inner < run || shape[j] == 1); j--) {
             strides[j] = base * inner;
             inner *= shape[j];
         }

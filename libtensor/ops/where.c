@@ -34,7 +34,6 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *condition, const tn_te
                             const tn_tensor *b)
 {
     if (!tn_check_input(ctx, "where", "condition", condition) ||
-        !tn_check_input(ctx, "where", "input", a) || !tn_check_input(ctx, "where", "other", b) ||
         !tn_check_same_dtype(ctx, "where", "input", a, "other", b))
         return false;
     if (condition->dtype != TN_BOOL)

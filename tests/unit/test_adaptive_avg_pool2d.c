@@ -84,6 +84,12 @@ START_TEST(test_errors)
                 "adaptive_avg_pool2d: input [2,3,0,4] has planes without elements");
     check_fails(tn_adaptive_avg_pool2d(ctx, x, -1, 2), TN_ERR_ARGUMENT,
                 "adaptive_avg_pool2d: output size [-1,2] is not between 0 and 2147483647");
+    check_fails(tn_adaptive_avg_pool2d(ctx, x, 2, -1), TN_ERR_ARGUMENT,
+                "adaptive_avg_pool2d: output size [2,-1] is not between 0 and 2147483647");
+    check_fails(tn_adaptive_avg_pool2d(ctx, x, INT32_MAX + INT64_C(1), 2), TN_ERR_ARGUMENT,
+                "adaptive_avg_pool2d: output size [2147483648,2] is not between 0 and 2147483647");
+    check_fails(tn_adaptive_avg_pool2d(ctx, x, 2, INT32_MAX + INT64_C(1)), TN_ERR_ARGUMENT,
+                "adaptive_avg_pool2d: output size [2,2147483648] is not between 0 and 2147483647");
     check_fails(tn_adaptive_avg_pool2d(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(4)), 1, 1), TN_ERR_SHAPE,
                 "adaptive_avg_pool2d: input [4]; expected [n,channels,h,w] or [channels,h,w]");
     check_fails(tn_adaptive_avg_pool2d(ctx, NULL, 1, 1), TN_ERR_ARGUMENT,

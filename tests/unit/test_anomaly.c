@@ -186,6 +186,9 @@ START_TEST(expanded_tensors_are_looked_at_once)
     ck_assert_ptr_nonnull(
         tn_expand(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(1)), TN_SHAPE((int64_t)1 << 40)));
     tn_tensor *x = tn_full(ctx, TN_F32, TN_SHAPE(1), NAN);
+    ck_assert_ptr_null(tn_mean(ctx, tn_zeros(ctx, TN_F64, TN_SHAPE(0)), ALL));
+    ck_tn_error(TN_ERR_NUMBER, "mean: forward: 1 of 1 elements of the result [] are not finite, "
+                               "the first is nan at []; input 0 [0]");
     ck_assert_ptr_null(tn_expand(ctx, x, TN_SHAPE(3, 2)));
     ck_tn_error(TN_ERR_NUMBER,
                 "expand: forward: 6 of 6 elements of the result [3,2] are not finite, "

@@ -42,6 +42,8 @@ static const op_case cases[] = {{"batch_norm", trained, "[4,3,2,5] [3] [3]", fal
                                 {"batch_norm eval", evaluated, "[3,2,3,3] [2] [2]", false},
                                 {"batch_norm eval", evaluated, "[1,4] [4] [4]", false},
                                 {"batch_norm eval", evaluated, "[2,0,3] [0] [0]", false},
+                                {"batch_norm eval", evaluated, "[2,3,0] [3] [3]", false},
+                                {"batch_norm eval", evaluated, "[1,3,0] [3] [3]", false},
                                 {"batch_norm twice", twice, "[3,2,2,3] [2] [2]", false},
                                 {"batch_norm twice", same_twice, "[3,2,2,3] [2] [2]", false}};
 

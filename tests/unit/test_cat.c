@@ -125,6 +125,7 @@ START_TEST(test_errors)
     tn_tensor *other = tn_ones(ctx, TN_F32, TN_SHAPE(3, 3)), *none = NULL;
     check_fails(tn_cat(ctx, 0, (const tn_tensor *[]){x}, 0), TN_ERR_ARGUMENT, "cat: 0 tensors");
     check_fails(tn_cat(ctx, 2, NULL, 0), TN_ERR_ARGUMENT, "cat: 2 tensors at NULL");
+    check_fails(tn_cat(ctx, TN_TENSORS(none), 0), TN_ERR_ARGUMENT, "cat: tensor 0 is NULL");
     check_fails(tn_cat(ctx, TN_TENSORS(x, none), 0), TN_ERR_ARGUMENT, "cat: tensor 1 is NULL");
     check_fails(tn_cat(ctx, TN_TENSORS(x, x, f64), 0), TN_ERR_DTYPE,
                 "cat: tensor 0 is f32 but tensor 2 is f64; tn_cast converts");

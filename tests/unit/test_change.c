@@ -150,6 +150,10 @@ START_TEST(refuses_what_is_expanded)
     ck_tn_error(TN_ERR_ARGUMENT,
                 "fill_: a tensor of shape [2,3] is expanded: its elements share memory");
     ck_assert_double_eq(tn_at(ctx, row, (int64_t[]){2}), 2);
+    tn_tensor *one = tn_narrow(ctx, rows, 0, 1, 1);
+    ck_assert_int_eq(tn_strides(one)[0], 0);
+    ck_assert_int_eq(tn_fill_(ctx, one, 7), TN_OK);
+    ck_tn_equal(row, 7, 7, 7);
 }
 END_TEST
 

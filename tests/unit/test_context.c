@@ -217,6 +217,9 @@ START_TEST(options)
     ck_assert_int_eq(tn_threads(other), 3);
     ck_assert_uint_eq(tn_get_rng_state(other).seed, 7);
     tn_ctx_free(other);
+    other = tn_ctx_new(&(tn_ctx_opts){.threads = 1});
+    ck_assert_int_eq(tn_threads(other), 1);
+    tn_ctx_free(other);
     other = tn_ctx_new(NULL);
     ck_assert_int_ge(tn_threads(other), 1);
     ck_assert_uint_eq(tn_get_rng_state(other).seed, 0);

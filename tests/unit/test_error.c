@@ -47,6 +47,14 @@ START_TEST(long_messages_are_cut)
 }
 END_TEST
 
+/* A message is one line, whatever a name in it holds. */
+START_TEST(control_characters_are_shown)
+{
+    tn_fail(ctx, TN_ERR_FORMAT, "%s", "a b\nc\x1f~\x7f~\xc3\xa9");
+    ck_tn_error(TN_ERR_FORMAT, "a b?c?~?~\xc3\xa9");
+}
+END_TEST
+
 START_TEST(context_in_error_does_nothing)
 {
     tn_tensor *x = F64(1, 2);
@@ -205,6 +213,7 @@ int main(void)
     tcase_add_test(tc, first_error_stays);
     tcase_add_test(tc, failure_is_negative);
     tcase_add_test(tc, long_messages_are_cut);
+    tcase_add_test(tc, control_characters_are_shown);
     tcase_add_test(tc, context_in_error_does_nothing);
     tcase_add_test(tc, no_context);
     tcase_add_test(tc, hook_hears_the_first_error);

@@ -2,6 +2,7 @@
  * they can be: the result is right or an error says what is wrong, and nothing wraps, reads beyond
  * or works for ever. */
 #include <limits.h>
+#include <stdio.h>
 #include "common/ops.h"
 
 #define HUGE_SIZE (INT64_C(1) << 40) /* of a dimension beside one of 0 */
@@ -276,6 +277,30 @@ START_TEST(test_huge_and_empty_pools)
 }
 END_TEST
 
+/* A plane that an int counts is accepted, one of an element more is not. */
+START_TEST(test_huge_planes)
+{
+    static const int64_t planes[][2] = {{1, INT_MAX + INT64_C(1)},
+                                        {INT_MAX + INT64_C(1), 1},
+                                        {0, INT_MAX + INT64_C(1)},
+                                        {INT_MAX + INT64_C(1), 0},
+                                        {1 << 16, 1 << 15}};
+    for (int i = 0; i < 5; i++) {
+        tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 1, planes[i][0], planes[i][1]));
+        char message[256];
+        snprintf(message, sizeof message,
+                 "max_pool2d: input %s has planes of more than 2147483647 elements",
+                 TN_SHAPE_TEXT(x));
+        check_fails(tn_max_pool2d(ctx, x, 1, (tn_pool2d_opts){0}), TN_ERR_SHAPE, message);
+    }
+    for (int i = 0; i < 2; i++) {
+        tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 1, i ? INT_MAX : 1, i ? 1 : INT_MAX));
+        tn_tensor *y = tn_max_pool2d(ctx, x, 1, (tn_pool2d_opts){0});
+        ck_tn_shape(y, i ? "[0,1,2147483647,1]" : "[0,1,1,2147483647]");
+    }
+}
+END_TEST
+
 /* ---- padding and the largest ----------------------------------------------------------------- */
 
 START_TEST(test_pad_and_topk)
@@ -317,5 +342,5 @@ END_TEST
 OP_TESTS_NO_GRAD("extreme_sizes", test_linear, test_matmul, test_huge_and_empty_products,
                  test_huge_and_empty_convolutions, test_large_options_of_conv2d,
                  test_wild_options_of_conv2d, test_kernels_that_cover_all,
-                 test_wild_options_of_pools, test_huge_and_empty_pools, test_pad_and_topk,
-                 test_shares)
+                 test_wild_options_of_pools, test_huge_and_empty_pools, test_huge_planes,
+                 test_pad_and_topk, test_shares)

@@ -83,6 +83,20 @@ START_TEST(test_repeated_indices)
 }
 END_TEST
 
+/* Many small terms after a large one are not lost, for indices that differ from column to column.
+ */
+START_TEST(test_crowded_indices)
+{
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(2, 2)));
+    tn_tensor *at = tn_zeros(ctx, TN_I64, TN_SHAPE(401, 2));
+    tn_fill_(ctx, tn_select(ctx, at, 1, 1), 1);
+    tn_tensor *dy = tn_ones(ctx, TN_F32, TN_SHAPE(401, 2));
+    tn_fill_(ctx, tn_select(ctx, dy, 0, 0), 0x1p24);
+    tn_backward_with(ctx, tn_gather(ctx, x, 0, at), dy);
+    ck_tn_equal(tn_grad(x), 0x1p24 + 400, 0, 0, 0x1p24 + 400);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3));
@@ -107,4 +121,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("gather", cases, test_values, test_threads, test_repeated_indices, test_errors)
+OP_TESTS("gather", cases, test_values, test_threads, test_repeated_indices, test_crowded_indices,
+         test_errors)

@@ -113,6 +113,14 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* Rows and columns are limited, not what they come to. */
+START_TEST(test_long_row)
+{
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(1, 60000));
+    ck_tn_equal(tn_linear(ctx, x, x, NULL), 60000);
+}
+END_TEST
+
 START_TEST(test_special_values)
 {
     static const float values[] = {NAN, 1, 0, INFINITY, 0, 0};
@@ -160,5 +168,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("linear", cases, test_values, test_images, test_blocks, test_threads, test_special_values,
-         test_errors)
+OP_TESTS("linear", cases, test_values, test_images, test_blocks, test_threads, test_long_row,
+         test_special_values, test_errors)

@@ -102,6 +102,7 @@ START_TEST(test_values)
         {"[2,2,9,8]", 2, 1, 4, 3, 0, 0, 1, 1, 2, 3, false},
         {"[2,2,9,8]", 3, 2, 1, 2, 1, 0, 2, 3, 7, 3, false},
         {"[1,1,2,3]", 2, 1, 1, 1, 1, 0, 3, 1, 1, 3, false},
+        {"[1,1,3,2]", 1, 2, 1, 1, 0, 1, 1, 3, 3, 1, false},
         {"[1,1,1,1]", 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, false},
         {"[3,50,13,13]", 3, 3, 2, 2, 0, 0, 1, 1, 6, 6, false},
     };
@@ -141,6 +142,10 @@ START_TEST(test_errors)
                   "max_pool2d: kernel [0,0] is not between 1 and 2147483647");
     check_message("[1,1,4,4]", 3, (tn_pool2d_opts){.padding = 2}, TN_ERR_ARGUMENT,
                   "max_pool2d: padding [2,2] is more than half of kernel [3,3]");
+    check_message("[1,1,4,4]", 3, (tn_pool2d_opts){.padding_w = 2}, TN_ERR_ARGUMENT,
+                  "max_pool2d: padding [0,2] is more than half of kernel [3,3]");
+    check_message("[1,1,4,4]", 3, (tn_pool2d_opts){.padding_h = 2}, TN_ERR_ARGUMENT,
+                  "max_pool2d: padding [2,0] is more than half of kernel [3,3]");
     check_message("[1,1,4,4]", 3, (tn_pool2d_opts){.stride_w = -1}, TN_ERR_ARGUMENT,
                   "max_pool2d: stride [3,-1] is not between 1 and 2147483647");
     check_message("[1,1,2,2]", 3, (tn_pool2d_opts){.stride = 1, .ceil_mode = true}, TN_ERR_SHAPE,

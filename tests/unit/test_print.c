@@ -197,6 +197,12 @@ START_TEST(test_print_of_a_full_line)
     ck_assert_str_eq(printed(tn_zeros(ctx, TN_I32, TN_SHAPE(22))),
                      "tensor([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],\n"
                      "       i32)\n");
+    ck_assert_str_eq(printed(tn_zeros(ctx, TN_I32, TN_SHAPE(21))),
+                     "tensor([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],\n"
+                     "       i32)\n");
+    ck_assert_str_eq(
+        printed(tn_zeros(ctx, TN_U8, TN_SHAPE(21))),
+        "tensor([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], u8)\n");
 }
 END_TEST
 

@@ -154,6 +154,48 @@ START_TEST(calls_that_record_nothing)
 }
 END_TEST
 
+/* Begins operators that record nothing, so that their names stay on the stack of 32. */
+static void begin_others(const tn_tensor *x, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "other %d", i);
+        ck_assert(tn_check_float(ctx, name, "input", x));
+    }
+}
+
+/* One name too many takes the oldest alone off the stack. */
+START_TEST(names_beyond_the_stack)
+{
+    tn_tensor *x = F64(1, 2), *y = F64(1, 2);
+    tn_profile(ctx, true);
+    ck_assert(tn_check_float(ctx, "oldest", "input", x));
+    ck_assert(tn_check_float(ctx, "slow", "input", x));
+    begin_others(x, 31);
+    sleep_ms(20);
+    tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
+    report();
+    ck_assert_int_eq(line_of("slow").calls, 1);
+    ck_assert_double_ge(line_of("slow").forward, 20);
+}
+END_TEST
+
+/* The time inside a name that begins anew stays that of an operator inside the one below it. */
+START_TEST(inner_time_of_names_that_begin_anew)
+{
+    tn_tensor *x = F64(1, 2), *y = F64(1, 2);
+    tn_profile(ctx, true);
+    ck_assert(tn_check_float(ctx, "slow", "input", x));
+    ck_assert(tn_check_float(ctx, "check", "input", x));
+    slow(x, false);
+    ck_assert(tn_check_float(ctx, "check", "input", x));
+    tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
+    report();
+    ck_assert_double_ge(line_of("inner").forward, 100);
+    ck_assert_double_lt(line_of("slow").forward, line_of("inner").forward);
+}
+END_TEST
+
 START_TEST(switching)
 {
     tn_tensor *x = LEAF(1, 2);
@@ -233,6 +275,8 @@ int main(void)
     tcase_add_test(tc, backward_is_time_of_the_operator_on_the_tape);
     tcase_add_test(tc, own_time);
     tcase_add_test(tc, calls_that_record_nothing);
+    tcase_add_test(tc, names_beyond_the_stack);
+    tcase_add_test(tc, inner_time_of_names_that_begin_anew);
     tcase_add_test(tc, switching);
     tcase_add_test(tc, memory_of_the_profile);
     return tn_run(suite);

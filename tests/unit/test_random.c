@@ -145,6 +145,20 @@ START_TEST(bernoulli)
 }
 END_TEST
 
+/* A number that is drawn is below p, not p itself. */
+START_TEST(bernoulli_excludes_p)
+{
+    tn_rng_state state = tn_get_rng_state(ctx);
+    tn_tensor *u = tn_rand(ctx, TN_F32, TN_SHAPE(1)), *t = F64(7);
+    tn_set_rng_state(ctx, state);
+    ck_assert_int_eq(tn_bernoulli_(ctx, t, tn_item(ctx, u)), TN_OK);
+    ck_tn_equal(t, 0);
+    tn_set_rng_state(ctx, state);
+    tn_bernoulli_(ctx, t, nextafter(tn_item(ctx, u), 1));
+    ck_tn_equal(t, 1);
+}
+END_TEST
+
 /* Rounding does not reach the upper end, which is not part of the interval. */
 START_TEST(uniform_excludes_its_end)
 {
@@ -240,6 +254,25 @@ START_TEST(integers_below)
 }
 END_TEST
 
+/* The upper half of x (2^64 - 1) is x - 1, for an x that is the first two words of a block. */
+START_TEST(integers_are_of_64_bits)
+{
+    uint32_t out[4], counter[4] = {7, 0, 0, 0}, key[2] = {1, 0};
+    tn_set_rng_state(ctx, (tn_rng_state){1, 7});
+    tn__philox(counter, key, out);
+    ck_assert_uint_eq(tn__random_below(ctx, UINT64_MAX), ((uint64_t)out[1] << 32 | out[0]) - 1);
+    ck_assert_uint_eq(tn_get_rng_state(ctx).position, 8);
+}
+END_TEST
+
+START_TEST(normal_without_deviation)
+{
+    tn_tensor *t = F64(1, 2);
+    ck_assert_int_eq(tn_normal_(ctx, t, 3, 0), TN_OK);
+    ck_tn_equal(t, 3, 3);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
     tn_tensor *t = F64(1), *i = tn_arange(ctx, TN_I64, 0, 3, 1);
@@ -252,6 +285,10 @@ START_TEST(wrong_arguments)
     ck_tn_error(TN_ERR_DTYPE, "uniform_: tensor is i64 but must be f32 or f64; tn_cast converts");
     tn_normal_(ctx, t, 0, -1);
     ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean 0 and standard deviation -1");
+    tn_normal_(ctx, t, NAN, 1);
+    ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean nan and standard deviation 1");
+    tn_normal_(ctx, t, 0, INFINITY);
+    ck_tn_error(TN_ERR_ARGUMENT, "normal_: mean 0 and standard deviation inf");
     tn_normal_(ctx, i, 0, 1);
     ck_tn_error(TN_ERR_DTYPE, "normal_: tensor is i64 but must be f32 or f64; tn_cast converts");
     tn_bernoulli_(ctx, t, 1.5);
@@ -277,11 +314,14 @@ int main(void)
     tcase_add_loop_test(tc, moments_of_uniform, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, moments_of_normal, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, bernoulli, 0, TN_DTYPES);
+    tcase_add_test(tc, bernoulli_excludes_p);
     tcase_add_loop_test(tc, uniform_excludes_its_end, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, layout_does_not_matter, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, odd_counts, TN_F32, TN_F64 + 1);
     tcase_add_test(tc, permutations);
     tcase_add_test(tc, integers_below);
+    tcase_add_test(tc, integers_are_of_64_bits);
+    tcase_add_test(tc, normal_without_deviation);
     tcase_add_test(tc, wrong_arguments);
     return tn_run(suite);
 }

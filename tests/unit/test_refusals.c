@@ -1841,6 +1841,10 @@ static void op_rows(void)
             tn_map(ctx, "f", NULL, NULL, NULL));
     REFUSES(tn_map, TN_ERR_ARGUMENT, "f: no formula, or one without loops or operands",
             tn_map(ctx, "f", &cube_op.y, NULL, NULL));
+    REFUSES(tn_map, TN_ERR_ARGUMENT, "f: no formula, or one without loops or operands",
+            tn_map(ctx, "f", NULL, NULL, (const tn_tensor *[]){T("f32[2]")}));
+    REFUSES(tn_map, TN_ERR_ARGUMENT, "map: no formula, or one without loops or operands",
+            tn_map(ctx, NULL, &cube_op.y, NULL, (const tn_tensor *[]){T("f32[2]")}));
     REFUSES(tn_map, TN_ERR_ARGUMENT, "f: input is NULL",
             tn_map(ctx, "f", &cube_op.y, NULL, (const tn_tensor *[]){NULL}));
     REFUSES(tn_map, TN_ERR_DTYPE, "f: input is u8 but must be f32 or f64; tn_cast converts",

@@ -105,6 +105,7 @@ START_TEST(test_flatten_and_squeeze)
     ck_tn_shape(tn_flatten(ctx, x, -2, -1), "[2,1,12]");
     ck_tn_shape(tn_flatten(ctx, x, 2, 2), "[2,1,3,4]");
     ck_tn_shape(tn_flatten(ctx, s, 0, -1), "[1]");
+    ck_tn_shape(tn_flatten(ctx, tn_zeros(ctx, TN_U8, TN_SHAPE(6)), 0, -1), "[6]");
     ck_tn_shape(tn_flatten(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(2, 0, 3)), 1, 2), "[2,0]");
     ck_tn_shape(tn_squeeze(ctx, x, 1), "[2,3,4]");
     ck_tn_shape(tn_squeeze(ctx, x, -3), "[2,3,4]");

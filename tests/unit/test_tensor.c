@@ -139,6 +139,7 @@ START_TEST(zero_elements)
     ck_assert_int_eq(tn_numel(tn_randperm(ctx, 0)), 0);
     ck_assert(isnan(tn_item(ctx, t)));
     ck_tn_error(TN_ERR_SHAPE, "item: a tensor of shape [2,0,3] has 0 elements, not 1");
+    ck_assert_mem_eq(tn_strides(t), ((int64_t[]){3, 3, 1}), 24); /* as PyTorch */
 }
 END_TEST
 
