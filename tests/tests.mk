@@ -32,9 +32,8 @@ $(BUILD)/tests/test_alexnet: | $(BUILD)/bin/alexnet $(BUILD)/bin/faces
 $(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzzer.c %/mutate.c,$(wildcard tests/fuzz/*.c)))
 
 # Those whose results depend on the kernels run once for each instruction set.
-NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes sgd adam rmsprop clip groups schedule training threads
-NUMERIC += long_sums limits
-NUMERIC += long_products
+NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes \
+           long_sums long_products limits sgd adam rmsprop clip groups schedule training threads
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
 
 tests: $(TESTS)
