@@ -73,7 +73,7 @@ START_TEST(test_values)
             check_pool("[1,2,5,7]", out_h, out_w);
             check_pool("[2,1,1,3]", out_h, out_w);
         }
-    check_pool("[2,60,13,13]", 6, 6);
+    check_pool("[3,60,13,13]", 6, 6);
 }
 END_TEST
 
