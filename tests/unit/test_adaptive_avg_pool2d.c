@@ -73,7 +73,7 @@ START_TEST(test_values)
             check_pool("[1,2,5,7]", out_h, out_w);
             check_pool("[2,1,1,3]", out_h, out_w);
         }
-    check_pool("[2,60,13,13]", 6, 6);
+    check_pool("[3,60,13,13]", 6, 6);
 }
 END_TEST
 
@@ -82,6 +82,8 @@ START_TEST(test_errors)
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3, 0, 4)), *i = tn_cast(ctx, x, TN_I64);
     check_fails(tn_adaptive_avg_pool2d(ctx, x, 2, 2), TN_ERR_SHAPE,
                 "adaptive_avg_pool2d: input [2,3,0,4] has planes without elements");
+    check_fails(tn_adaptive_avg_pool2d(ctx, tn_transpose(ctx, x, 2, 3), 2, 2), TN_ERR_SHAPE,
+                "adaptive_avg_pool2d: input [2,3,4,0] has planes without elements");
     check_fails(tn_adaptive_avg_pool2d(ctx, x, -1, 2), TN_ERR_ARGUMENT,
                 "adaptive_avg_pool2d: output size [-1,2] is not between 0 and 2147483647");
     check_fails(tn_adaptive_avg_pool2d(ctx, x, 2, -1), TN_ERR_ARGUMENT,

@@ -11,6 +11,7 @@ static const op_case cases[] = {
     {"gather dim=0", gather_first, "[3,4] [7,4]<3", false},
     {"gather dim=0", gather_first, "[3,4] [2,1]<3", false},
     {"gather dim=0", gather_first, "[3,4] [0,4]<3", false},
+    {"gather dim=0", gather_first, "[3,4] [200,0]<3", false},
     {"gather dim=1", gather_middle, "[2,3,4] [2,5,4]<3", false},
     {"gather dim=1", gather_middle, "[2,3,4] [1,3,2]<3", false},
     {"gather dim=-1", gather_last, "[3,4] [3,6]<4", false},

@@ -126,6 +126,19 @@ static void check_mix(const tn_tensor *const *operands)
     ck_assert_int_eq(wrong, 0);
 }
 
+/* Loops of one data type do not do for a formula. */
+START_TEST(formulas_without_loops)
+{
+    const tn_tensor *operands[] = {F64(1), F64(2), F64(3)};
+    for (int dtype = 0; dtype < 2; dtype++) {
+        tn_formula half = mix;
+        half.loops[dtype][ctx->isa] = NULL;
+        ck_assert_ptr_null(tn_map(ctx, "half", &half, NULL, operands));
+        ck_tn_error(TN_ERR_ARGUMENT, "half: no formula, or one without loops or operands");
+    }
+}
+END_TEST
+
 START_TEST(every_combination_of_strides)
 {
     for (int a = 0; a < LAYOUTS; a++)
@@ -257,6 +270,7 @@ int main(void)
 {
     Suite *suite = suite_create("iter");
     TCase *tc = tn_case(suite, "iter");
+    tcase_add_test(tc, formulas_without_loops);
     tcase_add_test(tc, broadcast_shapes);
     tcase_add_test(tc, broadcasts_to);
     tcase_add_test(tc, every_combination_of_strides);

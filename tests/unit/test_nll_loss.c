@@ -114,6 +114,11 @@ START_TEST(test_errors)
     tn_nll_loss_opts none = {0};
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *t = tn_full(ctx, TN_I64, TN_SHAPE(2), 3);
     check_fails(tn_nll_loss(ctx, NULL, t, none), TN_ERR_ARGUMENT, "nll_loss: input is NULL");
+    check_fails(tn_nll_loss(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(2, 3, 4)),
+                            tn_zeros(ctx, TN_I64, TN_SHAPE(2, 3)), none),
+                TN_ERR_SHAPE,
+                "nll_loss: input [2,3,4] and target [2,3]; expected [n,classes] and [n], or "
+                "[classes] and []");
     check_fails(tn_nll_loss(ctx, x, NULL, none), TN_ERR_ARGUMENT, "nll_loss: target is NULL");
     check_fails(tn_nll_loss(ctx, t, t, none), TN_ERR_DTYPE,
                 "nll_loss: input is i64 but must be f32 or f64; tn_cast converts");
