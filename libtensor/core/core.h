@@ -443,6 +443,12 @@ tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *
 /* The shape that t and u, of as many dimensions, broadcast to, where what both repeat is once. */
 void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape);
 
+/* x in that shape; t, whose sizes are those of x before, or 1, in that of x; and the way back: y
+ * repeated to `shape`, contiguous. What has the shape already is returned itself. */
+const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u);
+const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x);
+tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape);
+
 /* How many elements of x go into one of the result. */
 double tn__count_reduced(const tn_tensor *x, const bool *reduce);
 

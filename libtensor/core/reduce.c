@@ -301,6 +301,39 @@ void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape)
     }
 }
 
+static bool has_shape(const tn_tensor *t, const int64_t *shape)
+{
+    return memcmp(t->shape, shape, (size_t)t->ndim * sizeof *shape) == 0;
+}
+
+/* t with other sizes and the same strides. */
+static const tn_tensor *resized(tn_ctx *ctx, const tn_tensor *t, const int64_t *shape)
+{
+    return has_shape(t, shape) ? t : tn__view(ctx, t, t->ndim, shape, t->strides, t->offset);
+}
+
+const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u)
+{
+    int64_t shape[TN_MAX_DIMS];
+    tn__shape_once(x, u, shape);
+    return resized(ctx, x, shape);
+}
+
+const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x)
+{
+    int64_t shape[TN_MAX_DIMS];
+    for (int i = 0; t && i < t->ndim; i++)
+        shape[i] = t->shape[i] < x->shape[i] ? t->shape[i] : x->shape[i];
+    return t ? resized(ctx, t, shape) : NULL;
+}
+
+tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape)
+{
+    if (!y || has_shape(y, shape))
+        return y;
+    return tn__contiguous(ctx, tn__broadcast_to(ctx, y, y->ndim, shape));
+}
+
 double tn__count_reduced(const tn_tensor *x, const bool *reduce)
 {
     double n = 1;
