@@ -109,6 +109,40 @@ START_TEST(test_softmax)
 }
 END_TEST
 
+START_TEST(test_losses)
+{
+    const int64_t n = 4097;
+    tn_tensor *row = tn_arange(ctx, TN_F32, 0, COLS, 1);
+    tn_tensor *x = tn_expand(ctx, row, TN_SHAPE(n, COLS));
+    tn_tensor *target = tn_zeros(ctx, TN_I64, TN_SHAPE(n));
+    begin(1 << 18);
+    tn_tensor *nll = tn_nll_loss(ctx, x, target, (tn_nll_loss_opts){.reduction = TN_REDUCE_NONE});
+    tn_tensor *loss = tn_cross_entropy(ctx, x, target, (tn_cross_entropy_opts){0});
+    end("losses");
+    ck_assert_double_eq(element_of(nll, n - 1), 0);
+    ck_tn_close(loss, 1e-6, COLS - 1 - log1p(-exp(-1)));
+    begin(n * COLS * 4 * 9 / 8 + (1 << 18));
+    x = tn_expand(ctx, leaf(row), TN_SHAPE(n, COLS));
+    tn_backward(ctx, tn_cross_entropy(ctx, x, target, (tn_cross_entropy_opts){0}));
+    end("cross_entropy backward");
+    ck_assert_double_le(fabs(element_of(tn_grad(row), 0) + 1), 1e-6);
+    ck_assert_double_le(fabs(element_of(tn_grad(row), COLS - 1) - (1 - exp(-1))), 1e-6);
+}
+END_TEST
+
+START_TEST(test_gather)
+{
+    const int64_t n = 1 << 20;
+    tn_tensor *row = tn_arange(ctx, TN_F32, 0, COLS, 1);
+    tn_tensor *x = tn_expand(ctx, row, TN_SHAPE(n, COLS));
+    tn_tensor *index = tn_expand(ctx, tn_full(ctx, TN_I64, TN_SHAPE(1, 1), 7), TN_SHAPE(n, 2));
+    begin(n * 2 * 4 * 9 / 8);
+    tn_tensor *y = tn_gather(ctx, x, 1, index);
+    end("gather");
+    ck_assert_double_eq(element_of(y, 2 * n - 1), 7);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("expanded");
@@ -119,5 +153,7 @@ int main(void)
     tcase_add_test(tc, test_amax_and_amin);
     tcase_add_test(tc, test_argmax);
     tcase_add_test(tc, test_softmax);
+    tcase_add_test(tc, test_losses);
+    tcase_add_test(tc, test_gather);
     return tn_run(suite);
 }
