@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 typedef struct tn__cross_entropy {
-    int64_t classes;
+    int64_t classes, ldx;  /* rows of x are ldx apart */
     const int64_t *target; /* [rows] */
     const void *weight;    /* [classes], or NULL */
     double smoothing;
