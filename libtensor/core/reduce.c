@@ -1,71 +1,229 @@
-/* reduce.c - sums over sets of dimensions. */
+/* reduce.c - reductions over sets of dimensions, of what lies in memory. */
 #include <string.h>
 #include "core/core.h"
 
-typedef struct sum_args {
-    const tn__kernels *k;
-    size_t size;
-    const char *x;
-    char *y;
-    int64_t n, cols;
-} sum_args;
+/* ---- axes and steps -------------------------------------------------------------------------- */
 
-static void sum_slabs(int64_t begin, int64_t end, void *payload)
+/* The dimensions of t, those with the largest strides first. */
+static void order_of(const tn_tensor *t, int *order)
 {
-    const sum_args *a = payload;
-    int64_t size = (int64_t)a->size;
-    for (int64_t i = begin; i < end; i++) {
-        const char *x = a->x + i * a->n * a->cols * size;
-        char *y = a->y + i * a->cols * size;
-        if (a->cols == 1)
-            a->k->sum(a->n, x, y);
-        else
-            a->k->sum_rows(a->n, a->cols, x, a->cols, y);
+    for (int i = 0; i < t->ndim; i++) {
+        int at = i;
+        for (; at > 0 && t->strides[order[at - 1]] < t->strides[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
     }
 }
 
-/* x [outer, n, cols] contiguous -> [outer, cols]. Without columns there is nothing to sum. */
-static tn_tensor *sum_middle(tn_ctx *ctx, const tn_tensor *x, int64_t outer, int64_t n,
-                             int64_t cols)
+static bool is_repeated(const tn_tensor *t, int dim)
 {
-    tn_tensor *y = tn__new(ctx, "sum", x->dtype, 2, (int64_t[]){outer, cols});
+    return t->shape[dim] > 1 && t->strides[dim] == 0;
+}
+
+/* An axis after the others, which it may be the end of. */
+static void append(tn__axes *a, int64_t size, int64_t stride, bool reduce)
+{
+    int last = a->ndim - 1;
+    bool joins = last >= 0 && a->reduce[last] == reduce && a->strides[last] == stride * size;
+    if (joins)
+        a->shape[last] *= size;
+    else
+        a->shape[++last] = size;
+    a->strides[last] = stride;
+    a->reduce[last] = reduce;
+    a->ndim = last + 1;
+}
+
+static bool any_reduced(const tn__axes *a)
+{
+    bool any = false;
+    for (int i = 0; i < a->ndim; i++)
+        any = any || a->reduce[i];
+    return any;
+}
+
+/* The axes of a contiguous copy. */
+static const tn_tensor *copied(tn_ctx *ctx, const tn_tensor *t, tn__axes *a)
+{
+    const tn_tensor *view = tn__view(ctx, t, a->ndim, a->shape, a->strides, t->offset);
+    const tn_tensor *copy = tn__contiguous(ctx, view);
+    tn__axes before = *a;
+    a->ndim = 0;
+    for (int i = 0; copy && i < before.ndim; i++)
+        append(a, copy->shape[i], copy->strides[i], before.reduce[i]);
+    return copy;
+}
+
+const tn_tensor *tn__axes_of(tn_ctx *ctx, const tn_tensor *t, const bool *reduce, tn__axes *a)
+{
+    int order[TN_MAX_DIMS];
+    order_of(t, order);
+    a->ndim = 0;
+    for (int i = 0; i < t->ndim; i++) {
+        int dim = order[i];
+        if (t->shape[dim] != 1 && t->strides[dim] != 0)
+            append(a, t->shape[dim], t->strides[dim], reduce[dim]);
+    }
+    int last = a->ndim - 1;
+    if (last >= 0 && !a->reduce[last] && a->strides[last] != 1)
+        t = copied(ctx, t, a);
+    if (!any_reduced(a)) {
+        memmove(a->shape + 1, a->shape, (size_t)a->ndim * sizeof *a->shape);
+        memmove(a->strides + 1, a->strides, (size_t)a->ndim * sizeof *a->strides);
+        a->reduce[a->ndim++] = false;
+        a->shape[0] = a->strides[0] = 1;
+        a->reduce[0] = true;
+    }
+    return t;
+}
+
+/* What is left after axis `gone`: contiguous. */
+static void leave(tn__axes *a, int gone)
+{
+    tn__axes before = *a;
+    int64_t step = 1;
+    for (int i = before.ndim - 1; i >= 0; i--) {
+        before.strides[i] = step;
+        step *= i == gone ? 1 : before.shape[i];
+    }
+    a->ndim = 0;
+    for (int i = 0; i < before.ndim; i++)
+        if (i != gone)
+            append(a, before.shape[i], before.strides[i], before.reduce[i]);
+}
+
+bool tn__next_step(tn__axes *a, tn__step *s)
+{
+    int last = a->ndim - 1, i = last;
+    while (i >= 0 && !a->reduce[i])
+        i--;
+    if (i < 0)
+        return false;
+    *s = (tn__step){.count = 1, .n = a->shape[i], .step = a->strides[i], .cols = 1};
+    if (i != last)
+        s->cols = a->shape[last];
+    for (int j = 0; j < a->ndim; j++)
+        if (j != i && (j != last || i == last)) {
+            s->outer.shape[s->outer.ndim] = a->shape[j];
+            s->outer.strides[s->outer.ndim++] = a->strides[j];
+            s->count *= a->shape[j];
+        }
+    leave(a, i);
+    return true;
+}
+
+typedef struct step_args {
+    const tn__step *s;
+    const char *x;
+    int64_t size; /* of an element */
+    tn__slab_fn fn;
+    void *payload;
+} step_args;
+
+static void run_slabs(int64_t begin, int64_t end, void *payload)
+{
+    const step_args *a = payload;
+    const tn__axes *outer = &a->s->outer;
+    for (int64_t number = begin; number < end; number++) {
+        int64_t offset = 0, rest = number;
+        for (int i = outer->ndim - 1; i > 0; i--) {
+            offset += rest % outer->shape[i] * outer->strides[i];
+            rest /= outer->shape[i];
+        }
+        offset += outer->ndim > 0 ? rest * outer->strides[0] : 0;
+        a->fn(a->s, a->x + offset * a->size, number * a->s->cols, a->payload);
+    }
+}
+
+void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_fn fn, void *payload)
+{
+    step_args args = {.s = s,
+                      .x = tn__ptr(x),
+                      .size = (int64_t)tn_dtype_size(x->dtype),
+                      .fn = fn,
+                      .payload = payload};
+    tn__parallel(ctx, s->count, tn__grain(65536, (double)s->n * (double)s->cols), run_slabs, &args);
+}
+
+tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce)
+{
+    int order[TN_MAX_DIMS];
+    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS], step = 1;
+    order_of(t, order);
+    for (int i = t->ndim - 1; i >= 0; i--) {
+        int dim = order[i];
+        bool once = reduce[dim] || is_repeated(t, dim);
+        shape[dim] = reduce[dim] ? 1 : t->shape[dim];
+        strides[dim] = once ? 0 : step;
+        step *= once ? 1 : t->shape[dim];
+    }
+    return tn__contiguous(ctx, tn__view(ctx, y, t->ndim, shape, strides, y->offset));
+}
+
+/* ---- sums ------------------------------------------------------------------------------------ */
+
+typedef struct sum_args {
+    const tn__kernels *k;
+    int64_t size;
+    char *y;
+} sum_args;
+
+static void sum_slab(const tn__step *s, const char *x, int64_t to, void *payload)
+{
+    const sum_args *a = payload;
+    char *y = a->y + to * a->size;
+    if (s->cols == 1 && s->step == 1)
+        a->k->sum(s->n, x, y);
+    else
+        a->k->sum_rows(s->n, s->cols, x, s->step, y);
+}
+
+tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s)
+{
+    tn_tensor *y = tn__new(ctx, "sum", x->dtype, 1, (int64_t[]){s->count * s->cols});
     if (!y)
         return NULL;
     sum_args args = {.k = tn__kernels_of(ctx, x->dtype),
-                     .size = tn_dtype_size(x->dtype),
-                     .x = tn__ptr(x),
-                     .y = tn__ptr(y),
-                     .n = n,
-                     .cols = cols};
-    tn__parallel(ctx, cols ? outer : 0, tn__grain(65536, (double)n * (double)cols), sum_slabs,
-                 &args);
+                     .size = (int64_t)tn_dtype_size(x->dtype),
+                     .y = tn__ptr(y)};
+    tn__run_step(ctx, s, x, sum_slab, &args);
     return y;
 }
 
-/* Neighbouring dimensions that are reduced together are summed in one go, the last ones first. */
-tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce)
+/* What is repeated is added once, and the sum is multiplied. */
+static double times(const tn_tensor *t, const bool *reduce)
+{
+    double count = 1;
+    for (int i = 0; i < t->ndim; i++)
+        count *= reduce[i] && is_repeated(t, i) ? (double)t->shape[i] : 1;
+    return count;
+}
+
+/* The zeros that a sum over nothing is. */
+static tn_tensor *no_sums(tn_ctx *ctx, const tn_tensor *t, const bool *reduce)
 {
     int64_t shape[TN_MAX_DIMS];
-    memcpy(shape, t->shape, sizeof shape);
-    const tn_tensor *x = tn__contiguous(ctx, t);
-    int64_t cols = 1;
-    for (int i = t->ndim - 1; x && i >= 0; i--) {
-        if (!reduce[i]) {
-            cols *= shape[i];
-            continue;
-        }
-        int64_t n = 1, outer = 1;
-        for (; i >= 0 && reduce[i]; i--) {
-            n *= shape[i];
-            shape[i] = 1;
-        }
-        for (int j = 0; j <= i; j++)
-            outer *= shape[j];
-        x = sum_middle(ctx, x, outer, n, cols);
-        i++;
-    }
-    return x ? tn__view(ctx, x, t->ndim, shape, NULL, x->offset) : NULL;
+    for (int i = 0; i < t->ndim; i++)
+        shape[i] = reduce[i] ? 1 : t->shape[i];
+    return tn_zeros(ctx, t->dtype, t->ndim, shape);
 }
+
+tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce)
+{
+    if (tn_numel(t) == 0)
+        return no_sums(ctx, t, reduce);
+    tn__axes axes;
+    const tn_tensor *x = tn__axes_of(ctx, t, reduce, &axes);
+    tn_tensor *y = NULL;
+    for (tn__step s; x && tn__next_step(&axes, &s); x = y)
+        y = tn__sum_step(ctx, x, &s);
+    double factor = times(t, reduce);
+    if (y && factor != 1)
+        tn__kernels_of(ctx, y->dtype)->scale_by(tn_numel(y), factor, tn__ptr(y));
+    return y ? tn__reduced(ctx, y, t, reduce) : NULL;
+}
+
+/* ---- dimensions ------------------------------------------------------------------------------ */
 
 static tn_tensor *drop_leading(tn_ctx *ctx, const tn_tensor *t, int count)
 {
@@ -133,6 +291,47 @@ tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *
         from += !absent;
     }
     return tn__view(ctx, t, ndim, shape, strides, t->offset);
+}
+
+void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape)
+{
+    for (int i = 0; i < t->ndim; i++) {
+        int64_t size = is_repeated(t, i) ? 1 : t->shape[i];
+        shape[i] = size != 1 ? size : is_repeated(u, i) ? 1 : u->shape[i];
+    }
+}
+
+static bool has_shape(const tn_tensor *t, const int64_t *shape)
+{
+    return memcmp(t->shape, shape, (size_t)t->ndim * sizeof *shape) == 0;
+}
+
+/* t with other sizes and the same strides. */
+static const tn_tensor *resized(tn_ctx *ctx, const tn_tensor *t, const int64_t *shape)
+{
+    return has_shape(t, shape) ? t : tn__view(ctx, t, t->ndim, shape, t->strides, t->offset);
+}
+
+const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u)
+{
+    int64_t shape[TN_MAX_DIMS];
+    tn__shape_once(x, u, shape);
+    return resized(ctx, x, shape);
+}
+
+const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x)
+{
+    int64_t shape[TN_MAX_DIMS];
+    for (int i = 0; t && i < t->ndim; i++)
+        shape[i] = t->shape[i] < x->shape[i] ? t->shape[i] : x->shape[i];
+    return t ? resized(ctx, t, shape) : NULL;
+}
+
+tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape)
+{
+    if (!y || has_shape(y, shape))
+        return y;
+    return tn__contiguous(ctx, tn__broadcast_to(ctx, y, y->ndim, shape));
 }
 
 double tn__count_reduced(const tn_tensor *x, const bool *reduce)

@@ -5,8 +5,8 @@
 #define WIDTH 8     /* sums side by side; more doubles fill no vector */
 #define LONGEST 512 /* part of a row that is summed in one go, or of several rows about */
 
-/* f and d of one term: d = x - shift, f = dy, or d where dy is x itself. */
-#define TERM(i) double d = (double)x[i] - shift, f = own ? d : (double)dy[i]
+/* f and d of one term: d = scale x - shift, f = dy, or d where dy is x itself. */
+#define TERM(i) double d = scale * (double)x[i] - shift, f = own ? d : (double)dy[i]
 
 static inline void add_sides(const double *first, const double *second, double sums[2])
 {
@@ -18,7 +18,7 @@ static inline void add_sides(const double *first, const double *second, double s
 
 /* sum f and sum f d over part of each row. */
 static inline void sum_rows(int64_t rows, int64_t n, int64_t stride, const real *x, const real *dy,
-                            double shift, bool own, double sums[2])
+                            double scale, double shift, bool own, double sums[2])
 {
     double first[WIDTH] = {0}, second[WIDTH] = {0};
     for (int64_t row = 0; row < rows; row++, x += stride, dy += stride) {
@@ -40,7 +40,8 @@ static inline void sum_rows(int64_t rows, int64_t n, int64_t stride, const real 
 
 /* The same over rows that are shorter than the sums side by side: a side for each row. */
 static inline void sum_short_rows(int64_t rows, int64_t n, int64_t stride, const real *x,
-                                  const real *dy, double shift, bool own, double sums[2])
+                                  const real *dy, double scale, double shift, bool own,
+                                  double sums[2])
 {
     double first[WIDTH] = {0}, second[WIDTH] = {0};
     int64_t row = 0;
@@ -62,7 +63,7 @@ static inline void sum_short_rows(int64_t rows, int64_t n, int64_t stride, const
 
 /* sum f and sum f d, in blocks of several rows, or of parts of one. */
 static inline void sums_of_channel(const tn__channel *c, const real *x, const real *dy,
-                                   double shift, bool own, double total[2])
+                                   double scale, double shift, bool own, double total[2])
 {
     pairs first = {.count = 0}, second = {.count = 0};
     int64_t rows = c->size > 0 ? LONGEST / c->size + 1 : c->n + 1;
@@ -71,10 +72,10 @@ static inline void sums_of_channel(const tn__channel *c, const real *x, const re
             int64_t at = row * c->stride + i, n = at_most(c->n - row, rows);
             double sums[2] = {0};
             if (c->size < WIDTH)
-                sum_short_rows(n, c->size, c->stride, x + at, dy + at, shift, own, sums);
+                sum_short_rows(n, c->size, c->stride, x + at, dy + at, scale, shift, own, sums);
             else
-                sum_rows(n, at_most(c->size - i, LONGEST), c->stride, x + at, dy + at, shift, own,
-                         sums);
+                sum_rows(n, at_most(c->size - i, LONGEST), c->stride, x + at, dy + at, scale, shift,
+                         own, sums);
             pairs_add(&first, sums[0]);
             pairs_add(&second, sums[1]);
         }
@@ -83,22 +84,35 @@ static inline void sums_of_channel(const tn__channel *c, const real *x, const re
 }
 
 /* The mean first: differences from it do not cancel. What it is off by, their mean, is made good
- * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). */
-void KERNEL(batch_norm_moments)(const tn__channel *c, const void *x, double *mean, double *var)
+ * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). Rounding makes
+ * no variance negative. */
+static inline void moments(const tn__channel *c, const real *x, double scale, double *mean,
+                           double *var)
 {
     double total[2], count = (double)(c->n * c->size);
-    sums_of_channel(c, x, x, 0, true, total);
+    sums_of_channel(c, x, x, scale, 0, true, total);
     *mean = total[0] / count;
-    sums_of_channel(c, x, x, *mean, true, total);
-    double off = total[0] / count;
-    *var = total[1] / count - off * off;
+    sums_of_channel(c, x, x, scale, *mean, true, total);
+    double off = total[0] / count, v = total[1] / count - off * off;
     *mean += off;
+    *var = v < 0 ? 0 : v;
+}
+
+/* Where a sum does not fit a double, that of smaller numbers does. */
+void KERNEL(batch_norm_moments)(const tn__channel *c, const void *x, double *mean, double *var)
+{
+    moments(c, x, 1, mean, var);
+    if (isfinite(*var))
+        return;
+    moments(c, x, 0x1p-576, mean, var);
+    *mean *= 0x1p576;
+    *var = *var * 0x1p576 * 0x1p576;
 }
 
 void KERNEL(batch_norm_sums)(const tn__channel *c, double mean, const void *x, const void *dy,
                              double total[2])
 {
-    sums_of_channel(c, x, dy, mean, false, total);
+    sums_of_channel(c, x, dy, 1, mean, false, total);
 }
 
 void KERNEL(batch_norm)(const tn__channel *c, double mean, double scale, double shift,

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 typedef struct tn__cross_entropy {
-    int64_t classes;
+    int64_t classes, ldx;  /* rows of x are ldx apart */
     const int64_t *target; /* [rows] */
     const void *weight;    /* [classes], or NULL */
     double smoothing;
@@ -111,6 +111,14 @@ typedef struct tn__winograd {
     /* y[0] = sum_i x[i];  y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */      \
     K(void, sum, (int64_t n, const void *x, void *y))                                              \
     K(void, sum_rows, (int64_t n, int64_t cols, const void *x, int64_t ldx, void *y))              \
+    /* mean and biased variance of scale x, x as for sum_rows */                                   \
+    K(void, moments,                                                                               \
+      (int64_t n, int64_t cols, const void *x, int64_t ldx, double scale, double *mean,            \
+       double *var))                                                                               \
+    /* dx[i] = scale (x - mean) dy, which are as far apart as the steps say */                     \
+    K(void, var_backward,                                                                          \
+      (int64_t n, const void *x, int64_t step_x, const double *mean, int64_t step_mean,            \
+       const void *dy, int64_t step_dy, double scale, void *dx))                                   \
     /* the first largest and the first smallest of x[i * stride]; NaN comes before all others */   \
     K(int64_t, argmax, (int64_t n, const void *x, int64_t stride))                                 \
     K(int64_t, argmin, (int64_t n, const void *x, int64_t stride))                                 \

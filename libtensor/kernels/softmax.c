@@ -166,7 +166,7 @@ void KERNEL(cross_entropy)(const tn__cross_entropy *e, int64_t begin, int64_t en
     real *loss = ploss, *lse = (real *)plse + 2 * begin, total;
     real smooth = (real)e->smoothing;
     for (int64_t row = begin; row < end; row++, lse += 2) {
-        const real *x = (const real *)px + row * e->classes;
+        const real *x = (const real *)px + row * e->ldx;
         int64_t t = e->target[row];
         lse[0] = largest(e->classes, x);
         lse[1] = log_sum_exp(e->classes, x, lse[0]);
@@ -201,14 +201,14 @@ void KERNEL(cross_entropy_backward)(const tn__cross_entropy *e, int64_t begin, i
 {
     const real *lse = plse, *dy = pdy;
     for (int64_t row = begin; row < end; row++) {
-        int64_t first = row * e->classes, t = e->target[row];
-        real *dx = (real *)pdx + first;
+        int64_t t = e->target[row];
+        real *dx = (real *)pdx + row * e->classes;
         if (t == e->ignore) {
             for (int64_t c = 0; c < e->classes; c++)
                 dx[c] = 0;
             continue;
         }
-        row_backward(e, t, (const real *)px + first, lse + 2 * row,
+        row_backward(e, t, (const real *)px + row * e->ldx, lse + 2 * row,
                      dy[one_dy ? 0 : row] * (real)scale, dx);
     }
 }

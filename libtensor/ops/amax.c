@@ -18,10 +18,20 @@ static void amax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     const tn_tensor *x = tn_saved(node, 0), *y = tn_saved(node, 1);
     y = tn__keep_dims(ctx, y, x->ndim, data->reduce);
     dy = tn__keep_dims(ctx, dy, x->ndim, data->reduce);
-    tn_tensor *equal = tn_map(ctx, "amax", &is_equal, NULL, (const tn_tensor *[]){x, y});
-    tn_tensor *count = equal ? tn__sum_dims(ctx, equal, data->reduce) : NULL;
-    tn_add_grad(ctx, node, 0,
-                tn_map(ctx, "amax", &share, NULL, (const tn_tensor *[]){equal, count, dy}));
+    if (!y || !dy)
+        return;
+    const tn_tensor *once = tn__once(ctx, x, dy);
+    if (!once)
+        return;
+    tn_tensor *equal =
+        tn_map(ctx, "amax", &is_equal, NULL, (const tn_tensor *[]){once, tn__within(ctx, y, once)});
+    tn_tensor *all = equal ? tn__broadcast_to(ctx, equal, x->ndim, x->shape) : NULL;
+    tn_tensor *count = all ? tn__sum_dims(ctx, all, data->reduce) : NULL;
+    tn_tensor *dx = tn_map(
+        ctx, "amax", &share, NULL,
+        (const tn_tensor *[]){equal, tn__within(ctx, count, once), tn__within(ctx, dy, once)});
+    if (dx)
+        tn_add_grad(ctx, node, 0, tn__broadcast_to(ctx, dx, x->ndim, x->shape));
 }
 
 static const tn_op amax_op = {.name = "amax", .backward = amax_backward};
@@ -62,13 +72,17 @@ static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_r
         !tn__reduced_dims(ctx, op->name, x, opts, data.reduce) ||
         !check_sizes(ctx, op->name, x, data.reduce))
         return NULL;
-    tn_tensor *rows = reductions(ctx, x, data.reduce);
+    const tn_tensor *once = tn__once(ctx, x, x);
+    tn_tensor *rows = once ? reductions(ctx, once, data.reduce) : NULL;
     tn_tensor *at = rows ? tn__argmax(ctx, op->name, rows, 1, op == &amin_op) : NULL;
     at = at ? tn__reshaped(ctx, at, 2, (int64_t[]){at->shape[0], 1}) : NULL;
     tn_tensor *y = at ? tn__gather(ctx, op->name, rows, 1, at) : NULL;
+    for (int i = 0; once && i < x->ndim; i++)
+        shape[i] = data.reduce[i] ? 1 : once->shape[i];
+    y = tn__reshaped(ctx, y, x->ndim, shape);
     for (int i = 0; i < x->ndim; i++)
         shape[i] = data.reduce[i] ? 1 : x->shape[i];
-    y = tn__reshaped(ctx, y, x->ndim, shape);
+    y = tn__repeat(ctx, y, shape);
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);
     return tn_record(

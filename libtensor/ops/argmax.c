@@ -33,6 +33,7 @@ static void argmax_row(int64_t n, void *const *p, const int64_t *strides, void *
     }
 }
 
+/* What x repeats is looked at once. */
 tn_tensor *tn__argmax(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim, bool smallest)
 {
     if (x->shape[dim] == 0) {
@@ -42,19 +43,22 @@ tn_tensor *tn__argmax(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
     }
     bool drop[TN_MAX_DIMS] = {false};
     drop[dim] = true;
-    tn_tensor *firsts = tn__drop_dims(ctx, x, drop);
+    const tn_tensor *all = tn__drop_dims(ctx, x, drop);
+    const tn_tensor *firsts = all ? tn__once(ctx, all, all) : NULL;
     tn_tensor *y = firsts ? tn__new(ctx, what, TN_I64, firsts->ndim, firsts->shape) : NULL;
     if (!y)
         return NULL;
-    argmax_args args = {
-        .dtype = x->dtype, .smallest = smallest, .n = x->shape[dim], .stride = x->strides[dim]};
+    argmax_args args = {.dtype = x->dtype,
+                        .smallest = smallest,
+                        .n = x->strides[dim] == 0 ? 1 : x->shape[dim],
+                        .stride = x->strides[dim]};
     if (tn__is_float(x->dtype)) {
         const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
         args.find = smallest ? k->argmin : k->argmax;
     }
     tn__iter it = tn__iter_new(y->ndim, y->shape, 2, (const tn_tensor *[]){y, firsts});
     tn__iter_run(ctx, &it, argmax_row, &args);
-    return y;
+    return tn__repeat(ctx, y, all->shape);
 }
 
 static tn_tensor *find(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim, bool smallest)

@@ -52,7 +52,7 @@ static void choose_moments(const norm_args *a, const tn__channel *c, int64_t cha
     if (a->data.training) {
         a->k->batch_norm_moments(c, x, &mean, &var);
         if (a->var)
-            a->var[channel] = var * count / (count - 1);
+            a->var[channel] = var * (count / (count - 1));
     } else {
         mean = tn__load_f64(a->dtype, element(a->running_mean, channel));
         var = tn__load_f64(a->dtype, element(a->running_var, channel));

@@ -33,11 +33,12 @@ static void backward_range(int64_t begin, int64_t end, void *payload)
                                  a->dx);
 }
 
-/* x as [n, classes], targets and weights, all contiguous. */
+/* x as [n, classes] with classes side by side; targets and weights are contiguous. */
 static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const tn_tensor *x,
                            const tn_tensor *target, const tn_tensor *weight)
 {
     return (loss_args){.e = {.classes = tn_size(x, -1),
+                             .ldx = x->ndim == 2 ? x->strides[0] : 0,
                              .target = tn__ptr(target),
                              .weight = weight ? tn__ptr(weight) : NULL,
                              .smoothing = opts->label_smoothing,
@@ -84,6 +85,12 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ta
     return fits;
 }
 
+/* x, whose rows may be apart or the same. */
+static const tn_tensor *side_by_side(tn_ctx *ctx, const tn_tensor *x)
+{
+    return x->strides[x->ndim - 1] == 1 ? x : tn__contiguous(ctx, x);
+}
+
 tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tensor *target,
                             tn_cross_entropy_opts opts)
 {
@@ -92,7 +99,7 @@ tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tenso
     if (!check_arguments(ctx, logits, target, &opts))
         return NULL;
     int64_t n = tn_numel(target);
-    const tn_tensor *x = tn__contiguous(ctx, logits);
+    const tn_tensor *x = side_by_side(ctx, logits);
     const tn_tensor *t = tn__plain_i64(ctx, target);
     const tn_tensor *w = opts.weight ? tn__contiguous(ctx, opts.weight) : NULL;
     tn_tensor *losses = tn__new(ctx, "cross_entropy", logits->dtype, target->ndim, target->shape);

@@ -149,7 +149,7 @@ tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_
 
 const tn_tensor *tn__plain_i64(tn_ctx *ctx, const tn_tensor *t)
 {
-    return tn__contiguous(ctx, t->dtype == TN_I64 ? t : tn_cast(ctx, t, TN_I64));
+    return t ? tn__contiguous(ctx, t->dtype == TN_I64 ? t : tn_cast(ctx, t, TN_I64)) : NULL;
 }
 
 const tn_tensor *tn__indices(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim,
@@ -160,7 +160,7 @@ const tn_tensor *tn__indices(tn_ctx *ctx, const char *what, const tn_tensor *x, 
                 tn_dtype_name(index->dtype));
         return NULL;
     }
-    const tn_tensor *plain = tn__plain_i64(ctx, index);
+    const tn_tensor *plain = tn__plain_i64(ctx, tn__once(ctx, index, index));
     for (int64_t i = 0; plain && i < tn_numel(plain); i++) {
         int64_t at = ((const int64_t *)tn__ptr(plain))[i];
         if (at < 0 || at >= x->shape[dim]) {
@@ -169,7 +169,7 @@ const tn_tensor *tn__indices(tn_ctx *ctx, const char *what, const tn_tensor *x, 
             return NULL;
         }
     }
-    return plain;
+    return plain ? tn__broadcast_to(ctx, plain, index->ndim, index->shape) : NULL;
 }
 
 static void gather_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)

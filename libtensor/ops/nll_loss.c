@@ -15,22 +15,33 @@ static char *element(const tn_tensor *t, int64_t i)
     return (char *)tn__ptr(t) + i * (int64_t)tn_dtype_size(t->dtype);
 }
 
+/* Number i along the only dimension, if there is one; that of a class in row i. */
+static double number(const tn_tensor *t, int64_t i)
+{
+    return tn__load_f64(t->dtype, element(t, t->ndim ? i * t->strides[0] : 0));
+}
+
+static double logit(const tn_tensor *x, int64_t i, int64_t class)
+{
+    int64_t row = x->ndim == 2 ? i * x->strides[0] : 0;
+    return tn__load_f64(x->dtype, element(x, row + class * x->strides[x->ndim - 1]));
+}
+
 static double weight_of(const tn_tensor *weight, int64_t class)
 {
-    return weight ? tn__load_f64(weight->dtype, element(weight, class)) : 1;
+    return weight ? number(weight, class) : 1;
 }
 
 static void nll_loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const loss_data *data = tn_node_data(node);
     const tn_tensor *target = tn_saved(node, 0), *weight = tn_saved(node, 1);
-    const tn_tensor *plain = tn__contiguous(ctx, dy);
     tn_tensor *dx = tn_zeros(ctx, dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
-    if (!plain || !dx)
+    if (!dx)
         return;
     for (int64_t i = 0; i < tn_numel(target); i++) {
         int64_t t = ((const int64_t *)tn__ptr(target))[i];
-        double g = tn__load_f64(dy->dtype, element(plain, data->one_dy ? 0 : i)) * data->scale;
+        double g = number(dy, data->one_dy ? 0 : i) * data->scale;
         if (t != data->ignore)
             tn__store_f64(dx->dtype, element(dx, i * tn_size(dx, -1) + t),
                           -weight_of(weight, t) * g);
@@ -40,16 +51,14 @@ static void nll_loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op nll_loss_op = {.name = "nll_loss", .backward = nll_loss_backward};
 
-/* x, target and weight are contiguous. */
+/* target is contiguous. */
 static tn_tensor *losses_of(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *target,
                             const tn_tensor *weight, int64_t ignore)
 {
     tn_tensor *losses = tn__new(ctx, "nll_loss", x->dtype, target->ndim, target->shape);
     for (int64_t i = 0; losses && i < tn_numel(target); i++) {
         int64_t t = ((const int64_t *)tn__ptr(target))[i];
-        double loss = t == ignore ? 0
-                                  : -weight_of(weight, t) *
-                                        tn__load_f64(x->dtype, element(x, i * tn_size(x, -1) + t));
+        double loss = t == ignore ? 0 : -weight_of(weight, t) * logit(x, i, t);
         tn__store_f64(x->dtype, element(losses, i), loss);
     }
     return losses;
@@ -61,18 +70,18 @@ tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
     if (!tn__check_classes(ctx, "nll_loss", "input", input, target, opts.weight) ||
         !tn__check_reduction(ctx, "nll_loss", opts.reduction))
         return NULL;
-    const tn_tensor *x = tn__contiguous(ctx, input), *t = tn__plain_i64(ctx, target);
+    const tn_tensor *t = tn__plain_i64(ctx, target);
     const tn_tensor *w = opts.weight ? tn__contiguous(ctx, opts.weight) : NULL;
     loss_data data = {.one_dy = opts.reduction != TN_REDUCE_NONE,
                       .ignore = tn__int_option(opts.ignore_index, -100),
                       .scale = 1};
     double total;
     if (!tn_ok(ctx) ||
-        !tn__check_targets(ctx, "nll_loss", t, tn_size(x, -1), data.ignore, w, &total))
+        !tn__check_targets(ctx, "nll_loss", t, tn_size(input, -1), data.ignore, w, &total))
         return NULL;
     if (opts.reduction == TN_REDUCE_MEAN)
         data.scale = 1 / total;
-    tn_tensor *y = tn__reduce_losses(ctx, "nll_loss", losses_of(ctx, x, t, w, data.ignore),
+    tn_tensor *y = tn__reduce_losses(ctx, "nll_loss", losses_of(ctx, input, t, w, data.ignore),
                                      opts.reduction, data.scale);
     return tn_record(
         ctx, &nll_loss_op, y,

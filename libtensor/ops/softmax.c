@@ -22,16 +22,30 @@ static void run_rows(int64_t begin, int64_t end, void *payload)
         a->backward(rows, a->n, a->x + at, a->dy + at, a->y + at);
 }
 
-/* x, and dy where there is one, with `dim` moved to the end; the result is moved back. */
+/* t where it is contiguous; otherwise a copy in *y, which is made for the first. */
+static const tn_tensor *plain(tn_ctx *ctx, const tn_tensor *t, tn_tensor **y)
+{
+    if (!t || tn_is_contiguous(t))
+        return t;
+    if (*y)
+        return tn__contiguous(ctx, t);
+    *y = tn__new(ctx, "softmax", t->dtype, t->ndim, t->shape);
+    if (*y)
+        tn__copy(ctx, *y, t);
+    return *y;
+}
+
+/* x, and dy where there is one, with `dim` moved to the end; the result is moved back. Rows that
+ * must be copied become the result where they are. */
 static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, int dim,
                           softmax_args args)
 {
-    const tn_tensor *rows = tn__contiguous(ctx, tn__swap_dims(ctx, x, dim, x->ndim - 1));
-    const tn_tensor *drows =
-        dy ? tn__contiguous(ctx, tn__swap_dims(ctx, dy, dim, x->ndim - 1)) : NULL;
+    tn_tensor *y = NULL;
+    const tn_tensor *rows = plain(ctx, tn__swap_dims(ctx, x, dim, x->ndim - 1), &y);
+    const tn_tensor *drows = dy ? plain(ctx, tn__swap_dims(ctx, dy, dim, x->ndim - 1), &y) : NULL;
     if (!rows || (dy && !drows))
         return NULL;
-    tn_tensor *y = tn__new(ctx, "softmax", x->dtype, rows->ndim, rows->shape);
+    y = y ? y : tn__new(ctx, "softmax", x->dtype, rows->ndim, rows->shape);
     if (!y)
         return NULL;
     args.n = x->ndim ? x->shape[dim] : 1;

@@ -21,24 +21,13 @@ static void sum_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op sum_op = {.name = "sum", .backward = sum_backward};
 static const tn_op mean_op = {.name = "mean", .backward = sum_backward};
 
-/* tn__sum_dims gives a view where there is nothing to sum. */
-static tn_tensor *sums(tn_ctx *ctx, const tn_tensor *x, const bool *dims)
-{
-    if (x->ndim > 0)
-        return tn__sum_dims(ctx, x, dims);
-    tn_tensor *y = tn__new(ctx, "sum", x->dtype, TN_SCALAR);
-    if (y)
-        tn__copy(ctx, y, x);
-    return y;
-}
-
 static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
     sum_data data = {.scale = 1};
     if (!tn_check_float(ctx, op->name, "input", x) ||
         !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))
         return NULL;
-    tn_tensor *y = sums(ctx, x, data.reduce);
+    tn_tensor *y = tn__sum_dims(ctx, x, data.reduce);
     if (!y)
         return NULL;
     if (op == &mean_op) {

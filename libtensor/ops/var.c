@@ -1,37 +1,147 @@
 /* var(x):  y = sum (x - m)^2 / (n - correction) over some dimensions, m the mean of the n elements;
- * dx = 2 (x - m) dy / (n - correction). */
+ * dx = 2 (x - m) dy / (n - correction).
+ *
+ * Means and variances are doubles until y is written. Those of equal parts make those of the whole:
+ * m is the mean of the m_i, v the mean of the v_i and the variance of the m_i together, where all
+ * variances are those with correction 0. */
 #include "core/core.h"
 
-TN_FORMULA2(squared, x, m, (x - m) * (x - m))
-TN_FORMULA3(var_dx, x, m, dy, c[0] * (x - m) * dy)
-
-static const tn_formula squared = TN_FORMULA_INIT(squared, 2);
-static const tn_formula var_dx = TN_FORMULA_INIT(var_dx, 3);
+/* By so much numbers are made smaller of which the sum, or that of the squares, fits no double:
+ * even the squares of what rounding the mean leaves of the largest ones fit then. */
+#define SMALLER 0x1p-576
 
 typedef struct var_data {
     bool reduce[TN_MAX_DIMS];
     double scale; /* 1 / (n - correction) */
 } var_data;
 
+/* ---- backward -------------------------------------------------------------------------------- */
+
+typedef struct dx_args {
+    const tn__kernels *k;
+    double scale;
+} dx_args;
+
+static void dx_row(int64_t n, void *const *p, const int64_t *steps, void *payload)
+{
+    const dx_args *a = payload;
+    a->k->var_backward(n, p[1], steps[1], p[2], steps[2], p[3], steps[3], a->scale, p[0]);
+}
+
 static void var_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const var_data *data = tn_node_data(node);
     const tn_tensor *x = tn_saved(node, 0), *mean = tn_saved(node, 1);
-    const double c[TN_MAX_CONSTANTS] = {2 * data->scale};
     dy = tn__keep_dims(ctx, dy, x->ndim, data->reduce);
-    if (dy)
-        tn_add_grad(ctx, node, 0,
-                    tn_map(ctx, "var", &var_dx, c, (const tn_tensor *[]){x, mean, dy}));
+    if (!dy)
+        return;
+    int64_t shape[TN_MAX_DIMS];
+    tn__shape_once(x, dy, shape);
+    tn_tensor *dx = tn__new(ctx, "var", x->dtype, x->ndim, shape);
+    if (!dx)
+        return;
+    dx_args args = {.k = tn__kernels_of(ctx, x->dtype), .scale = 2 * data->scale};
+    tn__iter it = tn__iter_new(x->ndim, shape, 4, (const tn_tensor *[]){dx, x, mean, dy});
+    tn__iter_run(ctx, &it, dx_row, &args);
+    tn_add_grad(ctx, node, 0, tn__broadcast_to(ctx, dx, x->ndim, x->shape));
 }
 
 static const tn_op var_op = {.name = "var", .backward = var_backward};
 
-static tn_tensor *variance(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *mean,
-                           const var_data *data)
+/* ---- forward --------------------------------------------------------------------------------- */
+
+typedef struct moments {
+    tn_tensor *mean, *var; /* TN_F64 */
+} moments;
+
+static double *doubles(const tn_tensor *t)
 {
-    tn_tensor *squares = tn_map(ctx, "var", &squared, NULL, (const tn_tensor *[]){x, mean});
-    tn_tensor *sum = squares ? tn__sum_dims(ctx, squares, data->reduce) : NULL;
-    return sum ? tn_mul_scalar(ctx, sum, data->scale) : NULL;
+    return tn__ptr(t);
+}
+
+typedef struct slab_args {
+    const tn__kernels *k;
+    double scale, *mean, *var;
+} slab_args;
+
+static void moments_of_slab(const tn__step *s, const char *x, int64_t to, void *payload)
+{
+    const slab_args *a = payload;
+    a->k->moments(s->n, s->cols, x, s->step, a->scale, a->mean + to, a->var + to);
+}
+
+/* The moments of x, times `scale`, along one step. */
+static moments moments_of_step(tn_ctx *ctx, const tn_tensor *x, double scale, const tn__step *s)
+{
+    int64_t count[] = {s->count * s->cols};
+    moments m = {tn__new(ctx, "var", TN_F64, 1, count), tn__new(ctx, "var", TN_F64, 1, count)};
+    if (!tn_ok(ctx))
+        return m;
+    slab_args args = {.k = tn__kernels_of(ctx, x->dtype),
+                      .scale = scale,
+                      .mean = doubles(m.mean),
+                      .var = doubles(m.var)};
+    tn__run_step(ctx, s, x, moments_of_slab, &args);
+    return m;
+}
+
+/* The moments of parts, joined along one step. */
+static moments join(tn_ctx *ctx, const moments *parts, const tn__step *s)
+{
+    moments m = moments_of_step(ctx, parts->mean, 1, s);
+    const tn_tensor *sum = tn__sum_step(ctx, parts->var, s);
+    for (int64_t i = 0; tn_ok(ctx) && i < tn_numel(sum); i++)
+        doubles(m.var)[i] += doubles(sum)[i] / (double)s->n;
+    return m;
+}
+
+static moments scaled_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce, double scale)
+{
+    tn__axes axes;
+    moments m = {NULL, NULL};
+    x = tn__axes_of(ctx, x, reduce, &axes);
+    for (tn__step s; tn_ok(ctx) && tn__next_step(&axes, &s);)
+        m = m.mean ? join(ctx, &m, &s) : moments_of_step(ctx, x, scale, &s);
+    return m;
+}
+
+static bool all_finite(const tn_tensor *t)
+{
+    bool finite = true;
+    for (int64_t i = 0; i < tn_numel(t); i++)
+        finite = finite && isfinite(doubles(t)[i]);
+    return finite;
+}
+
+/* Moments that are not finite are found again, from smaller numbers. */
+static moments moments_of(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
+{
+    moments m = scaled_moments(ctx, x, reduce, 1);
+    if (!tn_ok(ctx) || all_finite(m.var))
+        return m;
+    moments small = scaled_moments(ctx, x, reduce, SMALLER);
+    for (int64_t i = 0; tn_ok(ctx) && i < tn_numel(m.var); i++)
+        if (!isfinite(doubles(m.var)[i])) {
+            doubles(m.mean)[i] = doubles(small.mean)[i] / SMALLER;
+            doubles(m.var)[i] = doubles(small.var)[i] / SMALLER / SMALLER;
+        }
+    return m;
+}
+
+/* In the shape of x with its reduced dimensions of size 1; NaN where there is nothing. */
+static moments kept_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
+{
+    if (tn_numel(x) > 0) {
+        moments m = moments_of(ctx, x, reduce);
+        return tn_ok(ctx) ? (moments){tn__reduced(ctx, m.mean, x, reduce),
+                                      tn__reduced(ctx, m.var, x, reduce)}
+                          : m;
+    }
+    int64_t shape[TN_MAX_DIMS];
+    for (int i = 0; i < x->ndim; i++)
+        shape[i] = reduce[i] ? 1 : x->shape[i];
+    tn_tensor *none = tn_full(ctx, TN_F64, x->ndim, shape, NAN);
+    return (moments){none, none};
 }
 
 tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
@@ -44,13 +154,14 @@ tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
     double correction = (double)tn__int_option(opts.correction, 1);
     double n = tn__count_reduced(x, data.reduce);
     data.scale = 1 / (n > correction ? n - correction : 0);
-    bool before = tn_set_grad_enabled(ctx, false);
-    tn_tensor *mean = tn_mean(ctx, x, over);
-    tn_tensor *y = mean ? variance(ctx, x, mean, &data) : NULL;
-    tn_set_grad_enabled(ctx, before);
+    moments m = kept_moments(ctx, x, data.reduce);
+    tn_tensor *y = tn_ok(ctx) ? tn__new(ctx, "var", x->dtype, x->ndim, m.var->shape) : NULL;
+    for (int64_t i = 0; y && i < tn_numel(y); i++)
+        tn__store_f64(y->dtype, (char *)tn__ptr(y) + (size_t)i * tn_dtype_size(y->dtype),
+                      doubles(m.var)[i] * (n * data.scale));
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);
     return tn_record(
         ctx, &var_op, y,
-        (tn_record_args){.inputs = {x}, .saved = {x, mean}, .data = &data, .size = sizeof data});
+        (tn_record_args){.inputs = {x}, .saved = {x, m.mean}, .data = &data, .size = sizeof data});
 }

@@ -171,6 +171,50 @@ START_TEST(test_running_statistics)
 }
 END_TEST
 
+/* `low` and `high` in turn, 500 times each: y is -1 and 1, and the statistics are exact. */
+static void check_in_turn(tn_dtype dtype, double low, double high)
+{
+    double mean = (low + high) / 2, var = (high - low) * (high - low) / 4 * (1000 / 999.0);
+    tn_tensor *x = tn_empty(ctx, dtype, TN_SHAPE(500, 1, 2));
+    for (int64_t i = 0; i < 1000; i++)
+        tn__store_f64(dtype, (char *)tn__ptr(x) + (size_t)i * tn_dtype_size(dtype),
+                      i % 2 ? high : low);
+    tn_tensor *running_mean = tn_zeros(ctx, dtype, TN_SHAPE(1));
+    tn_tensor *running_var = tn_zeros(ctx, dtype, TN_SHAPE(1));
+    tn_tensor *y =
+        tn_batch_norm(ctx, x, running_mean, running_var, NULL, NULL,
+                      (tn_batch_norm_opts){.training = true, .momentum = 1, .eps = TN_ZERO});
+    ck_tn_ok();
+    ck_assert_double_le(fabs(tn_item(ctx, running_mean) - mean), 1e-7 * high);
+    ck_assert_double_le(fabs(tn_item(ctx, running_var) / var - 1), 1e-6);
+    for (int64_t i = 0; i < 1000; i++)
+        ck_assert_double_le(fabs(element_of(y, i) - (i % 2 ? 1 : -1)), 1e-6);
+}
+
+START_TEST(test_ends_of_the_range)
+{
+    check_in_turn(TN_F32, 16777216, 16777218);
+    check_in_turn(TN_F32, 9e19F, 11e19F);
+    check_in_turn(TN_F32, -16e18, 16e18);
+    check_in_turn(TN_F64, 2e154, 3e154);
+}
+END_TEST
+
+/* Rounding the mean makes no negative variance. */
+START_TEST(test_of_equal_numbers)
+{
+    tn_tensor *var = tn_zeros(ctx, TN_F64, TN_SHAPE(1));
+    for (int64_t n = 2; n < 500; n++) {
+        tn_tensor *x = tn_full(ctx, TN_F64, TN_SHAPE(n, 1), n % 2 ? 1.7e308 : 0.1 * (double)n);
+        tn_tensor *mean = tn_zeros(ctx, TN_F64, TN_SHAPE(1));
+        tn_batch_norm(ctx, x, mean, var, NULL, NULL,
+                      (tn_batch_norm_opts){.training = true, .momentum = 1});
+        ck_assert_double_ge(tn_item(ctx, var), 0);
+        ck_assert_double_le(tn_item(ctx, var), 1e-28);
+    }
+}
+END_TEST
+
 /* In evaluation a NaN stays where it is. */
 START_TEST(test_not_a_number)
 {
@@ -217,4 +261,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("batch_norm", cases, test_values, test_large_mean, test_running_statistics,
-         test_not_a_number, test_errors)
+         test_ends_of_the_range, test_of_equal_numbers, test_not_a_number, test_errors)

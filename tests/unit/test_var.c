@@ -93,6 +93,70 @@ START_TEST(test_far_from_zero)
 }
 END_TEST
 
+/* `count` numbers, low and high in turn, of a shape as [count / cols, cols]: cols even. */
+static tn_tensor *in_turn(tn_dtype dtype, int64_t count, int64_t cols, double low, double high)
+{
+    tn_tensor *x = tn_empty(ctx, dtype, TN_SHAPE(count / cols, cols));
+    for (int64_t i = 0; i < count; i++)
+        tn__store_f64(dtype, (char *)tn__ptr(x) + (size_t)i * tn_dtype_size(dtype),
+                      i % 2 ? high : low);
+    return leaf(x);
+}
+
+/* Over all of them, in one row, in a column of pairs, and of their transpose. */
+static void check_in_turn(tn_dtype dtype, double low, double high, double expected)
+{
+    double d = (high - low) / 2, rtol = dtype == TN_F32 ? 1e-6 : 1e-14;
+    for (int64_t cols = 2; cols <= 1000; cols = cols == 2 ? 40 : cols * 25) {
+        tn_tensor *x = in_turn(dtype, 1000, cols, low, high);
+        tn_tensor *y = tn_var(ctx, cols == 40 ? tn_transpose(ctx, x, 0, 1) : x, (tn_var_opts){0});
+        ck_tn_ok();
+        ck_assert_double_le(fabs(tn_item(ctx, y) / expected - 1), rtol);
+        tn_backward(ctx, y);
+        for (int64_t i = 0; i < 1000; i++)
+            ck_assert_double_le(fabs(element_of(tn_grad(x), i) / ((i % 2 ? d : -d) * 2 / 999) - 1),
+                                rtol);
+    }
+}
+
+/* The mean of the first lies between two floats; the squares of the others, their sum, or that of
+ * the numbers themselves lie outside of the range. */
+START_TEST(test_ends_of_the_range)
+{
+    check_in_turn(TN_F32, 16777216, 16777218, 1000 / 999.0);
+    check_in_turn(TN_F32, 9e19F, 11e19F, 1e38 * (1000 / 999.0));
+    check_in_turn(TN_F32, -16e18, 16e18, 256e36 * (1000 / 999.0));
+    check_in_turn(TN_F32, 0, 1e-19F, 2.5e-39 * (1000 / 999.0));
+    check_in_turn(TN_F64, -1e154, 1e154, 1e308 * (1000 / 999.0));
+    check_in_turn(TN_F64, 2e154, 3e154, 2.5e307 * (1000 / 999.0));
+    check_in_turn(TN_F64, -1e-154, 1e-154, 1e-308 * (1000 / 999.0));
+    check_in_turn(TN_F64, -1e10, 1e10, 1e20 * (1000 / 999.0));
+}
+END_TEST
+
+/* Rounding the mean makes no negative variance, and the sum of the largest numbers no NaN. */
+START_TEST(test_of_equal_numbers)
+{
+    static const double values[] = {0, 0.1, 1e20, 1.7e308, -1.7e308, 5e-324};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (int64_t n = 1; n < 2000; n = n * 3 + 1) {
+            tn_tensor *x = tn_full(ctx, TN_F64, TN_SHAPE(n, 2), values[i]);
+            double y = tn_item(ctx, tn_var(ctx, x, (tn_var_opts){0}));
+            ck_assert_double_ge(y, 0);
+            ck_assert_double_le(y, 1e-31 * values[i] * values[i]);
+        }
+}
+END_TEST
+
+/* A column that holds an infinity is not a number, as in PyTorch; its neighbours do not mind. */
+START_TEST(test_infinities)
+{
+    tn_tensor *x = tn_reshape(ctx, F64(1, INFINITY, -1e200, 3, 3, 1e200), TN_SHAPE(2, 3));
+    ck_tn_equal(tn_var(ctx, x, (tn_var_opts){.dims = (int[]){0}, .ndims = 1}), 2, NAN, INFINITY);
+    ck_tn_equal(tn_var(ctx, x, (tn_var_opts){0}), NAN);
+}
+END_TEST
+
 /* As PyTorch. */
 START_TEST(test_too_few_elements)
 {
@@ -123,4 +187,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("var", cases, test_every_set_of_dimensions, test_default_is_1, test_far_from_zero,
-         test_too_few_elements, test_errors)
+         test_ends_of_the_range, test_of_equal_numbers, test_infinities, test_too_few_elements,
+         test_errors)
