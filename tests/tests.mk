@@ -33,7 +33,7 @@ $(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzz
 
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes \
-           long_sums long_products limits sgd adam rmsprop clip groups schedule training threads
+           long_sums long_products block_edges limits sgd adam rmsprop clip groups schedule training threads
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
 
 tests: $(TESTS)

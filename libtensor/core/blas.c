@@ -299,8 +299,6 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
             if (i > 0)
                 tn__long_sum_add(&sum, 0, g->n);
         }
-    if (tn_ok(ctx))
-        tn__long_sum_end(&sum, 0, g->n);
     tn__long_sum_free(ctx, &sum);
 }
 

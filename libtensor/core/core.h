@@ -569,9 +569,8 @@ typedef struct tn__long_sum {
 bool tn__long_sum_alloc(tn_ctx *ctx, tn__long_sum *s);
 void tn__long_sum_free(tn_ctx *ctx, tn__long_sum *s);
 
-/* Adds columns begin .. end of part; puts back what was lost, after the last addition. */
+/* Adds columns begin .. end of part. What the last addition loses is less than rounding keeps. */
 void tn__long_sum_add(const tn__long_sum *s, int64_t begin, int64_t end);
-void tn__long_sum_end(const tn__long_sum *s, int64_t begin, int64_t end);
 
 /* ---- BLAS (blas.c) --------------------------------------------------------------------------- */
 

@@ -24,11 +24,3 @@ void tn__long_sum_add(const tn__long_sum *s, int64_t begin, int64_t end)
         s->k->add_part(end - begin, s->part + at, s->to + (i * s->ld + begin) * size, s->lost + at);
     }
 }
-
-void tn__long_sum_end(const tn__long_sum *s, int64_t begin, int64_t end)
-{
-    int64_t size = (int64_t)tn_dtype_size(s->dtype);
-    for (int64_t i = 0; i < s->rows; i++)
-        s->k->add_lost(end - begin, s->lost + (i * s->cols + begin) * size,
-                       s->to + (i * s->ld + begin) * size);
-}

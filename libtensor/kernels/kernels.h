@@ -99,9 +99,8 @@ typedef struct tn__winograd {
 #define TN__KERNELS(K)                                                                             \
     /* y += x */                                                                                   \
     K(void, add_to, (int64_t n, const void *x, void *y))                                           \
-    /* y += x + lost, and lost = what rounding takes from that;  y += lost, at the end */          \
+    /* y += x + lost, and lost = what rounding takes from that */                                  \
     K(void, add_part, (int64_t n, const void *x, void *y, void *lost))                             \
-    K(void, add_lost, (int64_t n, const void *lost, void *y))                                      \
     /* the same where y is always the whole sum, which its owner may change */                     \
     K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                       \
     /* y = value[0] */                                                                             \
@@ -167,7 +166,7 @@ typedef struct tn__winograd {
        void *lost))                                                                                \
     /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or     \
      * without the padding;  dx from that. Backward kernels have a plane of zeros for what         \
-     * rounding takes from dx, which is put back, or NULL where it may stay lost */                \
+     * rounding takes from dx, or NULL where it may be lost */                                     \
     K(void, avg_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *x,  \
        void *y))                                                                                   \

@@ -22,11 +22,3 @@ void KERNEL(add_to_changed)(int64_t n, const void *px, void *plost, void *py)
         y[i] = add_exactly(y[i], x[i], lost + i);
     }
 }
-
-void KERNEL(add_lost)(int64_t n, const void *plost, void *py)
-{
-    const real *lost = plost;
-    real *y = py;
-    for (int64_t i = 0; i < n; i++)
-        y[i] += lost[i] == lost[i] ? lost[i] : 0;
-}

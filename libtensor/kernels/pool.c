@@ -38,7 +38,7 @@ static int32_t largest(const tn__window *w, range h, range v, const real *x)
  * windows, so that vectors of windows are compared without branches that nobody could predict. */
 __attribute__((always_inline)) static inline void
 largest_of_each(const tn__window *w, range h, int64_t begin, int64_t end, int64_t stride,
-                const real *x, real *restrict y, int32_t *restrict index)
+                int64_t columns, const real *x, real *restrict y, int32_t *restrict index)
 {
     const int32_t first = (int32_t)(h.begin * w->w - w->padding_w), s = (int32_t)stride;
     for (int32_t i = (int32_t)begin; i < (int32_t)end; i++) {
@@ -46,7 +46,7 @@ largest_of_each(const tn__window *w, range h, int64_t begin, int64_t end, int64_
         index[i] = first + i * s;
     }
     for (int64_t row = h.begin; row < h.end; row += w->dilation_h)
-        for (int64_t j = 0; j < w->kernel_w; j++) {
+        for (int64_t j = 0; j < columns; j++) {
             int32_t at = (int32_t)(row * w->w + j * w->dilation_w - w->padding_w);
             for (int32_t i = (int32_t)begin; i < (int32_t)end; i++) {
                 real value = x[at + i * s], most = y[i];
@@ -69,18 +69,18 @@ static range inner_windows(const tn__window *w)
     return (range){begin < end ? begin : end, end};
 }
 
-static void largest_of_row(const tn__window *w, int64_t row, range inner, const real *x, real *y,
-                           int32_t *index)
+static inline void largest_of_row(const tn__window *w, int64_t row, range inner, int64_t columns,
+                                  const real *x, real *y, int32_t *index)
 {
     range h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
-    if (h.begin >= h.end || inner.begin >= inner.end)
+    if (h.begin >= h.end)
         inner.end = inner.begin;
     else if (w->stride_w == 1)
-        largest_of_each(w, h, inner.begin, inner.end, 1, x, y, index);
+        largest_of_each(w, h, inner.begin, inner.end, 1, columns, x, y, index);
     else if (w->stride_w == 2)
-        largest_of_each(w, h, inner.begin, inner.end, 2, x, y, index);
+        largest_of_each(w, h, inner.begin, inner.end, 2, columns, x, y, index);
     else
-        largest_of_each(w, h, inner.begin, inner.end, w->stride_w, x, y, index);
+        largest_of_each(w, h, inner.begin, inner.end, w->stride_w, columns, x, y, index);
     for (int64_t i = 0; i < w->out_w; i++) {
         if (i >= inner.begin && i < inner.end)
             continue;
@@ -96,9 +96,10 @@ void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, voi
     const real *x = px;
     real *y = py;
     range inner = inner_windows(w);
+    int64_t columns = w->kernel_w < w->w ? w->kernel_w : w->w; /* of a kernel that fits a row */
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
         for (int64_t row = 0; row < w->out_h; row++, y += w->out_w, index += w->out_w)
-            largest_of_row(w, row, inner, x, y, index);
+            largest_of_row(w, row, inner, columns, x, y, index);
 }
 
 static void zero(int64_t n, real *x)
@@ -113,13 +114,11 @@ static inline void add(real value, int64_t i, real *x, real *lost)
     x[i] = lost ? add_exactly(x[i], value, lost + i) : x[i] + value;
 }
 
-/* A plane of dx has been summed: what was lost is put back, and the next plane starts anew. */
-static void put_back(int64_t n, real *lost, real *dx)
+/* Nothing of the next plane is lost yet. */
+static void forget(int64_t n, real *lost)
 {
-    if (!lost)
-        return;
-    KERNEL(add_lost)(n, lost, dx);
-    zero(n, lost);
+    if (lost)
+        zero(n, lost);
 }
 
 void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const int32_t *index,
@@ -133,7 +132,7 @@ void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const int3
         for (int64_t i = 0; i < out; i++)
             if (index[i] >= 0)
                 add(dy[i], index[i], dx, lost);
-        put_back(size, lost, dx);
+        forget(size, lost);
     }
 }
 
@@ -174,25 +173,34 @@ static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
     return c;
 }
 
-/* In double, and pairwise from BLOCK elements on: by rows, and within a row. */
-static double sum_of(int64_t rows, int64_t cols, int64_t ldx, const real *x)
+/* In double. */
+static inline double sum_block(int64_t rows, int64_t cols, int64_t ldx, const real *x)
 {
     double sum = 0;
-    if (rows > 1 && rows * cols > BLOCK)
-        return sum_of(rows / 2, cols, ldx, x) +
-               sum_of(rows - rows / 2, cols, ldx, x + rows / 2 * ldx);
-    if (cols > BLOCK)
-        return sum_of(rows, cols / 2, ldx, x) + sum_of(rows, cols - cols / 2, ldx, x + cols / 2);
-    for (int64_t i = 0; i < rows; i++)
+    for (int64_t i = 0; i < rows; i++, x += ldx)
         for (int64_t j = 0; j < cols; j++)
-            sum += x[i * ldx + j];
+            sum += x[j];
     return sum;
+}
+
+/* Pairwise from BLOCK elements on: by rows, and within a row. */
+static double sum_pairs(int64_t rows, int64_t cols, int64_t ldx, const real *x)
+{
+    if (rows * cols <= BLOCK)
+        return sum_block(rows, cols, ldx, x);
+    int64_t top = rows / 2, left = cols / 2;
+    if (rows > 1)
+        return sum_pairs(top, cols, ldx, x) + sum_pairs(rows - top, cols, ldx, x + top * ldx);
+    return sum_pairs(1, left, ldx, x) + sum_pairs(1, cols - left, ldx, x + left);
 }
 
 static real average(const tn__window *w, const cover *c, const real *x)
 {
     int64_t rows = c->h.end - c->h.begin, cols = c->v.end - c->v.begin;
-    return (real)(sum_of(rows, cols, w->w, x + c->h.begin * w->w + c->v.begin) / c->divisor);
+    x += c->h.begin * w->w + c->v.begin;
+    double sum =
+        rows * cols <= BLOCK ? sum_block(rows, cols, w->w, x) : sum_pairs(rows, cols, w->w, x);
+    return (real)(sum / c->divisor);
 }
 
 static void spread(const tn__window *w, const cover *c, real dy, real *dx, real *lost)
@@ -229,7 +237,7 @@ void KERNEL(avg_pool2d_backward)(const tn__window *w, int64_t planes, bool exclu
                 cover c = cover_of(w, exclude_padding, divisor, row, col);
                 spread(w, &c, *dy++, dx, lost);
             }
-        put_back(size, lost, dx);
+        forget(size, lost);
     }
 }
 
@@ -258,6 +266,6 @@ void KERNEL(adaptive_avg_pool2d_backward)(const tn__window *w, int64_t planes, c
                 cover c = adaptive_cover(w, row, col);
                 spread(w, &c, *dy++, dx, lost);
             }
-        put_back(size, lost, dx);
+        forget(size, lost);
     }
 }

@@ -271,8 +271,6 @@ static void add_product(const tn__long_sum *s, int64_t i, int64_t n, double beta
     tn__gemm_serial(&g);
     if (apart && (i % RUN == RUN - 1 || i == n - 1))
         tn__long_sum_add(s, 0, s->cols);
-    if (is_long(n) && i == n - 1)
-        tn__long_sum_end(s, 0, s->cols);
 }
 
 static void fill_with_bias(const conv *a, const block *b, matrix y)

@@ -38,8 +38,6 @@ static void thin_columns(int64_t begin, int64_t end, void *payload)
         if (i > 0)
             tn__long_sum_add(&a->dw, begin, end);
     }
-    if (parts > 1)
-        tn__long_sum_end(&a->dw, begin, end);
 }
 
 static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)

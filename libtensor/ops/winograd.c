@@ -211,8 +211,6 @@ void tn__winograd_weight_grad(const tn__winograd_args *a)
             if (i == groups - 1 || (is_long && i % RUN == RUN - 1))
                 end_run(&f, &dw, i < RUN || !is_long);
         }
-        if (is_long)
-            tn__long_sum_end(&dw, 0, dw.cols);
     }
     tn__long_sum_free(a->ctx, &dw);
     free_space(&f);
