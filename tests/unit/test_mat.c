@@ -369,6 +369,27 @@ START_TEST(converts_what_has_the_same_size)
 }
 END_TEST
 
+/* Numbers that take more than one piece to convert, with padding behind them. */
+START_TEST(converts_long_arrays)
+{
+    enum { COUNT = 20001, SIZE = 2 * COUNT, PADDED = SIZE + 6, LENGTH = NUMBERS + 8 + PADDED };
+    unsigned char *bytes = calloc(1, LENGTH);
+    make_file(bytes);
+    put32(bytes + 132, LENGTH - 136);
+    put32(bytes + SHAPE + 12, COUNT);
+    put32(bytes + NUMBERS, 4);
+    put32(bytes + NUMBERS + 4, SIZE);
+    for (int i = 0; i < COUNT; i++)
+        put32(bytes + NUMBERS + 8 + 2 * i, (uint32_t)i);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, LENGTH), NULL);
+    ck_tn_ok();
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_int_eq(((const int32_t *)tn_data(tn_dict_get(dict, "x")))[i], i);
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
 /* In the tag there is room for [[1 3] [2 4]], in MATLAB's order. */
 START_TEST(reads_columns_within_the_tag)
 {
@@ -592,6 +613,7 @@ static void add_error_tests(Suite *suite)
     tcase_add_loop_test(tc, says_what_is_wrong, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_loop_test(tc, reads_or_passes_over, 0, (int)(sizeof arrays / sizeof *arrays));
     tcase_add_test(tc, converts_what_has_the_same_size);
+    tcase_add_test(tc, converts_long_arrays);
     tcase_add_test(tc, reads_columns_within_the_tag);
     tcase_add_loop_test(tc, checks_compressed_elements, 0, (int)(sizeof inner / sizeof *inner));
     tcase_add_test(tc, passes_over_padding_of_compressed_elements);

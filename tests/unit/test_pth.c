@@ -689,18 +689,24 @@ START_TEST(counts_the_depth)
 }
 END_TEST
 
-/* Each list holds the one before it ten times. */
+/* Each list, or set, holds the one before it ten times. */
 START_TEST(limits_repetition)
 {
+    static const char *const kinds[] = {"](", "\x8f("};
+    static const char ends[] = "e\x90";
     char object[2048];
-    size_t size = append(object, 0, BYTES(FOUR "0Nq\0"));
+    size_t size = append(object, 0,
+                         BYTES(FOUR "0]Nq\0"
+                                    "0"));
     for (char i = 1; i < 30; i++) {
-        size = append(object, size, BYTES("]("));
+        size = append(object, size, kinds[_i], 2);
         for (int j = 0; j < 10; j++)
             size = append(object, size, (char[]){'h', (char)(i - 1)}, 2);
-        size = append(object, size, (char[]){'e', 'q', i}, 3);
+        size = append(object, size, (char[]){ends[_i], 'q', i, '0'}, 4);
     }
-    size = append(object, size, BYTES("."));
+    size = append(object, size,
+                  BYTES("h\x1d"
+                        "a."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
 }
 END_TEST
@@ -909,6 +915,18 @@ START_TEST(reads_empty_views)
     dict = tn_load_pth(ctx, write_object(BYTES(at_zero)));
     ck_tn_ok();
     ck_tn_shape(tn_dict_at(dict, 0), "[0]");
+    remove_temporary();
+}
+END_TEST
+
+/* Of one element, again and again, to the limit of 63 bits. */
+START_TEST(reads_the_largest_view)
+{
+    static const char object[] =
+        NAMED(TENSOR(FOUR, ZERO, "J\xff\xff\xff\x3fJ\0\0\0\x40\x86", "K\0K\0\x86"));
+    tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
+    ck_tn_ok();
+    ck_tn_shape(tn_dict_at(dict, 0), "[1073741823,1073741824]");
     remove_temporary();
 }
 END_TEST
@@ -1183,7 +1201,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_test(tc, survives_every_opcode);
     tcase_add_test(tc, limits_depth);
     tcase_add_loop_test(tc, counts_the_depth, 0, (int)(sizeof nested / sizeof *nested));
-    tcase_add_test(tc, limits_repetition);
+    tcase_add_loop_test(tc, limits_repetition, 0, 2);
     tcase_add_test(tc, limits_dictionaries_of_pairs);
     tcase_add_test(tc, limits_names);
     tcase_add_test(tc, counts_the_bytes_of_names);
@@ -1194,6 +1212,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(tc, refuses_storages_listed_twice);
     tcase_add_test(tc, reads_empty_views);
+    tcase_add_test(tc, reads_the_largest_view);
     tcase_add_loop_test(tc, strides_that_say_nothing, 0,
                         (int)(sizeof idle_strides / sizeof *idle_strides));
     tcase_add_test(tc, passes_over_what_follows);
