@@ -390,7 +390,8 @@ START_TEST(converts_long_arrays)
 }
 END_TEST
 
-/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order. */
+/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order, and for [[1 -2]] in 16 bits each.
+ */
 START_TEST(reads_columns_within_the_tag)
 {
     static const uint32_t words[] = {6, 8, 12, 0, 5, 8, 2, 2, 0x10001, 'x', 0x40001, 0x04030201};
@@ -398,6 +399,10 @@ START_TEST(reads_columns_within_the_tag)
     size_t size = make_array(bytes, words, 12);
     tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 4, (double[]){1, 3, 2, 4});
+    static const uint32_t two[] = {6, 8, 12, 0, 5, 8, 1, 2, 0x10001, 'x', 0x40003, 0xfffe0001};
+    size = make_array(bytes, two, 12);
+    dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, -2});
     remove_temporary();
 }
 END_TEST
