@@ -82,10 +82,11 @@ $(BUILD)/obj/libtensor/core/tape.o: TN_CFLAGS += -Dtn_add_grad=tn__unmutated_add
 $(STATIC) $(SHARED): $(BUILD)/obj/tests/mutants/mutant.o
 endif
 
-# A sample of everything that could be wrong in the sources: make source-mutants COUNT=2000 SEED=1
+# A sample of everything that could be wrong in the sources: make source-mutants COUNT=2000 SEED=1;
+# of some files by some tests alone: FILES='libtensor/io/*' BY=npy,zip
 source-mutants:
 	@tests/mutants/source.py --build $(BUILD) --count $(or $(COUNT),200) --seed $(or $(SEED),1) \
-	    $(if $(FILES),--files '$(FILES)')
+	    $(if $(FILES),--files '$(FILES)') $(if $(BY),--tests '$(BY)')
 
 .PHONY: source-mutants
 

@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 """Mutants of the library's sources: constants off by one, comparisons and signs turned, statements dropped.
 
-    source.py [--count N] [--seed S] [--files PATTERN] [--jobs N] [--build DIR] [--list]
+    source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR] [--list]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
-runs the unit tests that pass its line (gcov tells which), the one named after the file first; those that
-no test turns red are tried again under the address sanitizer. What is left is a survivor: they are
+runs the unit tests that pass its line (gcov tells which), the one named after the file first; at the
+end, those that no test turned red are tried again under the address sanitizer. What is left is a survivor: they are
 listed, beside the reasons that survivors.tsv gives for those that change nothing. Results of mutants that
-were killed are kept, so that a second run after a change of the tests takes the survivors alone.
+were killed are kept until their function changes, so that a second run after a change of the tests takes
+the survivors alone; and a sample stays the same, but for the lines that change.
 """
 import argparse
 import concurrent.futures
+import filecmp
 import fnmatch
 import gzip
 import hashlib
 import json
 import os
-import random
 import re
 import resource
 import shlex
@@ -32,6 +33,16 @@ ROOMS = ["core", "kernels", "ops", "io"]
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG"]
 MEMORY = 12 << 30  # of a test, in bytes
+
+# In tests, to end at the first check that fails.
+STOP = """#include <unistd.h>
+void __wrap__ck_assert_failed(const char *file, int line, const char *expression, const char *message, ...);
+void __wrap__ck_assert_failed(const char *file, int line, const char *expression, const char *message, ...)
+{
+    (void)file, (void)line, (void)expression, (void)message;
+    _exit(1);
+}
+"""
 
 # ---- mutants ---------------------------------------------------------------------------------------
 
@@ -152,7 +163,15 @@ class Mutant:
         self.before = " ".join(text[begin:end].split())
         self.after = " ".join((text[begin:offset] + replacement + text[offset + length:end]).split())
         self.text = text[:offset] + replacement + text[offset + length:]
-        self.key = hashlib.sha256((path + "\0" + self.text).encode()).hexdigest()[:20]
+        first = text.rfind("\n}", 0, offset) + 1  # of the function, with what is before it
+        last = text.find("\n}", offset)
+        function = text[first:offset] + "\0" + replacement + "\0" + text[offset + length:last]
+        self.key = hashlib.sha256((path + "\0" + function).encode()).hexdigest()[:20]
+
+    def rank(self, seed):
+        """A random number that stays the same when other lines change."""
+        words = f"{seed}\0{self.path}\0{self.before}\0{self.after}"
+        return hashlib.sha256(words.encode()).hexdigest()
 
     def __str__(self):
         return f"{self.path}:{self.line}: {self.before}  =>  {self.after}"
@@ -193,23 +212,29 @@ def copy_newer(source, target):
         for name in set(os.listdir(target)) - set(names):
             path = os.path.join(target, name)
             shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
-    elif not os.path.exists(target) or os.path.getmtime(target) != os.path.getmtime(source):
-        shutil.copy2(source, target)
+    elif not os.path.exists(target) or not filecmp.cmp(source, target, shallow=False):
+        shutil.copy(source, target)
 
 
 class Build:
-    """A copy of the tree whose tests are linked with a shared library that shows every name."""
+    """A copy of the tree whose tests are linked with two shared libraries that show every name: an
+    empty one, in whose place a mutant comes, and the whole, where all else is found."""
 
-    def __init__(self, folder, flags, jobs):
+    def __init__(self, folder, flags, options):
+        jobs = options.jobs
         self.tree = folder
         self.flags = flags
+        self.patterns = options.tests.split(",")
         os.makedirs(os.path.join(folder, "out"), exist_ok=True)
         for name in ("libtensor", "tests", "examples", "Makefile"):
             copy_newer(os.path.join(ROOT, name), os.path.join(folder, name))
         self.read_commands()
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(self.compile, self.compiles))
-        self.link(os.path.join(folder, "out", "libtensor.so"), {})
+        self.link(os.path.join(folder, "out", "libwhole.so"), self.objects + self.libraries)
+        self.link(os.path.join(folder, "out", "libtensor.so"), [])
+        with open(os.path.join(folder, "out", "stop.c"), "w") as file:
+            file.write(STOP)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(self.link_test, self.tests.items()))
 
@@ -224,42 +249,44 @@ class Build:
             if "-c" in words and "-o" in words:
                 self.compiles.append((words[words.index("-c") + 1], words[words.index("-o") + 1], words))
             elif "-o" in words and "-shared" not in words and EXAMPLES.search(line) is None:
-                target = words[words.index("-o") + 1]
-                if os.path.basename(target).startswith("test_"):
-                    self.tests[os.path.basename(target)] = words
+                name = os.path.basename(words[words.index("-o") + 1])
+                if name.startswith("test_") and any(fnmatch.fnmatch(name[5:], p) for p in self.patterns):
+                    self.tests[name] = words
             elif "-shared" in words:
                 self.shared = words
         self.objects = [w for w in self.shared if w.endswith(".o")]
         self.libraries = [w for w in self.shared if w.startswith(("-l", "-L")) and w != "-L"]
+        needed = set(self.objects).union(*self.tests.values())
+        self.compiles = [job for job in self.compiles if job[1] in needed]
 
     def compile(self, job):
         source, target, words = job
-        if "/examples/" in target:
-            return
         path = os.path.join(self.tree, target)
-        if os.path.exists(path) and os.path.getmtime(path) > self.newest(source):
+        if os.path.exists(path) and os.path.getmtime(path) > self.newest(source, path):
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
         run(words + (self.flags if source.startswith("libtensor") or self.flags == SANITIZE else []),
             cwd=self.tree)
 
-    def newest(self, source):
-        headers = [os.path.join(w, n) for w, _, ns in os.walk(os.path.join(self.tree, "libtensor"))
-                   for n in ns if n.endswith(".h")]
-        return max(os.path.getmtime(p) for p in headers + [os.path.join(self.tree, source)])
+    def newest(self, source, path):
+        """The time of the newest file that the object at `path` is made of."""
+        words = open(path[:-2] + ".d").read().replace("\\\n", " ").split("\n")[0].split()[1:]
+        paths = [os.path.join(self.tree, w) for w in words + [source]]
+        return max(os.path.getmtime(p) if os.path.exists(p) else float("inf") for p in paths)
 
-    def link(self, target, instead):
-        objects = [instead.get(o, o) for o in self.objects]
-        run(["cc", "-shared", "-fopenmp", "-Wl,-soname,libtensor.so", "-o", target] + self.flags
-            + objects + self.libraries, cwd=self.tree)
+    def link(self, target, words):
+        run(["cc", "-shared", "-fopenmp", "-Wl,-soname," + os.path.basename(target), "-o", target]
+            + self.flags + words, cwd=self.tree)
 
     def link_test(self, test):
         name, words = test
         words = ["-Lout" if w == "out/libtensor.a" else w for w in words]
         at = words.index("-Lout")
         os.makedirs(os.path.join(self.tree, "out", "tests"), exist_ok=True)
+        stop = [] if "--coverage" in self.flags else ["out/stop.c", "-Wl,--wrap=_ck_assert_failed"]
+        libraries = ["-Wl,--no-as-needed", "-Lout", "-ltensor", "-lwhole"]
         try:
-            run(words[:at] + self.flags + ["-Wl,--no-as-needed", "-Lout", "-ltensor"] + words[at + 1:], cwd=self.tree)
+            run(words[:at] + self.flags + stop + libraries + words[at + 1:], cwd=self.tree)
         except SystemExit as problem:  # a test that needs more than the library
             print(f"left out: {name}: {str(problem).splitlines()[-1]}", file=sys.stderr)
             self.tests[name] = None
@@ -290,7 +317,7 @@ def limit(memory):
 
 def run_test(build, name, library, folder, isa, seconds):
     """True if the test passes in that time."""
-    env = dict(os.environ, LD_LIBRARY_PATH=library, CK_FORK="no", OMP_NUM_THREADS="2", TN_ISA=isa,
+    env = dict(os.environ, LD_LIBRARY_PATH=f"{library}:out", CK_FORK="no", OMP_NUM_THREADS="2", TN_ISA=isa,
                OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
     memory = resource.RLIM_INFINITY if build.flags == SANITIZE else MEMORY
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
@@ -310,11 +337,13 @@ def run_test(build, name, library, folder, isa, seconds):
 
 # ---- which tests pass which lines ------------------------------------------------------------------
 
-def gcov(build):
+def gcov(build, sources):
     """{source: {line: passed}} of the run whose counts lie in the tree, which it clears."""
     data = [os.path.join(w, n) for w, _, ns in os.walk(os.path.join(build.tree, "out"))
             for n in ns if n.endswith(".gcda")]
+    objects = {target[:-2] for source, target, _ in build.compiles if source in sources}
     names = [os.path.relpath(path, build.tree) for path in data]
+    names = [name for name in names if name[:-5] in objects]
     found = {}
     printed = run(["gcov", "--json-format", "--stdout"] + names, cwd=build.tree) if names else ""
     for report in printed.splitlines():
@@ -327,16 +356,20 @@ def gcov(build):
     return found
 
 
-def lines_passed(build, isa):
+def lines_passed(build, sources, isa, folder):
     """{test: {source: lines that it passes}}; and under "", the lines that have code."""
     passed = {"": {}}
     library = os.path.join(build.tree, "out")
+    gcov(build, ())
     for name in build.tests:
-        run_test(build, name, library, library, isa, 600)
-        found = gcov(build)
-        passed[name] = {f: sorted(n for n in lines if lines[n]) for f, lines in found.items()}
+        def measure():
+            run_test(build, name, library, library, isa, 600)
+            return {f: sorted(lines.items()) for f, lines in gcov(build, sources).items()}
+        key = contents(f"tests/unit/{name}.c", words=[isa] + sources)
+        found = cached(os.path.join(folder, f"lines-{name}-{key}.json.gz"), measure)
+        passed[name] = {f: [n for n, passes in lines if passes] for f, lines in found.items()}
         for file, lines in found.items():
-            passed[""][file] = sorted(set(passed[""].get(file, ())) | set(lines))
+            passed[""][file] = sorted(set(passed[""].get(file, ())) | {n for n, _ in lines})
     return passed
 
 
@@ -350,12 +383,15 @@ def cached(path, make):
     return value
 
 
-def tree_hash():
-    digest = hashlib.sha256()
-    for folder in ("libtensor", "tests"):
-        for where, _, names in sorted(os.walk(os.path.join(ROOT, folder))):
-            for name in sorted(n for n in names if n.endswith((".c", ".h"))):
-                digest.update(open(os.path.join(where, name), "rb").read())
+def contents(test, words):
+    """A hash of the library and a test."""
+    digest = hashlib.sha256(" ".join(words).encode())
+    for path in (os.path.join(ROOT, p) for p in ("libtensor", "tests/common", test)):
+        names = [path] if os.path.isfile(path) else sorted(
+            os.path.join(w, n) for w, _, ns in os.walk(path) for n in ns if n.endswith((".c", ".h")))
+        for name in names:
+            with open(name, "rb") as file:
+                digest.update(file.read())
     return digest.hexdigest()[:16]
 
 
@@ -370,6 +406,11 @@ class Trial:
         self.known = self.lines.pop("")
         self.local = threading.local()
 
+    def worker_folder(self):
+        if not hasattr(self.local, "folder"):
+            self.local.folder = os.path.join(self.folder, f"worker-{threading.get_ident()}")
+        return self.local.folder
+
     def tests_of(self, mutant):
         """Those that pass its line; where a table or a formula has no code of its own, its file."""
         stem = os.path.basename(mutant.path)[:-2]
@@ -382,7 +423,7 @@ class Trial:
         """False if it does not compile; otherwise a shared library with the mutant in it."""
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        instead = {}
+        objects = []
         for source, target, words in build.objects_of(mutant.path, self.isa):
             copy = os.path.join(folder, os.path.basename(source))
             with open(copy, "w") as file:
@@ -390,10 +431,11 @@ class Trial:
             object_file = os.path.join(folder, os.path.basename(target))
             words = [copy if w == source else object_file if w == target else w for w in words]
             words = [w for w in words if w not in ("-MMD", "-MP")] + ["-I" + os.path.dirname(source)]
+            words += [] if f".{self.isa}." in target else ["-O0"]
             if subprocess.run(words + build.flags, cwd=build.tree, capture_output=True).returncode:
                 return False
-            instead[target] = object_file
-        build.link(os.path.join(folder, "libtensor.so"), instead)
+            objects.append(object_file)
+        build.link(os.path.join(folder, "libtensor.so"), objects)
         return True
 
     def killer(self, build, mutant, tests, folder, patience):
@@ -403,32 +445,36 @@ class Trial:
         return None
 
     def __call__(self, mutant):
-        if not hasattr(self.local, "folder"):
-            self.local.folder = os.path.join(self.folder, f"worker-{threading.get_ident()}")
-        folder = self.local.folder
         tests = self.tests_of(mutant)
         if not tests:
             return mutant, "not passed by any test"
-        if not self.compile(self.build, mutant, folder):
+        if not self.compile(self.build, mutant, self.worker_folder()):
             return mutant, "does not compile"
-        test = self.killer(self.build, mutant, tests, folder, 4)
-        if test:
-            return mutant, "killed by " + test
-        hunter = self.hunter()
+        test = self.killer(self.build, mutant, tests, self.worker_folder(), 4)
+        return mutant, f"killed by {test}" if test else "survived"
+
+    def hunt(self, mutant):
+        """Tries it under the address sanitizer."""
+        tests = self.tests_of(mutant)
         quick = [t for t in tests if self.seconds[t] < 2][:20] or tests[:3]
-        self.compile(hunter, mutant, folder)
-        test = self.killer(hunter, mutant, quick, folder, 30)
+        self.compile(self.hunter(), mutant, self.worker_folder())
+        test = self.killer(self.hunter(), mutant, quick, self.worker_folder(), 30)
         return mutant, f"killed by {test} under the address sanitizer" if test else "survived"
 
 
-def time_tests(build, isa):
+def time_tests(build, isa, folder):
     seconds = {}
     for name in sorted(t for t, words in build.tests.items() if words):
-        start = time.monotonic()
-        if run_test(build, name, os.path.join(build.tree, "out"), build.tree, isa, 600):
-            seconds[name] = time.monotonic() - start
-        else:
+        def measure():
+            start = time.monotonic()
+            passes = run_test(build, name, os.path.join(build.tree, "out"), build.tree, isa, 600)
+            return time.monotonic() - start if passes else None
+        key = contents(f"tests/unit/{name}.c", words=[isa])
+        took = cached(os.path.join(folder, f"time-{name}-{key}.json.gz"), measure)
+        if took is None:
             print(f"left out: {name} fails without a mutant", file=sys.stderr)
+        else:
+            seconds[name] = took
     return seconds
 
 
@@ -439,12 +485,21 @@ def reasons():
     return {tuple(row[:3]): row[3] for row in rows if len(row) == 4}
 
 
+def is_alive(how):
+    return how in ("survived", "not passed by any test")
+
+
+def show(mutant, how, known):
+    reason = known.get((mutant.path, mutant.before, mutant.after))
+    print(f"{how}: {mutant}" + (f"  [{reason}]" if reason else ""), flush=True)
+
+
 def report(results, known):
-    survivors = [(m, how) for m, how in results if how in ("survived", "not passed by any test")]
+    survivors = [(m, how) for m, how in results if is_alive(how)]
     explained = [m for m, _ in survivors if (m.path, m.before, m.after) in known]
+    print("---- survivors")
     for mutant, how in sorted(survivors, key=lambda r: (r[0].path, r[0].line)):
-        reason = known.get((mutant.path, mutant.before, mutant.after))
-        print(f"{how}: {mutant}" + (f"  [{reason}]" if reason else ""))
+        show(mutant, how, known)
     tried = sum(how != "does not compile" for _, how in results)
     killed = tried - len(survivors)
     print(f"{tried} mutants of sources, {killed} killed ({100 * killed / max(tried, 1):.1f} %), "
@@ -456,67 +511,86 @@ def main():
     parser.add_argument("--count", type=int, default=200, help="mutants to try (200)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
     parser.add_argument("--files", default="*", help="a pattern of paths, libtensor/io/* for instance")
+    parser.add_argument("--tests", default="*", help="patterns of tests, npy,npz,zip for instance")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where to build")
     parser.add_argument("--isa", default="v4", help="the kernels that are tried (v4)")
+    parser.add_argument("--quick", action="store_true", help="without the address sanitizer")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
     options = parser.parse_args()
 
     mutants = list(all_mutants(options.files))
     print(f"{len(mutants)} mutants in all", file=sys.stderr)
-    random.Random(options.seed).shuffle(mutants)
+    mutants.sort(key=lambda m: m.rank(options.seed))
     if options.list:
         print("\n".join(map(str, mutants[: options.count])))
         return
     folder = os.path.abspath(os.path.join(options.build, "source-mutants"))
-    flags = ["-O0", "--coverage"]
-    cover = cached_cover(folder, flags, options)
-    build = Build(os.path.join(folder, "plain"), [], options.jobs)
-    seconds = time_tests(build, options.isa)
-    hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options.jobs))
-    run_sample(mutants, Trial(build, hunter, cover, seconds, options.isa, folder), options, folder)
-
-
-def cached_cover(folder, flags, options):
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, f"lines-{tree_hash()}-{options.isa}.json.gz")
-    return cached(path, lambda: lines_passed(
-        Build(os.path.join(folder, "cover"), flags, options.jobs), options.isa))
+    cover = Build(os.path.join(folder, "cover"), ["-O0", "--coverage"], options)
+    passed = lines_passed(cover, sorted({m.path for m in mutants}), options.isa, folder)
+    build = Build(os.path.join(folder, "plain"), [], options)
+    seconds = time_tests(build, options.isa, folder)
+    hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options))
+    trial = Trial(build, hunter, passed, seconds, options.isa, folder)
+    sample = Sample(folder, options.jobs, reasons())
+    sample.run(mutants, trial, options.count)
+    if not options.quick:
+        sample.hunt(trial)
+    report(list(sample.results.values()), sample.known)
 
 
-def run_sample(mutants, trial, options, folder):
-    kept = os.path.join(folder, "killed.json")
-    killed = json.load(open(kept)) if os.path.exists(kept) else {}
-    results, start = [], time.monotonic()
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        todo = (m for m in mutants)
-        pending = set()
-        while True:
-            valid = sum(how != "does not compile" for _, how in results)
-            while len(pending) < 2 * options.jobs and valid + len(pending) < options.count:
-                mutant = next(todo, None)
-                if mutant is None:
-                    break
-                if mutant.key in killed:
-                    results.append((mutant, killed[mutant.key]))
-                    valid += killed[mutant.key] != "does not compile"
-                else:
-                    pending.add(pool.submit(trial, mutant))
-            if not pending:
-                break
-            done, pending = concurrent.futures.wait(
-                pending, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in done:
-                mutant, how = future.result()
-                results.append((mutant, how))
-                if how.startswith("killed") or how == "does not compile":
-                    killed[mutant.key] = how
-            json.dump(killed, open(kept, "w"))
-            if sys.stderr.isatty() or len(results) % 50 == 0:
-                alive = sum(h in ("survived", "not passed by any test") for _, h in results)
-                print(f"{len(results)} tried, {alive} alive, {time.monotonic() - start:.0f} s",
-                      file=sys.stderr)
-    report(results, reasons())
+class Sample:
+    """The mutants that are tried, and what became of them; those that were killed are kept."""
+
+    def __init__(self, folder, jobs, known):
+        self.kept, self.jobs, self.known = os.path.join(folder, "killed.json"), jobs, known
+        self.killed = json.load(open(self.kept)) if os.path.exists(self.kept) else {}
+        self.results, self.start = {}, time.monotonic()
+
+    def add(self, mutant, how):
+        self.results[mutant.key] = mutant, how
+        if is_alive(how):
+            show(mutant, how, self.known)
+        else:
+            self.killed[mutant.key] = how
+            with open(self.kept, "w") as file:
+                json.dump(self.killed, file)
+        if sys.stderr.isatty() or len(self.results) % 50 == 0:
+            alive = sum(is_alive(h) for _, h in self.results.values())
+            print(f"{len(self.results)} tried, {alive} alive, {time.monotonic() - self.start:.0f} s",
+                  file=sys.stderr)
+
+    def valid(self):
+        return sum(how != "does not compile" for _, how in self.results.values())
+
+    def run(self, mutants, trial, count):
+        """Tries mutants until there are `count` that compile."""
+        todo, pending = iter(mutants), set()
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            while True:
+                while len(pending) < 2 * self.jobs and self.valid() + len(pending) < count:
+                    mutant = next(todo, None)
+                    if mutant is None:
+                        break
+                    if mutant.key in self.killed:
+                        self.results[mutant.key] = mutant, self.killed[mutant.key]
+                    else:
+                        pending.add(pool.submit(trial, mutant))
+                if not pending:
+                    return
+                done, pending = concurrent.futures.wait(
+                    pending, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    self.add(*future.result())
+
+    def hunt(self, trial):
+        """Those that survived and have no reason."""
+        alive = [m for m, how in self.results.values()
+                 if how == "survived" and (m.path, m.before, m.after) not in self.known]
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            for mutant, how in pool.map(trial.hunt, alive):
+                self.add(mutant, how)
 
 
 main()

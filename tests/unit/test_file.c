@@ -5,10 +5,56 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "io/io.h"
+
+/* ---- the system ------------------------------------------------------------------------------ */
+
+/* What the system does with the next calls: reads that a signal ends, reads of less than all, and
+ * what is there being a pipe when it is looked at again. */
+static struct {
+    int signals;
+    size_t most;
+    bool becomes_a_pipe;
+} host;
+
+ssize_t pread(int file, void *bytes, size_t size, off_t offset)
+{
+    if (host.signals > 0) {
+        host.signals--;
+        errno = EINTR;
+        return -1;
+    }
+    return syscall(SYS_pread64, file, bytes, host.most && host.most < size ? host.most : size,
+                   offset);
+}
+
+ssize_t pread64(int file, void *bytes, size_t size, off_t offset)
+{
+    return pread(file, bytes, size, offset);
+}
+
+int fstat(int file, struct stat *status)
+{
+    int result = fstatat(file, "", status, AT_EMPTY_PATH);
+    if (host.becomes_a_pipe)
+        status->st_mode = S_IFIFO | 0600;
+    return result;
+}
+
+int fstat64(int file, struct stat64 *status)
+{
+    return fstat(file, (struct stat *)status);
+}
+
+static void reset_host(void)
+{
+    memset(&host, 0, sizeof host);
+}
 
 /* ---- a system on which things change --------------------------------------------------------- */
 
@@ -160,16 +206,74 @@ START_TEST(reads_standard_input_that_is_a_file)
 }
 END_TEST
 
+/* Where standard input is closed, a file gets its number, 0. */
+START_TEST(reads_and_writes_without_standard_input)
+{
+    int before = dup(0);
+    close(0);
+    tn_tensor *t = tn_load_npy(ctx, data_path("c.npy"));
+    tn_status saved = tn_save_npy(ctx, folder_path("x.npy"), t);
+    tn_tensor *back = tn_load_npy(ctx, folder_path("x.npy"));
+    int next = dup(before);
+    ck_assert_int_eq(dup2(before, 0), 0);
+    close(before);
+    ck_tn_ok();
+    ck_assert_int_eq(next, 0);
+    ck_assert_int_eq(saved, TN_OK);
+    check_same_bits(back, t);
+}
+END_TEST
+
+/* ---- what happens meanwhile ------------------------------------------------------------------ */
+
+START_TEST(goes_on_after_signals)
+{
+    tn_tensor *expected = tn_load_npy(ctx, data_path("c.npy"));
+    host.signals = 3;
+    host.most = 7;
+    tn_tensor *t = tn_load_npy(ctx, data_path("c.npy"));
+    ck_tn_ok();
+    ck_assert_int_eq(host.signals, 0);
+    check_same_bits(t, expected);
+}
+END_TEST
+
+/* It was a file when it was looked at first. The descriptor does not stay open. */
+START_TEST(refuses_what_becomes_a_pipe)
+{
+    int next = dup(0);
+    close(next);
+    host.becomes_a_pipe = true;
+    check_refused(_i, data_path("c.npy"), "a pipe, not a regular file");
+    int after = dup(0);
+    close(after);
+    ck_assert_int_eq(after, next);
+}
+END_TEST
+
+/* Errors of which the system knows no words. */
+START_TEST(names_unknown_errors)
+{
+    tn__fail_errno(ctx, "test", "path", 99999);
+    ck_tn_error(TN_ERR_FILE, "test: path: error 99999");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file");
     TCase *tc = tn_case(suite, "file");
     tcase_set_timeout(tc, 20);
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
+    tcase_add_checked_fixture(tc, reset_host, reset_host);
     tcase_add_loop_test(tc, does_not_wait_for_pipes, 0, READERS);
     tcase_add_loop_test(tc, does_not_wait_for_what_becomes_a_pipe, 0, READERS);
     tcase_add_loop_test(tc, refuses_sockets, 0, READERS);
     tcase_add_loop_test(tc, refuses_devices_and_folders, 0, READERS);
     tcase_add_test(tc, reads_standard_input_that_is_a_file);
+    tcase_add_test(tc, reads_and_writes_without_standard_input);
+    tcase_add_test(tc, goes_on_after_signals);
+    tcase_add_loop_test(tc, refuses_what_becomes_a_pipe, 0, READERS);
+    tcase_add_test(tc, names_unknown_errors);
     return tn_run(suite);
 }

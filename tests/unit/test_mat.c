@@ -207,6 +207,8 @@ static const struct {
     {SHAPE + 12, 0x7fffffff,
      "load_mat: %: x: header says [1,2147483647] of i32, 8589934588 bytes, but the element holds "
      "8"},
+    {NUMBERS, 19, "load_mat: %: x: numbers of class int32 are stored as type 19"},
+    {FLAGS + 8, 18, "load_mat: %: x: arrays of class 18 cannot be read"},
     {NAME, 1, "load_mat: %: an element of 120 bytes begins where 16 are left"},
     {NAME + 4, 0, "load_mat: %: byte 0 of an array's name is zero"},
     {NAME, 0x20001, "load_mat: %: byte 1 of an array's name is zero"},
@@ -290,6 +292,15 @@ static const struct {
      {6, 8, 12, 0, 5, 12, 0x7fffffff, 0x7fffffff, 0x7fffffff, 0, 0x10001, 'x', 0x40005, 1},
      "load_mat: %: x: its size [2147483647,2147483647,2147483647] is too large",
      NULL},
+    {14,
+     {6, 8, 12, 0, 5, 8, 1073741823, 1073741824, 0x10001, 'x', 0x40005, 1},
+     "load_mat: %: x: header says [1073741823,1073741824] of i32, 4611686014132420608 bytes, but "
+     "the element holds 4",
+     NULL},
+    {14,
+     {6, 8, 12, 0, 5, 8, 1073741824, 1073741824, 0x10001, 'x', 0x40005, 1},
+     "load_mat: %: x: its size [1073741824,1073741824] is too large",
+     NULL},
     {6, {6, 8, 17, 0, 0x10001, 'x'}, "load_mat: %: x: object arrays cannot be read", NULL},
     {12, {6, 8, 12, 0, 5, 8, 1, 1, 1, 0, 0x40005, 1}, NULL, NULL},
     {4,
@@ -324,7 +335,63 @@ START_TEST(reads_or_passes_over)
 }
 END_TEST
 
-/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order. */
+/* Numbers of every size, of which some lie as the tensor's do and are something else. */
+START_TEST(converts_what_has_the_same_size)
+{
+    static const struct {
+        uint32_t class, type, words[4];
+        tn_dtype dtype;
+        double values[2];
+    } stored[] = {
+        {7, 5, {1, 0xffffffff}, TN_F32, {1, -1}},
+        {7, 6, {1, 0xffffffff}, TN_F32, {1, 4294967296.0}},
+        {12, 6, {1, 2}, TN_I32, {1, 2}},
+        {9, 1, {0x0201}, TN_U8, {1, 2}},
+        {6, 12, {1, 0, 0xfffffffe, 0xffffffff}, TN_F64, {1, -2}},
+        {6, 13, {1, 0, 2, 0}, TN_F64, {1, 2}},
+        {14, 13, {1, 0, 2, 0}, TN_I64, {1, 2}},
+        {15, 12, {1, 0, 2, 0}, TN_I64, {1, 2}},
+        {6, 9, {0, 0x3ff00000, 0, 0xbff00000}, TN_F64, {1, -1}},
+    };
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        uint32_t size = stored[i].type >= 9 ? 16 : stored[i].type == 1 ? 2 : 8;
+        uint32_t words[16] = {6,       8,   stored[i].class, 0,   5, 8, 1, 2,
+                              0x10001, 'x', stored[i].type,  size};
+        unsigned char bytes[FLAGS + 4 * MAX_WORDS];
+        memcpy(words + 12, stored[i].words, 16);
+        size_t length = make_array(bytes, words, size == 16 ? 16 : 14);
+        tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, length), NULL);
+        ck_tn_ok();
+        check_values(tn_dict_get(dict, "x"), stored[i].dtype, 2, 2, stored[i].values);
+        tn_dict_free(dict);
+    }
+    remove_temporary();
+}
+END_TEST
+
+/* Numbers that take more than one piece to convert, with padding behind them. */
+START_TEST(converts_long_arrays)
+{
+    enum { COUNT = 20001, SIZE = 2 * COUNT, PADDED = SIZE + 6, LENGTH = NUMBERS + 8 + PADDED };
+    unsigned char *bytes = calloc(1, LENGTH);
+    make_file(bytes);
+    put32(bytes + 132, LENGTH - 136);
+    put32(bytes + SHAPE + 12, COUNT);
+    put32(bytes + NUMBERS, 4);
+    put32(bytes + NUMBERS + 4, SIZE);
+    for (int i = 0; i < COUNT; i++)
+        put32(bytes + NUMBERS + 8 + 2 * i, (uint32_t)i);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, LENGTH), NULL);
+    ck_tn_ok();
+    for (int i = 0; i < COUNT; i++)
+        ck_assert_int_eq(((const int32_t *)tn_data(tn_dict_get(dict, "x")))[i], i);
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
+/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order, and for [[1 -2]] in 16 bits each.
+ */
 START_TEST(reads_columns_within_the_tag)
 {
     static const uint32_t words[] = {6, 8, 12, 0, 5, 8, 2, 2, 0x10001, 'x', 0x40001, 0x04030201};
@@ -332,6 +399,10 @@ START_TEST(reads_columns_within_the_tag)
     size_t size = make_array(bytes, words, 12);
     tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 4, (double[]){1, 3, 2, 4});
+    static const uint32_t two[] = {6, 8, 12, 0, 5, 8, 1, 2, 0x10001, 'x', 0x40003, 0xfffe0001};
+    size = make_array(bytes, two, 12);
+    dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, -2});
     remove_temporary();
 }
 END_TEST
@@ -546,6 +617,8 @@ static void add_error_tests(Suite *suite)
     tcase_add_test(tc, reads_the_file_made_here);
     tcase_add_loop_test(tc, says_what_is_wrong, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_loop_test(tc, reads_or_passes_over, 0, (int)(sizeof arrays / sizeof *arrays));
+    tcase_add_test(tc, converts_what_has_the_same_size);
+    tcase_add_test(tc, converts_long_arrays);
     tcase_add_test(tc, reads_columns_within_the_tag);
     tcase_add_loop_test(tc, checks_compressed_elements, 0, (int)(sizeof inner / sizeof *inner));
     tcase_add_test(tc, passes_over_padding_of_compressed_elements);

@@ -276,6 +276,28 @@ static const struct {
     {BYTES(NAMED(FROM_TYPE "(" MODULE "_rebuild_parameter\nctorch\nTensor\n(" X "\x88}t}tR")), 1,
      NULL},
 
+    {BYTES(OBJECT("}M\0\1" X "s")), 1, NULL},
+    {BYTES(OBJECT("Nq\4")), 0, "load_pth: %: storage 0 is listed but not described"},
+    {BYTES(NAMED(MODULE "_rebuild_parameter\n" FROM_TYPE "(" REBUILD PARAMETER "(" FOUR WHOLE
+                        "\x89}t}tR\x88}\x87R")),
+     1, NULL},
+    {BYTES(OBJECT("Nq\5")), 0,
+     "load_pth: %: pickle: a place that the memo does not have is used at byte 5"},
+    {BYTES(OBJECT("ccollections\nOrderedDict\n]NNN\x87"
+                  "a\x85R")),
+     0, "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 35"},
+    {BYTES(OBJECT(STORAGE(FLOATS, ZERO))), 0,
+     "load_pth: %: storage 0 has 4 elements, but is described with 0"},
+    {BYTES(NAMED(REBUILD3 "(" FOUR WHOLE "\x89}ctorch\nfloat32\nNNtR")), 0,
+     "load_pth: %: x: a tensor is not described as PyTorch does it"},
+    {BYTES(NAMED(FROM_TYPE "(" REBUILD "N(" FOUR WHOLE "\x89}t}tR")), 0,
+     "load_pth: %: a tensor with attributes is not described as PyTorch does it"},
+    {BYTES(NAMED(FROM_TYPE "(N" PARAMETER "(" FOUR WHOLE "\x89}t}tR")), 0,
+     "load_pth: %: a tensor with attributes is not described as PyTorch does it"},
+    {BYTES(NAMED(FROM_TYPE "(" REBUILD PARAMETER "(" FOUR WHOLE "\x89}t]" X "atR")), 0,
+     "load_pth: %: x: it is a tensor's attribute" ALL},
+    {BYTES(NAMED(TENSOR(FOUR, ZERO, "J\0\0\0\x40J\0\0\0\x40\x86", "K\0K\0\x86"))), 0,
+     "load_pth: %: x: its size [1073741824,1073741824] is too large"},
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "N}tR")), 0,
      "load_pth: %: x: its requires_grad is neither True nor False"},
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "\x89}K\1K\2stR")), 0,
@@ -493,13 +515,99 @@ START_TEST(survives_every_opcode)
 }
 END_TEST
 
-/* ---- little that says much ------------------------------------------------------------------- */
-
 static size_t append(char *object, size_t size, const char *bytes, size_t count)
 {
     memcpy(object + size, bytes, count);
     return size + count;
 }
+
+/* Integers of one to eight bytes, with a sign, as keys. */
+START_TEST(names_what_has_integers_for_keys)
+{
+    static const char object[] =
+        OBJECT("}(" ZERO X "M\0\1" X "M\xff\xff" X "J\xfe\xff\xff\xff" X "\x8a\1\xff" X
+               "\x8a\2\0\x80" X "\x8a\7\xfd\xff\xff\xff\xff\xff\xff" X
+               "\x8a\7\xfd\xff\xff\xff\xff\xff\x7f" X "\x8a\x8\xfc\xff\xff\xff\xff\xff\xff\xff" X
+               "\x8a\x8\1\0\0\0\0\0\0\x80" X "I-12\n" X "I999999999999999999\n" X "u");
+    static const char *const expected[] = {"0",     "256",
+                                           "65535", "-2",
+                                           "-1",    "-32768",
+                                           "-3",    "36028797018963965",
+                                           "-4",    "-9223372036854775807",
+                                           "-12",   "999999999999999999"};
+    tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict), 12);
+    for (int i = 0; i < 12; i++)
+        ck_assert_str_eq(tn_dict_name(dict, i), expected[i]);
+    remove_temporary();
+}
+END_TEST
+
+/* The classes of storages, the dtypes that bytes can be taken for, and the sizes of both. */
+static const struct {
+    const char *storage, *dtype;
+    int size;
+    tn_dtype made;
+} numbers[] = {
+    {"DoubleStorage", "float64", 8, TN_F64},
+    {"FloatStorage", "float32", 4, TN_F32},
+    {"HalfStorage", "float16", 2, TN_F32},
+    {"BFloat16Storage", "bfloat16", 2, TN_F32},
+    {"LongStorage", "int64", 8, TN_I64},
+    {"IntStorage", "int32", 4, TN_I32},
+    {"ShortStorage", "int16", 2, TN_I32},
+    {"CharStorage", "int8", 1, TN_I32},
+    {"ByteStorage", "uint8", 1, TN_U8},
+    {"BoolStorage", "bool", 1, TN_BOOL},
+    {NULL, "uint64", 8, TN_I64},
+    {NULL, "uint32", 4, TN_I64},
+    {NULL, "uint16", 2, TN_I32},
+};
+
+/* Of eight elements; those with a dtype are bytes in the storage. */
+static void check_numbers(int i, const char *storage, const char *dtype, int count)
+{
+    char object[512];
+    size_t size = 0, at = sizeof preamble - 1, list = sizeof "\x80\2](" TEXT("\1", "0") "e." - 1;
+    const char *const pieces[] = {"\x80\2", dtype ? REBUILD3 "(" : REBUILD "(",
+                                  "(" TEXT("\7", "storage"), storage};
+    for (int k = 0; k < 4; k++)
+        size += (size_t)snprintf(object + size, 256, "%s", pieces[k]);
+    size = append(object, size, BYTES(TEXT("\1", "0") TEXT("\3", "cpu") "K"));
+    object[size++] = (char)count;
+    size = append(object, size, BYTES("NtQK\0K\x8\x85K\1\x85\x89}"));
+    if (dtype)
+        size += (size_t)snprintf(object + size, 64, "ctorch\n%s\n", dtype);
+    size = append(object, size, BYTES("tR."));
+    write_object(object, size);
+    file[at + size + list] = (unsigned char)count;
+    memset(file + at + size + list + 8, 0, 64);
+    file[at + size + list + 8] = 1;
+    tn_dict *dict =
+        tn_load_pth(ctx, write_temporary(file, at + size + list + 8 + 8 * (size_t)numbers[i].size));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dtype_of(tn_dict_at(dict, 0)), numbers[i].made);
+    ck_tn_shape(tn_dict_at(dict, 0), "[8]");
+    ck_assert_double_eq(tn_at(ctx, tn_dict_at(dict, 0), (int64_t[]){7}), 0);
+    ck_assert(tn_at(ctx, tn_dict_at(dict, 0), (int64_t[]){0}) > 0);
+    tn_dict_free(dict);
+}
+
+START_TEST(knows_storages_and_dtypes)
+{
+    char storage[64];
+    snprintf(storage, sizeof storage, "ctorch\n%s\n",
+             numbers[_i].storage ? numbers[_i].storage : "");
+    if (numbers[_i].storage)
+        check_numbers(_i, storage, NULL, 8);
+    check_numbers(_i, "ctorch\nUntypedStorage\n", numbers[_i].dtype, 8 * numbers[_i].size);
+    check_numbers(_i, "ctorch.storage\nUntypedStorage\n", numbers[_i].dtype, 8 * numbers[_i].size);
+    remove_temporary();
+}
+END_TEST
+
+/* ---- little that says much ------------------------------------------------------------------- */
 
 static void check_bomb(const char *object, size_t size, const char *error)
 {
@@ -526,18 +634,79 @@ START_TEST(limits_depth)
 }
 END_TEST
 
-/* Each list holds the one before it ten times. */
+/* Values in each other: what is around them all, what begins and ends each, what is in the last,
+ * and how many can be read. */
+#define IN_TYPE FROM_TYPE PARAMETER "("
+static const struct {
+    const char *begin, *open, *inner, *close, *end;
+    size_t sizes[5];
+    int most;
+} nested[] = {
+#define NESTED(begin, open, inner, close, end, most)                                    \
+    {                                                                                   \
+        begin, open, inner, close, end,                                                 \
+            {sizeof(begin) - 1, sizeof(open) - 1, sizeof(inner) - 1, sizeof(close) - 1, \
+             sizeof(end) - 1},                                                          \
+            most                                                                        \
+    }
+    NESTED("", "]", "N", "a", "", 64),
+    NESTED("", "(", "N", "t", "", 64),
+    NESTED("", "}K\1", "N", "s", "", 64),
+    NESTED("]", "\x8f(", "N", "\x90", "a", 63),
+    NESTED("}K\1K\2\x86", "]", "N", "a", "s", 63),
+    NESTED("}K\1K\2\x86]", "]", "N", "a", "as", 62),
+    NESTED("}]", "]", "N", "a", "aNs", 62),
+    NESTED("}", "]", "N", "a", "b", 63),
+    NESTED("", MODULE "_rebuild_parameter\n", X, "\x88}\x87R", "", 64),
+    NESTED(MODULE "_rebuild_parameter_with_state\n(" X "\x88}", "]", "N", "a", "tR", 63),
+    NESTED(FROM_TYPE "(", IN_TYPE, REBUILD PARAMETER "(" FOUR WHOLE "\x89}t}", "t}", "tR", 63),
+    NESTED(FROM_TYPE "(" REBUILD PARAMETER "(" FOUR WHOLE "\x89}t", "]", "N", "a", "tR", 63),
+};
+
+START_TEST(counts_the_depth)
+{
+    for (int more = 0; more < 2; more++) {
+        char object[16384] = "";
+        const size_t *sizes = nested[_i].sizes;
+        size_t size = append(object, 0, BYTES(FOUR "0"));
+        size = append(object, size, nested[_i].begin, sizes[0]);
+        for (int i = 0; i < nested[_i].most + more; i++)
+            size = append(object, size, nested[_i].open, sizes[1]);
+        size = append(object, size, nested[_i].inner, sizes[2]);
+        for (int i = 0; i < nested[_i].most + more; i++)
+            size = append(object, size, nested[_i].close, sizes[3]);
+        size = append(object, size, nested[_i].end, sizes[4]);
+        size = append(object, size, ".", 1);
+        const char *path = write_object(object, size);
+        ck_assert_int_eq(load(path), !more);
+        if (more)
+            ck_assert_ptr_nonnull(strstr(tn_error(ctx), "it is nested more than 64 deep"));
+        else
+            ck_tn_ok();
+        tn_clear_error(ctx);
+    }
+    remove_temporary();
+}
+END_TEST
+
+/* Each list, or set, holds the one before it ten times. */
 START_TEST(limits_repetition)
 {
+    static const char *const kinds[] = {"](", "\x8f("};
+    static const char ends[] = "e\x90";
     char object[2048];
-    size_t size = append(object, 0, BYTES(FOUR "0Nq\0"));
+    size_t size = append(object, 0,
+                         BYTES(FOUR "0]Nq\0"
+                                    "0"));
     for (char i = 1; i < 30; i++) {
-        size = append(object, size, BYTES("]("));
+        size = append(object, size, kinds[_i], 2);
         for (int j = 0; j < 10; j++)
             size = append(object, size, (char[]){'h', (char)(i - 1)}, 2);
-        size = append(object, size, (char[]){'e', 'q', i}, 3);
+        size = append(object, size, (char[]){ends[_i], 'q', i, '0'}, 4);
     }
-    size = append(object, size, BYTES("."));
+    size = append(object, size,
+                  BYTES("h\x1d"
+                        "a."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
 }
 END_TEST
@@ -572,6 +741,33 @@ START_TEST(limits_names)
     snprintf(error, sizeof error, "load_pth: %%: %.60s: it has a name of more than 1023 bytes" ALL,
              key);
     check_bomb(object, size, error);
+}
+END_TEST
+
+/* A name of 1023 bytes: one key, or two with a dot between them. */
+START_TEST(counts_the_bytes_of_names)
+{
+    static const int lengths[][3] = {{1023, 0, 1}, {1024, 0, 0}, {511, 511, 1}, {511, 512, 0},
+                                     {1022, 1, 0}, {1021, 1, 1}, {1023, 1, 0}};
+    char object[4096], key[1024];
+    memset(key, 'k', sizeof key);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        const int *n = lengths[i];
+        size_t size = 0;
+        for (int k = 0; k < 2 && n[k]; k++) {
+            size = append(object, size, (char[]){'}', 'X', (char)n[k], (char)(n[k] >> 8), 0, 0}, 6);
+            size = append(object, size, key, (size_t)n[k]);
+        }
+        size = append(object, size, BYTES(X "s"));
+        size = append(object, size, n[1] ? "s." : ".", n[1] ? 2 : 1);
+        tn_dict *dict = tn_load_pth(ctx, write_object(object, size));
+        ck_assert_int_eq(dict != NULL, n[2]);
+        if (dict)
+            ck_assert_int_eq((int)strlen(tn_dict_name(dict, 0)), n[0] + n[1] + (n[1] > 0));
+        tn_dict_free(dict);
+        tn_clear_error(ctx);
+    }
+    remove_temporary();
 }
 END_TEST
 
@@ -712,9 +908,25 @@ END_TEST
 START_TEST(reads_empty_views)
 {
     static const char object[] = NAMED(TENSOR(FOUR, "K\4", "K\0K\4\x86", "K\1K\x64\x86"));
+    static const char at_zero[] = NAMED(TENSOR(FOUR, ZERO, "K\0\x85", "K\1\x85"));
     tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
     ck_tn_ok();
     ck_tn_shape(tn_dict_at(dict, 0), "[0,4]");
+    dict = tn_load_pth(ctx, write_object(BYTES(at_zero)));
+    ck_tn_ok();
+    ck_tn_shape(tn_dict_at(dict, 0), "[0]");
+    remove_temporary();
+}
+END_TEST
+
+/* Of one element, again and again, to the limit of 63 bits. */
+START_TEST(reads_the_largest_view)
+{
+    static const char object[] =
+        NAMED(TENSOR(FOUR, ZERO, "J\xff\xff\xff\x3fJ\0\0\0\x40\x86", "K\0K\0\x86"));
+    tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
+    ck_tn_ok();
+    ck_tn_shape(tn_dict_at(dict, 0), "[1073741823,1073741824]");
     remove_temporary();
 }
 END_TEST
@@ -984,11 +1196,15 @@ static void add_hostile_tests(Suite *suite)
 {
     TCase *tc = tn_case(suite, "hostile");
     tcase_add_loop_test(tc, reads_or_refuses, 0, (int)(sizeof objects / sizeof *objects));
+    tcase_add_test(tc, names_what_has_integers_for_keys);
+    tcase_add_loop_test(tc, knows_storages_and_dtypes, 0, (int)(sizeof numbers / sizeof *numbers));
     tcase_add_test(tc, survives_every_opcode);
     tcase_add_test(tc, limits_depth);
-    tcase_add_test(tc, limits_repetition);
+    tcase_add_loop_test(tc, counts_the_depth, 0, (int)(sizeof nested / sizeof *nested));
+    tcase_add_loop_test(tc, limits_repetition, 0, 2);
     tcase_add_test(tc, limits_dictionaries_of_pairs);
     tcase_add_test(tc, limits_names);
+    tcase_add_test(tc, counts_the_bytes_of_names);
     tcase_add_test(tc, limits_tensors);
     tcase_add_test(tc, long_keys_cost_little);
     tcase_add_test(tc, tiny_tensors_take_little);
@@ -996,6 +1212,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(tc, refuses_storages_listed_twice);
     tcase_add_test(tc, reads_empty_views);
+    tcase_add_test(tc, reads_the_largest_view);
     tcase_add_loop_test(tc, strides_that_say_nothing, 0,
                         (int)(sizeof idle_strides / sizeof *idle_strides));
     tcase_add_test(tc, passes_over_what_follows);

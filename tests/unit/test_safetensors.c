@@ -147,6 +147,33 @@ static const struct {
      "load_safetensors: %: x: header says [0,4611686018427387904,4] of i32, which is too large"},
     {PART(TYPE "\"shape\":[9223372036854775808]," OFFSETS), 8,
      "load_safetensors: %: x: header: an integer of 63 bits is expected at byte 47"},
+    {PART(TYPE "\"shape\":[9999999999999999999]," OFFSETS), 8,
+     "load_safetensors: %: x: header: an integer of 63 bits is expected at byte 47"},
+    {PART(TYPE "\"shape\":[9223372036854775799]," OFFSETS), 8,
+     "load_safetensors: %: x: header says [9223372036854775799] of i32, which is too large"},
+    {PART(TYPE "\"shape\":[1073741823,1073741824]," OFFSETS), 8,
+     "load_safetensors: %: x: header says [1073741823,1073741824] of i32, 4611686014132420608 "
+     "bytes, but offsets [0,8]"},
+    {PART(TYPE "\"shape\":[1073741824,1073741824]," OFFSETS), 8,
+     "load_safetensors: %: x: header says [1073741824,1073741824] of i32, which is too large"},
+    {PART("\"dtype\":\"U8\",\"data_offsets\":[0,0],\"shape\":"), 0,
+     "load_safetensors: %: x: header: '[' is expected at byte 48"},
+    {PART("\"dtype\":\"U8\",\"data_offsets\":[0,0],\"shape\":["), 0,
+     "load_safetensors: %: x: header: an integer is expected at byte 49"},
+    {PART("\"dtype\":\"U8\",\"data_offsets\":[0,1],\"shape\":[1,1,1,1,1,1,1,1,"), 1,
+     "load_safetensors: %: x: it has more than 8 dimensions"},
+    {"{\"\\ud800\\udbff\":{}}", 0,
+     "load_safetensors: %: header: a code point is expected at byte 8"},
+    {"{\"\\ud800\\ue000\":{}}", 0,
+     "load_safetensors: %: header: a code point is expected at byte 8"},
+    {"{\"\\udfff\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
+    {"{\"\\ud800x\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
+    {"{\"\\ud800\\n\":{}}", 0, "load_safetensors: %: header: a code point is expected at byte 8"},
+    {PART("\"a\":[[0],[[1,{}],[]]],\"b\":{\"c\":{\"d\":[1]}}," TYPE "\"shape\":[2]," OFFSETS), 8,
+     NULL},
+    {PART("\"a\":[[0}"), 8, "load_safetensors: %: x: header: ']' is expected at byte 13"},
+    {PART("\"a\":{\"b\":{\"c\":1]"), 8,
+     "load_safetensors: %: x: header: '}' is expected at byte 21"},
     {PART(TYPE "\"shape\":[-2]," OFFSETS), 8,
      "load_safetensors: %: x: header: an integer is expected at byte 29"},
     {PART(TYPE "\"shape\":[2.0]," OFFSETS), 8,
@@ -321,11 +348,15 @@ END_TEST
 START_TEST(unescapes_names)
 {
     tn_dict *dict = tn_load_safetensors(
-        ctx, write_file("{\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e4\\u20AC\\ud83d\\ude00\":"
-                        "{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}",
-                        1));
+        ctx,
+        write_file("{\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e4\\u20AC\\ud83d\\ude00\\ud800\\udc00"
+                   "\\udbff\\udfff\\ud7ff\\ue000\":"
+                   "{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}",
+                   1));
     ck_tn_ok();
-    ck_assert_str_eq(tn_dict_name(dict, 0), "\"\\/\b\f\n\r\tA\303\244\342\202\254\360\237\230\200");
+    ck_assert_str_eq(tn_dict_name(dict, 0),
+                     "\"\\/\b\f\n\r\tA\303\244\342\202\254\360\237\230\200\360\220\200\200"
+                     "\364\217\277\277\355\237\277\356\200\200");
     remove_temporary();
 }
 END_TEST

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "io/io.h"
 
 /* ---- what other programs write --------------------------------------------------------------- */
 
@@ -169,6 +171,11 @@ static const struct {
     {{{DIRECTORY + 8, 2, 1 << 11}}, NULL},
     {{{DIRECTORY + 46, 1, 0xff}, {30, 1, 0xff}}, NULL}, /* a space that does not break */
     {{{DIRECTORY, 1, 'Q'}}, "load_npz: %: the directory is damaged at byte 219"},
+    {{{DIRECTORY + 3, 1, 'Q'}}, "load_npz: %: the directory is damaged at byte 219"},
+    {{{RECORD_Y + 34, 2, 1}}, NULL}, /* on another disk, as this end is: there are no disks */
+    {{{END + 4, 2, 1}}, NULL},
+    {{{DIRECTORY + 10, 2, 256}, {8, 2, 256}},
+     "load_npz: %: x: compression method 256 cannot be read"},
     {{{RECORD_Y + 28, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 30, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 32, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
@@ -246,6 +253,8 @@ static const struct {
     {BLOCK + SIZE_Y, SIZE_Y, '2', NULL},
     {BLOCK + SIZE_Y, SIZE_Y - 1, '1',
      "load_npz: %: y: the compressed data holds more than the 75 bytes promised"},
+    {BLOCK + SIZE_Y, SIZE_Y - 2, '0',
+     "load_npz: %: y: the compressed data holds more than the 74 bytes promised"},
     {BLOCK + SIZE_Y, SIZE_Y + 1, '3',
      "load_npz: %: y: the compressed data holds 76 bytes, not the 77 promised"},
     {BLOCK + SIZE_Y, SIZE_Y + 1, '2',
@@ -363,6 +372,9 @@ START_TEST(refuses_two_ends)
     put(archive + END + 20, 2, 0);
     ck_assert_int_eq(tn_dict_count(tn_load_npz(ctx, write_temporary(archive, sizeof archive))), 0);
     ck_tn_ok();
+    archive[ARCHIVE + 3] = 7; /* no end record, but for three bytes */
+    ck_assert_int_eq(tn_dict_count(tn_load_npz(ctx, write_temporary(archive, sizeof archive))), 2);
+    ck_tn_ok();
     remove_temporary();
 }
 END_TEST
@@ -414,6 +426,56 @@ START_TEST(checks_zip64)
     if (changes64[_i].error)
         check_error(TN_ERR_FORMAT, changes64[_i].error, path);
     ck_assert_int_eq(dict == NULL, changes64[_i].error != NULL);
+    remove_temporary();
+}
+END_TEST
+
+/* What the directory and the header of an entry have behind its name, and the name, may be long. */
+START_TEST(reads_long_names_and_extra_fields)
+{
+    enum { NAME = 300, EXTRA = 700, LENGTH = 30 + 46 + 2 * (NAME + EXTRA) + SIZE_X + 22 };
+    unsigned char archive[LENGTH] = {0}, *record = archive + 30 + NAME + EXTRA + SIZE_X;
+    for (int wrong = 0; wrong < 3; wrong++) {
+        put_local(archive, 'n', 0, CRC_X, SIZE_X, SIZE_X);
+        put_record(record, 'n', 0, CRC_X, SIZE_X, SIZE_X, 0);
+        unsigned char *const names[] = {archive + 30, record + 46};
+        put(archive + 26, 2, NAME);
+        put(archive + 28, 2, EXTRA);
+        put(record + 28, 2, NAME);
+        put(record + 30, 2, EXTRA);
+        for (int i = 0; i < 2; i++) {
+            memset(names[i], 'n', NAME);
+            put(names[i] + NAME, 4, 0xcafe | (uint64_t)(EXTRA - 8) << 16);
+            put(names[i] + NAME + EXTRA - 4, 4, 0xbabe | (uint64_t)(wrong == i + 1) << 16);
+        }
+        put_array(archive + 30 + NAME + EXTRA, 1, "\7");
+        put_end(archive + LENGTH - 22, 1, (uint64_t)(record - archive));
+        put(archive + LENGTH - 22 + 12, 4, 46 + NAME + EXTRA);
+        tn_dict *dict = tn_load_npz(ctx, write_temporary(archive, sizeof archive));
+        ck_assert_int_eq(dict != NULL, !wrong);
+        if (dict)
+            ck_assert_uint_eq(strlen(tn_dict_name(dict, 0)), NAME);
+        tn_clear_error(ctx);
+    }
+    remove_temporary();
+}
+END_TEST
+
+/* An entry of any name that begins like an array has to be one. */
+START_TEST(takes_what_begins_like_an_array_for_one)
+{
+    for (int size = 5; size < 8; size++) {
+        unsigned char archive[30 + 1 + 7 + RECORD + 22] = {0};
+        uint32_t crc = (uint32_t)crc32(0, (const unsigned char *)"\x93NUMPY\1", (unsigned)size);
+        uint64_t bytes = (uint64_t)size;
+        put_local(archive, 'x', 0, crc, bytes, bytes);
+        memcpy(archive + LOCAL, "\x93NUMPY\1", (size_t)size);
+        put_record(archive + LOCAL + size, 'x', 0, crc, bytes, bytes, 0);
+        put_end(archive + LOCAL + size + RECORD, 1, (uint64_t)(LOCAL + size));
+        const char *path = write_temporary(archive, (size_t)(LOCAL + size + RECORD + 22));
+        ck_assert_int_eq(load(path), size == 5);
+        tn_clear_error(ctx);
+    }
     remove_temporary();
 }
 END_TEST
@@ -473,6 +535,189 @@ START_TEST(tiny_arrays_take_little)
 }
 END_TEST
 
+/* ---- what the library writes ----------------------------------------------------------------- */
+
+/* A number in `size` bytes at *p, which moves on behind it. */
+static void add(unsigned char **p, int size, uint64_t value)
+{
+    put(*p, size, value);
+    *p += size;
+}
+
+/* An entry without contents, whose sizes the test claims. */
+typedef struct claimed {
+    const char *name;
+    int flags;
+    uint32_t crc;
+    uint64_t stored, size, offset;
+} claimed;
+
+static void add_common(unsigned char **p, const claimed *e, bool is64)
+{
+    add(p, 2, is64 ? 45 : 20);
+    add(p, 2, (uint64_t)e->flags);
+    add(p, 2, 0);
+    add(p, 4, 0x210000); /* the first of January 1980 */
+    add(p, 4, e->crc);
+    add(p, 4, is64 ? UINT32_MAX : e->stored);
+    add(p, 4, is64 ? UINT32_MAX : e->size);
+    add(p, 2, strlen(e->name));
+}
+
+static void add_local(unsigned char **p, const claimed *e)
+{
+    bool is64 = e->size > UINT32_MAX;
+    add(p, 4, 0x04034b50);
+    add_common(p, e, is64);
+    add(p, 2, is64 ? 20 : 0);
+    memcpy(*p, e->name, strlen(e->name));
+    *p += strlen(e->name);
+    if (is64) {
+        add(p, 4, 16 << 16 | 1);
+        add(p, 8, e->size);
+        add(p, 8, e->stored);
+    }
+}
+
+static void add_record(unsigned char **p, const claimed *e)
+{
+    bool is64 = e->size > UINT32_MAX || e->offset > UINT32_MAX;
+    add(p, 4, 0x02014b50);
+    add(p, 2, 3 << 8 | 45); /* made by Unix */
+    add_common(p, e, is64);
+    add(p, 2, is64 ? 28 : 0);
+    add(p, 6, 0);
+    add(p, 4, 0x81a40000); /* a file that its owner may write, and everybody read */
+    add(p, 4, is64 ? UINT32_MAX : e->offset);
+    memcpy(*p, e->name, strlen(e->name));
+    *p += strlen(e->name);
+    if (is64) {
+        add(p, 4, 24 << 16 | 1);
+        add(p, 8, e->size);
+        add(p, 8, e->stored);
+        add(p, 8, e->offset);
+    }
+}
+
+static void add_end(unsigned char **p, uint64_t count, uint64_t size, uint64_t offset)
+{
+    bool is64 = offset > UINT32_MAX;
+    if (is64) {
+        add(p, 4, 0x06064b50);
+        add(p, 8, 44);
+        add(p, 4, 45 << 16 | 3 << 8 | 45);
+        add(p, 8, 0);
+        add(p, 8, count);
+        add(p, 8, count);
+        add(p, 8, size);
+        add(p, 8, offset);
+        add(p, 4, 0x07064b50);
+        add(p, 4, 0);
+        add(p, 8, offset + size);
+        add(p, 4, 1);
+    }
+    add(p, 4, 0x06054b50);
+    add(p, 4, 0);
+    add(p, 2, is64 ? UINT16_MAX : count);
+    add(p, 2, is64 ? UINT16_MAX : count);
+    add(p, 4, is64 ? UINT32_MAX : size);
+    add(p, 4, is64 ? UINT32_MAX : offset);
+    add(p, 2, 0);
+}
+
+/* Writes the entries, whose contents are holes in the file. */
+static void write_claimed(const char *path, const claimed *entries, int count)
+{
+    tn__output out;
+    tn__zip_writer w = {.out = &out};
+    ck_assert(tn__output_open(&out, ctx, "test", path));
+    for (int i = 0; i < count; i++) {
+        ck_assert(tn__output_patch(&out, 0, "", 0));
+        out.position = (int64_t)entries[i].offset;
+        ck_assert(tn__zip_begin(&w, entries[i].name, (int64_t)entries[i].size));
+        ck_assert(tn__output_patch(&out, 0, "", 0));
+        out.position += (int64_t)entries[i].stored;
+        out.part_size = (int64_t)entries[i].size;
+        out.part_crc = entries[i].crc;
+        ck_assert(tn__zip_end(&w, entries[i].name));
+    }
+    ck_assert(tn__zip_finish(&w) && tn__output_close(&out, true));
+    tn__free(ctx, w.directory);
+}
+
+static void check_bytes(FILE *file, uint64_t offset, const unsigned char *expected, size_t size)
+{
+    unsigned char bytes[1024];
+    ck_assert_int_eq(fseek(file, (long)offset, SEEK_SET), 0);
+    ck_assert_uint_eq(fread(bytes, 1, size, file), size);
+    ck_assert_mem_eq(bytes, expected, size);
+}
+
+#define GIGA (UINT64_C(1) << 30)
+#define AE "\303\244"
+
+/* By the specification, with and without the records of ZIP64: sizes and offsets beyond 32 bits. */
+static const struct {
+    int count;
+    claimed entries[3];
+} written[] = {
+    {2, {{"x", 0, 0x12345678, 4, 5, 0}, {AE, 1 << 11, 0x9abcdef0, 900, 1000, 100}}},
+    {2, {{"large", 0, 7, 5 * GIGA, 6 * GIGA, 0}, {"far", 0, 8, 3, 9 * GIGA, 7 * GIGA}}},
+    {3,
+     {{"x", 0, 1, 9, 9, 0},
+      {AE, 1 << 11, 2, 5 * GIGA, 5 * GIGA, 77},
+      {"y", 0, 3, 70000, 70000, 6 * GIGA}}},
+    {1, {{"one", 0, 3, 9, 5 * GIGA, 0}}},
+};
+
+static void check_directory(const char *path, const claimed *entries, int count)
+{
+    tn__file file;
+    tn__zip zip;
+    ck_assert(tn__file_open(&file, ctx, "test", path));
+    ck_assert_msg(tn__zip_open(&zip, &file), "%s", tn_error(ctx));
+    ck_assert_int_eq(zip.count, count);
+    for (int i = 0; i < count; i++) {
+        ck_assert_str_eq(zip.entries[i].name, entries[i].name);
+        ck_assert_uint_eq(zip.entries[i].crc, entries[i].crc);
+        ck_assert_int_eq(zip.entries[i].compressed, (int64_t)entries[i].stored);
+        ck_assert_int_eq(zip.entries[i].size, (int64_t)entries[i].size);
+        ck_assert_int_eq(zip.entries[i].offset, (int64_t)entries[i].offset);
+        tn__stream *s = tn__zip_stream(&zip, &zip.entries[i]);
+        ck_assert_int_eq(s != NULL, entries[i].size == entries[i].stored);
+        tn__stream_free(s);
+        tn_clear_error(ctx);
+    }
+    tn__zip_close(&zip);
+    tn__file_close(&file);
+}
+
+START_TEST(writes_the_bytes_of_the_format)
+{
+    unsigned char bytes[1024], *p = bytes;
+    const claimed *entries = written[_i].entries, *last = &entries[written[_i].count - 1];
+    make_folder();
+    const char *path = folder_path("x.zip");
+    write_claimed(path, entries, written[_i].count);
+    FILE *file = fopen(path, "rb");
+    for (int i = 0; i < written[_i].count; i++) {
+        p = bytes;
+        add_local(&p, &entries[i]);
+        check_bytes(file, entries[i].offset, bytes, (size_t)(p - bytes));
+    }
+    uint64_t directory = last->offset + last->stored + (uint64_t)(p - bytes);
+    p = bytes;
+    for (int i = 0; i < written[_i].count; i++)
+        add_record(&p, &entries[i]);
+    add_end(&p, (uint64_t)written[_i].count, (uint64_t)(p - bytes), directory);
+    check_bytes(file, directory, bytes, (size_t)(p - bytes));
+    ck_assert_int_eq(fgetc(file), EOF);
+    fclose(file);
+    check_directory(path, entries, written[_i].count);
+    remove_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("zip");
@@ -491,7 +736,11 @@ int main(void)
     tcase_add_test(tc, end_records_in_numbers);
     tcase_add_test(tc, refuses_two_ends);
     tcase_add_loop_test(tc, checks_zip64, 0, (int)(sizeof changes64 / sizeof *changes64));
+    tcase_add_test(tc, reads_long_names_and_extra_fields);
+    tcase_add_test(tc, takes_what_begins_like_an_array_for_one);
     tcase_add_test(tc, overlapping_entries_cost_nothing);
     tcase_add_test(tc, tiny_arrays_take_little);
+    tcase_add_loop_test(tc, writes_the_bytes_of_the_format, 0,
+                        (int)(sizeof written / sizeof *written));
     return tn_run(suite);
 }
