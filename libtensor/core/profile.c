@@ -47,6 +47,7 @@ void tn__profile_free(tn_ctx *ctx)
     if (ctx->profile)
         tn__free(ctx, ctx->profile->rows);
     tn__free(ctx, ctx->profile);
+    ctx->profile = NULL;
 }
 
 tn_status tn_profile(tn_ctx *ctx, bool enable)
