@@ -390,7 +390,8 @@ START_TEST(converts_long_arrays)
 }
 END_TEST
 
-/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order, and for [[1 -2]] in 16 bits each.
+/* In the tag there is room for [[1 3] [2 4]], in MATLAB's order, for [[1 -2]] in 16 bits
+ * each, and for a character of four bytes.
  */
 START_TEST(reads_columns_within_the_tag)
 {
@@ -403,6 +404,10 @@ START_TEST(reads_columns_within_the_tag)
     size = make_array(bytes, two, 12);
     dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, -2});
+    static const uint32_t smile[] = {6, 8, 4, 0, 5, 8, 1, 1, 0x10001, 'x', 0x40010, 0x80989ff0};
+    size = make_array(bytes, smile, 12);
+    dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    check_values(tn_dict_get(dict, "x"), TN_I32, 1, 1, (double[]){0x1f600});
     remove_temporary();
 }
 END_TEST

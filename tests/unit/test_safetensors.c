@@ -131,6 +131,8 @@ static const struct {
      "load_safetensors: %: header: a second '__metadata__'"},
     {PART(TYPE "\"shape\":[3]," OFFSETS), 8,
      "load_safetensors: %: x: header says [3] of i32, 12 bytes, but offsets [0,8]"},
+    {PART("\"dtype\":\"BF16\",\"shape\":[3]," OFFSETS), 8,
+     "load_safetensors: %: x: header says [3] of bf16, 6 bytes, but offsets [0,8]"},
     {PART(TYPE "\"shape\":[2],\"data_offsets\":[0,9]"), 8,
      "load_safetensors: %: x: offsets [0,9], but the file holds 8 bytes of data"},
     {PART(TYPE "\"shape\":[2],\"data_offsets\":[8,0]"), 8,
