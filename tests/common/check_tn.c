@@ -14,6 +14,8 @@ static void *counting_alloc(void *payload, size_t size, size_t alignment)
         c->failed++;
         return NULL;
     }
+    if (c->largest && size > c->largest)
+        return NULL;
     void *p = aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
     if (!p)
         ck_abort_msg("no memory for %zu bytes", size);

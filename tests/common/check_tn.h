@@ -16,6 +16,7 @@ typedef struct counting {
     int64_t blocks; /* not freed yet */
     int64_t bytes;  /* in these */
     int64_t fail_at;
+    size_t largest; /* block that it gives, and NULL for larger ones; 0: any */
     bool for_good;
 } counting;
 

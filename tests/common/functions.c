@@ -19,7 +19,7 @@ static void declared_name(const char *line, char *name, size_t size)
     snprintf(name, size, "%.*s", start ? (int)(end - start) : 0, start ? start : "");
 }
 
-static int read_header(const char *header, char (*names)[64], int count)
+int read_functions_of(const char *header, char (*names)[64], int count)
 {
     char path[1024], line[512];
     snprintf(path, sizeof path, "%s/%s", TN_TEST_INCLUDE, header);
@@ -41,7 +41,7 @@ int read_functions(char (*names)[64])
     ck_assert_msg(dir != NULL, "%s cannot be read", TN_TEST_INCLUDE);
     for (struct dirent *entry; (entry = readdir(dir));)
         if (entry->d_name[0] != '.')
-            count = read_header(entry->d_name, names, count);
+            count = read_functions_of(entry->d_name, names, count);
     closedir(dir);
     ck_assert_int_gt(count, 200);
     return count;

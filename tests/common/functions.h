@@ -7,4 +7,7 @@
 /* Reads the headers and returns how many functions they declare. */
 int read_functions(char (*names)[64]);
 
+/* Appends those of one header to `count` names. */
+int read_functions_of(const char *header, char (*names)[64], int count);
+
 #endif

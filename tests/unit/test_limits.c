@@ -348,6 +348,17 @@ UNARY(log_softmax, tn_log_softmax(ctx, x, 0))
 UNARY(cross_entropy, tn_cross_entropy(ctx, x, CLASS0, (tn_cross_entropy_opts){0}))
 UNARY(nll, tn_nll_loss(ctx, x, CLASS0, (tn_nll_loss_opts){0}))
 
+#define ROW3 (tn_reshape(ctx, x, TN_SHAPE(1, 1, 3)))
+#define OF_ROW ((tn_pool2d_opts){.kernel_h = 1, .kernel_w = 3})
+#define THREE_ONES(...) (tn_ones(ctx, dtype, TN_SHAPE(__VA_ARGS__)))
+
+UNARY(product, tn_matmul(ctx, x, THREE_ONES(3)))
+UNARY(linear, tn_linear(ctx, x, THREE_ONES(1, 3), NULL))
+UNARY(convolution, tn_conv2d(ctx, ROW3, THREE_ONES(1, 1, 1, 3), NULL, (tn_conv2d_opts){0}))
+UNARY(max_pool, tn_max_pool2d(ctx, ROW3, 3, OF_ROW))
+UNARY(avg_pool, tn_avg_pool2d(ctx, ROW3, 3, OF_ROW))
+UNARY(adaptive_pool, tn_adaptive_avg_pool2d(ctx, ROW3, 1, 1))
+
 /* y: one number, or three. */
 typedef struct group_row {
     const char *name;
@@ -417,6 +428,20 @@ START_TEST(several_elements)
             {"nll_loss", nll, {-inf, 0, nan}, {inf}, {-1, 0, 0}},
             {"nll_loss", nll, {nan, 0, 0}, {nan}, {-1, 0, 0}},
             {"nll_loss", nll, {-den, 0, 0}, {den}, {-1, 0, 0}},
+            {"matmul", product, {inf, 1, -big}, {inf}, {1, 1, 1}},
+            {"matmul", product, {inf, -inf, 1}, {nan}, {1, 1, 1}},
+            {"matmul", product, {den, den, 0}, {2 * den}, {1, 1, 1}},
+            {"linear", linear, {inf, 1, -big}, {inf}, {1, 1, 1}},
+            {"linear", linear, {inf, nan, 1}, {nan}, {1, 1, 1}},
+            {"conv2d", convolution, {inf, 1, -big}, {inf}, {1, 1, 1}},
+            {"conv2d", convolution, {inf, -inf, 1}, {nan}, {1, 1, 1}},
+            {"max_pool2d", max_pool, {1, nan, inf}, {nan}, {0, 1, 0}},
+            {"max_pool2d", max_pool, {-inf, -inf, -inf}, {-inf}, {1, 0, 0}},
+            {"max_pool2d", max_pool, {-inf, -big, -inf}, {-big}, {0, 1, 0}},
+            {"avg_pool2d", avg_pool, {inf, 1, 1}, {inf}, {third, third, third}},
+            {"avg_pool2d", avg_pool, {inf, -inf, 1}, {nan}, {third, third, third}},
+            {"adaptive_avg_pool2d", adaptive_pool, {-inf, 1, 1}, {-inf}, {third, third, third}},
+            {"adaptive_avg_pool2d", adaptive_pool, {nan, 1, 1}, {nan}, {third, third, third}},
         };
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
             check_group(&rows[i]);
