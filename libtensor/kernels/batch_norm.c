@@ -17,8 +17,10 @@ static inline void add_sides(const double *first, const double *second, double s
 }
 
 /* sum f and sum f d over part of each row. */
-static inline void sum_rows(int64_t rows, int64_t n, int64_t stride, const real *x, const real *dy,
-                            double scale, double shift, bool own, double sums[2])
+__attribute__((always_inline)) static inline void sum_rows(int64_t rows, int64_t n, int64_t stride,
+                                                           const real *x, const real *dy,
+                                                           double scale, double shift, bool own,
+                                                           double sums[2])
 {
     double first[WIDTH] = {0}, second[WIDTH] = {0};
     for (int64_t row = 0; row < rows; row++, x += stride, dy += stride) {
@@ -39,9 +41,9 @@ static inline void sum_rows(int64_t rows, int64_t n, int64_t stride, const real 
 }
 
 /* The same over rows that are shorter than the sums side by side: a side for each row. */
-static inline void sum_short_rows(int64_t rows, int64_t n, int64_t stride, const real *x,
-                                  const real *dy, double scale, double shift, bool own,
-                                  double sums[2])
+__attribute__((always_inline)) static inline void
+sum_short_rows(int64_t rows, int64_t n, int64_t stride, const real *x, const real *dy, double scale,
+               double shift, bool own, double sums[2])
 {
     double first[WIDTH] = {0}, second[WIDTH] = {0};
     int64_t row = 0;
@@ -62,8 +64,10 @@ static inline void sum_short_rows(int64_t rows, int64_t n, int64_t stride, const
 }
 
 /* sum f and sum f d, in blocks of several rows, or of parts of one. */
-static inline void sums_of_channel(const tn__channel *c, const real *x, const real *dy,
-                                   double scale, double shift, bool own, double total[2])
+__attribute__((always_inline)) static inline void sums_of_channel(const tn__channel *c,
+                                                                  const real *x, const real *dy,
+                                                                  double scale, double shift,
+                                                                  bool own, double total[2])
 {
     pairs first = {.count = 0}, second = {.count = 0};
     int64_t rows = c->size > 0 ? LONGEST / c->size + 1 : c->n + 1;
@@ -84,18 +88,17 @@ static inline void sums_of_channel(const tn__channel *c, const real *x, const re
 }
 
 /* The mean first: differences from it do not cancel. What it is off by, their mean, is made good
- * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). Rounding makes
- * no variance negative. */
-static inline void moments(const tn__channel *c, const real *x, double scale, double *mean,
-                           double *var)
+ * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). */
+__attribute__((always_inline)) static inline void moments(const tn__channel *c, const real *x,
+                                                          double scale, double *mean, double *var)
 {
     double total[2], count = (double)(c->n * c->size);
     sums_of_channel(c, x, x, scale, 0, true, total);
     *mean = total[0] / count;
     sums_of_channel(c, x, x, scale, *mean, true, total);
-    double off = total[0] / count, v = total[1] / count - off * off;
+    double off = total[0] / count;
+    *var = total[1] / count - off * off;
     *mean += off;
-    *var = v < 0 ? 0 : v;
 }
 
 /* Where a sum does not fit a double, that of smaller numbers does. */

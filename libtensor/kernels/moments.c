@@ -67,14 +67,14 @@ static void sum_columns(int64_t n, int64_t cols, const real *x, int64_t ldx, dou
 }
 
 /* Differences from the mean do not cancel. What it is off by, their mean, is made good (Chan, Golub
- * and LeVeque, "Algorithms for computing the sample variance", 1983). Rounding makes no variance
- * negative, and no infinite mean NaN. */
+ * and LeVeque, "Algorithms for computing the sample variance", 1983). An infinite mean stays
+ * infinite. */
 static inline void finish(double count, double shift, double first, double second, double *mean,
                           double *var)
 {
-    double off = first / count, v = second / count - off * off;
+    double off = first / count;
     *mean = isfinite(off) ? shift + off : shift;
-    *var = v < 0 ? 0 : v;
+    *var = second / count - off * off;
 }
 
 static void tile_moments(int64_t n, int64_t cols, const real *x, int64_t ldx, double scale,
