@@ -173,14 +173,19 @@ static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
     return c;
 }
 
-/* In double. */
+/* In double, four columns side by side. */
 static inline double sum_block(int64_t rows, int64_t cols, int64_t ldx, const real *x)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < rows; i++, x += ldx)
-        for (int64_t j = 0; j < cols; j++)
+    double lanes[4] = {0}, sum = 0;
+    for (int64_t i = 0; i < rows; i++, x += ldx) {
+        int64_t j = 0;
+        for (; j + 4 <= cols; j += 4)
+            for (int k = 0; k < 4; k++)
+                lanes[k] += x[j + k];
+        for (; j < cols; j++)
             sum += x[j];
-    return sum;
+    }
+    return sum + ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3]));
 }
 
 /* Pairwise from BLOCK elements on: by rows, and within a row. */
@@ -205,10 +210,14 @@ static real average(const tn__window *w, const cover *c, const real *x)
 
 static void spread(const tn__window *w, const cover *c, real dy, real *dx, real *lost)
 {
-    real part = (real)(dy / c->divisor);
+    real part = dy / (real)c->divisor;
     for (int64_t i = c->h.begin; i < c->h.end; i++)
-        for (int64_t j = c->v.begin; j < c->v.end; j++)
-            add(part, i * w->w + j, dx, lost);
+        if (lost)
+            for (int64_t j = c->v.begin; j < c->v.end; j++)
+                add(part, i * w->w + j, dx, lost);
+        else
+            for (int64_t j = c->v.begin; j < c->v.end; j++)
+                dx[i * w->w + j] += part;
 }
 
 void KERNEL(avg_pool2d)(const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor,
