@@ -321,7 +321,7 @@ const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u)
 
 const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x)
 {
-    int64_t shape[TN_MAX_DIMS];
+    int64_t shape[TN_MAX_DIMS] = {0};
     for (int i = 0; t && i < t->ndim; i++)
         shape[i] = t->shape[i] < x->shape[i] ? t->shape[i] : x->shape[i];
     return t ? resized(ctx, t, shape) : NULL;

@@ -64,7 +64,8 @@ static void choose_moments(const norm_args *a, const tn__channel *c, int64_t cha
 /* Rows without elements are not walked. */
 static tn__channel channel_of(const norm_args *a)
 {
-    return (tn__channel){.n = a->size > 0 ? a->n : 0, .size = a->size, .stride = a->channels * a->size};
+    return (tn__channel){
+        .n = a->size > 0 ? a->n : 0, .size = a->size, .stride = a->channels * a->size};
 }
 
 static void forward_range(int64_t begin, int64_t end, void *payload)
