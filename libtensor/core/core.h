@@ -95,9 +95,10 @@ typedef struct tn__pool {
     pthread_mutex_t lock; /* of the rest */
     pthread_cond_t wake, done;
     atomic_uint round;
-    int wanted; /* helpers 0 .. wanted - 1 take part in this round */
+    int wanted; /* helpers 0 .. wanted - 1 may enter this round */
+    bool open;  /* as long as there may be parts that nobody has taken */
     bool ending;
-    atomic_int working; /* helpers that have not finished this round */
+    atomic_int working; /* helpers that have entered and not left */
 
     tn__range_fn fn;
     void *payload;

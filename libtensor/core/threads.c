@@ -91,7 +91,7 @@ static void take_parts(tn__pool *pool)
 }
 
 /* Waits for the round after `seen`. False when the context ends. */
-static bool next_round(tn__pool *pool, int number, unsigned *seen, bool *wanted)
+static bool next_round(tn__pool *pool, int number, unsigned *seen, bool *enters)
 {
     spin_while_round(pool, *seen);
     pthread_mutex_lock(&pool->lock);
@@ -99,19 +99,20 @@ static bool next_round(tn__pool *pool, int number, unsigned *seen, bool *wanted)
         pthread_cond_wait(&pool->wake, &pool->lock);
     bool goes_on = !pool->ending;
     *seen = pool->round;
-    *wanted = number < pool->wanted;
+    *enters = pool->open && number < pool->wanted;
+    pool->working += *enters;
     pthread_mutex_unlock(&pool->lock);
     return goes_on;
 }
 
-/* A thread that starts late finds a round that has not counted on it, or is the one it is for. */
+/* Nobody waits for a helper that comes late: it finds a round that is closed, or a new one. */
 static void *help(void *payload)
 {
     tn__pool *pool = payload;
     int number = atomic_fetch_add(&pool->arrived, 1);
-    bool wanted;
-    for (unsigned seen = 0; next_round(pool, number, &seen, &wanted);) {
-        if (!wanted)
+    bool enters;
+    for (unsigned seen = 0; next_round(pool, number, &seen, &enters);) {
+        if (!enters)
             continue;
         take_parts(pool);
         pthread_mutex_lock(&pool->lock);
@@ -165,6 +166,8 @@ static void renew(tn__pool *pool)
     pool->refused = !ready;
     pool->n_helpers = 0;
     pool->wanted = 0;
+    pool->open = false;
+    atomic_store(&pool->working, 0);
     atomic_store(&pool->arrived, 0);
     atomic_store(&pool->round, 0);
 }
@@ -190,14 +193,18 @@ static void begin_round(tn__pool *pool, int wanted)
 {
     pthread_mutex_lock(&pool->lock);
     pool->wanted = wanted;
-    atomic_store(&pool->working, wanted);
+    pool->open = true;
     atomic_fetch_add(&pool->round, 1);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* All parts are taken: the helpers that have entered finish theirs, others need not come. */
 static void end_round(tn__pool *pool)
 {
+    pthread_mutex_lock(&pool->lock);
+    pool->open = false;
+    pthread_mutex_unlock(&pool->lock);
     spin_while_working(pool);
     pthread_mutex_lock(&pool->lock);
     while (pool->working > 0)

@@ -37,7 +37,7 @@ int64_t tn__utf8_length(const char *text, int64_t size)
 
 int tn__encode_utf8(int32_t code, unsigned char *out)
 {
-    static const unsigned char lead[] = {[1] = 0, [2] = 0xc0, [3] = 0xe0, [4] = 0xf0};
+    static const unsigned char lead[] = {[2] = 0xc0, [3] = 0xe0, [4] = 0xf0};
     int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     for (int i = n - 1; i > 0; i--, code >>= 6)
         out[i] = (unsigned char)(0x80 | (code & 0x3f));

@@ -31,7 +31,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROOMS = ["core", "kernels", "ops", "io"]
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
-SANITIZE = ["-fsanitize=address", "-DTN_DEBUG"]
+SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
 
 # In tests, to end at the first check that fails.

@@ -987,6 +987,15 @@ START_TEST(negates)
 }
 END_TEST
 
+START_TEST(refuses_what_is_too_short)
+{
+    const char *path = write_temporary("\x80\2N", 3);
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: it is cut off at byte 3", path);
+    remove_temporary();
+}
+END_TEST
+
 START_TEST(refuses_tar)
 {
     memset(file, 0, 1024);
@@ -1217,6 +1226,7 @@ static void add_hostile_tests(Suite *suite)
                         (int)(sizeof idle_strides / sizeof *idle_strides));
     tcase_add_test(tc, passes_over_what_follows);
     tcase_add_test(tc, negates);
+    tcase_add_test(tc, refuses_what_is_too_short);
     tcase_add_test(tc, refuses_tar);
     tcase_add_test(tc, reads_the_other_byte_order);
     tcase_add_test(tc, reports_the_system);
