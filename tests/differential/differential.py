@@ -149,11 +149,14 @@ def expect(case, draw):
 
 
 def of_base(case, t, dtype, grad, allowed):
-    """The gradient of what a view was made of; those of elements that were repeated are added."""
+    """The gradient of what a view was made of; those of elements that were repeated are added,
+    and may overflow on the way."""
     repeats = t.values.size // max(1, t.base.size)
     grad = grad.astype(DTYPES[dtype][1]).astype(np.float64)
     added = tolerance(case, dtype, t.to_base(np.abs(grad)), repeats, 0, [])
-    return dtype, t.to_base(grad), t.to_base(np.broadcast_to(allowed, grad.shape)) + added
+    allowed = t.to_base(np.broadcast_to(allowed, grad.shape)) + added
+    overflows = t.to_base(np.abs(grad)) > np.finfo(DTYPES[dtype][1]).max
+    return dtype, t.to_base(grad), np.where(overflows, np.inf, allowed)
 
 
 def allow_overflows(case, outputs, gradients, given):
