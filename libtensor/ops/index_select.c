@@ -10,7 +10,7 @@ static tn_tensor *spread(tn_ctx *ctx, const tn_tensor *index, int ndim, const in
     int64_t full[TN_MAX_DIMS], strides[TN_MAX_DIMS] = {0};
     memcpy(full, shape, sizeof full);
     full[dim] = tn_numel(index);
-    strides[dim] = 1;
+    strides[dim] = index->ndim > 0 ? index->strides[0] : 0;
     return tn__view(ctx, index, ndim, full, strides, index->offset);
 }
 

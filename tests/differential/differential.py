@@ -23,7 +23,8 @@ from draw import Draw
 from rows import NOT_COMPARED, ROWS
 
 ALL_RUNS = 0b111111
-SECONDS = 20  # for a case
+LINES = 10  # for each row, about cases that fail
+SECONDS, PATIENCE = 20, 300  # of processor time for a case, and of waiting on a machine that is busy
 REFUSALS = (RuntimeError, ValueError, IndexError)
 
 
@@ -148,11 +149,14 @@ def expect(case, draw):
 
 
 def of_base(case, t, dtype, grad, allowed):
-    """The gradient of what a view was made of; those of elements that were repeated are added."""
+    """The gradient of what a view was made of; those of elements that were repeated are added,
+    and may overflow on the way."""
     repeats = t.values.size // max(1, t.base.size)
     grad = grad.astype(DTYPES[dtype][1]).astype(np.float64)
     added = tolerance(case, dtype, t.to_base(np.abs(grad)), repeats, 0, [])
-    return dtype, t.to_base(grad), t.to_base(np.broadcast_to(allowed, grad.shape)) + added
+    allowed = t.to_base(np.broadcast_to(allowed, grad.shape)) + added
+    overflows = t.to_base(np.abs(grad)) > np.finfo(DTYPES[dtype][1]).max
+    return dtype, t.to_base(grad), np.where(overflows, np.inf, allowed)
 
 
 def allow_overflows(case, outputs, gradients, given):
@@ -223,36 +227,50 @@ class Driver:
             self.process.wait()
             self.process = None
 
-    def read(self, n, until):
+    def processor_seconds(self):
+        """What the program has used so far; 0 where the system does not say."""
+        try:
+            with open(f"/proc/{self.process.pid}/stat") as file:
+                return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+        except OSError:
+            return 0.0
+
+    def wait(self, used, until):
+        """Until there is something to read."""
+        while not select.select([self.process.stdout], [], [], 1)[0]:
+            if self.processor_seconds() - used > SECONDS:
+                raise TimeoutError(f"no answer in {SECONDS} seconds of work")
+            if time.monotonic() > until:
+                raise TimeoutError(f"no answer in {PATIENCE} seconds, of which {self.processor_seconds() - used:.1f} were work")
+
+    def read(self, n, used, until):
         parts = bytearray()
         while len(parts) < n:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, until - time.monotonic()))
-            data = os.read(self.process.stdout.fileno(), n - len(parts)) if ready else None
-            if data is None:
-                raise TimeoutError
+            self.wait(used, until)
+            data = os.read(self.process.stdout.fileno(), n - len(parts))
             if not data:
                 raise EOFError
             parts += data
         return bytes(parts)
 
-    def ask(self, request, seconds=SECONDS):
+    def ask(self, request):
         """The answer, or None if there is none, and why."""
         if self.process is None:
             self.start()
-        until = time.monotonic() + seconds
+        used, until = self.processor_seconds(), time.monotonic() + PATIENCE
         try:
             view = memoryview(request)
             while view:
                 view = view[self.process.stdin.write(view):]
-            size = int.from_bytes(self.read(8, until), "little")
-            return self.read(size, until), None
+            size = int.from_bytes(self.read(8, used, until), "little")
+            return self.read(size, used, until), None
         except (EOFError, BrokenPipeError):
             code = self.process.wait()
             self.process = None
             return None, f"the program ended with status {code}"
-        except TimeoutError:
+        except TimeoutError as reason:
             self.stop()
-            return None, f"no answer in {seconds} seconds"
+            return None, str(reason)
 
     def check(self, case, runs=ALL_RUNS):
         """(the largest error as a part of the tolerance, the largest error, failures)."""
@@ -353,7 +371,7 @@ def show_failure(driver, folder, case, line):
 
 
 def run(driver, rows, cases, seed):
-    """The first failure of each row is made smaller and shown."""
+    """A line for each failing case, up to ten of a row, whose first one is made smaller and shown."""
     tallies, shown = {r.name: Tally() for r in ROWS}, {}
     start = time.monotonic()
     for number in range(cases):
@@ -365,11 +383,11 @@ def run(driver, rows, cases, seed):
         tally.ratio, tally.error = max(tally.ratio, ratio), max(tally.error, error)
         if failures:
             tally.failed += 1
-            if case.row.name not in shown:
-                shown[case.row.name] = (case, failures[0], number)
+            shown.setdefault(case.row.name, (case, failures[0]))
+            if tally.failed <= LINES:
                 print(f"{case.row.name}: case {number} of seed {seed}: {failures[0]} {case.refusal or ''}", flush=True)
     seconds = time.monotonic() - start
-    for case, line, _ in shown.values():
+    for case, line in shown.values():
         show_failure(driver, os.path.dirname(driver.path), case, line)
     return report(tallies, cases, seconds, 6)
 

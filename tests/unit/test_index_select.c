@@ -74,6 +74,19 @@ START_TEST(test_repeated_indices)
 }
 END_TEST
 
+/* The memory of an index that is expanded holds it once, and others after it. */
+START_TEST(test_expanded_index)
+{
+    tn_tensor *x = LEAF(1, 2, 3);
+    tn_tensor *two = tn_from_data(ctx, TN_I64, TN_SHAPE(4), (int64_t[]){2, 0, 1, 1000000});
+    tn_tensor *at = tn_expand(ctx, tn_narrow(ctx, two, 0, 0, 1), TN_SHAPE(4));
+    tn_tensor *y = tn_index_select(ctx, x, 0, at);
+    ck_tn_equal(y, 3, 3, 3, 3);
+    tn_backward_with(ctx, y, F64(1, 2, 3, 4));
+    ck_tn_equal(tn_grad(x), 0, 0, 10);
+}
+END_TEST
+
 START_TEST(test_indices_changed_in_place)
 {
     tn_tensor *x = LEAF(1, 2, 3), *at = tn_zeros(ctx, TN_I64, TN_SHAPE(2));
@@ -105,4 +118,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("index_select", cases, test_values, test_threads, test_repeated_indices,
-         test_indices_changed_in_place, test_errors)
+         test_expanded_index, test_indices_changed_in_place, test_errors)
