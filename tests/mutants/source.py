@@ -29,7 +29,7 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ROOMS = ["core", "kernels", "ops", "io"]
+ROOMS = ["base", "kernels", "tensor", "autograd", "inspect", "ops", "dict", "io", "state", "context"]
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes

@@ -1,4 +1,4 @@
-/* state.c - numbers and text as entries of dictionaries, so that what is read is exactly what was
+/* entries.c - numbers and text as entries of dictionaries, so that what is read is exactly what was
  * written: doubles as TN_F64, integers as TN_I64. */
 #include <math.h>
 #include <stdio.h>
