@@ -134,7 +134,7 @@ static bool keep_batch(const cli_program *program, tn_ctx *ctx, const alexnet *a
         tn_tensor *mirrored = compute_batch(program, ctx, a, p, opts, first, true);
         made = mirrored && tn_dict_set(dict, "mirrored", mirrored) == TN_OK;
     }
-    made = made && tn_save_dict(dict, file) == TN_OK;
+    made = made && tn_save_dict(ctx, dict, file) == TN_OK;
     if (!tn_ok(ctx))
         cli_error(program, "%s", tn_error(ctx));
     tn_dict_free(dict);

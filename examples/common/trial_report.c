@@ -115,7 +115,7 @@ static bool write_model(const trial *t)
     tn_dict_set(dict, "persons", names_pack(t->ctx, t->people->names, t->people->persons));
     if (t->task->save)
         t->task->save(t, dict);
-    tn_save_dict(dict, path_join(t->settings->out, "model.safetensors").s);
+    tn_save_dict(t->ctx, dict, path_join(t->settings->out, "model.safetensors").s);
     tn_dict_free(state);
     tn_dict_free(dict);
     tn_scope_end(t->ctx, scope);

@@ -139,7 +139,7 @@ bool train_save(const cli_program *program, const train_run *run, const train_re
     put_records(run->ctx, extra, "results", results, count);
     double done[] = {(double)run->iteration, run->seconds};
     tn_dict_set(extra, "done", tn_from_data(run->ctx, TN_F64, TN_SHAPE(2), done));
-    tn_save_checkpoint(run->ctx, path_join(run->settings.out, NAME).s, parts_of(run, extra));
+    tn_save_checkpoint(run->ctx, parts_of(run, extra), path_join(run->settings.out, NAME).s);
     tn_dict_free(extra);
     tn_scope_end(run->ctx, scope);
     return tn_ok(run->ctx) || failed(program, run->ctx);
@@ -186,7 +186,7 @@ bool train_load(const cli_program *program, train_run *run)
     tn_dict *extra = saved ? tn_dict_select(saved, "extra.") : NULL;
     bool loaded = extra && check_settings(program, run, extra);
     if (loaded)
-        loaded = tn_load_checkpoint(run->ctx, name.s, parts_of(run, NULL)) == TN_OK &&
+        loaded = tn_load_checkpoint(run->ctx, parts_of(run, NULL), name.s) == TN_OK &&
                  restore(program, run, extra);
     tn_dict_free(extra);
     tn_dict_free(saved);

@@ -482,6 +482,9 @@ int64_t tn__now(void); /* in nanoseconds, of a clock that is never set back */
 
 tn_ctx *tn__dict_ctx(const tn_dict *dict);
 
+/* False with TN_ERR_ARGUMENT recorded for NULL; false if an error is recorded. */
+bool tn__check_dict(tn_ctx *ctx, const char *what, const tn_dict *dict);
+
 /* tn_dict_set of prefix + name. */
 tn_status tn__dict_set_in(tn_dict *dict, const char *prefix, const char *name, const tn_tensor *t);
 

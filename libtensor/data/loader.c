@@ -262,9 +262,7 @@ tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict)
     const char *what = "loader_load_state_dict";
     if (!loader)
         return TN_ERR_ARGUMENT;
-    if (tn_ok(loader->ctx) && !dict)
-        tn_fail(loader->ctx, TN_ERR_ARGUMENT, "%s: the dictionary is NULL", what);
-    if (tn_ok(loader->ctx) && tn__loader_load(loader, what, dict, false))
+    if (tn__check_dict(loader->ctx, what, dict) && tn__loader_load(loader, what, dict, false))
         tn__loader_load(loader, what, dict, true);
     return tn_error_status(loader->ctx);
 }

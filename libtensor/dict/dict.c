@@ -49,6 +49,13 @@ tn_ctx *tn__dict_ctx(const tn_dict *dict)
     return dict->object.ctx;
 }
 
+bool tn__check_dict(tn_ctx *ctx, const char *what, const tn_dict *dict)
+{
+    if (tn_ok(ctx) && !dict)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: the dictionary is NULL", what);
+    return tn_ok(ctx);
+}
+
 static entry *find(const tn_dict *dict, const char *name, uint64_t hash)
 {
     int64_t i = tn__index_find(&dict->index, dict->entries, sizeof(entry), name, hash);

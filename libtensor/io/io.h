@@ -249,10 +249,11 @@ bool tn__zip_is_pth(const tn__zip *zip);
 
 /* tn_load_dict and tn_save_dict. */
 tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path);
-tn_status tn__save_dict(const tn_dict *dict, const char *what, const char *path);
+tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path);
 
-tn_status tn__save_npz(const tn_dict *dict, const char *what, const char *path, bool compress);
-tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char *path,
+tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
+                       bool compress);
+tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
                                const char *const *metadata);
 
 #endif

@@ -72,18 +72,17 @@ static bool ends_in(const char *path, const char *ending)
     return length >= n && strcmp(path + length - n, ending) == 0;
 }
 
-tn_status tn__save_dict(const tn_dict *dict, const char *what, const char *path)
+tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path)
 {
-    tn_ctx *ctx = tn__dict_ctx(dict);
     if (path && ends_in(path, ".safetensors"))
-        return tn__save_safetensors(dict, what, path, NULL);
+        return tn__save_safetensors(ctx, what, dict, path, NULL);
     if (!path || ends_in(path, ".npz"))
-        return tn__save_npz(dict, what, path, false);
+        return tn__save_npz(ctx, what, dict, path, false);
     return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: it ends in neither .npz nor .safetensors", what,
                    path);
 }
 
-tn_status tn_save_dict(const tn_dict *dict, const char *path)
+tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path)
 {
-    return dict ? tn__save_dict(dict, "save_dict", path) : TN_ERR_ARGUMENT;
+    return tn__save_dict(ctx, "save_dict", dict, path);
 }

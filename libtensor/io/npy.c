@@ -297,7 +297,7 @@ bool tn__write_npy(tn__output *out, const tn_tensor *t)
     return tn__output_write(out, text, size) && tn__write_numbers(out, t);
 }
 
-tn_status tn_save_npy(tn_ctx *ctx, const char *path, const tn_tensor *t)
+tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path)
 {
     tn__output out;
     if (!tn_check_input(ctx, "save_npy", "tensor", t))

@@ -106,16 +106,18 @@ static bool write_npz(tn__output *out, const tn_dict *dict, bool compress)
     return ok;
 }
 
-tn_status tn__save_npz(const tn_dict *dict, const char *what, const char *path, bool compress)
+tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
+                       bool compress)
 {
     tn__output out;
-    tn_ctx *ctx = tn__dict_ctx(dict);
+    if (!tn__check_dict(ctx, what, dict))
+        return tn_error_status(ctx);
     bool ok = tn__output_open(&out, ctx, what, path) && write_npz(&out, dict, compress);
     tn__output_close(&out, ok);
     return tn_error_status(ctx);
 }
 
-tn_status tn_save_npz(const tn_dict *dict, const char *path, tn_npz_opts opts)
+tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path, tn_npz_opts opts)
 {
-    return dict ? tn__save_npz(dict, "save_npz", path, opts.compress) : TN_ERR_ARGUMENT;
+    return tn__save_npz(ctx, "save_npz", dict, path, opts.compress);
 }

@@ -657,12 +657,12 @@ static bool check_metadata(tn_ctx *ctx, const char *what, const char *path,
     return true;
 }
 
-tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char *path,
+tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
                                const char *const *metadata)
 {
     tn__output out;
-    tn_ctx *ctx = tn__dict_ctx(dict);
-    if (!check_names(ctx, what, dict) || !check_metadata(ctx, what, path, metadata))
+    if (!tn__check_dict(ctx, what, dict) || !check_names(ctx, what, dict) ||
+        !check_metadata(ctx, what, path, metadata))
         return tn_error_status(ctx);
     bool ok = tn__output_open(&out, ctx, what, path) && write_header(&out, dict, metadata) &&
               write_parts(&out, dict);
@@ -670,8 +670,8 @@ tn_status tn__save_safetensors(const tn_dict *dict, const char *what, const char
     return tn_error_status(ctx);
 }
 
-tn_status tn_save_safetensors(const tn_dict *dict, const char *path, tn_safetensors_opts opts)
+tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const char *path,
+                              tn_safetensors_opts opts)
 {
-    return dict ? tn__save_safetensors(dict, "save_safetensors", path, opts.metadata)
-                : TN_ERR_ARGUMENT;
+    return tn__save_safetensors(ctx, "save_safetensors", dict, path, opts.metadata);
 }

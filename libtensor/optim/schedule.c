@@ -301,9 +301,7 @@ tn_status tn_schedule_load_state_dict(tn_schedule *schedule, const tn_dict *dict
     const char *what = "schedule_load_state_dict";
     if (!schedule)
         return TN_ERR_ARGUMENT;
-    if (tn_ok(schedule->ctx) && !dict)
-        tn_fail(schedule->ctx, TN_ERR_ARGUMENT, "%s: the dictionary is NULL", what);
-    if (tn_ok(schedule->ctx) && tn__schedule_load(schedule, what, dict, false))
+    if (tn__check_dict(schedule->ctx, what, dict) && tn__schedule_load(schedule, what, dict, false))
         tn__schedule_load(schedule, what, dict, true);
     return tn_error_status(schedule->ctx);
 }

@@ -165,11 +165,10 @@ bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool a
 
 tn_status tn_optim_load_state_dict(tn_optim *opt, const tn_dict *dict)
 {
+    const char *what = "optim_load_state_dict";
     if (!opt)
         return TN_ERR_ARGUMENT;
-    if (tn_ok(opt->ctx) && !dict)
-        tn_fail(opt->ctx, TN_ERR_ARGUMENT, "optim_load_state_dict: the dictionary is NULL");
-    if (tn_ok(opt->ctx) && tn__optim_load(opt, "optim_load_state_dict", dict, false))
-        tn__optim_load(opt, "optim_load_state_dict", dict, true);
+    if (tn__check_dict(opt->ctx, what, dict) && tn__optim_load(opt, what, dict, false))
+        tn__optim_load(opt, what, dict, true);
     return tn_error_status(opt->ctx);
 }

@@ -46,14 +46,14 @@ static void put_parts(tn_dict *dict, tn_ctx *ctx, const tn_checkpoint *parts)
         put_rng(dict, ctx);
 }
 
-tn_status tn_save_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts)
+tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
 {
     tn_dict *dict = tn_dict_new(ctx);
     if (!dict)
         return tn_error_status(ctx);
     put_parts(dict, ctx, &parts);
     if (tn_ok(ctx))
-        tn__save_dict(dict, "save_checkpoint", path);
+        tn__save_dict(ctx, "save_checkpoint", dict, path);
     tn_dict_free(dict);
     return tn_error_status(ctx);
 }
@@ -161,7 +161,7 @@ static void end(loading *l)
     tn_dict_free(l->dict);
 }
 
-tn_status tn_load_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts)
+tn_status tn_load_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
 {
     loading l = {.ctx = ctx, .path = path, .parts = parts};
     l.dict = tn__load_dict(ctx, "load_checkpoint", path);

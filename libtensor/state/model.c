@@ -24,7 +24,7 @@ tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path)
 {
     tn_dict *dict = tn_state_dict(ctx, module);
     if (dict)
-        tn__save_dict(dict, "save", path);
+        tn__save_dict(ctx, "save", dict, path);
     tn_dict_free(dict);
     return tn_error_status(ctx);
 }

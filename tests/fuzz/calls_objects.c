@@ -485,14 +485,14 @@ static void call_save(machine *m)
     tn_dict *dict = some_dict(m);
     m->saved = true;
     if (kind == 0)
-        done(m, tn_save_npy(m->ctx, fuzz_path("a.npy"), small(m)) == TN_OK);
+        done(m, tn_save_npy(m->ctx, small(m), fuzz_path("a.npy")) == TN_OK);
     else if (kind == 1)
         done(m, tn_save(m->ctx, some_module(m), path) == TN_OK);
     else if (kind == 2)
-        done(m, tn_save_checkpoint(m->ctx, path, parts(m)) == TN_OK);
+        done(m, tn_save_checkpoint(m->ctx, parts(m), path) == TN_OK);
     else if (dict)
-        done(m, (take(m) % 2 ? tn_save_dict(dict, path)
-                             : tn_save_npz(dict, fuzz_path("a.npz"),
+        done(m, (take(m) % 2 ? tn_save_dict(m->ctx, dict, path)
+                             : tn_save_npz(m->ctx, dict, fuzz_path("a.npz"),
                                            (tn_npz_opts){.compress = true})) == TN_OK);
 }
 
@@ -505,7 +505,7 @@ static void call_load(machine *m)
     else if (kind == 1)
         done(m, tn_load(m->ctx, some_module(m), path, (tn_load_opts){.lenient = true}) == TN_OK);
     else if (kind == 2)
-        done(m, tn_load_checkpoint(m->ctx, path, parts(m)) == TN_OK);
+        done(m, tn_load_checkpoint(m->ctx, parts(m), path) == TN_OK);
     else
         put_dict(m, tn_load_dict(m->ctx, path));
 }

@@ -167,7 +167,7 @@ static void write_and_read(tn_ctx *ctx, const tn_dict *dict, const char *ending)
 {
     const char *path = fuzz_path(ending);
     tn_dict *again = NULL;
-    if (tn_save_dict(dict, path) == TN_OK) {
+    if (tn_save_dict(ctx, dict, path) == TN_OK) {
         again = tn_load_dict(ctx, path);
         FUZZ_CHECK(again, "%s", tn_error(ctx));
         fuzz_check_same(ctx, dict, again);

@@ -233,7 +233,7 @@ static void load_file(const uint8_t *data, size_t size, bool checkpoint)
         memory.for_good = hash & 1 << 20;
     }
     tn_status status = checkpoint
-                           ? tn_load_checkpoint(ctx, path, parts_of(&t))
+                           ? tn_load_checkpoint(ctx, parts_of(&t), path)
                            : tn_load(ctx, t.net, path, (tn_load_opts){.lenient = hash >> 28 & 1});
     memory.fail_at = 0;
     check_loaded(&t, &memory, status, ALL, before);
@@ -258,7 +258,7 @@ size_t fuzz_save_checkpoint(uint8_t *out, size_t size)
     training t;
     make_training(&t, ctx, 1 + 5 * 0 + 25 * 4 + 128);
     train(&t, 2);
-    FUZZ_CHECK(tn_save_checkpoint(ctx, path, parts_of(&t)) == TN_OK, "%s", tn_error(ctx));
+    FUZZ_CHECK(tn_save_checkpoint(ctx, parts_of(&t), path) == TN_OK, "%s", tn_error(ctx));
     FILE *file = fopen(path, "rb");
     size_t used = file ? fread(out, 1, size, file) : 0;
     if (file)

@@ -1127,21 +1127,21 @@ static void file_rows(void)
     CALLS(tn_load_dict, "", tn_load_dict(ctx, data_path("torch/tiny.pth")));
     CALLS(tn_load_dict, "", tn_load_dict(ctx, data_path("types.safetensors")));
     writing = true;
-    CALLS(tn_save_npy, "", tn_save_npy(ctx, folder_path("x.npy"), tn_transpose(ctx, x, 0, 1)));
-    CALLS(tn_save_npz, "", tn_save_npz(dict, folder_path("x.npz"), (tn_npz_opts){0}));
+    CALLS(tn_save_npy, "", tn_save_npy(ctx, tn_transpose(ctx, x, 0, 1), folder_path("x.npy")));
+    CALLS(tn_save_npz, "", tn_save_npz(ctx, dict, folder_path("x.npz"), (tn_npz_opts){0}));
     CALLS(tn_save_npz, "",
-          tn_save_npz(dict, folder_path("x.npz"), (tn_npz_opts){.compress = true}));
+          tn_save_npz(ctx, dict, folder_path("x.npz"), (tn_npz_opts){.compress = true}));
     CALLS(tn_save_safetensors, "",
-          tn_save_safetensors(dict, folder_path("x.safetensors"), (tn_safetensors_opts){0}));
-    CALLS(tn_save_dict, "", tn_save_dict(dict, folder_path("x.npz")));
+          tn_save_safetensors(ctx, dict, folder_path("x.safetensors"), (tn_safetensors_opts){0}));
+    CALLS(tn_save_dict, "", tn_save_dict(ctx, dict, folder_path("x.npz")));
     CALLS(tn_load, "", tn_load(ctx, net, folder_path("net.npz"), (tn_load_opts){0}));
     CALLS(tn_load, "", tn_load(ctx, net, folder_path("net.safetensors"), (tn_load_opts){0}));
     CALLS(tn_save, "", tn_save(ctx, net, folder_path("x.npz")));
-    CALLS(tn_save_checkpoint, "", tn_save_checkpoint(ctx, folder_path("x.npz"), everything()));
+    CALLS(tn_save_checkpoint, "", tn_save_checkpoint(ctx, everything(), folder_path("x.npz")));
     CALLS(tn_save_checkpoint, "",
-          tn_save_checkpoint(ctx, folder_path("x.safetensors"), everything()));
+          tn_save_checkpoint(ctx, everything(), folder_path("x.safetensors")));
     CALLS(tn_load_checkpoint, "",
-          tn_load_checkpoint(ctx, folder_path("checkpoint.npz"), everything()));
+          tn_load_checkpoint(ctx, everything(), folder_path("checkpoint.npz")));
     writing = false;
 }
 
@@ -1157,8 +1157,8 @@ static void make_files(void)
     tn_set_grad_enabled(ctx, true);
     tn_save(ctx, net, folder_path("net.npz"));
     tn_save(ctx, net, folder_path("net.safetensors"));
-    tn_save_checkpoint(ctx, folder_path("checkpoint.npz"), everything());
-    tn_save_npy(ctx, folder_path("x.npy"), p);
+    tn_save_checkpoint(ctx, everything(), folder_path("checkpoint.npz"));
+    tn_save_npy(ctx, p, folder_path("x.npy"));
     ck_tn_ok();
     end_world();
 }

@@ -175,7 +175,7 @@ static void train(training *t, int from, int to)
 
 static void save(const training *t, const char *path)
 {
-    tn_status status = tn_save_checkpoint(t->ctx, path, t->parts);
+    tn_status status = tn_save_checkpoint(t->ctx, t->parts, path);
     ck_assert_msg(status == TN_OK, "%s", tn_error(t->ctx));
 }
 
@@ -212,7 +212,7 @@ static void resume(int i, const char *from, const char *to, part left_out)
 {
     tn_ctx *c = tn_ctx_new(&(tn_ctx_opts){.seed = 999, .threads = 2});
     training t = training_new(c, i);
-    tn_status status = tn_load_checkpoint(c, from, without(t.parts, left_out));
+    tn_status status = tn_load_checkpoint(c, without(t.parts, left_out), from);
     ck_assert_msg(status == TN_OK, "%s", tn_error(c));
     ck_assert_double_eq(tn_item(c, tn_dict_get(t.extra, "steps")), N);
     tn_freeze(c, t.parts.module, false);
@@ -333,16 +333,16 @@ START_TEST(reads_some_of_the_parts)
     save(&t, path);
     tn_module *net = network(ctx, 4);
     tn_rng_state rng = tn_get_rng_state(ctx);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){.module = net, .no_rng = true}),
+    ck_assert_int_eq(tn_load_checkpoint(ctx, (tn_checkpoint){.module = net, .no_rng = true}, path),
                      TN_OK);
     ck_assert_uint_eq(tn_get_rng_state(ctx).position, rng.position);
     check_same_bits(tn_parameter(net, 0, NULL, 0), tn_parameter(t.parts.module, 0, NULL, 0));
     tn_module *other = network(ctx, 4);
     ck_assert_int_eq(tn_load(ctx, other, path, (tn_load_opts){.prefix = "model."}), TN_OK);
     check_same_bits(tn_parameter(other, 4, NULL, 0), tn_parameter(net, 4, NULL, 0));
-    ck_assert_int_eq(tn_save_checkpoint(ctx, path, (tn_checkpoint){0}), TN_OK);
+    ck_assert_int_eq(tn_save_checkpoint(ctx, (tn_checkpoint){0}, path), TN_OK);
     ck_assert_int_eq(tn_dict_count(tn_load_safetensors(ctx, path)), 2);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){0}), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, (tn_checkpoint){0}, path), TN_OK);
 }
 END_TEST
 
@@ -354,8 +354,8 @@ START_TEST(adds_to_what_is_extra)
     tn_dict_set(saved, "best", tn_scalar(ctx, TN_F64, 0.1));
     tn_dict_set(loaded, "epoch", tn_scalar(ctx, TN_I64, 0));
     tn_dict_set(loaded, "mine", tn_scalar(ctx, TN_I64, 3));
-    ck_assert_int_eq(tn_save_checkpoint(ctx, path, (tn_checkpoint){.extra = saved}), TN_OK);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){.extra = loaded}), TN_OK);
+    ck_assert_int_eq(tn_save_checkpoint(ctx, (tn_checkpoint){.extra = saved}, path), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, (tn_checkpoint){.extra = loaded}, path), TN_OK);
     ck_assert_int_eq(tn_dict_count(loaded), 3);
     ck_assert_double_eq(tn_item(ctx, tn_dict_get(loaded, "epoch")), 7);
     ck_assert_double_eq(tn_item(ctx, tn_dict_get(loaded, "best")), 0.1);
@@ -369,9 +369,9 @@ START_TEST(keeps_the_whole_random_state)
     const char *path = folder_path("x.npz");
     tn_rng_state rng = {.seed = 0xfedcba9876543210U, .position = 0x8000000000000001U};
     tn_set_rng_state(ctx, rng);
-    ck_assert_int_eq(tn_save_checkpoint(ctx, path, (tn_checkpoint){0}), TN_OK);
+    ck_assert_int_eq(tn_save_checkpoint(ctx, (tn_checkpoint){0}, path), TN_OK);
     tn_manual_seed(ctx, 5);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){0}), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, (tn_checkpoint){0}, path), TN_OK);
     ck_assert_uint_eq(tn_get_rng_state(ctx).seed, rng.seed);
     ck_assert_uint_eq(tn_get_rng_state(ctx).position, rng.position);
 }
@@ -456,7 +456,7 @@ START_TEST(changes_nothing_unless_all_fits)
     misfits[_i].change(&other);
     tn_dict_set(other.extra, "steps", tn_scalar(ctx, TN_I64, 1000));
     save(&other, folder_path("before.npz"));
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, other.parts), misfits[_i].status);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, other.parts, path), misfits[_i].status);
     check_error(misfits[_i].status, misfits[_i].error, path);
     save(&other, folder_path("after.npz"));
     check_same_files(folder_path("before.npz"), folder_path("after.npz"), true);
@@ -468,24 +468,24 @@ START_TEST(refuses_other_files)
     training t = training_new(ctx, 0);
     const char *path = folder_path("x.npz");
     ck_assert_int_eq(tn_save(ctx, t.parts.module, path), TN_OK);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, t.parts), TN_ERR_FORMAT);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, path), TN_ERR_FORMAT);
     check_error(TN_ERR_FORMAT, "load_checkpoint: %: checkpoint is missing", path);
     tn_dict *dict = tn_dict_new(ctx);
     tn_dict_set(dict, "checkpoint", tn_full(ctx, TN_I64, TN_SHAPE(1), 2));
-    ck_assert_int_eq(tn_save_dict(dict, path), TN_OK);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, t.parts), TN_ERR_FORMAT);
+    ck_assert_int_eq(tn_save_dict(ctx, dict, path), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, path), TN_ERR_FORMAT);
     check_error(TN_ERR_FORMAT, "load_checkpoint: %: checkpoint[0] is 2", path);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, "no/such/file", t.parts), TN_ERR_FILE);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, "no/such/file"), TN_ERR_FILE);
     check_error(TN_ERR_FILE, "load_checkpoint: %: No such file or directory", "no/such/file");
-    ck_assert_int_eq(tn_load_checkpoint(ctx, NULL, t.parts), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, NULL), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "load_checkpoint: path is NULL");
-    ck_assert_int_eq(tn_save_checkpoint(ctx, NULL, t.parts), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_checkpoint(ctx, t.parts, NULL), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "save_checkpoint: path is NULL");
-    ck_assert_int_eq(tn_save_checkpoint(ctx, "x.txt", t.parts), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_checkpoint(ctx, t.parts, "x.txt"), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT,
                 "save_checkpoint: x.txt: it ends in neither .npz nor .safetensors");
-    ck_assert_int_eq(tn_save_checkpoint(NULL, path, t.parts), TN_ERR_ARGUMENT);
-    ck_assert_int_eq(tn_load_checkpoint(NULL, path, t.parts), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_checkpoint(NULL, t.parts, path), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_load_checkpoint(NULL, t.parts, path), TN_ERR_ARGUMENT);
 }
 END_TEST
 
@@ -514,12 +514,12 @@ START_TEST(changes_nothing_if_it_is_cut)
     save(&other, folder_path("before.npz"));
     for (size_t cut = 0; cut < size; cut++) {
         const char *path = write_temporary(bytes, cut);
-        ck_assert_int_eq(tn_load_checkpoint(ctx, path, other.parts), TN_ERR_FORMAT);
+        ck_assert_int_eq(tn_load_checkpoint(ctx, other.parts, path), TN_ERR_FORMAT);
         tn_clear_error(ctx);
     }
     save(&other, folder_path("after.npz"));
     check_same_files(folder_path("before.npz"), folder_path("after.npz"), true);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, write_temporary(bytes, size), t.parts), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, write_temporary(bytes, size)), TN_OK);
     remove_temporary();
     free(bytes);
 }
@@ -530,7 +530,7 @@ END_TEST
 static tn_status save_once(void *payload)
 {
     const training *t = payload;
-    tn_status status = tn_save_checkpoint(ctx, folder_path("x.npz"), t->parts);
+    tn_status status = tn_save_checkpoint(ctx, t->parts, folder_path("x.npz"));
     ck_assert_int_eq(files_in_folder(), status == TN_OK);
     return status;
 }
@@ -540,7 +540,7 @@ static tn_status load_once(void *payload)
     const training *t = payload;
     double rate = tn_lr(t->parts.optim);
     tn_manual_seed(ctx, 77);
-    tn_status status = tn_load_checkpoint(ctx, folder_path("x.npz"), t->parts);
+    tn_status status = tn_load_checkpoint(ctx, t->parts, folder_path("x.npz"));
     ck_assert_int_eq(tn_lr(t->parts.optim) == rate, status != TN_OK);
     ck_assert_int_eq(tn_get_rng_state(ctx).seed == 77, status != TN_OK);
     tn_tensor *steps = tn_dict_get(t->extra, "steps");

@@ -642,7 +642,7 @@ START_TEST(refuses_other_models)
     for (int64_t i = 0; i < tn_dict_count(dict); i++)
         if (strcmp(tn_dict_name(dict, i), models[_i].change) != 0)
             tn_dict_set(other, tn_dict_name(dict, i), tn_dict_at(dict, i));
-    ck_assert_int_eq(tn_save_dict(other, folder_path("other.safetensors")), TN_OK);
+    ck_assert_int_eq(tn_save_dict(ctx, other, folder_path("other.safetensors")), TN_OK);
     run_badly("faces", "predict --model @/other.safetensors @/faces/generated-1/0001.png", 2,
               models[_i].error);
     tn_dict_free(dict);

@@ -118,7 +118,7 @@ static void load_module(const char *path)
 
 static void load_checkpoint(const char *path)
 {
-    ck_assert_int_eq(tn_load_checkpoint(ctx, path, (tn_checkpoint){0}), TN_ERR_FILE);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, (tn_checkpoint){0}, path), TN_ERR_FILE);
 }
 
 static const struct {
@@ -212,7 +212,7 @@ START_TEST(reads_and_writes_without_standard_input)
     int before = dup(0);
     close(0);
     tn_tensor *t = tn_load_npy(ctx, data_path("c.npy"));
-    tn_status saved = tn_save_npy(ctx, folder_path("x.npy"), t);
+    tn_status saved = tn_save_npy(ctx, t, folder_path("x.npy"));
     tn_tensor *back = tn_load_npy(ctx, folder_path("x.npy"));
     int next = dup(before);
     ck_assert_int_eq(dup2(before, 0), 0);

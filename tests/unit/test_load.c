@@ -77,7 +77,7 @@ START_TEST(reads_what_it_saved_whatever_the_length)
     for (int i = 0; i < 3; i++) {
         tn_dict *dict = tn_dict_new(ctx);
         tn_dict_set(dict, name + 8 * i, tn_scalar(ctx, TN_U8, 7));
-        ck_assert_int_eq(tn_save_dict(dict, path), TN_OK);
+        ck_assert_int_eq(tn_save_dict(ctx, dict, path), TN_OK);
         dict = tn_load_dict(ctx, path);
         ck_tn_ok();
         ck_assert_str_eq(tn_dict_name(dict, 0), name + 8 * i);
@@ -189,8 +189,9 @@ START_TEST(names_the_file)
     ck_tn_error(TN_ERR_ARGUMENT, "state_dict: the module is NULL");
     ck_assert_int_eq(tn_load(ctx, NULL, path, (tn_load_opts){0}), TN_ERR_ARGUMENT);
     check_error(TN_ERR_ARGUMENT, "load: %: the module is NULL", path);
-    ck_assert_int_eq(tn_save_dict(NULL, path), TN_ERR_ARGUMENT);
-    ck_assert_int_eq(tn_save_dict(tn_dict_new(ctx), NULL), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_dict(ctx, NULL, path), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "save_dict: the dictionary is NULL");
+    ck_assert_int_eq(tn_save_dict(ctx, tn_dict_new(ctx), NULL), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "save_dict: path is NULL");
 }
 END_TEST

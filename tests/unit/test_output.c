@@ -100,14 +100,14 @@ static tn_dict *dict_of(const tn_tensor *t)
 
 static tn_status save_npy(const char *path, const tn_tensor *t)
 {
-    return tn_save_npy(ctx, path, t);
+    return tn_save_npy(ctx, t, path);
 }
 
 static tn_status save_npz(const char *path, const tn_tensor *t)
 {
     tn_dict *dict = dict_of(t);
     if (dict)
-        tn_save_npz(dict, path, (tn_npz_opts){0});
+        tn_save_npz(ctx, dict, path, (tn_npz_opts){0});
     tn_dict_free(dict);
     return tn_error_status(ctx);
 }
@@ -116,7 +116,7 @@ static tn_status save_compressed(const char *path, const tn_tensor *t)
 {
     tn_dict *dict = dict_of(t);
     if (dict)
-        tn_save_npz(dict, path, (tn_npz_opts){.compress = true});
+        tn_save_npz(ctx, dict, path, (tn_npz_opts){.compress = true});
     tn_dict_free(dict);
     return tn_error_status(ctx);
 }
@@ -125,7 +125,7 @@ static tn_status save_safetensors(const char *path, const tn_tensor *t)
 {
     tn_dict *dict = dict_of(t);
     if (dict)
-        tn_save_safetensors(dict, path, (tn_safetensors_opts){0});
+        tn_save_safetensors(ctx, dict, path, (tn_safetensors_opts){0});
     tn_dict_free(dict);
     return tn_error_status(ctx);
 }
@@ -202,7 +202,7 @@ START_TEST(writes_the_bytes_of_numpy)
     for (int i = 0; i < 3; i++) {
         size_t size, expected_size;
         const char *path = folder_path("x.npy");
-        ck_assert_int_eq(tn_save_npy(ctx, path, tn_load_npy(ctx, data_path(names[i]))), TN_OK);
+        ck_assert_int_eq(tn_save_npy(ctx, tn_load_npy(ctx, data_path(names[i])), path), TN_OK);
         unsigned char *bytes = read_bytes(path, &size);
         unsigned char *expected = read_bytes(data_path(names[i]), &expected_size);
         ck_assert_uint_eq(size, expected_size);
@@ -236,7 +236,7 @@ START_TEST(writes_zip64)
         snprintf(name, sizeof name, "\303\244%d", i);
         tn_dict_set(dict, name, t);
     }
-    ck_assert_int_eq(tn_save_npz(dict, folder_path("many.npz"), (tn_npz_opts){0}), TN_OK);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, folder_path("many.npz"), (tn_npz_opts){0}), TN_OK);
     tn_dict_free(dict);
     dict = tn_load_npz(ctx, folder_path("many.npz"));
     ck_assert_int_eq(tn_dict_count(dict), 66000);
@@ -253,7 +253,7 @@ START_TEST(refuses_names_that_do_not_fit)
     tn_dict *dict = tn_dict_new(ctx);
     tn_dict_set(dict, name, tn_scalar(ctx, TN_F32, 0));
     const char *path = folder_path("x.npz");
-    ck_assert_int_eq(tn_save_npz(dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
     check_error(TN_ERR_ARGUMENT, "save_npz: %: a name of 70004 bytes does not fit the format",
                 path);
     ck_assert_int_eq(files_in_folder(), 0);
@@ -266,7 +266,7 @@ START_TEST(refuses_names_that_are_not_utf8)
     tn_dict *dict = tn_dict_new(ctx);
     tn_dict_set(dict, names[_i], tn_scalar(ctx, TN_F32, 0));
     const char *path = folder_path("x.npz");
-    ck_assert_int_eq(tn_save_npz(dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
     check_error(TN_ERR_ARGUMENT, "save_npz: %: a name that is not UTF-8", path);
     ck_assert_int_eq(files_in_folder(), 0);
 }
@@ -673,19 +673,23 @@ START_TEST(reports_misuse)
 {
     tn_tensor *t = tn_scalar(ctx, TN_F32, 1);
     tn_dict *dict = tn_dict_new(ctx);
-    ck_assert_int_eq(tn_save_npy(ctx, NULL, t), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npy(ctx, t, NULL), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "save_npy: path is NULL");
-    ck_assert_int_eq(tn_save_npy(ctx, folder_path("x"), NULL), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npy(ctx, NULL, folder_path("x")), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "save_npy: tensor is NULL");
-    ck_assert_int_eq(tn_save_npz(dict, NULL, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, NULL, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "save_npz: path is NULL");
-    ck_assert_int_eq(tn_save_npz(NULL, "x", (tn_npz_opts){0}), TN_ERR_ARGUMENT);
-    ck_assert_int_eq(tn_save_safetensors(NULL, "x", (tn_safetensors_opts){0}), TN_ERR_ARGUMENT);
-    ck_assert_int_eq(tn_save_npy(NULL, "x", t), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npz(ctx, NULL, "x", (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "save_npz: the dictionary is NULL");
+    ck_assert_int_eq(tn_save_safetensors(ctx, NULL, "x", (tn_safetensors_opts){0}),
+                     TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "save_safetensors: the dictionary is NULL");
+    ck_assert_int_eq(tn_save_npz(NULL, dict, "x", (tn_npz_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_save_npy(NULL, t, "x"), TN_ERR_ARGUMENT);
     ck_tn_ok();
     tn_fail(ctx, TN_ERR_SHAPE, "wrong");
-    ck_assert_int_eq(tn_save_npy(ctx, folder_path("x"), t), TN_ERR_SHAPE);
-    ck_assert_int_eq(tn_save_npz(dict, folder_path("x"), (tn_npz_opts){0}), TN_ERR_SHAPE);
+    ck_assert_int_eq(tn_save_npy(ctx, t, folder_path("x")), TN_ERR_SHAPE);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, folder_path("x"), (tn_npz_opts){0}), TN_ERR_SHAPE);
     tn_clear_error(ctx);
     ck_assert_int_eq(files_in_folder(), 0);
 }

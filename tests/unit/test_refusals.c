@@ -1689,6 +1689,13 @@ static void data_rows(void)
     REFUSES(function, TN_ERR_FILE, name ": tests: Is a directory",                              \
             function(ctx, "tests" __VA_ARGS__))
 
+/* The same for functions that take something besides the path. */
+#define FILE_ROWS_OF(function, name, thing)                                                \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL", function(ctx, thing, NULL)); \
+    REFUSES(function, TN_ERR_FILE, name ": no/such/file: No such file or directory",       \
+            function(ctx, thing, "no/such/file"));                                         \
+    REFUSES(function, TN_ERR_FILE, name ": tests: Is a directory", function(ctx, thing, "tests"))
+
 static void dict_rows(void)
 {
     HOLDS(tn_dict_new, !tn_dict_new(NULL));
@@ -1731,25 +1738,28 @@ static void loading_rows(void)
     WORKS(tn_load_dict, tn_load_dict(ctx, data_path("torch/tiny_legacy.pth")));
 }
 
-#define SAVE_ROWS(function, name, ...)                                                           \
-    HOLDS(function, function(NULL, "x.npz" __VA_ARGS__) == TN_ERR_ARGUMENT);                     \
-    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL", function(dict, NULL __VA_ARGS__)); \
-    REFUSES(function, TN_ERR_FILE, name ": no/such/file.npz: No such file or directory",         \
-            function(dict, "no/such/file.npz" __VA_ARGS__));                                     \
-    WORKS(function, function(dict, folder_path("x.npz") __VA_ARGS__))
+#define SAVE_ROWS(function, name, ...)                                                   \
+    HOLDS(function, function(NULL, dict, "x.npz" __VA_ARGS__) == TN_ERR_ARGUMENT);       \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": the dictionary is NULL",                  \
+            function(ctx, NULL, "x.npz" __VA_ARGS__));                                   \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL",                            \
+            function(ctx, dict, NULL __VA_ARGS__));                                      \
+    REFUSES(function, TN_ERR_FILE, name ": no/such/file.npz: No such file or directory", \
+            function(ctx, dict, "no/such/file.npz" __VA_ARGS__));                        \
+    WORKS(function, function(ctx, dict, folder_path("x.npz") __VA_ARGS__))
 
 static void saving_rows(void)
 {
-    FILE_ROWS(tn_save_npy, "save_npy", , x);
+    FILE_ROWS_OF(tn_save_npy, "save_npy", x);
     REFUSES(tn_save_npy, TN_ERR_ARGUMENT, "save_npy: tensor is NULL",
-            tn_save_npy(ctx, folder_path("x"), NULL));
-    WORKS(tn_save_npy, tn_save_npy(ctx, folder_path("x"), x));
+            tn_save_npy(ctx, NULL, folder_path("x")));
+    WORKS(tn_save_npy, tn_save_npy(ctx, x, folder_path("x")));
     SAVE_ROWS(tn_save_npz, "save_npz", , (tn_npz_opts){0});
     SAVE_ROWS(tn_save_safetensors, "save_safetensors", , (tn_safetensors_opts){0});
     SAVE_ROWS(tn_save_dict, "save_dict");
     REFUSES(tn_save_dict, TN_ERR_ARGUMENT,
             "save_dict: x.pth: it ends in neither .npz nor .safetensors",
-            tn_save_dict(dict, "x.pth"));
+            tn_save_dict(ctx, dict, "x.pth"));
 }
 
 static void model_rows(void)
@@ -1765,16 +1775,16 @@ static void model_rows(void)
             tn_save(ctx, NULL, folder_path("x.npz")));
     REFUSES(tn_save, TN_ERR_ARGUMENT, "save: path is NULL", tn_save(ctx, net, NULL));
     WORKS(tn_save, tn_save(ctx, net, folder_path("x.npz")));
-    FILE_ROWS(tn_load_checkpoint, "load_checkpoint", , (tn_checkpoint){0});
+    FILE_ROWS_OF(tn_load_checkpoint, "load_checkpoint", (tn_checkpoint){0});
     REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
             "load_checkpoint: tests/data/none.npz: checkpoint is missing",
-            tn_load_checkpoint(ctx, "tests/data/none.npz", (tn_checkpoint){0}));
+            tn_load_checkpoint(ctx, (tn_checkpoint){0}, "tests/data/none.npz"));
     WORKS(tn_load_checkpoint,
-          tn_load_checkpoint(ctx, folder_path("checkpoint.npz"), (tn_checkpoint){.module = net}));
+          tn_load_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("checkpoint.npz")));
     REFUSES(tn_save_checkpoint, TN_ERR_ARGUMENT, "save_checkpoint: path is NULL",
-            tn_save_checkpoint(ctx, NULL, (tn_checkpoint){.module = net}));
+            tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, NULL));
     WORKS(tn_save_checkpoint,
-          tn_save_checkpoint(ctx, folder_path("x.npz"), (tn_checkpoint){.module = net}));
+          tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("x.npz")));
 }
 
 /* A checkpoint of Linear(3, 2) is there. */
@@ -1783,7 +1793,7 @@ static void file_rows(void)
     tn_ctx *other = tn_ctx_new(NULL);
     tn_checkpoint parts = {.module = tn_nn_linear(other, 3, 2)};
     make_folder();
-    ck_assert_int_eq(tn_save_checkpoint(other, folder_path("checkpoint.npz"), parts), TN_OK);
+    ck_assert_int_eq(tn_save_checkpoint(other, parts, folder_path("checkpoint.npz")), TN_OK);
     loading_rows();
     saving_rows();
     model_rows();

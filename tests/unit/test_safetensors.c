@@ -480,7 +480,7 @@ START_TEST(writes_what_is_documented)
     size_t size, length = (sizeof header - 1 + 7) / 8 * 8;
     make_folder();
     const char *metadata[] = {"format", "pt", NULL};
-    ck_assert_int_eq(tn_save_safetensors(sample(), folder_path("x"),
+    ck_assert_int_eq(tn_save_safetensors(ctx, sample(), folder_path("x"),
                                          (tn_safetensors_opts){.metadata = metadata}),
                      TN_OK);
     unsigned char *bytes = read_bytes(folder_path("x"), &size);
@@ -504,7 +504,7 @@ START_TEST(writes_nothing_but_metadata)
     for (int i = 0; i < 3; i++) {
         tn_dict *dict = tn_dict_new(ctx);
         const char *path = folder_path("x");
-        tn_save_safetensors(dict, path, (tn_safetensors_opts){.metadata = lists[i]});
+        tn_save_safetensors(ctx, dict, path, (tn_safetensors_opts){.metadata = lists[i]});
         ck_assert_int_eq(tn_dict_count(tn_load_safetensors(ctx, path)), 0);
         ck_tn_ok();
     }
@@ -518,7 +518,7 @@ START_TEST(refuses_names)
     make_folder();
     tn_dict *dict = sample();
     tn_dict_set(dict, names[_i], tn_scalar(ctx, TN_F32, 0));
-    ck_assert_int_eq(tn_save_safetensors(dict, folder_path("x"), (tn_safetensors_opts){0}),
+    ck_assert_int_eq(tn_save_safetensors(ctx, dict, folder_path("x"), (tn_safetensors_opts){0}),
                      TN_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(tn_error(ctx), "save_safetensors: no tensor can have the name"));
     tn_clear_error(ctx);
@@ -532,7 +532,7 @@ START_TEST(refuses_metadata_that_is_not_utf8)
     const char *const lists[][3] = {{"a\377", "b", NULL}, {"a", "\303", NULL}};
     make_folder();
     const char *path = folder_path("x");
-    tn_save_safetensors(sample(), path, (tn_safetensors_opts){.metadata = lists[_i]});
+    tn_save_safetensors(ctx, sample(), path, (tn_safetensors_opts){.metadata = lists[_i]});
     check_error(TN_ERR_ARGUMENT, "save_safetensors: %: metadata that is not UTF-8", path);
     ck_assert_int_eq(files_in_folder(), 0);
     remove_folder();

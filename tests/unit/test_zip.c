@@ -352,7 +352,7 @@ START_TEST(end_records_in_numbers)
     const char *path = folder_path("numbers.npz");
     tn_dict *dict = tn_dict_new(ctx);
     tn_dict_set(dict, "x", tn_from_data(ctx, TN_I64, TN_SHAPE(3), numbers));
-    ck_assert_int_eq(tn_save_npz(dict, path, (tn_npz_opts){0}), TN_OK);
+    ck_assert_int_eq(tn_save_npz(ctx, dict, path, (tn_npz_opts){0}), TN_OK);
     ck_tn_equal(tn_dict_get(tn_load_npz(ctx, path), "x"), 0x06054b50, 0, 0xffff00000000);
     remove_folder();
 }

@@ -53,8 +53,8 @@ typedef struct tn_npz_opts {
 } tn_npz_opts;
 
 /* Version 1 of .npy in C order, as numpy.save and numpy.savez write it. */
-TN_API tn_status tn_save_npy(tn_ctx *ctx, const char *path, const tn_tensor *t);
-TN_API tn_status tn_save_npz(const tn_dict *dict, const char *path, tn_npz_opts opts);
+TN_API tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path);
+TN_API tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path, tn_npz_opts opts);
 
 /* ---- safetensors -----------------------------------------------------------------------------
  * Hugging Face: safetensors. F16 and BF16 are widened to TN_F32, other types are as NumPy's; those
@@ -66,7 +66,7 @@ typedef struct tn_safetensors_opts {
     const char *const *metadata; /* key, value, key, value, ..., NULL; or NULL */
 } tn_safetensors_opts;
 
-TN_API tn_status tn_save_safetensors(const tn_dict *dict, const char *path,
+TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const char *path,
                                      tn_safetensors_opts opts);
 
 /* ---- PyTorch ----------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
  * Reading, the format is seen from the contents: .npz, safetensors, or PyTorch's. Writing, it is
  * the one that the path ends in, ".npz" or ".safetensors"; other endings are TN_ERR_ARGUMENT. */
 TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
-TN_API tn_status tn_save_dict(const tn_dict *dict, const char *path);
+TN_API tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path);
 
 /* ---- models -----------------------------------------------------------------------------------
  * tn_load_dict and tn_load_state_dict in one:
@@ -116,12 +116,12 @@ typedef struct tn_checkpoint {
 
 /* One file of these, whose names begin with "model.", "optim.", "schedules.0.", "loader.",
  * "extra."; the ending of the path tells the format, as above. */
-TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts);
+TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
 
 /* Loads what is asked for into things made as they were when it was saved. If anything does not
  * fit, nothing changes, and the status is that of tn_load_state_dict or TN_ERR_FORMAT. What the
  * file holds besides is passed over. */
-TN_API tn_status tn_load_checkpoint(tn_ctx *ctx, const char *path, tn_checkpoint parts);
+TN_API tn_status tn_load_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
 
 #ifdef __cplusplus
 }
