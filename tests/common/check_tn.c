@@ -1,6 +1,7 @@
 #include "common/check_tn.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 tn_ctx *ctx;
@@ -65,6 +66,7 @@ TCase *tn_case(Suite *suite, const char *name)
 int tn_run(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what a test prints before it fails is shown */
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -9,6 +9,14 @@
 #define TN_TEST_INCLUDE "libtensor/include/tn"
 #endif
 
+enum { MAX_FUNCTIONS = 500 };
+
+static struct {
+    char name[64];
+    unsigned seen;
+} functions[MAX_FUNCTIONS + 1]; /* the last one is for names that are none */
+static int count;
+
 /* The name of the function that a line of a header declares; "" if it declares none. */
 static void declared_name(const char *line, char *name, size_t size)
 {
@@ -19,7 +27,7 @@ static void declared_name(const char *line, char *name, size_t size)
     snprintf(name, size, "%.*s", start ? (int)(end - start) : 0, start ? start : "");
 }
 
-int read_functions_of(const char *header, char (*names)[64], int count)
+static void read_header(const char *header)
 {
     char path[1024], line[512];
     snprintf(path, sizeof path, "%s/%s", TN_TEST_INCLUDE, header);
@@ -27,22 +35,50 @@ int read_functions_of(const char *header, char (*names)[64], int count)
     ck_assert_msg(file != NULL, "%s cannot be read", path);
     while (fgets(line, sizeof line, file)) {
         ck_assert_int_lt(count, MAX_FUNCTIONS);
-        declared_name(line, names[count], sizeof *names);
-        count += names[count][0] != '\0';
+        declared_name(line, functions[count].name, sizeof functions[count].name);
+        count += functions[count].name[0] != '\0';
     }
     fclose(file);
-    return count;
 }
 
-int read_functions(char (*names)[64])
+static void read_headers(void)
 {
-    int count = 0;
     DIR *dir = opendir(TN_TEST_INCLUDE);
     ck_assert_msg(dir != NULL, "%s cannot be read", TN_TEST_INCLUDE);
     for (struct dirent *entry; (entry = readdir(dir));)
         if (entry->d_name[0] != '.')
-            count = read_functions_of(entry->d_name, names, count);
+            read_header(entry->d_name);
     closedir(dir);
     ck_assert_int_gt(count, 200);
-    return count;
+}
+
+void list_functions(const char *header)
+{
+    count = 0;
+    memset(functions, 0, sizeof functions);
+    if (header)
+        read_header(header);
+    else
+        read_headers();
+    ck_assert_int_gt(count, 0);
+}
+
+bool see_function(const char *name, unsigned kinds)
+{
+    int i = 0;
+    while (i < count && strcmp(functions[i].name, name) != 0)
+        i++;
+    functions[i].seen |= kinds;
+    return i < count;
+}
+
+int unseen_functions(unsigned kind, const char *what)
+{
+    int unseen = 0;
+    for (int i = 0; i < count; i++)
+        if (!(functions[i].seen & kind)) {
+            printf("%s has no row%s\n", functions[i].name, what);
+            unseen++;
+        }
+    return unseen;
 }

@@ -1,13 +1,18 @@
-/* functions.h - the names of the public functions, for tests that must miss none. */
+/* functions.h - the public functions, for tests of rows that must miss none. */
 #ifndef TEST_FUNCTIONS_H
 #define TEST_FUNCTIONS_H
 
-#define MAX_FUNCTIONS 500
+#include <stdbool.h>
 
-/* Reads the headers and returns how many functions they declare. */
-int read_functions(char (*names)[64]);
+/* Lists the functions that a header such as "ops.h" declares, or all headers if it is NULL. */
+void list_functions(const char *header);
 
-/* Appends those of one header to `count` names. */
-int read_functions_of(const char *header, char (*names)[64], int count);
+/* There is a row for this function; `kinds` are bits of what the row shows. False if no header that
+ * was listed declares it. */
+bool see_function(const char *name, unsigned kinds);
+
+/* Prints each function without a row of this kind, and returns how many they are; `what` follows
+ * "has no row". */
+int unseen_functions(unsigned kind, const char *what);
 
 #endif
