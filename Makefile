@@ -219,6 +219,7 @@ help:
 	@echo "differential runs random cases beside PyTorch; CASES=n SEED=s ROWS=conv2d,linear"
 	@echo "check-onnx computes ONNX's tests of operators by the library"
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
+	@echo "bench-against times every operator and those steps beside another version, BASE=directory"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"

@@ -97,6 +97,25 @@ $(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(STATIC)
 	$(call SAY,LD,$@)
 	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Single operators; of another version of the library by its own program, if it has one.
+$(BUILD)/tests/bench_ops: $(BUILD)/obj/tests/bench/ops.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+ROUNDS ?= 7
+BASE_OPS = $(firstword $(wildcard $(BASE)/tests/bench/ops.c) tests/bench/ops.c)
+
+# A version in the directory BASE, which is built: make bench-against BASE=../before ROWS='sum|softmax'
+bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench
+	$(if $(BASE),,$(error bench-against: BASE=directory of the version to compare with))
+	$(Q)$(MAKE) --no-print-directory -C $(BASE) lib build/tests/bench
+	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -O2 -I$(BASE)/libtensor/include $(LDFLAGS) \
+	    -o $(BUILD)/tests/bench_ops_base $(BASE_OPS) $(BASE)/build/libtensor.a $(LIBS)
+	@tests/bench/against.py --rounds $(ROUNDS) $(if $(THREADS),--threads $(THREADS)) \
+	    $(if $(ROWS),--rows '$(ROWS)') $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_ops_base \
+	    $(BUILD)/tests/bench $(BASE)/build/tests/bench
+
 bench: $(BUILD)/tests/bench
 	@tests/bench/run.sh $<
 
@@ -112,7 +131,7 @@ lint:
 lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
     $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/*.c))
 
-.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench lint lint-objects
+.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 UNTESTED = $(filter-out $(TESTS:$(BUILD)/tests/test_%=%),$(notdir $(basename $(wildcard libtensor/ops/*.c))))

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Two versions of the library side by side: every operator of ops.tsv, then the training steps of
+bench.c, in alternating rounds, so that whatever else the machine does falls on both alike.
+
+    against.py [--rounds N] [--threads N] [--rows REGEX] [--milliseconds N] OPS BASE_OPS [BENCH BASE_BENCH]
+
+A line has the medians over the rounds, their ratio, the quartiles of the ratios of single rounds,
+and the ratio of the least times. With one thread what counts is the processor's work. "slower" stands where both ratios are above 1.03."""
+import argparse
+import pathlib
+import re
+import statistics
+import subprocess
+
+SLOWER = 1.03
+HEADER = f"{'':62} {'ours':>11} {'base':>11} {'ratio':>6} {'quartiles':>13} {'least':>6}"
+
+
+class Ops:
+    """A program of ops.c, which waits for the next question."""
+
+    def __init__(self, program, threads):
+        self.process = subprocess.Popen([program, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, what, milliseconds, row):
+        """Median and least time in microseconds, or None where there is no gradient."""
+        print(what, milliseconds, *row, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline().split()
+        if not answer:
+            raise SystemExit(f"against.py: no answer to {what} {' '.join(row)}")
+        return None if answer == ["none"] else tuple(map(float, answer))
+
+
+def table(pattern):
+    for line in (pathlib.Path(__file__).parent / "ops.tsv").read_text().splitlines():
+        if not line.startswith("#") and re.search(pattern, line.replace("\t", " ")):
+            yield line.split("\t")
+
+
+def report(name, pairs, unit):
+    """pairs: for each round the times of both versions, as (median, least). Returns whether ours is slower."""
+    ours, base = (statistics.median(pair[side][0] for pair in pairs) for side in (0, 1))
+    least = min(pair[0][1] for pair in pairs) / min(pair[1][1] for pair in pairs)
+    ratios = sorted(pair[0][0] / pair[1][0] for pair in pairs)
+    low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+    slower = ours / base > SLOWER and least > SLOWER
+    print(f"{name:62} {ours:9.2f}{unit} {base:9.2f}{unit} {ours / base:6.3f} {low:6.3f} {high:6.3f} {least:6.3f}"
+          f"{'  slower' if slower else ''}", flush=True)
+    return slower
+
+
+def in_turn(round_number, ask):
+    """What both sides answer, the base first in every other round."""
+    answers = {side: ask(side) for side in ((0, 1) if round_number % 2 else (1, 0))}
+    return answers[0], answers[1]
+
+
+def operators(options, threads):
+    sides = [Ops(program, threads) for program in (options.ops, options.base_ops)]
+    slower = []
+    for row in table(options.rows):
+        for what in "forward", "backward", "sum":
+            pairs = [in_turn(i, lambda side: sides[side].ask(what, options.milliseconds, row))
+                     for i in range(options.rounds)]
+            if pairs[0][0] is None:
+                break
+            name = f"{' '.join(row)}{'' if what == 'forward' else ', ' + what}"
+            if report(name, pairs, "us"):
+                slower.append((what, row))
+    return slower
+
+
+def steps(options, threads):
+    rounds = [in_turn(i, lambda side: run_steps((options.bench, options.base_bench)[side], threads))
+              for i in range(options.rounds)]
+    for name in rounds[0][0]:
+        report(name, [((ours[name],) * 2, (base[name],) * 2) for ours, base in rounds], "ms")
+
+
+def run_steps(program, threads):
+    lines = subprocess.run([program, str(threads)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {name: float(value) for name, _, value in (line.split("\t") for line in lines.splitlines())}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--rows", default="", help="the operators, with their arguments, that match alone")
+    parser.add_argument("--milliseconds", type=float, default=5, help="for each measurement")
+    parser.add_argument("ops")
+    parser.add_argument("base_ops")
+    parser.add_argument("bench", nargs="?")
+    parser.add_argument("base_bench", nargs="?")
+    options = parser.parse_args()
+    for threads in options.threads:
+        print(f"{threads} threads\n{HEADER}")
+        operators(options, threads)
+        if options.base_bench and not options.rows:
+            steps(options, threads)
+
+
+if __name__ == "__main__":
+    main()
