@@ -80,10 +80,13 @@ lib: $(STATIC) $(SHARED)
 COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/common/*.c)))
 PROGRAMS := $(patsubst examples/%/main.c,%,$(sort $(wildcard examples/*/main.c)))
 
-# Programs read photographs and write pictures; the library knows nothing of either format.
+# Programs read photographs, write pictures and know files by their hashes; the library knows nothing
+# of any of this.
 PNG_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpng 2>/dev/null)
 PNG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libpng 2>/dev/null),-lpng)
 JPEG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libjpeg 2>/dev/null),-ljpeg)
+CRYPTO_LIBS = $(or $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null),-lcrypto)
+EXAMPLE_LIBS = $(PNG_LIBS) $(JPEG_LIBS) $(CRYPTO_LIBS)
 
 $(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes $(PNG_CFLAGS)
 
@@ -91,7 +94,7 @@ define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
 	$$(call SAY,LD,$$@)
-	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(PNG_LIBS) $$(JPEG_LIBS) $$(LIBS)
+	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(EXAMPLE_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -172,15 +175,15 @@ uninstall:
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
-PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev check gnuplot-nox \
-            curl ca-certificates
+PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev libssl-dev \
+            check gnuplot-nox curl ca-certificates
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
 	    echo "This is not Debian or Ubuntu. Please install: a C11 compiler with OpenMP, pkg-config,"; \
-	    echo "OpenBLAS, zlib, libpng and libjpeg with their headers, Check (for the tests), gnuplot (for"; \
-	    echo "pictures) and curl (for downloads)."; \
+	    echo "OpenBLAS, zlib, libpng, libjpeg and OpenSSL with their headers, Check (for the tests),"; \
+	    echo "gnuplot (for pictures) and curl (for downloads)."; \
 	    exit 0; \
 	fi; \
 	missing=; \

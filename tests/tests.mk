@@ -23,7 +23,7 @@ $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/fac
 # What the examples share is tested by itself, too.
 SHARED_TESTS := photo faces faces_download alexnet
 $(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)
-$(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(PNG_LIBS) $(JPEG_LIBS)
+$(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(EXAMPLE_LIBS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)
 $(BUILD)/tests/test_alexnet: $(addprefix $(BUILD)/obj/examples/alexnet/,net.o features.o head.o)
 $(BUILD)/tests/test_alexnet: | $(BUILD)/bin/alexnet $(BUILD)/bin/faces

@@ -96,17 +96,19 @@ static bool read_batch(const cli_program *program, const people *p, const featur
 
 path features_name(const alexnet *a, const people *p, const feature_opts *opts, int64_t first)
 {
-    sha256_state state;
-    char text[128];
-    path name;
-    sha256_begin(&state);
-    sha256_add(&state, a->hash.hex, sizeof(a->hash.hex));
-    snprintf(text, sizeof(text), "%s %s %d", NET_NAMES[opts->step], FEATURE_INPUTS[opts->input],
-             opts->mirrored);
-    sha256_add(&state, text, strlen(text));
-    for (int64_t i = first; i < p->count && i < first + FEATURE_BATCH; i++)
-        sha256_add(&state, p->photos[i].hash.hex, sizeof(p->photos[i].hash.hex));
-    snprintf(name.s, sizeof(name.s), "%.32s.npz", sha256_end(&state).hex);
+    char text[128 + (FEATURE_BATCH + 1) * sizeof(sha256)];
+    path name = {""};
+    size_t size = sizeof(sha256);
+    memcpy(text, &a->hash, sizeof(sha256));
+    size += (size_t)snprintf(text + size, 128, "%s %s %d", NET_NAMES[opts->step],
+                             FEATURE_INPUTS[opts->input], opts->mirrored);
+    for (int64_t i = first; i < p->count && i < first + FEATURE_BATCH; i++) {
+        memcpy(text + size, &p->photos[i].hash, sizeof(sha256));
+        size += sizeof(sha256);
+    }
+    sha256 key = sha256_of(text, size);
+    if (key.hex[0])
+        snprintf(name.s, sizeof(name.s), "%.32s.npz", key.hex);
     return name;
 }
 

@@ -53,7 +53,8 @@ bool features_load(const cli_program *program, tn_ctx *ctx, const alexnet *a, co
                    const feature_opts *opts, feature_set *f);
 void features_free(feature_set *f);
 
-/* The name of the file in the folder that holds the photographs from `first` on. */
+/* The name of the file in the folder that holds the photographs from `first` on; "" if memory is
+ * short, which names no file. */
 path features_name(const alexnet *a, const people *p, const feature_opts *opts, int64_t first);
 
 #endif

@@ -197,8 +197,8 @@ static bool read_photo(const people *p, person_photo *photo, uint8_t *pixels, ph
     bool read = bytes && photo_decode(bytes, size, &picture, error);
     if (read) {
         photo->hash = sha256_of(bytes, size);
-        read =
-            look_of(&picture, photo->look) && (!pixels || people_square(&picture, p->side, pixels));
+        read = photo->hash.hex[0] && look_of(&picture, photo->look) &&
+               (!pixels || people_square(&picture, p->side, pixels));
         if (!read)
             snprintf(error->text, sizeof(error->text), "memory is short");
         image_free(&picture);

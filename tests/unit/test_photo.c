@@ -1,5 +1,6 @@
 /* examples/common: photographs of every kind, whole and damaged, resizing, SHA-256, and what the
  * difference hash takes for the same photograph. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <jpeglib.h>
 #include <png.h>
 #include "common/check_tn.h"
+#include "common/files.h"
 #include "common/people.h"
 
 enum { WIDTH = 61, HEIGHT = 43 };
@@ -35,18 +37,24 @@ START_TEST(sha256_is_right)
 }
 END_TEST
 
-START_TEST(sha256_takes_parts)
+/* A file is read in parts; none, one or many of them give the hash of its bytes. */
+START_TEST(sha256_reads_files)
 {
-    unsigned char bytes[300];
-    for (int i = 0; i < 300; i++)
-        bytes[i] = (unsigned char)(7 * i);
-    for (size_t part = 1; part < 130; part += 9) {
-        sha256_state s;
-        sha256_begin(&s);
-        for (size_t i = 0; i < sizeof bytes; i += part)
-            sha256_add(&s, bytes + i, part < sizeof bytes - i ? part : sizeof bytes - i);
-        ck_assert_str_eq(sha256_end(&s).hex, sha256_of(bytes, sizeof bytes).hex);
+    static unsigned char bytes[200000];
+    static const size_t sizes[] = {0, 1, 1 << 15, (1 << 15) + 1, sizeof bytes};
+    sha256 hash;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(7 * i + i / 251);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *name = write_temporary(bytes, sizes[i]);
+        ck_assert(sha256_of_file(name, &hash));
+        ck_assert_str_eq(hash.hex, sha256_of(bytes, sizes[i]).hex);
     }
+    ck_assert(!sha256_of_file("/nowhere/at/all", &hash));
+    ck_assert_int_eq(errno, ENOENT);
+    ck_assert(!sha256_of_file("/", &hash));
+    ck_assert_int_eq(errno, EISDIR);
+    remove_temporary();
 }
 END_TEST
 
@@ -593,7 +601,7 @@ int main(void)
     TCase *tc = tn_case(suite, "photo");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, sha256_is_right);
-    tcase_add_test(tc, sha256_takes_parts);
+    tcase_add_test(tc, sha256_reads_files);
     tcase_add_loop_test(tc, reads_jpeg, 0, JPEGS);
     tcase_add_loop_test(tc, reads_png, 0, PNGS);
     tcase_add_loop_test(tc, refuses_what_is_cut_off, 0, JPEGS + PNGS);
