@@ -1,5 +1,6 @@
 /* checkpoint.c - the state of a whole training in one file. */
 #include <stdio.h>
+#include <tn/state.h>
 #include "data/data.h"
 #include "io/io.h"
 #include "nn/nn.h"

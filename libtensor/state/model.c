@@ -1,5 +1,6 @@
 /* model.c - modules from and to files of any format. */
 #include <stdio.h>
+#include <tn/state.h>
 #include "io/io.h"
 #include "nn/nn.h"
 

@@ -111,6 +111,22 @@ TN_API void tn_clear_error(tn_ctx *ctx);
 typedef void (*tn_error_hook)(tn_status status, const char *message, void *payload);
 TN_API void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload);
 
+/* For functions that are written on top of these: */
+
+/* True if the context can go on: it is not NULL and no error is recorded. */
+TN_API bool tn_ok(const tn_ctx *ctx);
+
+/* Records an error, if it is the first, with a printf format for one line that names the operator,
+ * both sides and the numbers: "conv2d: input [8,3,32,32] has 3 channels but ...". Returns the
+ * status of the first error. */
+TN_API tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...) TN_PRINTF(3, 4);
+
+/* A shape as text, for messages: "[8,3,32,32]". Returned by value, long enough for 8 dimensions. */
+typedef struct tn_text {
+    char s[176];
+} tn_text;
+TN_API tn_text tn_shape_text(int ndim, const int64_t *shape);
+
 /* ---- memory: scopes that grow, and are reused -------------------------------------------------
  *
  * A tensor belongs to the innermost scope that is open when it is made; tn_scope_end frees it with

@@ -20,30 +20,6 @@
 extern "C" {
 #endif
 
-/* ---- errors ---------------------------------------------------------------------------------- */
-
-/* True if the context can go on: it is not NULL and no error is recorded. */
-TN_API bool tn_ok(const tn_ctx *ctx);
-
-/* Records an error, if it is the first, with a printf format for one line that names the operator,
- * both sides and the numbers: "conv2d: input [8,3,32,32] has 3 channels but ...". Returns the
- * status of the first error. */
-TN_API tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...) TN_PRINTF(3, 4);
-
-/* A shape as text, for messages: "[8,3,32,32]". Returned by value, long enough for 8 dimensions. */
-typedef struct tn_text {
-    char s[176];
-} tn_text;
-TN_API tn_text tn_shape_text(int ndim, const int64_t *shape);
-#define TN_SHAPE_TEXT(t) (tn_shape_text(tn_ndim(t), tn_shape(t)).s)
-
-/* Check an input: not NULL; TN_F32 or TN_F64; of the dtype of another. False means that the error
- * is recorded. `what` names the operator and `name` its argument. */
-TN_API bool tn_check_input(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
-TN_API bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
-TN_API bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_a,
-                                const tn_tensor *a, const char *name_b, const tn_tensor *b);
-
 /* ---- the tape -------------------------------------------------------------------------------- */
 
 #define TN_MAX_INPUTS 8

@@ -98,6 +98,18 @@ TN_API double tn_item(tn_ctx *ctx, const tn_tensor *t);
 /* The element at index[0 .. ndim-1], as a double. */
 TN_API double tn_at(tn_ctx *ctx, const tn_tensor *t, const int64_t *index);
 
+/* ---- checking ------------------------------------------------------------------------------- */
+
+/* Check an input: not NULL; TN_F32 or TN_F64; of the dtype of another. False means that the error
+ * is recorded. `what` names the operator and `name` its argument. */
+TN_API bool tn_check_input(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
+TN_API bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
+TN_API bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_a,
+                                const tn_tensor *a, const char *name_b, const tn_tensor *b);
+
+/* The shape of t as text, for messages: "[8,3,32,32]". */
+#define TN_SHAPE_TEXT(t) (tn_shape_text(tn_ndim(t), tn_shape(t)).s)
+
 /* ---- changing in place ------------------------------------------------------------------------
  * No gradient flows through these. While gradients are enabled a tensor that requires one is
  * refused with TN_ERR_STATE; wrap the change in tn_set_grad_enabled(ctx, false). An expanded

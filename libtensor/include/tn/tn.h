@@ -30,5 +30,6 @@
 #include <tn/optim.h>
 #include <tn/data.h>
 #include <tn/io.h>
+#include <tn/state.h>
 
 #endif
