@@ -309,6 +309,9 @@ int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size);
 /* `dim`, counted from the end if negative, in [0, ndim); -1 with an error otherwise. */
 int tn__dim(tn_ctx *ctx, const char *what, int dim, int ndim);
 
+/* The same for x, where 0 and -1 are dimension 0 of a tensor that has none, as in PyTorch. */
+int tn__dim_of(tn_ctx *ctx, const char *what, int dim, const tn_tensor *x);
+
 /* False if t is expanded, so that several elements are one number in memory. */
 bool tn__has_own_elements(const tn_tensor *t);
 

@@ -63,9 +63,9 @@ tn_tensor *tn__argmax(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
 
 static tn_tensor *find(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim, bool smallest)
 {
-    if (!tn_check_input(ctx, what, "input", x) || (dim = tn__dim(ctx, what, dim, x->ndim)) < 0)
+    if (!tn_check_input(ctx, what, "input", x) || (dim = tn__dim_of(ctx, what, dim, x)) < 0)
         return NULL;
-    return tn__argmax(ctx, what, x, dim, smallest);
+    return x->ndim ? tn__argmax(ctx, what, x, dim, smallest) : tn_zeros(ctx, TN_I64, TN_SCALAR);
 }
 
 tn_tensor *tn_argmax(tn_ctx *ctx, const tn_tensor *x, int dim)

@@ -189,12 +189,22 @@ static bool fits(const tn_tensor *x, int dim, const tn_tensor *index)
     return x->ndim == index->ndim;
 }
 
+/* A tensor without dimensions is one of one element. */
+static tn_tensor *gather_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *index)
+{
+    const tn_tensor *row = x->ndim ? x : tn_unsqueeze(ctx, x, 0);
+    const tn_tensor *at = index->ndim ? index : tn_unsqueeze(ctx, index, 0);
+    return tn_reshape(ctx, tn_gather(ctx, row, 0, at), index->ndim, index->shape);
+}
+
 tn_tensor *tn_gather(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index)
 {
     if (!tn_check_input(ctx, "gather", "input", x) ||
         !tn_check_input(ctx, "gather", "index", index) ||
-        (dim = tn__dim(ctx, "gather", dim, x->ndim)) < 0)
+        (dim = tn__dim_of(ctx, "gather", dim, x)) < 0)
         return NULL;
+    if (x->ndim + index->ndim < 2)
+        return gather_rows(ctx, x, index);
     if (!fits(x, dim, index)) {
         tn_fail(ctx, TN_ERR_SHAPE,
                 "gather: index %s does not fit input %s; sizes other than that of dimension %d "

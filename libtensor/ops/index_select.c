@@ -24,17 +24,29 @@ static void index_select_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *d
 
 static const tn_op index_select_op = {.name = "index_select", .backward = index_select_backward};
 
+/* Of a tensor without dimensions: itself, if `index` is one. */
+static tn_tensor *only(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *index)
+{
+    if (tn_numel(index) == 1)
+        return tn_squeeze(ctx, tn_index_select(ctx, tn_unsqueeze(ctx, x, 0), 0, index), 0);
+    tn_fail(ctx, TN_ERR_SHAPE, "index_select: index %s selects %lld elements of %s",
+            TN_SHAPE_TEXT(index), (long long)tn_numel(index), TN_SHAPE_TEXT(x));
+    return NULL;
+}
+
 tn_tensor *tn_index_select(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index)
 {
     if (!tn_check_input(ctx, "index_select", "input", x) ||
         !tn_check_input(ctx, "index_select", "index", index) ||
-        (dim = tn__dim(ctx, "index_select", dim, x->ndim)) < 0)
+        (dim = tn__dim_of(ctx, "index_select", dim, x)) < 0)
         return NULL;
     if (index->ndim > 1) {
         tn_fail(ctx, TN_ERR_SHAPE, "index_select: index %s has more than one dimension",
                 TN_SHAPE_TEXT(index));
         return NULL;
     }
+    if (x->ndim == 0)
+        return only(ctx, x, index);
     const tn_tensor *plain = tn__indices(ctx, "index_select", x, dim, index);
     const tn_tensor *full = plain ? spread(ctx, plain, x->ndim, x->shape, dim) : NULL;
     if (!full)

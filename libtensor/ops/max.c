@@ -22,9 +22,10 @@ static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int 
 {
     if (indices)
         *indices = NULL;
-    if (!tn_check_input(ctx, op->name, "input", x) ||
-        (dim = tn__dim(ctx, op->name, dim, x->ndim)) < 0)
+    if (!tn_check_input(ctx, op->name, "input", x) || (dim = tn__dim_of(ctx, op->name, dim, x)) < 0)
         return NULL;
+    if (x->ndim == 0)
+        return extreme(ctx, op, tn_unsqueeze(ctx, x, 0), 0, false, indices);
     tn_tensor *found = tn__argmax(ctx, op->name, x, dim, op == &min_op);
     bool reduced[TN_MAX_DIMS] = {false};
     reduced[dim] = true;

@@ -59,8 +59,8 @@ tn_tensor *tn_permute(tn_ctx *ctx, const tn_tensor *x, const int *dims)
 tn_tensor *tn_transpose(tn_ctx *ctx, const tn_tensor *x, int dim0, int dim1)
 {
     if (!tn_check_input(ctx, "transpose", "input", x) ||
-        (dim0 = tn__dim(ctx, "transpose", dim0, x->ndim)) < 0 ||
-        (dim1 = tn__dim(ctx, "transpose", dim1, x->ndim)) < 0)
+        (dim0 = tn__dim_of(ctx, "transpose", dim0, x)) < 0 ||
+        (dim1 = tn__dim_of(ctx, "transpose", dim1, x)) < 0)
         return NULL;
     permutation p = {{0}};
     for (int i = 0; i < x->ndim; i++)

@@ -89,12 +89,12 @@ tn_tensor *tn_flatten(tn_ctx *ctx, const tn_tensor *x, int start, int end)
 {
     if (!tn_check_input(ctx, "flatten", "input", x))
         return NULL;
-    if (x->ndim == 0)
-        return tn_reshape(ctx, x, TN_SHAPE(1));
-    start = tn__dim(ctx, "flatten", start, x->ndim);
-    end = start < 0 ? -1 : tn__dim(ctx, "flatten", end, x->ndim);
+    start = tn__dim_of(ctx, "flatten", start, x);
+    end = start < 0 ? -1 : tn__dim_of(ctx, "flatten", end, x);
     if (end < 0)
         return NULL;
+    if (x->ndim == 0)
+        return tn_reshape(ctx, x, TN_SHAPE(1));
     if (end < start) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "flatten: dimension %d comes after dimension %d", start, end);
         return NULL;
@@ -112,7 +112,7 @@ tn_tensor *tn_flatten(tn_ctx *ctx, const tn_tensor *x, int start, int end)
 tn_tensor *tn_squeeze(tn_ctx *ctx, const tn_tensor *x, int dim)
 {
     if (!tn_check_input(ctx, "squeeze", "input", x) ||
-        (dim = tn__dim(ctx, "squeeze", dim, x->ndim)) < 0)
+        (dim = tn__dim_of(ctx, "squeeze", dim, x)) < 0)
         return NULL;
     int64_t shape[TN_MAX_DIMS];
     int ndim = 0;

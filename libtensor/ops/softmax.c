@@ -77,10 +77,7 @@ static const tn_op log_softmax_op = {.name = "log_softmax", .backward = log_soft
 
 static tn_tensor *forward(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int dim)
 {
-    if (!tn_check_float(ctx, op->name, "input", x))
-        return NULL;
-    dim = x->ndim == 0 && (dim == 0 || dim == -1) ? 0 : tn__dim(ctx, op->name, dim, x->ndim);
-    if (dim < 0)
+    if (!tn_check_float(ctx, op->name, "input", x) || (dim = tn__dim_of(ctx, op->name, dim, x)) < 0)
         return NULL;
     const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
     softmax_args args = {.forward = op == &softmax_op ? k->softmax : k->log_softmax};

@@ -100,14 +100,25 @@ static void topk_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op topk_op = {.name = "topk", .backward = topk_backward};
 
+/* Of a tensor without dimensions: itself. */
+static tn_tensor *only(tn_ctx *ctx, const tn_tensor *x, bool largest, tn_tensor **indices)
+{
+    tn_tensor *y = tn_topk(ctx, tn_unsqueeze(ctx, x, 0), 1, 0, largest, indices);
+    if (y && indices)
+        *indices = tn_squeeze(ctx, *indices, 0);
+    return tn_squeeze(ctx, y, 0);
+}
+
 tn_tensor *tn_topk(tn_ctx *ctx, const tn_tensor *x, int64_t k, int dim, bool largest,
                    tn_tensor **indices)
 {
     if (indices)
         *indices = NULL;
-    if (!tn_check_float(ctx, "topk", "input", x) || (dim = tn__dim(ctx, "topk", dim, x->ndim)) < 0)
+    if (!tn_check_float(ctx, "topk", "input", x) || (dim = tn__dim_of(ctx, "topk", dim, x)) < 0)
         return NULL;
-    if (k < 0 || k > x->shape[dim]) {
+    if (x->ndim == 0 && k == 1)
+        return only(ctx, x, largest, indices);
+    if (x->ndim == 0 || k < 0 || k > x->shape[dim]) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "topk: %lld elements of dimension %d of %s", (long long)k,
                 dim, TN_SHAPE_TEXT(x));
         return NULL;

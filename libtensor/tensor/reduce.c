@@ -247,6 +247,7 @@ const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int
 bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_reduce_opts opts,
                       bool *reduce)
 {
+    reduce[0] = false; /* there may be no dimension, and it be listed */
     for (int i = 0; i < x->ndim; i++)
         reduce[i] = opts.ndims == 0;
     if (opts.ndims < 0 || (opts.ndims > 0 && !opts.dims)) {
@@ -255,7 +256,7 @@ bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_redu
         return false;
     }
     for (int i = 0; i < opts.ndims; i++) {
-        int dim = tn__dim(ctx, what, opts.dims[i], x->ndim);
+        int dim = tn__dim_of(ctx, what, opts.dims[i], x);
         if (dim < 0)
             return false;
         if (reduce[dim]) {

@@ -571,3 +571,8 @@ int tn__dim(tn_ctx *ctx, const char *what, int dim, int ndim)
             dim, ndim);
     return -1;
 }
+
+int tn__dim_of(tn_ctx *ctx, const char *what, int dim, const tn_tensor *x)
+{
+    return x->ndim == 0 && (dim == 0 || dim == -1) ? 0 : tn__dim(ctx, what, dim, x->ndim);
+}

@@ -2,10 +2,11 @@
  *
  * Each is one file in libtensor/ops/, with its formula on top. Unless a line says otherwise:
  * inputs are TN_F32 or TN_F64, all of one dtype, with any strides and sizes (0 included); the
- * result is a new tensor of the innermost scope; a NULL input gives NULL. Names, argument order and
- * defaults are PyTorch's. Failures are recorded in the context: TN_ERR_SHAPE, TN_ERR_DTYPE,
- * TN_ERR_ARGUMENT, TN_ERR_MEMORY. Options go in structs whose zero means the
- * default, and TN_ZERO zero. */
+ * result is a new tensor of the innermost scope; a NULL input gives NULL. A negative `dim` counts
+ * from the end, and 0 and -1 are taken for a tensor without dimensions, other than by tn_slice,
+ * tn_narrow, tn_select and tn_cat. Names, argument order and defaults are PyTorch's. Failures are
+ * recorded in the context: TN_ERR_SHAPE, TN_ERR_DTYPE, TN_ERR_ARGUMENT, TN_ERR_MEMORY. Options go
+ * in structs whose zero means the default, and TN_ZERO zero. */
 #ifndef TN_OPS_H
 #define TN_OPS_H
 
@@ -302,7 +303,8 @@ TN_API tn_tensor *tn_stack(tn_ctx *ctx, int count, const tn_tensor *const *tenso
 TN_API tn_tensor *tn_index_select(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
 
 /* y[i, j, k] = x[i, index[i, j, k], k] (for dim = 1 of three): `index` has as many dimensions as x
- * and no larger sizes, other than that of `dim` (torch.gather). A copy. */
+ * and no larger sizes, other than that of `dim`; without dimensions they are as of one element
+ * (torch.gather). A copy. */
 TN_API tn_tensor *tn_gather(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
 
 /* x with `value` around it: pad[0] before and pad[1] after the last dimension, pad[2] and pad[3]
