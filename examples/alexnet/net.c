@@ -48,7 +48,7 @@ static tn_module *make_features(tn_ctx *ctx, int first, int last)
     tn_module *steps[FEATURES];
     for (int step = first; step <= last; step++)
         steps[step - first] = make_feature(ctx, step);
-    return tn_sequential_of(ctx, steps, last - first + 1);
+    return tn_sequential_of(ctx, last - first + 1, steps);
 }
 
 static tn_module *make_classifier(tn_ctx *ctx)

@@ -56,7 +56,7 @@ static tn_module *make_net(tn_ctx *ctx, int hidden, int width)
         parts[count++] = tn_nn_tanh(ctx);
     }
     parts[count++] = tn_nn_linear(ctx, width, MNIST_CLASSES);
-    tn_module *net = tn_sequential_of(ctx, parts, count);
+    tn_module *net = tn_sequential_of(ctx, count, parts);
     tn_module_to(ctx, net, TN_F64);
     return net;
 }

@@ -443,7 +443,7 @@ static bool descend(const setup *s, landscape *l, int method)
     tn_tensor *w = tn_from_data(s->ctx, TN_F64, TN_SHAPE(2), l->start.w);
     tn_set_requires_grad(s->ctx, w, true);
     tn_sgd_opts opts = {.lr = l->lr, .momentum = method == MOMENTUM ? l->momentum : 0};
-    tn_optim *opt = tn_sgd_of(s->ctx, &w, 1, opts);
+    tn_optim *opt = tn_sgd_of(s->ctx, 1, &w, opts);
     for (int64_t i = 0; i <= l->steps && tn_ok(s->ctx); i++) {
         tn_scope scope = tn_scope_begin(s->ctx);
         tn_tensor *loss = loss_at(s, l, w);

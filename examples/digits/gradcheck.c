@@ -208,7 +208,7 @@ static bool check_all(const setup *s, check *c)
     double start = seconds_now();
     c->evaluations = 0;
     c->shown = progress_begin("gradcheck", 2 * PARAMETERS + 1, s->quiet);
-    tn_status status = tn_gradcheck(s->ctx, summed_loss, c, c->parameters, 2, &opts, &c->report);
+    tn_status status = tn_gradcheck(s->ctx, summed_loss, c, 2, c->parameters, opts, &c->report);
     progress_end(&c->shown);
     c->seconds = seconds_now() - start;
     c->right = status == TN_OK;

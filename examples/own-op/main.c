@@ -98,7 +98,7 @@ static void check(tn_ctx *ctx, const char *name, tn_gradcheck_fn fn, void *paylo
                   tn_tensor *const *inputs, int count)
 {
     tn_gradcheck_report report = {0};
-    if (tn_gradcheck(ctx, fn, payload, inputs, count, NULL, &report) == TN_OK)
+    if (tn_gradcheck(ctx, fn, payload, count, inputs, (tn_gradcheck_opts){0}, &report) == TN_OK)
         printf("%-13s %3lld derivatives right, largest relative error %.1e\n", name,
                (long long)report.checked, report.worst);
 }

@@ -196,35 +196,35 @@ static bool check_opts(tn_ctx *ctx, tn_gradcheck_opts *o)
     return tn_ok(ctx);
 }
 
-tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, tn_tensor *const *inputs,
-                       int count, const tn_gradcheck_opts *opts, tn_gradcheck_report *report)
+tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count,
+                       tn_tensor *const *inputs, tn_gradcheck_opts opts,
+                       tn_gradcheck_report *report)
 {
     tn_gradcheck_report own = {0};
-    tn_gradcheck_opts o = opts ? *opts : (tn_gradcheck_opts){0};
     report = report ? report : &own;
     *report = (tn_gradcheck_report){0};
     if (!tn_ok(ctx) || !check_inputs(ctx, inputs, count))
         return tn_error_status(ctx);
     if (!fn)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: the function is NULL");
-    if (!check_opts(ctx, &o))
+    if (!check_opts(ctx, &opts))
         return tn_error_status(ctx);
     check c = {.ctx = ctx,
                .fn = fn,
                .payload = payload,
                .inputs = inputs,
                .count = count,
-               .opts = o,
+               .opts = opts,
                .rng = tn_get_rng_state(ctx),
                .report = report};
-    for (int64_t i = 0; tn_ok(ctx) && i < o.projections; i++)
+    for (int64_t i = 0; tn_ok(ctx) && i < opts.projections; i++)
         check_projection(&c, i);
     tn_set_rng_state(ctx, c.rng);
-    if (tn_ok(ctx) && !(report->worst <= o.rtol))
+    if (tn_ok(ctx) && !(report->worst <= opts.rtol))
         return tn_fail(ctx, TN_ERR_GRADIENT,
                        "gradcheck: input %d at %s: backward gives %.12g but differences give "
                        "%.12g, relative error %.3g above %.3g",
                        report->input, tn_shape_text(inputs[report->input]->ndim, report->index).s,
-                       report->analytic, report->numeric, report->worst, o.rtol);
+                       report->analytic, report->numeric, report->worst, opts.rtol);
     return tn_error_status(ctx);
 }

@@ -38,10 +38,12 @@ static bool check_arguments(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel
     return false;
 }
 
-tn_module *tn_nn_conv2d_of(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h, int64_t kernel_w,
-                           bool with_bias, tn_conv2d_opts opts)
+static tn_module *conv2d_new(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
+                             bool with_bias, tn_conv2d_opts opts)
 {
     int64_t groups = tn__int_option(opts.groups, 1);
+    int64_t kernel_h = tn__int_option(opts.kernel_h, kernel_size);
+    int64_t kernel_w = tn__int_option(opts.kernel_w, kernel_size);
     if (!check_arguments(ctx, in, out, kernel_h, kernel_w, groups))
         return NULL;
     tn_module *self = tn_module_new(ctx, &conv2d_type, sizeof(conv_state));
@@ -60,11 +62,11 @@ tn_module *tn_nn_conv2d_of(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_
 tn_module *tn_nn_conv2d(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                         tn_conv2d_opts opts)
 {
-    return tn_nn_conv2d_of(ctx, in, out, kernel_size, kernel_size, true, opts);
+    return conv2d_new(ctx, in, out, kernel_size, true, opts);
 }
 
 tn_module *tn_nn_conv2d_nobias(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                tn_conv2d_opts opts)
 {
-    return tn_nn_conv2d_of(ctx, in, out, kernel_size, kernel_size, false, opts);
+    return conv2d_new(ctx, in, out, kernel_size, false, opts);
 }

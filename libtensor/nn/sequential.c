@@ -27,7 +27,7 @@ static tn_tensor *sequential_forward(tn_ctx *ctx, tn_module *self, const tn_tens
 
 static const tn_module_type sequential_type = {.name = "Sequential", .forward = sequential_forward};
 
-tn_module *tn_sequential_of(tn_ctx *ctx, tn_module *const *children, int count)
+tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children)
 {
     if (tn_ok(ctx) && (count < 0 || (count > 0 && !children)))
         tn_fail(ctx, TN_ERR_ARGUMENT, "Sequential: %d children%s", count,

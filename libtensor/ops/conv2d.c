@@ -617,6 +617,16 @@ static bool check_window(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weigh
     return true;
 }
 
+static bool check_kernel(tn_ctx *ctx, const tn_tensor *weight, const tn_conv2d_opts *opts)
+{
+    int64_t h = tn__int_option(opts->kernel_h, weight->shape[2]);
+    int64_t w = tn__int_option(opts->kernel_w, weight->shape[3]);
+    if (h != weight->shape[2] || w != weight->shape[3])
+        tn_fail(ctx, TN_ERR_ARGUMENT, "conv2d: kernel [%lld,%lld], but weight %s", (long long)h,
+                (long long)w, TN_SHAPE_TEXT(weight));
+    return tn_ok(ctx);
+}
+
 static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                             const tn_tensor *bias, int64_t groups)
 {
@@ -638,7 +648,7 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                      const tn_tensor *bias, tn_conv2d_opts opts)
 {
     conv_data data = {.groups = tn__option(0, opts.groups, 1)};
-    if (!check_arguments(ctx, x, weight, bias, data.groups))
+    if (!check_arguments(ctx, x, weight, bias, data.groups) || !check_kernel(ctx, weight, &opts))
         return NULL;
     data.w = (tn__window){.kernel_h = weight->shape[2],
                           .kernel_w = weight->shape[3],

@@ -22,17 +22,17 @@ static void mse_loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op mse_loss_op = {.name = "mse_loss", .backward = mse_loss_backward};
 
 tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
-                       tn_reduction reduction)
+                       tn_mse_loss_opts opts)
 {
-    if (!tn__check_reduction(ctx, "mse_loss", reduction))
+    if (!tn__check_reduction(ctx, "mse_loss", opts.reduction))
         return NULL;
     tn_tensor *losses =
         tn_map(ctx, "mse_loss", &squared, NULL, (const tn_tensor *[]){input, target});
     if (!losses)
         return NULL;
-    double scale = reduction == TN_REDUCE_MEAN ? 1 / (double)tn_numel(losses) : 1;
+    double scale = opts.reduction == TN_REDUCE_MEAN ? 1 / (double)tn_numel(losses) : 1;
     return tn_record(ctx, &mse_loss_op,
-                     tn__reduce_losses(ctx, "mse_loss", losses, reduction, scale),
+                     tn__reduce_losses(ctx, "mse_loss", losses, opts.reduction, scale),
                      (tn_record_args){.inputs = {input, target},
                                       .saved = {input, target},
                                       .data = &scale,

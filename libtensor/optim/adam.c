@@ -83,7 +83,7 @@ tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts)
     return make(ctx, &m, module);
 }
 
-tn_optim *tn_adam_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_adam_opts opts)
+tn_optim *tn_adam_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_adam_opts opts)
 {
     adam_opts o;
     tn_optim m = adam_model(opts, &o);
@@ -97,7 +97,7 @@ tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts)
     return make(ctx, &m, module);
 }
 
-tn_optim *tn_adamw_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_adamw_opts opts)
+tn_optim *tn_adamw_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_adamw_opts opts)
 {
     adam_opts o;
     tn_optim m = adamw_model(opts, &o);

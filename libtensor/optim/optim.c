@@ -233,7 +233,7 @@ int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts)
                                                         : tn_error_status(opt->ctx);
 }
 
-int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t count, tn_group_opts opts)
+int64_t tn_add_group_of(tn_optim *opt, int64_t count, tn_tensor *const *params, tn_group_opts opts)
 {
     members m;
     if (!opt)

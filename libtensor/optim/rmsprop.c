@@ -58,7 +58,7 @@ tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts)
     return check_opts(ctx, &opts) ? tn__optim_of_module(ctx, &m, module, sizeof opts) : NULL;
 }
 
-tn_optim *tn_rmsprop_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_rmsprop_opts opts)
+tn_optim *tn_rmsprop_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_rmsprop_opts opts)
 {
     tn_optim m = model(&opts);
     return check_opts(ctx, &opts) ? tn__optim_of(ctx, &m, params, count, sizeof opts) : NULL;

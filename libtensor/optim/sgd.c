@@ -54,7 +54,7 @@ tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts)
     return check_opts(ctx, &opts) ? tn__optim_of_module(ctx, &m, module, sizeof opts) : NULL;
 }
 
-tn_optim *tn_sgd_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_sgd_opts opts)
+tn_optim *tn_sgd_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_sgd_opts opts)
 {
     tn_optim m = model(&opts);
     return check_opts(ctx, &opts) ? tn__optim_of(ctx, &m, params, count, sizeof opts) : NULL;

@@ -354,8 +354,8 @@ static bool gradcheck(const op_case *c, layout how, tn_gradcheck_report *report)
     if (!applies(&s))
         return false;
     make_inputs(&s, TN_F64, base_layout(&s), in);
-    tn_gradcheck(ctx, call, &s, in, s.count,
-                 &(tn_gradcheck_opts){.rtol = GRADCHECK_RTOL, .samples = 150}, report);
+    tn_gradcheck(ctx, call, &s, s.count, in,
+                 (tn_gradcheck_opts){.rtol = GRADCHECK_RTOL, .samples = 150}, report);
     return true;
 }
 

@@ -667,7 +667,7 @@ def mse_positive(a, b, reduction):
     return square if reduction == 2 else square.sum() if reduction == 1 else square.mean()
 
 
-row("mse_loss", "a b reduction:whole", "out(tn_mse_loss(ctx, a, b, (tn_reduction)reduction));", make_mse, mse, magnitude=mse_positive)
+row("mse_loss", "a b reduction:whole", "out(tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){.reduction = (tn_reduction)reduction}));", make_mse, mse, magnitude=mse_positive)
 
 
 def make_bce(d):
@@ -970,13 +970,9 @@ def make_nn_conv2d(d):
 row("nn conv2d", "x weight bias " + CONV_SIGNATURE, f"""
 tn_conv2d_opts opts = {{{options(*CONV_OPTIONS)}}};
 int64_t o = tn_size(weight, 0), c = tn_size(weight, 1) * (groups ? groups : 1);
-int64_t kernel_h = tn_size(weight, 2), kernel_w = tn_size(weight, 3);
-if (kernel_h != kernel_w)
-    module = tn_nn_conv2d_of(ctx, c, o, kernel_h, kernel_w, bias, opts);
-else if (bias)
-    module = tn_nn_conv2d(ctx, c, o, kernel_h, opts);
-else
-    module = tn_nn_conv2d_nobias(ctx, c, o, kernel_h, opts);
+opts.kernel_w = tn_size(weight, 3);
+module = bias ? tn_nn_conv2d(ctx, c, o, tn_size(weight, 2), opts)
+              : tn_nn_conv2d_nobias(ctx, c, o, tn_size(weight, 2), opts);
 {load("weight", "bias")}
 out(tn_forward(ctx, module, x));
 {leaves("weight", "bias")}
@@ -1168,7 +1164,7 @@ module = tn_nn_linear(ctx, tn_size(weight, 1), tn_size(weight, 0));
 {load("weight", "bias")}
 optim = tn_{name}(ctx, module, (tn_{name}_opts){{.lr = lr}});
 tn_tensor *const group[] = {{tn_parameter_named(module, "bias")}};
-tn_add_group_of(optim, group, 1, (tn_group_opts){{.lr = group_lr, .weight_decay = group_decay}});
+tn_add_group_of(optim, 1, group, (tn_group_opts){{.lr = group_lr, .weight_decay = group_decay}});
 for (int64_t i = 0; i < steps; i++) {{
     tn_freeze(ctx, module, i == freeze);
     tn_zero_grad(optim);
@@ -1209,7 +1205,7 @@ for (int j = 0; j < params_count; j++) {
     tn_set_requires_grad(ctx, params[j], true);
     tn_backward_with(ctx, params[j], grads[j]);
 }
-optim = tn_sgd_of(ctx, params, params_count, (tn_sgd_opts){0});
+optim = tn_sgd_of(ctx, params_count, params, (tn_sgd_opts){0});
 %s
 for (int j = 0; j < params_count; j++)
     out(tn_grad(params[j]));
@@ -1243,8 +1239,8 @@ RATES = """
 tn_tensor *weights[] = {tn_zeros(ctx, TN_F32, TN_SHAPE(1)), tn_zeros(ctx, TN_F32, TN_SHAPE(1))};
 tn_set_requires_grad(ctx, weights[0], true);
 tn_set_requires_grad(ctx, weights[1], true);
-optim = tn_sgd_of(ctx, weights, 1, (tn_sgd_opts){.lr = lr});
-tn_add_group_of(optim, weights + 1, 1, (tn_group_opts){.lr = 3 * lr});
+optim = tn_sgd_of(ctx, 1, weights, (tn_sgd_opts){.lr = lr});
+tn_add_group_of(optim, 1, weights + 1, (tn_group_opts){.lr = 3 * lr});
 schedule = %s;
 double rates[2 * 64] = {0};
 for (int64_t i = 0; i <= steps; i++) {

@@ -32,8 +32,8 @@ static tn_module *layer(machine *m)
     case 2:
         return tn_nn_conv2d(m->ctx, a, b, 1 + take(m) % 3, (tn_conv2d_opts){.padding = option(m)});
     case 3:
-        return tn_nn_conv2d_of(m->ctx, a, b, option(m), option(m), take(m) % 2,
-                               (tn_conv2d_opts){.groups = option(m)});
+        return tn_nn_conv2d_nobias(m->ctx, a, b, option(m),
+                                   (tn_conv2d_opts){.groups = option(m), .kernel_w = option(m)});
     case 4:
         return tn_nn_batch_norm2d(m->ctx, a, (tn_batch_norm_opts){0});
     case 5:
@@ -88,7 +88,7 @@ static void call_sequential(machine *m)
         if (children[i] == *at)
             *at = NULL;
     }
-    put_module(m, tn_sequential_of(m->ctx, children, count));
+    put_module(m, tn_sequential_of(m->ctx, count, children));
 }
 
 /* A network that some of the inputs fit. */
@@ -228,10 +228,10 @@ static tn_optim *optim_of_list(machine *m, int kind)
 {
     tn_tensor *list[2] = {pin(m), take(m) % 2 ? pin(m) : NULL};
     int64_t count = list[1] ? 2 : 1;
-    return kind == 0   ? tn_sgd_of(m->ctx, list, count, (tn_sgd_opts){.momentum = 0.5})
-           : kind == 1 ? tn_adam_of(m->ctx, list, count, (tn_adam_opts){.lr = number(m)})
-           : kind == 2 ? tn_adamw_of(m->ctx, list, count, (tn_adamw_opts){.lr = number(m)})
-                       : tn_rmsprop_of(m->ctx, list, count, (tn_rmsprop_opts){.momentum = 0.1});
+    return kind == 0   ? tn_sgd_of(m->ctx, count, list, (tn_sgd_opts){.momentum = 0.5})
+           : kind == 1 ? tn_adam_of(m->ctx, count, list, (tn_adam_opts){.lr = number(m)})
+           : kind == 2 ? tn_adamw_of(m->ctx, count, list, (tn_adamw_opts){.lr = number(m)})
+                       : tn_rmsprop_of(m->ctx, count, list, (tn_rmsprop_opts){.momentum = 0.1});
 }
 
 static void call_optim(machine *m)
@@ -290,7 +290,7 @@ static void call_step(machine *m)
         break;
     case 5: {
         tn_tensor *t = pin(m);
-        done(m, tn_add_group_of(opt, &t, 1, (tn_group_opts){.weight_decay = TN_ZERO}) >= 0);
+        done(m, tn_add_group_of(opt, 1, &t, (tn_group_opts){.weight_decay = TN_ZERO}) >= 0);
         break;
     }
     default:

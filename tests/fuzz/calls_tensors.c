@@ -253,7 +253,7 @@ static void call_gradcheck(machine *m)
         tn_set_requires_grad(m->ctx, inputs[i], true);
     }
     if (tn_ok(m->ctx))
-        tn_gradcheck(m->ctx, smooth, &which, inputs, 2, NULL, NULL);
+        tn_gradcheck(m->ctx, smooth, &which, 2, inputs, (tn_gradcheck_opts){0}, NULL);
     FUZZ_CHECK(tn_error_status(m->ctx) != TN_ERR_GRADIENT || !tn_is_grad_enabled(m->ctx), "%s",
                tn_error(m->ctx));
     if (scope.depth > 0)

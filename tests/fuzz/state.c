@@ -78,7 +78,7 @@ static void make_training(training *t, tn_ctx *ctx, uint8_t kind)
     const int kinds[2] = {kind / 5, kind / 25};
     *t = (training){.ctx = ctx, .net = make_net(ctx)};
     t->opt = make_optim(ctx, t->net, kind);
-    tn_add_group_of(t->opt, (tn_tensor *[]){tn_parameter(t->net, 0, NULL, 0)}, 1,
+    tn_add_group_of(t->opt, 1, (tn_tensor *[]){tn_parameter(t->net, 0, NULL, 0)},
                     (tn_group_opts){.lr = 0.5});
     for (int i = 0; i < 2; i++) {
         t->schedules[i] = make_schedule(ctx, t->opt, kinds[i]);

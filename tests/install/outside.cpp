@@ -21,7 +21,7 @@ int main()
     opts.seed = 1;
     tn_ctx *ctx = tn_ctx_new(&opts);
     tn_module *layers[] = {tn_nn_linear(ctx, 20, 32), tn_nn_relu(ctx), tn_nn_linear(ctx, 32, 3)};
-    tn_module *net = tn_sequential_of(ctx, layers, 3);
+    tn_module *net = tn_sequential_of(ctx, 3, layers);
     tn_sgd_opts sgd = tn_sgd_opts();
     sgd.lr = 0.1;
     sgd.momentum = 0.9;

@@ -23,8 +23,8 @@ static tn_optim *make(const variant *v, tn_tensor **params, int64_t count)
 {
     const tn_adam_opts *o = &v->opts;
     if (!v->decoupled)
-        return tn_adam_of(ctx, params, count, *o);
-    return tn_adamw_of(ctx, params, count,
+        return tn_adam_of(ctx, count, params, *o);
+    return tn_adamw_of(ctx, count, params,
                        (tn_adamw_opts){.lr = o->lr,
                                        .beta1 = o->beta1,
                                        .beta2 = o->beta2,
@@ -88,7 +88,7 @@ END_TEST
 START_TEST(first_step)
 {
     tn_tensor *p = LEAF(1, 1, 1);
-    tn_optim *opt = tn_adam_of(ctx, &p, 1, (tn_adam_opts){.lr = 0.25});
+    tn_optim *opt = tn_adam_of(ctx, 1, &p, (tn_adam_opts){.lr = 0.25});
     tn_backward_with(ctx, tn_clone(ctx, p), F64(1e-3, -7, 1e5));
     ck_assert_int_eq(tn_step(opt), TN_OK);
     ck_tn_close(p, 1e-5, 0.75, 1.25, 0.75);
@@ -99,7 +99,7 @@ END_TEST
 START_TEST(first_step_of_a_late_parameter)
 {
     tn_tensor *params[] = {LEAF(1), LEAF(1)};
-    tn_optim *opt = tn_adam_of(ctx, params, 2, (tn_adam_opts){.lr = 0.5});
+    tn_optim *opt = tn_adam_of(ctx, 2, params, (tn_adam_opts){.lr = 0.5});
     for (int i = 0; i < 3; i++) {
         tn_backward(ctx, tn_mul_scalar(ctx, params[0], 2));
         tn_step(opt);
@@ -114,9 +114,9 @@ END_TEST
 START_TEST(defaults)
 {
     tn_tensor *p = LEAF(2), *q = LEAF(2), *r = LEAF(2);
-    ck_assert_double_eq(tn_lr(tn_adam_of(ctx, &p, 1, (tn_adam_opts){0})), 1e-3);
-    tn_optim *decaying = tn_adamw_of(ctx, &q, 1, (tn_adamw_opts){0});
-    tn_optim *plain = tn_adamw_of(ctx, &r, 1, (tn_adamw_opts){.weight_decay = TN_ZERO});
+    ck_assert_double_eq(tn_lr(tn_adam_of(ctx, 1, &p, (tn_adam_opts){0})), 1e-3);
+    tn_optim *decaying = tn_adamw_of(ctx, 1, &q, (tn_adamw_opts){0});
+    tn_optim *plain = tn_adamw_of(ctx, 1, &r, (tn_adamw_opts){.weight_decay = TN_ZERO});
     ck_assert_double_eq(tn_lr(decaying), 1e-3);
     tn_backward_with(ctx, q, F64(1));
     tn_backward_with(ctx, r, F64(1));
@@ -149,7 +149,7 @@ START_TEST(options_that_will_not_do)
     tn_module *net = tn_nn_linear(ctx, 1, 1);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         variant decoupled = {true, wrong[i].opts};
-        ck_assert_ptr_null(tn_adam_of(ctx, &p, 1, wrong[i].opts));
+        ck_assert_ptr_null(tn_adam_of(ctx, 1, &p, wrong[i].opts));
         ck_assert_int_eq(tn_error_status(ctx), TN_ERR_ARGUMENT);
         if (wrong[i].text)
             ck_assert_str_eq(tn_error(ctx), wrong[i].text);
@@ -166,7 +166,7 @@ START_TEST(options_that_will_not_do)
     ck_assert_ptr_null(tn_adamw(ctx, NULL, (tn_adamw_opts){0}));
     ck_tn_error(TN_ERR_ARGUMENT, "adamw: the module is NULL");
     ck_assert_ptr_null(tn_adam(NULL, net, (tn_adam_opts){0}));
-    ck_assert_ptr_null(tn_adamw_of(NULL, &p, 1, (tn_adamw_opts){0}));
+    ck_assert_ptr_null(tn_adamw_of(NULL, 1, &p, (tn_adamw_opts){0}));
 }
 END_TEST
 
@@ -206,7 +206,7 @@ START_TEST(no_memory)
         tn_empty_cache(ctx);
         memory.calls = memory.failed = 0;
         memory.fail_at = k;
-        tn_optim *opt = tn_adam_of(ctx, params, 2, (tn_adam_opts){0});
+        tn_optim *opt = tn_adam_of(ctx, 2, params, (tn_adam_opts){0});
         memory.fail_at = 0;
         if (opt) {
             ck_assert_int_gt(k, 4);

@@ -86,7 +86,7 @@ static void make_optimisers(void)
 {
     p = leaf(F64(1, 2));
     opt = tn_adam(ctx, net, (tn_adam_opts){.lr = 0.125});
-    tn_add_group_of(opt, &p, 1, (tn_group_opts){.lr = 0.25});
+    tn_add_group_of(opt, 1, &p, (tn_group_opts){.lr = 0.25});
     plain_opt = tn_sgd(ctx, spare, (tn_sgd_opts){.lr = 0.5, .momentum = 0.5});
     schedule = tn_step_lr(ctx, opt, 1, 0.5);
     plateau = tn_reduce_lr_on_plateau(ctx, opt, (tn_plateau_opts){.patience = TN_ZERO});
@@ -748,7 +748,7 @@ static void autograd_rows(void)
     ASKS(tn_is_grad_enabled, "", tn_is_grad_enabled(ctx));
     CALLS(tn_detach, "f32[2]", tn_detach(ctx, in[0]));
     CALLS(tn_gradcheck, "f64[2] f64[2]",
-          tn_gradcheck(ctx, sum_of_squares, NULL, in + 1, 1, &(tn_gradcheck_opts){.projections = 1},
+          tn_gradcheck(ctx, sum_of_squares, NULL, 1, in + 1, (tn_gradcheck_opts){.projections = 1},
                        NULL));
     GRADIENTS(tn_profile, "+f64[2]", profiled());
     CALLS(tn_profile, "", convert_profiled());
@@ -864,7 +864,7 @@ static void loss_rows(void)
     DIFFERENTIABLE(tn_nll_loss, "f32[2,3] i32[2] =f32[3]",
                    tn_nll_loss(ctx, in[0], in[1], (tn_nll_loss_opts){.weight = in[2]}));
     DIFFERENTIABLE(tn_mse_loss, "f32[2,3] f32[2,3]",
-                   tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_MEAN));
+                   tn_mse_loss(ctx, in[0], in[1], (tn_mse_loss_opts){0}));
     DIFFERENTIABLE(tn_binary_cross_entropy_with_logits, "f32[2,3] =f32[2,3] =f32[3]",
                    tn_binary_cross_entropy_with_logits(
                        ctx, in[0], in[1], (tn_bce_opts){.weight = in[2], .pos_weight = in[2]}));
@@ -907,7 +907,7 @@ static void layer_rows(void)
     CALLS(tn_nn_linear_nobias, "", tn_nn_linear_nobias(ctx, 3, 2));
     CALLS(tn_nn_conv2d, "", tn_nn_conv2d(ctx, 2, 3, 2, (tn_conv2d_opts){0}));
     CALLS(tn_nn_conv2d_nobias, "", tn_nn_conv2d_nobias(ctx, 2, 3, 2, (tn_conv2d_opts){0}));
-    CALLS(tn_nn_conv2d_of, "", tn_nn_conv2d_of(ctx, 2, 3, 2, 1, true, (tn_conv2d_opts){0}));
+    CALLS(tn_nn_conv2d, "", tn_nn_conv2d(ctx, 2, 3, 2, (tn_conv2d_opts){.kernel_w = 1}));
     CALLS(tn_nn_batch_norm2d, "", tn_nn_batch_norm2d(ctx, 2, (tn_batch_norm_opts){0}));
     CALLS(tn_nn_max_pool2d, "", tn_nn_max_pool2d(ctx, 2, POOL(0)));
     CALLS(tn_nn_avg_pool2d, "", tn_nn_avg_pool2d(ctx, 2, POOL(0)));
@@ -996,7 +996,7 @@ static void init_rows(void)
 
 #define OPTIM_ROWS(function, function_of, opts)      \
     CALLS(function, "", function(ctx, spare, opts)); \
-    CALLS(function_of, "f32[2] f64[3]", function_of(ctx, in, 2, opts))
+    CALLS(function_of, "f32[2] f64[3]", function_of(ctx, 2, in, opts))
 
 /* Thaws a frozen layer, which gets its moments in the step. */
 static tn_optim *frozen_optim(void)
@@ -1036,7 +1036,7 @@ static void optim_rows(void)
     ASKS(tn_optim_free, "", (tn_optim_free(NULL), 0));
     CALLS(tn_add_group, "", tn_add_group(opt, spare, (tn_group_opts){0}));
     CALLS(tn_add_group_of, "f32[2] f64[3] f32[1]",
-          tn_add_group_of(opt, (tn_tensor *[]){in[0], p, in[1], in[2]}, 4, (tn_group_opts){0}));
+          tn_add_group_of(opt, 4, (tn_tensor *[]){in[0], p, in[1], in[2]}, (tn_group_opts){0}));
     ASKS(tn_group_count, "", tn_group_count(opt));
     CALLS(tn_optim_state_dict, "", tn_optim_state_dict(opt));
     CALLS(tn_optim_load_state_dict, "", tn_optim_load_state_dict(opt, opt_state));

@@ -14,7 +14,7 @@ static tn_optim *with_gradients(tn_dtype dtype, const double *a, const double *b
             tn_backward_with(
                 ctx, p[i], tn_cast(ctx, tn_from_data(ctx, TN_F64, TN_SHAPE(3), values[i]), dtype));
     }
-    return tn_sgd_of(ctx, p, 2, (tn_sgd_opts){0});
+    return tn_sgd_of(ctx, 2, p, (tn_sgd_opts){0});
 }
 
 #define GRADS(...) ((const double[]){__VA_ARGS__})
@@ -59,7 +59,7 @@ START_TEST(large_and_small_gradients)
     opt = with_gradients(TN_F32, GRADS(0x3p-100, 0, 0), GRADS(0x4p-100, 0, 0));
     ck_assert_double_eq(tn_clip_grad_norm(opt, 1), 0x5p-100);
     tn_tensor *many = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(1003)));
-    opt = tn_sgd_of(ctx, &many, 1, (tn_sgd_opts){0});
+    opt = tn_sgd_of(ctx, 1, &many, (tn_sgd_opts){0});
     tn_tensor *g = tn_randn(ctx, TN_F32, TN_SHAPE(1003));
     double sum = 0;
     for (int64_t i = 0; i < 1003; i++)

@@ -64,7 +64,7 @@ START_TEST(context_in_error_does_nothing)
     ck_assert_ptr_null(tn_zeros(ctx, TN_F32, TN_SHAPE(2)));
     ck_assert_ptr_null(tn_relu(ctx, tn_add(ctx, x, x)));
     ck_assert_ptr_null(tn_nn_linear(ctx, 2, 3));
-    ck_assert_ptr_null(tn_sgd_of(ctx, &p, 1, (tn_sgd_opts){0}));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 1, &p, (tn_sgd_opts){0}));
     ck_assert_ptr_null(tn_loader_new(ctx, x, NULL, (tn_loader_opts){0}));
     ck_assert_ptr_null(tn_detach(ctx, x));
     ck_assert_int_eq(tn_fill_(ctx, x, 7), TN_ERR_STATE);

@@ -291,79 +291,79 @@ static tn_dtype dtype_of(const golden *g)
 
 /* X(name, expression in ctx, the inputs in[0], in[1]..., NULL where there are no more, and the
  * attributes of g) */
-#define OPERATORS(X)                                                                           \
-    X(add, tn_add(ctx, in[0], in[1]))                                                          \
-    X(sub, tn_sub(ctx, in[0], in[1]))                                                          \
-    X(mul, tn_mul(ctx, in[0], in[1]))                                                          \
-    X(div, tn_div(ctx, in[0], in[1]))                                                          \
-    X(neg, tn_neg(ctx, in[0]))                                                                 \
-    X(square, tn_square(ctx, in[0]))                                                           \
-    X(exp, tn_exp(ctx, in[0]))                                                                 \
-    X(log, tn_log(ctx, in[0]))                                                                 \
-    X(relu, tn_relu(ctx, in[0]))                                                               \
-    X(add_scalar, tn_add_scalar(ctx, in[0], number(g, "s")))                                   \
-    X(mul_scalar, tn_mul_scalar(ctx, in[0], number(g, "s")))                                   \
-    X(sum, reduced(tn_sum, g, in[0]))                                                          \
-    X(mean, reduced(tn_mean, g, in[0]))                                                        \
-    X(argmax, tn_argmax(ctx, in[0], dim_of(g)))                                                \
-    X(softmax, tn_softmax(ctx, in[0], dim_of(g)))                                              \
-    X(log_softmax, tn_log_softmax(ctx, in[0], dim_of(g)))                                      \
-    X(matmul, product(g, in[0], in[1]))                                                        \
-    X(linear, tn_linear(ctx, in[0], in[1], in[2]))                                             \
-    X(cross_entropy, cross_entropy(g, in[0], in[1]))                                           \
-    X(reshape, shaped(tn_reshape, g, in[0]))                                                   \
-    X(expand, shaped(tn_expand, g, in[0]))                                                     \
-    X(flatten,                                                                                 \
-      tn_flatten(ctx, in[0], (int)whole(g, "start_dim", 0), (int)whole(g, "end_dim", -1)))     \
-    X(permute, permuted(g, in[0]))                                                             \
-    X(transpose, tn_transpose(ctx, in[0], (int)whole(g, "dim0", 0), (int)whole(g, "dim1", 0))) \
-    X(slice, tn_slice(ctx, in[0], dim_of(g), whole(g, "start", 0), whole(g, "end", INT64_MAX), \
-                      whole(g, "step", 1)))                                                    \
-    X(narrow, tn_narrow(ctx, in[0], dim_of(g), whole(g, "start", 0), whole(g, "length", 0)))   \
-    X(select, tn_select(ctx, in[0], dim_of(g), whole(g, "index", 0)))                          \
-    X(squeeze, tn_squeeze(ctx, in[0], dim_of(g)))                                              \
-    X(unsqueeze, tn_unsqueeze(ctx, in[0], dim_of(g)))                                          \
-    X(contiguous, tn_contiguous(ctx, in[0]))                                                   \
-    X(clone, tn_clone(ctx, in[0]))                                                             \
-    X(cast, tn_cast(ctx, in[0], dtype_of(g)))                                                  \
-    X(abs, tn_abs(ctx, in[0]))                                                                 \
-    X(sqrt, tn_sqrt(ctx, in[0]))                                                               \
-    X(pow_scalar, tn_pow_scalar(ctx, in[0], number(g, "p")))                                   \
-    X(clamp, tn_clamp(ctx, in[0], number(g, "low"), number(g, "high")))                        \
-    X(leaky_relu, tn_leaky_relu(ctx, in[0], number(g, "negative_slope")))                      \
-    X(sigmoid, tn_sigmoid(ctx, in[0]))                                                         \
-    X(tanh, tn_tanh(ctx, in[0]))                                                               \
-    X(gelu, tn_gelu(ctx, in[0]))                                                               \
-    X(dropout, tn_dropout(ctx, in[0], number(g, "p"), whole(g, "training", 0) != 0))           \
-    X(eq, tn_eq(ctx, in[0], in[1]))                                                            \
-    X(ne, tn_ne(ctx, in[0], in[1]))                                                            \
-    X(lt, tn_lt(ctx, in[0], in[1]))                                                            \
-    X(le, tn_le(ctx, in[0], in[1]))                                                            \
-    X(gt, tn_gt(ctx, in[0], in[1]))                                                            \
-    X(ge, tn_ge(ctx, in[0], in[1]))                                                            \
-    X(where, tn_where(ctx, in[0], in[1], in[2]))                                               \
-    X(max, extreme(tn_max, g, in[0], false))                                                   \
-    X(max_indices, extreme(tn_max, g, in[0], true))                                            \
-    X(min, extreme(tn_min, g, in[0], false))                                                   \
-    X(min_indices, extreme(tn_min, g, in[0], true))                                            \
-    X(amax, reduced(tn_amax, g, in[0]))                                                        \
-    X(amin, reduced(tn_amin, g, in[0]))                                                        \
-    X(var, variance(g, in[0]))                                                                 \
-    X(topk, topk(g, in[0], false))                                                             \
-    X(topk_indices, topk(g, in[0], true))                                                      \
-    X(cat, joined(tn_cat, g, in))                                                              \
-    X(stack, joined(tn_stack, g, in))                                                          \
-    X(index_select, tn_index_select(ctx, in[0], dim_of(g), in[1]))                             \
-    X(gather, tn_gather(ctx, in[0], dim_of(g), in[1]))                                         \
-    X(pad, padded(g, in[0]))                                                                   \
-    X(nll_loss, nll_loss(g, in[0], in[1]))                                                     \
-    X(mse_loss, tn_mse_loss(ctx, in[0], in[1], reduction_of(g)))                               \
-    X(binary_cross_entropy_with_logits,                                                        \
-      tn_binary_cross_entropy_with_logits(ctx, in[0], in[1], bce_opts(g)))                     \
-    X(conv2d, conv2d(g, in))                                                                   \
-    X(max_pool2d, tn_max_pool2d(ctx, in[0], 0, pool_opts(g)))                                  \
-    X(avg_pool2d, tn_avg_pool2d(ctx, in[0], 0, pool_opts(g)))                                  \
-    X(adaptive_avg_pool2d, adaptive(g, in[0]))                                                 \
+#define OPERATORS(X)                                                                              \
+    X(add, tn_add(ctx, in[0], in[1]))                                                             \
+    X(sub, tn_sub(ctx, in[0], in[1]))                                                             \
+    X(mul, tn_mul(ctx, in[0], in[1]))                                                             \
+    X(div, tn_div(ctx, in[0], in[1]))                                                             \
+    X(neg, tn_neg(ctx, in[0]))                                                                    \
+    X(square, tn_square(ctx, in[0]))                                                              \
+    X(exp, tn_exp(ctx, in[0]))                                                                    \
+    X(log, tn_log(ctx, in[0]))                                                                    \
+    X(relu, tn_relu(ctx, in[0]))                                                                  \
+    X(add_scalar, tn_add_scalar(ctx, in[0], number(g, "s")))                                      \
+    X(mul_scalar, tn_mul_scalar(ctx, in[0], number(g, "s")))                                      \
+    X(sum, reduced(tn_sum, g, in[0]))                                                             \
+    X(mean, reduced(tn_mean, g, in[0]))                                                           \
+    X(argmax, tn_argmax(ctx, in[0], dim_of(g)))                                                   \
+    X(softmax, tn_softmax(ctx, in[0], dim_of(g)))                                                 \
+    X(log_softmax, tn_log_softmax(ctx, in[0], dim_of(g)))                                         \
+    X(matmul, product(g, in[0], in[1]))                                                           \
+    X(linear, tn_linear(ctx, in[0], in[1], in[2]))                                                \
+    X(cross_entropy, cross_entropy(g, in[0], in[1]))                                              \
+    X(reshape, shaped(tn_reshape, g, in[0]))                                                      \
+    X(expand, shaped(tn_expand, g, in[0]))                                                        \
+    X(flatten,                                                                                    \
+      tn_flatten(ctx, in[0], (int)whole(g, "start_dim", 0), (int)whole(g, "end_dim", -1)))        \
+    X(permute, permuted(g, in[0]))                                                                \
+    X(transpose, tn_transpose(ctx, in[0], (int)whole(g, "dim0", 0), (int)whole(g, "dim1", 0)))    \
+    X(slice, tn_slice(ctx, in[0], dim_of(g), whole(g, "start", 0), whole(g, "end", INT64_MAX),    \
+                      whole(g, "step", 1)))                                                       \
+    X(narrow, tn_narrow(ctx, in[0], dim_of(g), whole(g, "start", 0), whole(g, "length", 0)))      \
+    X(select, tn_select(ctx, in[0], dim_of(g), whole(g, "index", 0)))                             \
+    X(squeeze, tn_squeeze(ctx, in[0], dim_of(g)))                                                 \
+    X(unsqueeze, tn_unsqueeze(ctx, in[0], dim_of(g)))                                             \
+    X(contiguous, tn_contiguous(ctx, in[0]))                                                      \
+    X(clone, tn_clone(ctx, in[0]))                                                                \
+    X(cast, tn_cast(ctx, in[0], dtype_of(g)))                                                     \
+    X(abs, tn_abs(ctx, in[0]))                                                                    \
+    X(sqrt, tn_sqrt(ctx, in[0]))                                                                  \
+    X(pow_scalar, tn_pow_scalar(ctx, in[0], number(g, "p")))                                      \
+    X(clamp, tn_clamp(ctx, in[0], number(g, "low"), number(g, "high")))                           \
+    X(leaky_relu, tn_leaky_relu(ctx, in[0], number(g, "negative_slope")))                         \
+    X(sigmoid, tn_sigmoid(ctx, in[0]))                                                            \
+    X(tanh, tn_tanh(ctx, in[0]))                                                                  \
+    X(gelu, tn_gelu(ctx, in[0]))                                                                  \
+    X(dropout, tn_dropout(ctx, in[0], number(g, "p"), whole(g, "training", 0) != 0))              \
+    X(eq, tn_eq(ctx, in[0], in[1]))                                                               \
+    X(ne, tn_ne(ctx, in[0], in[1]))                                                               \
+    X(lt, tn_lt(ctx, in[0], in[1]))                                                               \
+    X(le, tn_le(ctx, in[0], in[1]))                                                               \
+    X(gt, tn_gt(ctx, in[0], in[1]))                                                               \
+    X(ge, tn_ge(ctx, in[0], in[1]))                                                               \
+    X(where, tn_where(ctx, in[0], in[1], in[2]))                                                  \
+    X(max, extreme(tn_max, g, in[0], false))                                                      \
+    X(max_indices, extreme(tn_max, g, in[0], true))                                               \
+    X(min, extreme(tn_min, g, in[0], false))                                                      \
+    X(min_indices, extreme(tn_min, g, in[0], true))                                               \
+    X(amax, reduced(tn_amax, g, in[0]))                                                           \
+    X(amin, reduced(tn_amin, g, in[0]))                                                           \
+    X(var, variance(g, in[0]))                                                                    \
+    X(topk, topk(g, in[0], false))                                                                \
+    X(topk_indices, topk(g, in[0], true))                                                         \
+    X(cat, joined(tn_cat, g, in))                                                                 \
+    X(stack, joined(tn_stack, g, in))                                                             \
+    X(index_select, tn_index_select(ctx, in[0], dim_of(g), in[1]))                                \
+    X(gather, tn_gather(ctx, in[0], dim_of(g), in[1]))                                            \
+    X(pad, padded(g, in[0]))                                                                      \
+    X(nll_loss, nll_loss(g, in[0], in[1]))                                                        \
+    X(mse_loss, tn_mse_loss(ctx, in[0], in[1], (tn_mse_loss_opts){.reduction = reduction_of(g)})) \
+    X(binary_cross_entropy_with_logits,                                                           \
+      tn_binary_cross_entropy_with_logits(ctx, in[0], in[1], bce_opts(g)))                        \
+    X(conv2d, conv2d(g, in))                                                                      \
+    X(max_pool2d, tn_max_pool2d(ctx, in[0], 0, pool_opts(g)))                                     \
+    X(avg_pool2d, tn_avg_pool2d(ctx, in[0], 0, pool_opts(g)))                                     \
+    X(adaptive_avg_pool2d, adaptive(g, in[0]))                                                    \
     X(batch_norm, batch_norm(g, in))
 
 #define DEFINE_OPERATOR(name, ...)                                      \
@@ -487,10 +487,10 @@ static tn_rmsprop_opts rmsprop_opts(const golden *g)
 
 /* X(name, expression in ctx, g and `params`, `count`) */
 #define OPTIMIZERS(X)                                        \
-    X(sgd, tn_sgd_of(ctx, params, count, sgd_opts(g)))       \
-    X(adam, tn_adam_of(ctx, params, count, adam_opts(g)))    \
-    X(adamw, tn_adamw_of(ctx, params, count, adamw_opts(g))) \
-    X(rmsprop, tn_rmsprop_of(ctx, params, count, rmsprop_opts(g)))
+    X(sgd, tn_sgd_of(ctx, count, params, sgd_opts(g)))       \
+    X(adam, tn_adam_of(ctx, count, params, adam_opts(g)))    \
+    X(adamw, tn_adamw_of(ctx, count, params, adamw_opts(g))) \
+    X(rmsprop, tn_rmsprop_of(ctx, count, params, rmsprop_opts(g)))
 
 #define DEFINE_OPTIMIZER(name, ...)                                                         \
     static tn_optim *optim_##name(const golden *g, tn_tensor *const *params, int64_t count) \
@@ -681,7 +681,7 @@ static void run_groups(const golden *g)
     }
     tn_optim *opt = optim_of(text_of(g, "optim"))(g, p, 1);
     int64_t group =
-        tn_add_group_of(opt, &p[1], 1,
+        tn_add_group_of(opt, 1, &p[1],
                         (tn_group_opts){.lr = real_option(g, "lr1"),
                                         .weight_decay = real_option(g, "weight_decay1")});
     ck_assert_int_eq(group, 1);
@@ -704,7 +704,7 @@ static void run_clip(const golden *g)
         grads[i] = constant_named(g, "g%s", digits[i]);
         p[i] = leaf(tn_zeros(ctx, g->dtype, tn_ndim(grads[i]), tn_shape(grads[i])));
     }
-    tn_optim *opt = tn_sgd_of(ctx, p, 2, (tn_sgd_opts){0});
+    tn_optim *opt = tn_sgd_of(ctx, 2, p, (tn_sgd_opts){0});
     set_gradients(p, 2, grads, -1);
     if (strcmp(g->op, "clip_norm") == 0)
         CHECK(g, tn_scalar(ctx, TN_F64, tn_clip_grad_norm(opt, number(g, "limit"))), "%s", "norm");
@@ -718,7 +718,7 @@ static void run_clip(const golden *g)
 static void run_schedule(const golden *g)
 {
     tn_tensor *p = leaf(tn_zeros(ctx, g->dtype, TN_SHAPE(1)));
-    tn_optim *opt = tn_sgd_of(ctx, &p, 1, (tn_sgd_opts){.lr = number(g, "lr")});
+    tn_optim *opt = tn_sgd_of(ctx, 1, &p, (tn_sgd_opts){.lr = number(g, "lr")});
     array want = array_named(g, "%s", "lr"), metric = {0};
     if (has(g, "%s", "metric"))
         metric = array_named(g, "%s", "metric");
@@ -753,7 +753,7 @@ static tn_module *network_of(const golden *g)
         modules[n] = layer_of(text)(open ? open : "", a);
         text = text[length] == '|' ? text + length + 1 : NULL;
     }
-    tn_module *net = tn_sequential_of(ctx, modules, n);
+    tn_module *net = tn_sequential_of(ctx, n, modules);
     ck_assert_msg(tn_module_to(ctx, net, g->dtype) == TN_OK, "%s", tn_error(ctx));
     return net;
 }

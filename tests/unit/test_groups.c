@@ -15,11 +15,11 @@ static void step(tn_optim *opt, tn_tensor *const *params, int count)
 START_TEST(rates_and_decays_of_their_own)
 {
     tn_tensor *params[] = {LEAF(1), LEAF(1), LEAF(1), LEAF(1)};
-    tn_optim *opt = tn_sgd_of(ctx, params, 1, (tn_sgd_opts){.lr = 0.25, .weight_decay = 0.5});
+    tn_optim *opt = tn_sgd_of(ctx, 1, params, (tn_sgd_opts){.lr = 0.25, .weight_decay = 0.5});
     ck_assert_int_eq(tn_group_count(opt), 1);
-    ck_assert_int_eq(tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 0.125}), 1);
-    ck_assert_int_eq(tn_add_group_of(opt, &params[2], 1, (tn_group_opts){.weight_decay = 1}), 2);
-    ck_assert_int_eq(tn_add_group_of(opt, &params[3], 1, (tn_group_opts){.weight_decay = TN_ZERO}),
+    ck_assert_int_eq(tn_add_group_of(opt, 1, &params[1], (tn_group_opts){.lr = 0.125}), 1);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, &params[2], (tn_group_opts){.weight_decay = 1}), 2);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, &params[3], (tn_group_opts){.weight_decay = TN_ZERO}),
                      3);
     ck_assert_int_eq(tn_group_count(opt), 4);
     step(opt, params, 4);
@@ -33,8 +33,8 @@ END_TEST
 START_TEST(rates_can_be_changed)
 {
     tn_tensor *params[] = {LEAF(1), LEAF(1)};
-    tn_optim *opt = tn_sgd_of(ctx, params, 1, (tn_sgd_opts){.lr = 0.25});
-    tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 0.5});
+    tn_optim *opt = tn_sgd_of(ctx, 1, params, (tn_sgd_opts){.lr = 0.25});
+    tn_add_group_of(opt, 1, &params[1], (tn_group_opts){.lr = 0.5});
     ck_assert_double_eq(tn_lr(opt), 0.25);
     ck_assert_double_eq(tn_group_lr(opt, 0), 0.25);
     ck_assert_double_eq(tn_group_lr(opt, 1), 0.5);
@@ -56,10 +56,10 @@ END_TEST
 START_TEST(moving)
 {
     tn_tensor *params[] = {LEAF(0), LEAF(0)};
-    tn_optim *opt = tn_sgd_of(ctx, params, 2, (tn_sgd_opts){.lr = 1, .momentum = 0.5});
+    tn_optim *opt = tn_sgd_of(ctx, 2, params, (tn_sgd_opts){.lr = 1, .momentum = 0.5});
     step(opt, params, 2);
     int64_t tensors = tn_memory(ctx).tensors;
-    ck_assert_int_eq(tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 2}), 1);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, &params[1], (tn_group_opts){.lr = 2}), 1);
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
     step(opt, params, 2);
     ck_tn_equal(params[0], -1 - 1.5);
@@ -105,24 +105,24 @@ END_TEST
 START_TEST(groups_that_will_not_do)
 {
     tn_tensor *params[] = {LEAF(1), F64(2), NULL};
-    tn_optim *opt = tn_sgd_of(ctx, params, 1, (tn_sgd_opts){.lr = 1});
-    ck_assert_int_eq(tn_add_group_of(opt, params, 2, (tn_group_opts){.lr = 2}), TN_ERR_STATE);
+    tn_optim *opt = tn_sgd_of(ctx, 1, params, (tn_sgd_opts){.lr = 1});
+    ck_assert_int_eq(tn_add_group_of(opt, 2, params, (tn_group_opts){.lr = 2}), TN_ERR_STATE);
     ck_tn_error(TN_ERR_STATE,
                 "sgd: parameter 1 of shape [1] is not a leaf that requires a gradient");
-    ck_assert_int_eq(tn_add_group_of(opt, &params[2], 1, (tn_group_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, &params[2], (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: a parameter is NULL");
-    ck_assert_int_eq(tn_add_group_of(opt, NULL, 1, (tn_group_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, NULL, (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_group: no parameters");
     ck_assert_int_eq(tn_add_group(opt, NULL, (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_group: the module is NULL");
     ck_assert_int_eq(tn_add_group(opt, tn_nn_relu(ctx), (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_group: the module has no parameters");
-    ck_assert_int_eq(tn_add_group_of(opt, params, 1, (tn_group_opts){.lr = -1}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, params, (tn_group_opts){.lr = -1}), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_group: learning rate -1");
-    ck_assert_int_eq(tn_add_group_of(opt, params, 1, (tn_group_opts){.weight_decay = NAN}),
+    ck_assert_int_eq(tn_add_group_of(opt, 1, params, (tn_group_opts){.weight_decay = NAN}),
                      TN_ERR_ARGUMENT);
     tn_clear_error(ctx);
-    ck_assert_int_eq(tn_add_group_of(NULL, params, 1, (tn_group_opts){0}), TN_ERR_ARGUMENT);
+    ck_assert_int_eq(tn_add_group_of(NULL, 1, params, (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_assert_int_eq(tn_add_group(NULL, NULL, (tn_group_opts){0}), TN_ERR_ARGUMENT);
     ck_assert_int_eq(tn_set_group_lr(opt, 1, 0.5), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "set_lr: group 1 of 1");
@@ -135,7 +135,7 @@ START_TEST(groups_that_will_not_do)
     step(opt, params, 1);
     ck_tn_equal(params[0], 0);
     tn_fail(ctx, TN_ERR_SHAPE, "wrong");
-    ck_assert_int_eq(tn_add_group_of(opt, params, 1, (tn_group_opts){0}), TN_ERR_SHAPE);
+    ck_assert_int_eq(tn_add_group_of(opt, 1, params, (tn_group_opts){0}), TN_ERR_SHAPE);
     tn_clear_error(ctx);
 }
 END_TEST
@@ -146,12 +146,12 @@ START_TEST(no_memory)
     tn_tensor *params[40];
     for (int i = 0; i < 40; i++)
         params[i] = LEAF(1);
-    tn_optim *opt = tn_adam_of(ctx, params, 1, (tn_adam_opts){.lr = 1});
+    tn_optim *opt = tn_adam_of(ctx, 1, params, (tn_adam_opts){.lr = 1});
     for (int k = 1, done = 0; !done; k++) {
         tn_empty_cache(ctx);
         memory.calls = 0;
         memory.fail_at = k;
-        done = tn_add_group_of(opt, params, 40, (tn_group_opts){.lr = 0.5}) == 1;
+        done = tn_add_group_of(opt, 40, params, (tn_group_opts){.lr = 0.5}) == 1;
         memory.fail_at = 0;
         if (!done) {
             ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);

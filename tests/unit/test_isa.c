@@ -64,7 +64,7 @@ static void work(tn_ctx *c, tn_dtype dtype, double *out, int64_t *count)
         tn_mean(c, tn_mul(c, tn_softmax(c, y, 0), tn_log_softmax(c, y, 1)), (tn_reduce_opts){0}));
     ck_assert_int_eq(tn_backward(c, loss), TN_OK);
     tn_tensor *params[] = {w, b};
-    tn_optim *opt = tn_sgd_of(c, params, 2, (tn_sgd_opts){.lr = 0.1, .momentum = 0.9});
+    tn_optim *opt = tn_sgd_of(c, 2, params, (tn_sgd_opts){.lr = 0.1, .momentum = 0.9});
     ck_assert_int_eq(tn_step(opt), TN_OK);
     *count = 0;
     out[(*count)++] = tn_item(c, loss);

@@ -22,7 +22,7 @@ static tn_module *nested(void)
         ctx, tn_nn_conv2d_nobias(ctx, 4, 4, 3, (tn_conv2d_opts){.padding = 1, .groups = 4}),
         tn_nn_batch_norm2d(ctx, 4, (tn_batch_norm_opts){.momentum = 0.5}), tn_nn_gelu(ctx));
     return tn_sequential(
-        ctx, tn_nn_conv2d_of(ctx, 2, 4, 1, 3, true, (tn_conv2d_opts){.padding_w = 1}),
+        ctx, tn_nn_conv2d(ctx, 2, 4, 1, (tn_conv2d_opts){.kernel_w = 3, .padding_w = 1}),
         tn_nn_leaky_relu(ctx, 0.1), block,
         tn_nn_avg_pool2d(ctx, 2, (tn_pool2d_opts){.ceil_mode = true}), tn_nn_sigmoid(ctx));
 }
@@ -220,7 +220,7 @@ static void check_gradients(tn_module *m, const char *shape, bool training)
     for (; (inputs[count] = tn_parameter(m, count - 1, NULL, 0)); count++)
         ;
     tn_gradcheck_opts opts = {.rtol = GRADCHECK_RTOL, .samples = 150};
-    tn_gradcheck(ctx, run_module, m, inputs, count, &opts, NULL);
+    tn_gradcheck(ctx, run_module, m, count, inputs, opts, NULL);
     ck_assert_msg(tn_ok(ctx), "%s of %s: %s", tn_module_name(m), shape, tn_error(ctx));
 }
 
@@ -322,7 +322,7 @@ START_TEST(arguments_that_will_not_do)
 {
     ck_assert_ptr_null(tn_nn_conv2d(ctx, 0, 3, 3, (tn_conv2d_opts){0}));
     ck_tn_error(TN_ERR_ARGUMENT, "Conv2d: 0 channels to 3 in 1 groups, kernel [3,3]");
-    ck_assert_ptr_null(tn_nn_conv2d_of(ctx, 4, 6, 3, 0, true, (tn_conv2d_opts){0}));
+    ck_assert_ptr_null(tn_nn_conv2d(ctx, 4, 6, 3, (tn_conv2d_opts){.kernel_w = TN_ZERO}));
     ck_tn_error(TN_ERR_ARGUMENT, "Conv2d: 4 channels to 6 in 1 groups, kernel [3,0]");
     ck_assert_ptr_null(tn_nn_conv2d(ctx, 4, 6, 3, (tn_conv2d_opts){.groups = 4}));
     ck_tn_error(TN_ERR_ARGUMENT, "Conv2d: 4 channels to 6 in 4 groups, kernel [3,3]");

@@ -347,7 +347,7 @@ BINARY(sub, tn_sub(ctx, a, b))
 BINARY(mul, tn_mul(ctx, a, b))
 BINARY(quotient, tn_div(ctx, a, b))
 BINARY(where_a, tn_where(ctx, tn_ones(ctx, TN_BOOL, TN_SHAPE(LENGTH)), a, b))
-BINARY(squared_error, tn_mse_loss(ctx, a, b, TN_REDUCE_SUM))
+BINARY(squared_error, tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){.reduction = TN_REDUCE_SUM}))
 BINARY(bce,
        tn_binary_cross_entropy_with_logits(ctx, a, b, (tn_bce_opts){.reduction = TN_REDUCE_NONE}))
 

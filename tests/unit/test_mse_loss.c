@@ -1,9 +1,9 @@
 /* mse_loss(input, target): the mean, the sum or each of (input - target)^2. */
 #include "common/ops.h"
 
-OP(mean, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_MEAN))
-OP(sum, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_SUM))
-OP(each, tn_mse_loss(ctx, in[0], in[1], TN_REDUCE_NONE))
+OP(mean, tn_mse_loss(ctx, in[0], in[1], (tn_mse_loss_opts){0}))
+OP(sum, tn_mse_loss(ctx, in[0], in[1], (tn_mse_loss_opts){.reduction = TN_REDUCE_SUM}))
+OP(each, tn_mse_loss(ctx, in[0], in[1], (tn_mse_loss_opts){.reduction = TN_REDUCE_NONE}))
 
 static const op_case cases[] = {
     BINARY_CASES("mse_loss none", each),         {"mse_loss", mean, "[] []", false},
@@ -31,12 +31,12 @@ END_TEST
 START_TEST(test_reductions)
 {
     tn_tensor *a = LEAF(1, 2, 5, 7), *b = LEAF(2, 2, 1, 6);
-    tn_tensor *y = tn_mse_loss(ctx, a, b, TN_REDUCE_SUM);
+    tn_tensor *y = tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){.reduction = TN_REDUCE_SUM});
     ck_tn_equal(y, 18);
     tn_backward(ctx, y);
     ck_tn_equal(tn_grad(a), -2, 0, 8, 2);
     ck_tn_equal(tn_grad(b), 2, 0, -8, -2);
-    y = tn_mse_loss(ctx, a, b, TN_REDUCE_MEAN);
+    y = tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){0});
     ck_tn_equal(y, 4.5);
     tn_clear_grad(a);
     tn_backward(ctx, tn_mul_scalar(ctx, y, 4));
@@ -47,8 +47,8 @@ END_TEST
 START_TEST(test_of_nothing)
 {
     tn_tensor *none = tn_zeros(ctx, TN_F64, TN_SHAPE(0, 3));
-    ck_tn_equal(tn_mse_loss(ctx, none, none, TN_REDUCE_SUM), 0);
-    ck_tn_equal(tn_mse_loss(ctx, none, none, TN_REDUCE_MEAN), NAN);
+    ck_tn_equal(tn_mse_loss(ctx, none, none, (tn_mse_loss_opts){.reduction = TN_REDUCE_SUM}), 0);
+    ck_tn_equal(tn_mse_loss(ctx, none, none, (tn_mse_loss_opts){0}), NAN);
 }
 END_TEST
 
@@ -56,7 +56,8 @@ START_TEST(test_errors)
 {
     tn_tensor *x = F64(1, 2);
     check_elementwise_errors(&op);
-    check_fails(tn_mse_loss(ctx, x, x, (tn_reduction)3), TN_ERR_ARGUMENT, "mse_loss: reduction 3");
+    check_fails(tn_mse_loss(ctx, x, x, (tn_mse_loss_opts){.reduction = (tn_reduction)3}),
+                TN_ERR_ARGUMENT, "mse_loss: reduction 3");
 }
 END_TEST
 

@@ -4,7 +4,7 @@
 
 static tn_optim *sgd_of(tn_tensor *p, tn_sgd_opts opts)
 {
-    return tn_sgd_of(ctx, &p, 1, opts);
+    return tn_sgd_of(ctx, 1, &p, opts);
 }
 
 static void backward_sum(tn_tensor *p)
@@ -15,7 +15,7 @@ static void backward_sum(tn_tensor *p)
 START_TEST(steps_what_has_a_gradient)
 {
     tn_tensor *params[] = {LEAF(1, 2), LEAF(3, 4)};
-    tn_optim *opt = tn_sgd_of(ctx, params, 2, (tn_sgd_opts){.lr = 0.5});
+    tn_optim *opt = tn_sgd_of(ctx, 2, params, (tn_sgd_opts){.lr = 0.5});
     ck_assert_int_eq(tn_step(opt), TN_OK);
     backward_sum(params[1]);
     ck_assert_int_eq(tn_step(opt), TN_OK);
@@ -110,19 +110,19 @@ START_TEST(parameters_that_will_not_do)
     tn_tensor *i = tn_zeros(ctx, TN_I64, TN_SHAPE(1)), *some[] = {p, plain};
     int64_t tensors = tn_memory(ctx).tensors;
     tn_sgd_opts opts = {.momentum = 0.9};
-    ck_assert_ptr_null(tn_sgd_of(ctx, some, 2, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 2, some, opts));
     ck_tn_error(TN_ERR_STATE,
                 "sgd: parameter 1 of shape [2] is not a leaf that requires a gradient");
-    ck_assert_ptr_null(tn_sgd_of(ctx, &y, 1, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 1, &y, opts));
     ck_tn_error(TN_ERR_STATE,
                 "sgd: parameter 0 of shape [1] is not a leaf that requires a gradient");
-    ck_assert_ptr_null(tn_sgd_of(ctx, &i, 1, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 1, &i, opts));
     ck_tn_error(TN_ERR_DTYPE, "sgd: a parameter is i64 but must be f32 or f64; tn_cast converts");
-    ck_assert_ptr_null(tn_sgd_of(ctx, &null, 1, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 1, &null, opts));
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: a parameter is NULL");
-    ck_assert_ptr_null(tn_sgd_of(ctx, NULL, 1, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 1, NULL, opts));
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: no parameters");
-    ck_assert_ptr_null(tn_sgd_of(ctx, &p, 0, opts));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 0, &p, opts));
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: no parameters");
     ck_assert_ptr_null(tn_sgd(ctx, NULL, opts));
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: the module is NULL");

@@ -486,21 +486,24 @@ static void autograd_rows(void)
     REFUSES(tn_detach, TN_ERR_ARGUMENT, "detach: input is NULL", tn_detach(ctx, NULL));
     WORKS(tn_detach, tn_detach(ctx, y));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: the function is NULL",
-            tn_gradcheck(ctx, NULL, NULL, &p, 1, NULL, NULL));
+            tn_gradcheck(ctx, NULL, NULL, 1, &p, (tn_gradcheck_opts){0}, NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: inputs is NULL",
-            tn_gradcheck(ctx, sum_of_squares, NULL, NULL, 1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1, NULL, (tn_gradcheck_opts){0}, NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: none of -1 inputs requires a gradient",
-            tn_gradcheck(ctx, sum_of_squares, NULL, &p, -1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, -1, &p, (tn_gradcheck_opts){0}, NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: an input is NULL",
-            tn_gradcheck(ctx, sum_of_squares, NULL, &(tn_tensor *){NULL}, 1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1, &(tn_tensor *){NULL}, (tn_gradcheck_opts){0},
+                         NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: none of 1 inputs requires a gradient",
-            tn_gradcheck(ctx, sum_of_squares, NULL, &x, 1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1, &x, (tn_gradcheck_opts){0}, NULL));
     REFUSES(tn_gradcheck, TN_ERR_DTYPE, "gradcheck: input 0 is f32; differences need f64",
-            tn_gradcheck(ctx, sum_of_squares, NULL, &(tn_tensor *){tn_parameter(net, 0, NULL, 0)},
-                         1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1,
+                         &(tn_tensor *){tn_parameter(net, 0, NULL, 0)}, (tn_gradcheck_opts){0},
+                         NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1",
-            tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, &(tn_gradcheck_opts){.eps = -1}, NULL));
-    WORKS(tn_gradcheck, tn_gradcheck(ctx, sum_of_squares, NULL, &p, 1, NULL, NULL));
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1, &p, (tn_gradcheck_opts){.eps = -1}, NULL));
+    WORKS(tn_gradcheck,
+          tn_gradcheck(ctx, sum_of_squares, NULL, 1, &p, (tn_gradcheck_opts){0}, NULL));
     HOLDS(tn_detect_anomaly, !tn_detect_anomaly(NULL, true));
     WORKS(tn_profile, tn_profile(ctx, true));
     HOLDS(tn_profile, tn_profile(NULL, true) == TN_ERR_ARGUMENT);
@@ -787,6 +790,10 @@ static void conv_rows(void)
             "conv2d: 2 groups do not divide the 4 channels of input [1,4,5,5] and the 3 of weight "
             "[3,2,2,2]",
             tn_conv2d(ctx, T("f32[1,4,5,5]"), T("f32[3,2,2,2]"), NULL, CONV(.groups = 2)));
+    REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: kernel [2,3], but weight [4,3,2,2]",
+            tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), NULL, CONV(.kernel_w = 3)));
+    WORKS(tn_conv2d,
+          tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,3]"), NULL, CONV(.kernel_w = 3)));
     REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: stride [-1,-1] is not between 1 and 2147483647",
             tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), NULL, CONV(.stride = -1)));
     REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: padding [-1,0] is not between 0 and 2147483647",
@@ -968,19 +975,21 @@ static void loss_rows(void)
             tn_cross_entropy(ctx, T("f32[2,3]"), T("i64[2]"), CE(.label_smoothing = NAN)));
     CLASS_ROWS(tn_nll_loss, "nll_loss", "input", NLL, "reduction 7");
     REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: input is NULL",
-            tn_mse_loss(ctx, NULL, T("f32[2]"), 0));
+            tn_mse_loss(ctx, NULL, T("f32[2]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: other is NULL",
-            tn_mse_loss(ctx, T("f32[2]"), NULL, 0));
+            tn_mse_loss(ctx, T("f32[2]"), NULL, (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_DTYPE, "mse_loss: input is f32 but other is f64; tn_cast converts",
-            tn_mse_loss(ctx, T("f32[2]"), T("f64[2]"), 0));
+            tn_mse_loss(ctx, T("f32[2]"), T("f64[2]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_DTYPE,
             "mse_loss: input is u8 but must be f32 or f64; tn_cast converts",
-            tn_mse_loss(ctx, T("u8[2]"), T("u8[2]"), 0));
+            tn_mse_loss(ctx, T("u8[2]"), T("u8[2]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_SHAPE, "mse_loss: shapes [2] and [3] do not broadcast",
-            tn_mse_loss(ctx, T("f32[2]"), T("f32[3]"), 0));
+            tn_mse_loss(ctx, T("f32[2]"), T("f32[3]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: reduction -1",
-            tn_mse_loss(ctx, T("f32[2]"), T("f32[2]"), (tn_reduction)-1));
-    WORKS(tn_mse_loss, shaped("[0]", tn_mse_loss(ctx, T("f32[0]"), T("f32[0]"), TN_REDUCE_NONE)));
+            tn_mse_loss(ctx, T("f32[2]"), T("f32[2]"),
+                        (tn_mse_loss_opts){.reduction = (tn_reduction)-1}));
+    WORKS(tn_mse_loss, shaped("[0]", tn_mse_loss(ctx, T("f32[0]"), T("f32[0]"),
+                                                 (tn_mse_loss_opts){.reduction = TN_REDUCE_NONE})));
     REFUSES(tn_binary_cross_entropy_with_logits, TN_ERR_ARGUMENT,
             "binary_cross_entropy_with_logits: logits is NULL",
             tn_binary_cross_entropy_with_logits(ctx, NULL, T("f32[2]"), plain));
@@ -1261,9 +1270,9 @@ static void layer_rows(void)
             "Conv2d: 3 channels to 0 in 1 groups, kernel [3,3]",
             tn_nn_conv2d_nobias(ctx, 3, 0, 3, CONV(0)));
     WORKS(tn_nn_conv2d_nobias, tn_nn_conv2d_nobias(ctx, 3, 4, 3, CONV(0)));
-    REFUSES(tn_nn_conv2d_of, TN_ERR_ARGUMENT, "Conv2d: 3 channels to 4 in 1 groups, kernel [3,-1]",
-            tn_nn_conv2d_of(ctx, 3, 4, 3, -1, true, CONV(0)));
-    WORKS(tn_nn_conv2d_of, tn_nn_conv2d_of(ctx, 3, 4, 3, 1, false, CONV(0)));
+    REFUSES(tn_nn_conv2d, TN_ERR_ARGUMENT, "Conv2d: 3 channels to 4 in 1 groups, kernel [3,-1]",
+            tn_nn_conv2d(ctx, 3, 4, 3, CONV(.kernel_w = -1)));
+    WORKS(tn_nn_conv2d, tn_nn_conv2d(ctx, 3, 4, 3, CONV(.kernel_w = 1)));
     REFUSES(tn_nn_batch_norm2d, TN_ERR_ARGUMENT, "BatchNorm2d: 0 channels",
             tn_nn_batch_norm2d(ctx, 0, NORM(0)));
     WORKS(tn_nn_batch_norm2d, tn_nn_batch_norm2d(ctx, 3, NORM(0)));
@@ -1297,9 +1306,9 @@ static void layer_rows(void)
     HOLDS(tn_nn_gelu, !tn_nn_gelu(NULL));
     WORKS(tn_nn_gelu, tn_nn_gelu(ctx));
     REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "Sequential: 1 children, and the list is NULL",
-            tn_sequential_of(ctx, NULL, 1));
+            tn_sequential_of(ctx, 1, NULL));
     REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "Sequential: -1 children",
-            tn_sequential_of(ctx, &net, -1));
+            tn_sequential_of(ctx, -1, &net));
     REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "add_child: the child is NULL",
             tn_sequential(ctx, spare(), NULL));
     REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "add_child: the child is part of a module already",
@@ -1474,23 +1483,23 @@ static void init_rows(void)
             function(ctx, net, (opts){.weight_decay = -1}));                            \
     WORKS(function, function(ctx, net, (opts){0}));                                     \
     REFUSES(function_of, TN_ERR_ARGUMENT, name ": no parameters",                       \
-            function_of(ctx, NULL, 1, (opts){0}));                                      \
+            function_of(ctx, 1, NULL, (opts){0}));                                      \
     REFUSES(function_of, TN_ERR_ARGUMENT, name ": no parameters",                       \
-            function_of(ctx, &p, 0, (opts){0}));                                        \
+            function_of(ctx, 0, &p, (opts){0}));                                        \
     REFUSES(function_of, TN_ERR_ARGUMENT, name ": no parameters",                       \
-            function_of(ctx, &p, -1, (opts){0}));                                       \
+            function_of(ctx, -1, &p, (opts){0}));                                       \
     REFUSES(function_of, TN_ERR_ARGUMENT, name ": a parameter is NULL",                 \
-            function_of(ctx, &(tn_tensor *){NULL}, 1, (opts){0}));                      \
+            function_of(ctx, 1, &(tn_tensor *){NULL}, (opts){0}));                      \
     REFUSES(function_of, TN_ERR_STATE,                                                  \
             name ": parameter 0 of shape [2,3] is not a leaf that requires a gradient", \
-            function_of(ctx, &x, 1, (opts){0}));                                        \
+            function_of(ctx, 1, &x, (opts){0}));                                        \
     REFUSES(function_of, TN_ERR_STATE,                                                  \
             name ": parameter 0 of shape [2] is not a leaf that requires a gradient",   \
-            function_of(ctx, &y, 1, (opts){0}));                                        \
+            function_of(ctx, 1, &y, (opts){0}));                                        \
     REFUSES(function_of, TN_ERR_DTYPE,                                                  \
             name ": a parameter is i64 but must be f32 or f64; tn_cast converts",       \
-            function_of(ctx, &(tn_tensor *){T("i64[2]")}, 1, (opts){0}));               \
-    WORKS(function_of, function_of(ctx, &p, 1, (opts){0}))
+            function_of(ctx, 1, &(tn_tensor *){T("i64[2]")}, (opts){0}));               \
+    WORKS(function_of, function_of(ctx, 1, &p, (opts){0}))
 
 static void optim_rows(void)
 {
@@ -1522,15 +1531,15 @@ static void optim_rows(void)
     REFUSES(tn_add_group, TN_ERR_ARGUMENT, "add_group: learning rate -1",
             tn_add_group(opt, net, (tn_group_opts){.lr = -1}));
     WORKS(tn_add_group, tn_add_group(opt, net, (tn_group_opts){0}));
-    HOLDS(tn_add_group_of, tn_add_group_of(NULL, &p, 1, (tn_group_opts){0}) == TN_ERR_ARGUMENT);
+    HOLDS(tn_add_group_of, tn_add_group_of(NULL, 1, &p, (tn_group_opts){0}) == TN_ERR_ARGUMENT);
     REFUSES(tn_add_group_of, TN_ERR_ARGUMENT, "add_group: no parameters",
-            tn_add_group_of(opt, NULL, 1, (tn_group_opts){0}));
+            tn_add_group_of(opt, 1, NULL, (tn_group_opts){0}));
     REFUSES(tn_add_group_of, TN_ERR_STATE,
             "sgd: parameter 0 of shape [2] is not a leaf that requires a gradient",
-            tn_add_group_of(opt, &y, 1, (tn_group_opts){0}));
+            tn_add_group_of(opt, 1, &y, (tn_group_opts){0}));
     REFUSES(tn_add_group_of, TN_ERR_ARGUMENT, "add_group: weight decay -1",
-            tn_add_group_of(opt, &p, 1, (tn_group_opts){.weight_decay = -1}));
-    WORKS(tn_add_group_of, tn_add_group_of(opt, &p, 1, (tn_group_opts){0}));
+            tn_add_group_of(opt, 1, &p, (tn_group_opts){.weight_decay = -1}));
+    WORKS(tn_add_group_of, tn_add_group_of(opt, 1, &p, (tn_group_opts){0}));
     HOLDS(tn_group_count, tn_group_count(NULL) == 0);
     HOLDS(tn_lr, tn_lr(NULL) == 0);
     HOLDS(tn_optim_state_dict, !tn_optim_state_dict(NULL));

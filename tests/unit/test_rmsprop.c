@@ -51,7 +51,7 @@ static void follow(const tn_rmsprop_opts *o, tn_dtype dtype, double tolerance)
     state s[N] = {{0}};
     for (int64_t i = 0; i < N; i++)
         p[i] = tn_at(ctx, w, &i);
-    tn_optim *opt = tn_rmsprop_of(ctx, &w, 1, *o);
+    tn_optim *opt = tn_rmsprop_of(ctx, 1, &w, *o);
     for (int step = 0; step < 10; step++) {
         take_step(opt, w);
         for (int i = 0; i < N; i++)
@@ -72,11 +72,11 @@ START_TEST(state_is_what_the_options_need)
     static const int moments[VARIANTS] = {1, 1, 1, 2, 2, 3};
     tn_tensor *p = LEAF(1);
     int64_t tensors = tn_memory(ctx).tensors;
-    tn_optim *opt = tn_rmsprop_of(ctx, &p, 1, variants[_i]);
+    tn_optim *opt = tn_rmsprop_of(ctx, 1, &p, variants[_i]);
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors + moments[_i]);
     tn_optim_free(opt);
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
-    ck_assert_double_eq(tn_lr(tn_rmsprop_of(ctx, &p, 1, (tn_rmsprop_opts){0})), 1e-2);
+    ck_assert_double_eq(tn_lr(tn_rmsprop_of(ctx, 1, &p, (tn_rmsprop_opts){0})), 1e-2);
 }
 END_TEST
 
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(equal_gradients_stay_finite)
 {
     tn_tensor *w = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(100)));
-    tn_optim *opt = tn_rmsprop_of(ctx, &w, 1, (tn_rmsprop_opts){.alpha = 0.1, .centered = true});
+    tn_optim *opt = tn_rmsprop_of(ctx, 1, &w, (tn_rmsprop_opts){.alpha = 0.1, .centered = true});
     tn_tensor *c = tn_rand(ctx, TN_F32, TN_SHAPE(100));
     for (int i = 0; i < 100; i++) {
         tn_zero_grad(opt);
@@ -115,7 +115,7 @@ START_TEST(options_that_will_not_do)
     tn_tensor *p = LEAF(1);
     tn_module *net = tn_nn_linear(ctx, 1, 1);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_ptr_null(tn_rmsprop_of(ctx, &p, 1, wrong[i].opts));
+        ck_assert_ptr_null(tn_rmsprop_of(ctx, 1, &p, wrong[i].opts));
         ck_assert_int_eq(tn_error_status(ctx), TN_ERR_ARGUMENT);
         if (wrong[i].text)
             ck_assert_str_eq(tn_error(ctx), wrong[i].text);

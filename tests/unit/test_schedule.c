@@ -8,7 +8,7 @@ static tn_optim *optimiser(double lr)
 {
     params[0] = LEAF(1);
     params[1] = LEAF(1);
-    return tn_sgd_of(ctx, params, 1, (tn_sgd_opts){.lr = lr});
+    return tn_sgd_of(ctx, 1, params, (tn_sgd_opts){.lr = lr});
 }
 
 #define check_lr(opt, expected) ck_assert_double_eq_tol(tn_lr(opt), expected, 1e-12)
@@ -58,14 +58,14 @@ END_TEST
 START_TEST(groups)
 {
     tn_optim *opt = optimiser(0.5);
-    tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 0.25});
+    tn_add_group_of(opt, 1, &params[1], (tn_group_opts){.lr = 0.25});
     tn_schedule *s = tn_cosine_annealing_lr(ctx, opt, 2, 0.125);
     advance(s);
     check_lr(opt, (0.5 + 0.125) / 2);
     ck_assert_double_eq_tol(tn_group_lr(opt, 1), (0.25 + 0.125) / 2, 1e-12);
     advance(s);
     check_lr(opt, 0.125);
-    tn_add_group_of(opt, &params[1], 1, (tn_group_opts){.lr = 0.125});
+    tn_add_group_of(opt, 1, &params[1], (tn_group_opts){.lr = 0.125});
     for (int i = 0; i < 2; i++)
         advance(s);
     check_lr(opt, 0.5);

@@ -40,7 +40,7 @@ END_TEST
 
 START_TEST(empty)
 {
-    tn_module *net = tn_sequential_of(ctx, NULL, 0);
+    tn_module *net = tn_sequential_of(ctx, 0, NULL);
     tn_tensor *x = F64(1, 2), *y = tn_forward(ctx, net, x);
     ck_assert_ptr_ne(y, x);
     ck_tn_equal(y, 1, 2);
@@ -59,7 +59,7 @@ START_TEST(inference_keeps_little)
         layers[2 * i] = tn_nn_linear(ctx, SIZE, SIZE);
         layers[2 * i + 1] = tn_nn_relu(ctx);
     }
-    tn_module *net = tn_sequential_of(ctx, layers, 2 * LAYERS);
+    tn_module *net = tn_sequential_of(ctx, 2 * LAYERS, layers);
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(ROWS, SIZE));
     bool before = tn_set_grad_enabled(ctx, false);
     int64_t live = tn_memory(ctx).live_bytes, tensors = tn_memory(ctx).tensors;

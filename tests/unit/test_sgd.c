@@ -47,7 +47,7 @@ static void follow(const tn_sgd_opts *o, tn_dtype dtype, double tolerance)
     double p[N], v[N] = {0};
     for (int64_t i = 0; i < N; i++)
         p[i] = tn_at(ctx, w, &i);
-    tn_optim *opt = tn_sgd_of(ctx, &w, 1, *o);
+    tn_optim *opt = tn_sgd_of(ctx, 1, &w, *o);
     for (int step = 0; step < 10; step++) {
         take_step(opt, w);
         for (int i = 0; i < N; i++)
@@ -68,7 +68,7 @@ START_TEST(first_step_of_a_late_parameter)
 {
     tn_tensor *params[] = {LEAF(1), LEAF(1)};
     tn_optim *opt =
-        tn_sgd_of(ctx, params, 2, (tn_sgd_opts){.lr = 1, .momentum = 0.5, .dampening = 0.5});
+        tn_sgd_of(ctx, 2, params, (tn_sgd_opts){.lr = 1, .momentum = 0.5, .dampening = 0.5});
     tn_backward(ctx, tn_mul_scalar(ctx, params[0], 2));
     tn_step(opt);
     ck_tn_equal(params[0], -1);
@@ -102,7 +102,7 @@ START_TEST(options_that_will_not_do)
     tn_tensor *p = LEAF(1);
     tn_module *net = tn_nn_linear(ctx, 1, 1);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        ck_assert_ptr_null(tn_sgd_of(ctx, &p, 1, wrong[i].opts));
+        ck_assert_ptr_null(tn_sgd_of(ctx, 1, &p, wrong[i].opts));
         ck_assert_int_eq(tn_error_status(ctx), TN_ERR_ARGUMENT);
         if (wrong[i].text)
             ck_assert_str_eq(tn_error(ctx), wrong[i].text);
@@ -117,7 +117,7 @@ START_TEST(without_momentum_nothing_is_stored)
 {
     tn_tensor *p = LEAF(1);
     int64_t tensors = tn_memory(ctx).tensors;
-    tn_sgd_of(ctx, &p, 1, (tn_sgd_opts){.weight_decay = 0.1});
+    tn_sgd_of(ctx, 1, &p, (tn_sgd_opts){.weight_decay = 0.1});
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
 }
 END_TEST

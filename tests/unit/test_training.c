@@ -257,7 +257,7 @@ static tn_tensor *square(tn_ctx *c, tn_tensor *const *inputs, void *payload)
 
 static void call_gradcheck(tn_tensor *x)
 {
-    tn_gradcheck(ctx, square, NULL, &x, 1, NULL, NULL);
+    tn_gradcheck(ctx, square, NULL, 1, &x, (tn_gradcheck_opts){0}, NULL);
 }
 
 static void call_conversion(tn_tensor *x)

@@ -69,11 +69,11 @@ typedef struct tn_gradcheck_report {
 
 /* Checks fn at `inputs` (`count` leaves; those of TN_F64 that require a gradient are checked; they
  * are moved and put back). `fn` must be a function of its inputs: one that draws random numbers
- * gets the same ones in every call. Gradients of the inputs are cleared. `opts` and `report` may be
- * NULL. TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
+ * gets the same ones in every call. Gradients of the inputs are cleared. `report` may be NULL.
+ * TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
  * that is float32, TN_ERR_ARGUMENT if nothing requires a gradient, or what fn failed with. */
-TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload,
-                              tn_tensor *const *inputs, int count, const tn_gradcheck_opts *opts,
+TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count,
+                              tn_tensor *const *inputs, tn_gradcheck_opts opts,
                               tn_gradcheck_report *report);
 
 /* ---- looking inside ---------------------------------------------------------------------------

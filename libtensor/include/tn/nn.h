@@ -22,15 +22,13 @@ typedef struct tn_module tn_module;
 TN_API tn_module *tn_nn_linear(tn_ctx *ctx, int64_t in, int64_t out);
 TN_API tn_module *tn_nn_linear_nobias(tn_ctx *ctx, int64_t in, int64_t out);
 
-/* tn_conv2d with a square kernel: [n, in, h, w] -> [n, out, ...]. weight [out, in/groups,
- * kernel_size, kernel_size] and bias [out] uniform on [-1/sqrt(k), 1/sqrt(k)), k = in/groups
- * kernel_size^2, as torch.nn.Conv2d. The third form takes kernels of any shape. */
+/* tn_conv2d: [n, in, h, w] -> [n, out, ...]. weight [out, in/groups, kernel_h, kernel_w], both
+ * kernel_size unless the options say otherwise, and bias [out] uniform on [-1/sqrt(k), 1/sqrt(k)),
+ * k = in/groups kernel_h kernel_w, as torch.nn.Conv2d. The second has no bias. */
 TN_API tn_module *tn_nn_conv2d(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                tn_conv2d_opts opts);
 TN_API tn_module *tn_nn_conv2d_nobias(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                       tn_conv2d_opts opts);
-TN_API tn_module *tn_nn_conv2d_of(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h,
-                                  int64_t kernel_w, bool with_bias, tn_conv2d_opts opts);
 
 /* tn_batch_norm of [n, channels, h, w], training when the module is: weight 1 and bias 0, the
  * buffers running_mean 0, running_var 1 and num_batches_tracked (TN_I64). opts.training is
@@ -55,10 +53,10 @@ TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);
 
 /* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
-TN_API tn_module *tn_sequential_of(tn_ctx *ctx, tn_module *const *children, int count);
-#define tn_sequential(ctx, ...)                              \
-    tn_sequential_of(ctx, (tn_module *const[]){__VA_ARGS__}, \
-                     (int)(sizeof((tn_module *const[]){__VA_ARGS__}) / sizeof(tn_module *)))
+TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children);
+#define tn_sequential(ctx, ...)                                                                   \
+    tn_sequential_of(ctx, (int)(sizeof((tn_module *const[]){__VA_ARGS__}) / sizeof(tn_module *)), \
+                     (tn_module *const[]){__VA_ARGS__})
 
 TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x);
 

@@ -155,6 +155,7 @@ typedef struct tn_conv2d_opts {
     int64_t padding, padding_h, padding_w;    /* 0: zeros added on each side */
     int64_t dilation, dilation_h, dilation_w; /* 1: elements from one of the kernel to the next */
     int64_t groups; /* 1: into which the channels are divided; as many as channels: depthwise */
+    int64_t kernel_h, kernel_w; /* tn_nn_conv2d: kernel_size; tn_conv2d: the sizes of weight */
 } tn_conv2d_opts;
 
 /* Cross-correlation: x [n, channels, h, w], weight [out, channels/groups, kernel_h, kernel_w], bias
@@ -237,9 +238,13 @@ typedef struct tn_nll_loss_opts {
 TN_API tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
                               tn_nll_loss_opts opts);
 
+typedef struct tn_mse_loss_opts {
+    tn_reduction reduction;
+} tn_mse_loss_opts;
+
 /* (input - target)^2; shapes broadcast (torch.nn.functional.mse_loss). */
 TN_API tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
-                              tn_reduction reduction);
+                              tn_mse_loss_opts opts);
 
 /* Weights have the dtype of the logits and broadcast to their shape; no gradient flows to them. */
 typedef struct tn_bce_opts {

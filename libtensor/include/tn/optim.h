@@ -30,7 +30,7 @@ typedef struct tn_sgd_opts {
 TN_API tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts);
 
 /* The same for a list of leaves that require a gradient. */
-TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count, tn_sgd_opts opts);
+TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_sgd_opts opts);
 
 /* In step t = 1, 2...: d = grad + weight_decay p;
  * m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2;
@@ -44,7 +44,7 @@ typedef struct tn_adam_opts {
 } tn_adam_opts;
 
 TN_API tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts);
-TN_API tn_optim *tn_adam_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+TN_API tn_optim *tn_adam_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                             tn_adam_opts opts);
 
 /* The same with d = grad, and p *= 1 - lr weight_decay first. torch.optim.AdamW. */
@@ -57,7 +57,7 @@ typedef struct tn_adamw_opts {
 } tn_adamw_opts;
 
 TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
-TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                              tn_adamw_opts opts);
 
 /* d = grad + weight_decay p;  v = alpha v + (1 - alpha) d^2;
@@ -74,7 +74,7 @@ typedef struct tn_rmsprop_opts {
 } tn_rmsprop_opts;
 
 TN_API tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts);
-TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, tn_tensor *const *params, int64_t count,
+TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                                tn_rmsprop_opts opts);
 
 /* Changes every parameter that has a gradient, or none: TN_ERR_MEMORY, or TN_ERR_STATE for one that
@@ -103,7 +103,7 @@ typedef struct tn_group_opts {
  * Those that the optimiser has already leave their group and keep their state; others are added.
  * Returns the group's number, or the status of an error, which leaves everything as it was. */
 TN_API int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts);
-TN_API int64_t tn_add_group_of(tn_optim *opt, tn_tensor *const *params, int64_t count,
+TN_API int64_t tn_add_group_of(tn_optim *opt, int64_t count, tn_tensor *const *params,
                                tn_group_opts opts);
 TN_API int64_t tn_group_count(const tn_optim *opt);
 
