@@ -216,7 +216,7 @@ help:
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
-	@echo "soak       makes 100,000 training steps and sees that memory stays flat"
+	@echo "soak       100,000 training steps, in which memory stays flat; ten million parallel loops"
 	@echo "mutants    breaks every gradient in turn and sees that a test turns red"
 	@echo "source-mutants changes constants, signs, comparisons and statements at random, the same"
 	@echo "differential runs random cases beside PyTorch; CASES=n SEED=s ROWS=conv2d,linear"

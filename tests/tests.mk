@@ -47,9 +47,10 @@ check: lib $(TESTS)
 	@echo "an outside program, installed:"
 	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
 
-# 100,000 training steps in the same memory.
-soak: $(BUILD)/tests/test_soak
-	@$< --soak
+# 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
+soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
+	@$(BUILD)/tests/test_soak --soak
+	@CK_RUN_CASE=rounds OMP_WAIT_POLICY=passive $(BUILD)/tests/test_threads --soak
 
 # ---- the tests under tools that watch memory -------------------------------------------------------
 

@@ -44,14 +44,17 @@ extern MAYBE void blas_memory_free(void *buffer);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of who changes the gate */
 static sem_t gate;
-static atomic_int permits; /* those given out, too */
-static int most;           /* permits that there may be */
-static atomic_bool single; /* OpenBLAS starts no threads */
+static atomic_int permits;  /* those given out, too */
+static int most;            /* permits that there may be */
+static atomic_bool single;  /* OpenBLAS starts no threads */
+static atomic_bool closing; /* by who has the lock */
 static _Thread_local int held;
 
+/* Who would enter while the gate is being closed waits for the lock: a thread that leaves and
+ * enters again at once would be quicker than one that has to wake up first. */
 static bool try_enter(void)
 {
-    if (sem_trywait(&gate) != 0)
+    if ((atomic_load(&closing) && held == 0) || sem_trywait(&gate) != 0)
         return false;
     held++;
     return true;
@@ -74,6 +77,7 @@ static void leave(void)
 static int close_gate(void)
 {
     int taken = atomic_load(&permits) - held;
+    atomic_store(&closing, true);
     for (int i = 0; i < taken; i++)
         wait_to_enter();
     return taken;
@@ -81,6 +85,7 @@ static int close_gate(void)
 
 static void open_gate(int taken)
 {
+    atomic_store(&closing, false);
     for (int i = 0; i < taken; i++)
         leave();
 }

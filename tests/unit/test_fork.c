@@ -2,6 +2,7 @@
 #include "common/check_tn.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -165,6 +166,64 @@ START_TEST(beside_calls)
 }
 END_TEST
 
+/* Products of other threads that end from the call of fork to when nothing multiplies any more. */
+static atomic_int products, at_rest;
+
+static void note_rest(void)
+{
+    atomic_store(&at_rest, atomic_load(&products));
+}
+
+/* In place of that of the C library: one that takes its time to wake up. */
+int sem_wait(sem_t *semaphore)
+{
+    while (sem_trywait(semaphore) != 0)
+        usleep(2000);
+    return 0;
+}
+
+static void *keep_multiplying(void *payload)
+{
+    tn_ctx *own = tn_ctx_new(&(tn_ctx_opts){.threads = 1});
+    tn_tensor *a = tn_ones(own, TN_F32, TN_SHAPE(300, 300));
+    while (!atomic_load((atomic_bool *)payload)) {
+        tn_free(tn_matmul(own, a, a));
+        atomic_fetch_add(&products, 1);
+    }
+    tn_ctx_free(own);
+    return NULL;
+}
+
+/* Whether fork waits for more than the products that the two threads are at. */
+static bool fork_is_late(void)
+{
+    int before = atomic_load(&products);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    waitpid(child, NULL, 0);
+    return at_rest - before > 2;
+}
+
+/* One is forgiven: this thread may lose the processor just before it forks. */
+START_TEST(fork_has_its_turn)
+{
+    atomic_bool stop = false;
+    int late = 0;
+    pthread_t multipliers[2];
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&multipliers[i], NULL, keep_multiplying, &stop), 0);
+    while (atomic_load(&products) < 30)
+        usleep(1000);
+    for (int i = 0; i < 10; i++)
+        late += fork_is_late();
+    atomic_store(&stop, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(multipliers[i], NULL);
+    ck_assert_int_le(late, 1);
+}
+END_TEST
+
 /* ---- a system that gives no threads ---------------------------------------------------------- */
 
 /* Threads get stacks of 2^60 bytes, which no system has. */
@@ -220,6 +279,8 @@ END_TEST
 
 int main(void)
 {
+    /* Before those of the library, so that note_rest comes after what the library does. */
+    pthread_atfork(note_rest, NULL, NULL);
     Suite *suite = suite_create("fork");
     TCase *tc = tn_case(suite, "fork");
     tcase_set_timeout(tc, 2 * SECONDS);
@@ -227,6 +288,7 @@ int main(void)
     tcase_add_test(tc, with_any_number_of_threads);
     tcase_add_test(tc, before_the_first_call);
     tcase_add_test(tc, beside_calls);
+    tcase_add_test(tc, fork_has_its_turn);
     tcase_add_test(tc, no_threads_to_be_had);
     tcase_add_test(tc, signals_pass_helpers);
     return tn_run(suite);

@@ -1,6 +1,10 @@
+#define _DEFAULT_SOURCE /* usleep */
 #include "common/check_tn.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
 
 START_TEST(setting)
 {
@@ -80,6 +84,109 @@ START_TEST(long_ranges)
     tn_set_threads(ctx, 3);
     tn__parallel(ctx, INT64_MAX, 1, note_end, &ends);
     ck_assert_int_eq(ends, 2);
+}
+END_TEST
+
+/* ---- helpers that come late, and rounds without number ----------------------------------------
+ */
+
+static int gate[2];
+static atomic_int at_gate;
+
+static void stay_at_gate(int number)
+{
+    char byte;
+    (void)number;
+    atomic_store(&at_gate, 1);
+    while (read(gate[0], &byte, 1) < 0)
+        continue;
+}
+
+/* The signals of a fault reach helpers, too: this one is inside of a handler as the rounds pass. */
+START_TEST(nobody_waits_for_the_late)
+{
+    int count[2] = {0};
+    ck_assert_int_eq(pipe(gate), 0);
+    ck_assert_ptr_ne(signal(SIGTRAP, stay_at_gate), SIG_ERR);
+    tn__parallel(ctx, 2, 1, mark, count);
+    ck_assert_int_eq(ctx->pool.n_helpers, 1);
+    usleep(50000);
+    ck_assert_int_eq(pthread_kill(ctx->pool.helpers[0], SIGTRAP), 0);
+    while (!atomic_load(&at_gate))
+        usleep(1000);
+    for (int round = 0; round < 100; round++)
+        tn__parallel(ctx, 2, 1, mark, count);
+    ck_assert_int_eq(count[0], 101);
+    ck_assert_int_eq(count[1], 101);
+    ck_assert_int_eq(write(gate[1], "", 1), 1);
+}
+END_TEST
+
+typedef struct meeting {
+    pthread_t main;
+    atomic_int begun;
+    int ended;
+} meeting;
+
+static void meet(int64_t begin, int64_t end, void *payload)
+{
+    meeting *m = payload;
+    (void)begin;
+    (void)end;
+    while (pthread_equal(pthread_self(), m->main) && !atomic_load(&m->begun))
+        usleep(100);
+    if (!pthread_equal(pthread_self(), m->main)) {
+        atomic_store(&m->begun, 1);
+        usleep(20000);
+        m->ended++;
+    }
+}
+
+START_TEST(who_has_begun_is_waited_for)
+{
+    meeting m = {.main = pthread_self()};
+    for (int round = 1; round <= 5; round++) {
+        atomic_store(&m.begun, 0);
+        tn__parallel(ctx, 2, 1, meet, &m);
+        ck_assert_int_eq(m.ended, round);
+    }
+}
+END_TEST
+
+/* Any number of threads from 2 to 8 and of parts, in contexts that come and go. */
+static int wrong_rounds(tn_ctx *own, int rounds)
+{
+    int wrong = 0;
+    for (int round = 0; round < rounds; round++) {
+        int count[16] = {0}, items = 2 + round * 7 % 15;
+        if (round % 16 == 0)
+            tn_set_threads(own, 2 + round / 16 * 5 % 7);
+        tn__parallel(own, items, 1, mark, count);
+        for (int i = 0; i < 16; i++)
+            wrong += count[i] != (i < items);
+    }
+    return wrong;
+}
+
+static void check_rounds(int contexts, int rounds)
+{
+    for (int i = 0; i < contexts; i++) {
+        tn_ctx *own = tn_ctx_new(&(tn_ctx_opts){.threads = 2});
+        ck_assert_int_eq(wrong_rounds(own, rounds), 0);
+        tn_ctx_free(own);
+    }
+}
+
+START_TEST(some_rounds)
+{
+    check_rounds(20, 500);
+}
+END_TEST
+
+/* A wake-up that is lost once in a million would show as a test that does not end. */
+START_TEST(ten_million_rounds)
+{
+    check_rounds(1000, 10000);
 }
 END_TEST
 
@@ -321,8 +428,9 @@ START_TEST(contexts_train_side_by_side)
 END_TEST
 
 /* The threads of OpenMP's own are a case by themselves: Helgrind does not see what orders them. */
-int main(void)
+int main(int argc, char **argv)
 {
+    bool soak = argc > 1 && strcmp(argv[1], "--soak") == 0;
     Suite *suite = suite_create("threads");
     TCase *tc = tn_case(suite, "threads");
     tcase_add_test(tc, setting);
@@ -336,5 +444,10 @@ int main(void)
     tcase_add_loop_test(bits, thread_counts_agree, 0, FREE_OF_THREADS);
     TCase *openmp = tn_case(suite, "openmp");
     tcase_add_test(openmp, ranges_within_ranges);
+    TCase *rounds = tn_case(suite, "rounds");
+    tcase_set_timeout(rounds, 300);
+    tcase_add_test(rounds, nobody_waits_for_the_late);
+    tcase_add_test(rounds, who_has_begun_is_waited_for);
+    tcase_add_test(rounds, soak ? ten_million_rounds : some_rounds);
     return tn_run(suite);
 }
