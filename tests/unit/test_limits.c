@@ -87,8 +87,7 @@ static void see(const char *name)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) \
     check(&rows[i], dy)
 
-/* ---- one operand ------------------------------------------------------------------------------
- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 #define UNARY(id, call)                \
     static tn_tensor *id(tn_tensor *x) \
@@ -333,8 +332,7 @@ static void infinite_gradients(void)
     CHECK_ROWS(check_unary, INF);
 }
 
-/* ---- two operands -----------------------------------------------------------------------------
- */
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 #define BINARY(id, call)                             \
     static tn_tensor *id(tn_tensor *a, tn_tensor *b) \
@@ -476,8 +474,7 @@ static void count_rows(void)
                      2);
 }
 
-/* ---- several elements together -----------------------------------------------------------------
- */
+/* ---- several elements together --------------------------------------------------------------- */
 
 #define CLASS0 (tn_zeros(ctx, TN_I64, TN_SCALAR))
 
