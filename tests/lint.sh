@@ -21,11 +21,20 @@ never()
 
 sources=$( (git ls-files '*.c' '*.h' 2>/dev/null || find libtensor examples tests -name '*.[ch]') | grep -v '^tests/data/')
 
-if command -v clang-format >/dev/null; then
-    clang-format --dry-run -Werror $sources || fail "run clang-format -i on the files above"
+# One version formats, since each formats differently: CLANG_FORMAT names another place of it.
+formatter=14
+: "${CLANG_FORMAT:=$(command -v clang-format-$formatter || echo clang-format)}"
+if ! command -v "$CLANG_FORMAT" >/dev/null; then
+    echo "lint: clang-format $formatter is not installed"
+elif ! "$CLANG_FORMAT" --version | grep -q "version $formatter\."; then
+    fail "$("$CLANG_FORMAT" --version), where the sources are formatted by version $formatter"
 else
-    echo "lint: clang-format is not installed"
+    "$CLANG_FORMAT" --dry-run -Werror $sources ||
+        fail "run clang-format (version $formatter) -i on the files above"
 fi
+
+# What a formatter makes of a comment that is a line too long, and of products in a formula.
+awk -f tests/damage.awk $sources || status=1
 
 if command -v cppcheck >/dev/null; then
     cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \

@@ -11,8 +11,7 @@ const char *const FEATURE_INPUTS[] = {"227", "224", NULL};
 
 enum { SHORTER_SIDE = 256 };
 
-/* ---- inputs ------------------------------------------------------------------------------------
- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 int feature_side(int input)
 {
@@ -91,8 +90,7 @@ static bool read_batch(const cli_program *program, const people *p, const featur
     return failed < 0;
 }
 
-/* ---- batches that are kept ---------------------------------------------------------------------
- */
+/* ---- batches that are kept ------------------------------------------------------------------- */
 
 path features_name(const alexnet *a, const people *p, const feature_opts *opts, int64_t first)
 {
@@ -168,8 +166,7 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
     return able;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* Memory for all, once it is known how large the features of one are. */
 static bool make_room(feature_set *f, const tn_tensor *features, const people *p, bool mirrored)

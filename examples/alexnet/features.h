@@ -37,8 +37,8 @@ typedef struct feature_set {
     float *values;    /* [count, numel], then those of the mirrored ones, if there are */
 } feature_set;
 
-/* The pixels of a photograph as the network takes them, [3, side, side]. False if memory is short.
- */
+/* The pixels of a photograph as the network takes them, [3, side, side]. False if memory is
+ * short. */
 bool feature_pixels(const image *photo, int input, bool mirrored, float *pixels);
 int feature_side(int input);
 

@@ -34,8 +34,7 @@ static bool unwritten(const settings *s, const char *name)
     return false;
 }
 
-/* ---- filters -----------------------------------------------------------------------------------
- */
+/* ---- filters --------------------------------------------------------------------------------- */
 
 /* The planes of a filter as a picture. */
 static void draw_filter(const float *w, image *picture)
@@ -69,8 +68,7 @@ static bool write_filters(const settings *s)
     return written || unwritten(s, "filters.png");
 }
 
-/* ---- activations -------------------------------------------------------------------------------
- */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 /* One channel, enlarged or reduced. */
 static bool draw_map(const float *values, int height, int width, image *map)
@@ -150,8 +148,7 @@ static bool show_layers(const settings *s)
     return able;
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool write_metrics(const settings *s)
 {

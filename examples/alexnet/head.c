@@ -39,8 +39,7 @@ tn_module *head_make(tn_ctx *ctx, const alexnet *a, const head_shape *shape)
     return convolutions ? tn_sequential(ctx, convolutions, top) : top;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, const tn_tensor *mean,
                     double scale, tn_dict *dict)

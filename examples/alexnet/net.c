@@ -25,8 +25,7 @@ int alexnet_convolution(int number)
     return CONVOLUTION_STEPS[number - 1];
 }
 
-/* ---- the modules -------------------------------------------------------------------------------
- */
+/* ---- the modules ----------------------------------------------------------------------------- */
 
 /* Step 0 .. 12: a convolution, a ReLU or a pooling of 3 x 3 by 2. */
 static tn_module *make_feature(tn_ctx *ctx, int step)
@@ -77,8 +76,7 @@ static tn_module *make_net(tn_ctx *ctx, bool whole)
     return tn_ok(ctx) ? net : NULL;
 }
 
-/* ---- weights -----------------------------------------------------------------------------------
- */
+/* ---- weights --------------------------------------------------------------------------------- */
 
 static bool load_weights(const cli_program *program, tn_ctx *ctx, const char *weights, alexnet *a)
 {
@@ -116,8 +114,7 @@ bool alexnet_load(const cli_program *program, tn_ctx *ctx, const char *weights, 
     return tn_freeze(ctx, a->net, true) == TN_OK;
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 int alexnet_step(const cli_program *program, const alexnet *a, const char *name)
 {

@@ -50,8 +50,7 @@ static settings *settings_of(const trial *t)
     return t->payload;
 }
 
-/* ---- what a trial asks for ---------------------------------------------------------------------
- */
+/* ---- what a trial asks for ------------------------------------------------------------------- */
 
 /* Of the training photographs alone: the mean of each feature, and 1 / the root of the mean square
  * of what is left of them all. Convolutions that are learned on get features as they are. */
@@ -142,11 +141,10 @@ static void put(report *r, const trial *t)
     json_integer(r, "flip", !s->no_flip);
 }
 
-/* ---- one layer ---------------------------------------------------------------------------------
- */
+/* ---- one layer ------------------------------------------------------------------------------- */
 
-/* From which step on there is something to learn: behind a layer, or before the last convolutions.
- */
+/* From which step on there is something to learn: behind a layer, or before the last
+ * convolutions. */
 static bool choose_steps(settings *s, const char *layer)
 {
     s->shape.last = alexnet_step(&PROGRAM, &s->alexnet, layer);
@@ -216,8 +214,7 @@ static int train_layer(settings *s, const char *layer, const char *out, trial_su
     return status;
 }
 
-/* ---- one layer after another -------------------------------------------------------------------
- */
+/* ---- one layer after another ----------------------------------------------------------------- */
 
 static bool unwritten(const settings *s, const char *name)
 {
@@ -296,8 +293,7 @@ static int sweep(settings *s)
     return 0;
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static cli_result parse(settings *s, const trial_task *task, int argc, char **argv)
 {

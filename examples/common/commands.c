@@ -36,8 +36,7 @@ int commands_run(const char *program, const char *about, const command *commands
     return CLI_EXIT_USAGE;
 }
 
-/* ---- Ctrl-C ------------------------------------------------------------------------------------
- */
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t interrupted;
 

@@ -17,8 +17,7 @@ enum { MOST_COMPLAINTS = 10 };
 
 static const char GENERATED[] = "generated-";
 
-/* ---- the files of a folder ---------------------------------------------------------------------
- */
+/* ---- the files of a folder ------------------------------------------------------------------- */
 
 /* Names that grow; `name` is NULL once memory was short. */
 typedef struct name_list {
@@ -106,8 +105,7 @@ static void person_of(const char *file, char *name, size_t size)
     snprintf(name, size, "%.*s", (int)length, file);
 }
 
-/* ---- what photographs look like ----------------------------------------------------------------
- */
+/* ---- what photographs look like -------------------------------------------------------------- */
 
 /* Luma of Rec. 601. */
 static double grey_of(const uint8_t *rgb)
@@ -175,8 +173,7 @@ static void find_groups(people *p, int64_t near)
         p->photos[i].group = group_of(p, i);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static size_t bytes_of_pixels(const people *p)
 {
@@ -365,8 +362,7 @@ void people_free(people *p)
     *p = (people){.dir = NULL};
 }
 
-/* ---- what there is -----------------------------------------------------------------------------
- */
+/* ---- what there is --------------------------------------------------------------------------- */
 
 int people_name_width(const people *p)
 {

@@ -352,8 +352,7 @@ bool photo_named(const char *name)
     return false;
 }
 
-/* ---- many --------------------------------------------------------------------------------------
- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 static bool answer_one(const cli_program *program, tn_ctx *ctx, const char *name,
                        photo_answer answer, void *payload)

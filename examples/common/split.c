@@ -56,8 +56,7 @@ int64_t split_count(const people *p, const split *s, split_part part, int person
     return count;
 }
 
-/* ---- drawing -----------------------------------------------------------------------------------
- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* How many photographs of each person a part still wants. */
 typedef struct demand {
@@ -158,8 +157,7 @@ bool split_make(const cli_program *program, tn_ctx *ctx, const people *p, split_
     return made;
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 bool split_write(const people *p, const split *s, const char *dir, const char *name)
 {
@@ -265,8 +263,7 @@ bool split_read(const cli_program *program, const people *p, const char *name, s
     return true;
 }
 
-/* ---- a table -----------------------------------------------------------------------------------
- */
+/* ---- a table --------------------------------------------------------------------------------- */
 
 void split_print(const people *p, const split *s)
 {

@@ -78,8 +78,7 @@ static bool library_failed(const trial *t)
     return false;
 }
 
-/* ---- before training ----------------------------------------------------------------------------
- */
+/* ---- before training ------------------------------------------------------------------------- */
 
 static bool make_split(trial *t)
 {
@@ -179,8 +178,7 @@ static bool prepare(trial *t)
     return t->history != NULL;
 }
 
-/* ---- evaluating
- * ---------------------------------------------------------------------------------- */
+/* ---- evaluating ------------------------------------------------------------------------------ */
 
 static tn_tensor *labels_of(const trial *t, const int64_t *photos, int64_t count)
 {
@@ -235,8 +233,7 @@ static trial_record evaluate(trial *t, int64_t epoch, int64_t *confusion)
     return record;
 }
 
-/* ---- training
- * ------------------------------------------------------------------------------------ */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* Copies the network to `best`, or back. */
 static void copy_best(trial *t, bool back)
@@ -344,8 +341,7 @@ static bool train(trial *t, progress *shown)
     return true;
 }
 
-/* ---- runs
- * ---------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 /* What the kept network does with the test photographs. */
 static bool keep_results(trial *t, trial_results *results, int64_t number)

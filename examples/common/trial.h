@@ -94,15 +94,14 @@ int trial_run(const trial_task *task, trial_settings *s, const people *p, void *
 /* The settings of a run before anything is said. */
 trial_settings trial_defaults(const char *out);
 
-/* ---- results (trial_report.c) ------------------------------------------------------------------
- */
+/* ---- results (trial_report.c) ---------------------------------------------------------------- */
 
 /* Write, of the first run: history.csv, split.csv, duplicates.csv, lost.csv, model.safetensors and
  * the learning curve. False with a line on standard error. */
 bool trial_write_run(const trial *t);
 
-/* Write, of all runs: metrics.json, runs.csv, confusion.csv, people.csv and the confusion matrix.
- */
+/* Write, of all runs: metrics.json, runs.csv, confusion.csv, people.csv and the confusion
+ * matrix. */
 bool trial_write_results(const trial *t, const trial_results *results);
 
 /* The accuracy over a part, of all runs. */

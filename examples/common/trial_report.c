@@ -32,8 +32,7 @@ static bool draw(const trial *t, const figure *f)
     return true;
 }
 
-/* ---- of the first run
- * ---------------------------------------------------------------------------- */
+/* ---- of the first run ------------------------------------------------------------------------ */
 
 enum { RECORD_VALUES = 2 + 2 * SPLIT_PARTS };
 
@@ -179,8 +178,7 @@ bool trial_write_run(const trial *t)
            draw_curve(t);
 }
 
-/* ---- of all runs
- * --------------------------------------------------------------------------------- */
+/* ---- of all runs ----------------------------------------------------------------------------- */
 
 /* The interval of one value of the records; and all of these, if `values` is not NULL. */
 static interval interval_of(const trial_results *results, int value, double *values)
@@ -305,8 +303,7 @@ static bool write_runs(const trial *t, const trial_results *results)
     return report_close(&r) || unwritten(t, "runs.csv");
 }
 
-/* ---- who was taken for whom
- * ---------------------------------------------------------------------- */
+/* ---- who was taken for whom ------------------------------------------------------------------ */
 
 static int64_t confused(const trial *t, const trial_results *results, int person, int answer)
 {
@@ -424,8 +421,7 @@ bool trial_write_results(const trial *t, const trial_results *results)
            write_people(t, results) && draw_confusion(t) && write_metrics(t, results);
 }
 
-/* ---- summary
- * ------------------------------------------------------------------------------------- */
+/* ---- summary --------------------------------------------------------------------------------- */
 
 void trial_print_photos(const people *p, const trial_settings *s)
 {

@@ -61,8 +61,8 @@ static tn_module *make_net(tn_ctx *ctx, int hidden, int width)
     return net;
 }
 
-/* The first image as averages over `width` windows, in as square a pattern as there is: [1, width].
- */
+/* The first image as averages over `width` windows, in as square a pattern as there is: [1,
+ * width]. */
 static tn_tensor *reduce_image(const setup *s, int width)
 {
     tn_ctx *ctx = s->ctx;

@@ -1,5 +1,5 @@
-/* setup.h - what the sub-commands share: options, the digits, the network, the folder for results.
- */
+/* setup.h - what the sub-commands share: options, the digits, the network, the folder for
+ * results. */
 #ifndef EXAMPLES_DIGITS_SETUP_H
 #define EXAMPLES_DIGITS_SETUP_H
 

@@ -48,8 +48,7 @@ typedef struct train_run {
     double seconds;             /* spent in steps */
 } train_run;
 
-/* ---- checkpoints (train_state.c) --------------------------------------------------------------
- */
+/* ---- checkpoints (train_state.c) ------------------------------------------------------------- */
 
 /* Writes the state of the run, and the `count` results of those before it, to DIR/checkpoint.
  * False with a line on standard error. */
@@ -66,8 +65,7 @@ bool train_load(const cli_program *program, train_run *run);
 /* Removes the checkpoint, if there is one. */
 void train_forget(const train_settings *settings);
 
-/* ---- results (train_report.c) -----------------------------------------------------------------
- */
+/* ---- results (train_report.c) ---------------------------------------------------------------- */
 
 /* Write history.csv, draw the learning curve and the weights, and save the network, in
  * settings.out. False with a line on standard error. */

@@ -20,8 +20,7 @@ static bool failed(const cli_program *program, const train_run *run, const char 
     return false;
 }
 
-/* ---- what the runs say together ----------------------------------------------------------------
- */
+/* ---- what the runs say together -------------------------------------------------------------- */
 
 enum {
     SECONDS = 1,
@@ -54,8 +53,7 @@ static interval interval_of(const train_run *run, const train_record *results, i
     return found;
 }
 
-/* ---- metrics.json, runs.csv and history.csv ----------------------------------------------------
- */
+/* ---- metrics.json, runs.csv and history.csv -------------------------------------------------- */
 
 /* The last run writes what all of them say. */
 static int64_t first_seed(const train_run *run)
@@ -246,8 +244,7 @@ static bool draw_curve(const cli_program *program, const train_run *run)
     return draw(program, run, &(figure){"curve", 800, 400, commands});
 }
 
-/* ---- the weights of softmax regression ---------------------------------------------------------
- */
+/* ---- the weights of softmax regression ------------------------------------------------------- */
 
 static bool write_weights(const cli_program *program, const train_run *run)
 {

@@ -23,8 +23,7 @@ static bool failed(const cli_program *program, const tn_ctx *ctx)
     return false;
 }
 
-/* ---- settings: a run goes on only as it began -------------------------------------------------
- */
+/* ---- settings: a run goes on only as it began ------------------------------------------------ */
 
 typedef struct setting {
     const char *name;
@@ -99,8 +98,7 @@ static bool check_settings(const cli_program *program, const train_run *run, con
     return true;
 }
 
-/* ---- records as rows of a tensor ---------------------------------------------------------------
- */
+/* ---- records as rows of a tensor ------------------------------------------------------------- */
 
 static void put_records(tn_ctx *ctx, tn_dict *extra, const char *name, const train_record *records,
                         int64_t count)
@@ -126,8 +124,7 @@ static int64_t get_records(const tn_dict *extra, const char *name, train_record 
     return count;
 }
 
-/* ---- saving and loading ------------------------------------------------------------------------
- */
+/* ---- saving and loading ---------------------------------------------------------------------- */
 
 bool train_save(const cli_program *program, const train_run *run, const train_record *results,
                 int64_t count)

@@ -61,8 +61,7 @@ typedef struct settings {
     progress shown;
 } settings;
 
-/* ---- what was done before ----------------------------------------------------------------------
- */
+/* ---- what was done before -------------------------------------------------------------------- */
 
 static void face_file(const settings *s, int64_t entry, char *name, size_t size)
 {
@@ -144,8 +143,7 @@ static bool open_log(settings *s)
     return s->log != NULL;
 }
 
-/* ---- one face ----------------------------------------------------------------------------------
- */
+/* ---- one face -------------------------------------------------------------------------------- */
 
 static void write_log(settings *s, int64_t entry, const char *reason)
 {
@@ -219,8 +217,7 @@ static const char *failure(const request *r, int status, char *text, size_t size
     return number >= 400 ? text : reason;
 }
 
-/* ---- many at a time ----------------------------------------------------------------------------
- */
+/* ---- many at a time -------------------------------------------------------------------------- */
 
 static bool wants_more(const settings *s, int64_t entry)
 {
@@ -336,8 +333,7 @@ static bool fetch_all(settings *s)
     return able;
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static int64_t count_state(const settings *s, int64_t person, entry_state state)
 {
@@ -385,8 +381,7 @@ static bool write_metrics(const settings *s)
     return report_close(&r);
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool read_lists(settings *s)
 {

@@ -318,8 +318,7 @@ static void colour_at(const face_traits *t, const face_mood *m, double px, doubl
         colour[c] *= light * (1 + warm * (1 - c));
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 /* Numbers in [-1, 1) from a counter (splitmix64). */
 static double grain_of(uint64_t counter)

@@ -16,8 +16,7 @@ tn_module *face_net_make(tn_ctx *ctx, int side, int64_t hidden, double dropout, 
     return tn_sequential(ctx, first, tn_nn_relu(ctx), last);
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool not_a_face_net(const cli_program *program, const char *file, const char *why)
 {
@@ -75,8 +74,7 @@ void face_net_free(face_net *f)
     *f = (face_net){.net = NULL};
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------
- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 static int clamped(int i, int size)
 {

@@ -40,8 +40,7 @@ static settings *settings_of(const trial *t)
     return t->payload;
 }
 
-/* ---- normalisation
- * ------------------------------------------------------------------------------- */
+/* ---- normalisation --------------------------------------------------------------------------- */
 
 /* The mean and the standard deviation, of each pixel or of each colour, over the training
  * photographs alone; a pixel that is always the same is divided by one grey level. */
@@ -81,8 +80,7 @@ static bool make_normalization(trial *t)
     return s->face.deviation != NULL;
 }
 
-/* ---- what a trial asks for
- * ----------------------------------------------------------------------- */
+/* ---- what a trial asks for ------------------------------------------------------------------- */
 
 static tn_module *make(trial *t)
 {
@@ -137,8 +135,7 @@ static void put(report *r, const trial *t)
     json_integer(r, "flip", !s->no_flip);
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static cli_result parse(settings *s, const trial_task *task, int argc, char **argv)
 {

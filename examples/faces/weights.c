@@ -43,8 +43,7 @@ typedef struct settings {
     unit_share *best;   /* [persons, units] */
 } settings;
 
-/* ---- which units -------------------------------------------------------------------------------
- */
+/* ---- which units ----------------------------------------------------------------------------- */
 
 /* The person of the folder with the name that the model knows, or -1. */
 static int person_named(const people *p, const char *name)
@@ -131,8 +130,7 @@ static bool find_units(settings *s)
     return able;
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static int zoom_of(const settings *s)
 {
@@ -240,8 +238,7 @@ static bool write_sheet(const settings *s)
     return written || unwritten(s, "sheet.png");
 }
 
-/* ---- the picture with names --------------------------------------------------------------------
- */
+/* ---- the picture with names ------------------------------------------------------------------ */
 
 /* Prints text for gnuplot, in whose quotes a quote is doubled. */
 static void put_label(FILE *to, const char *text, int most)
@@ -303,8 +300,7 @@ static bool draw_figure(const settings *s)
     return result != FIGURE_FAILED || unwritten(s, "weights");
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static bool write_units(const settings *s)
 {
@@ -357,8 +353,7 @@ static void print_units(const settings *s)
     printf("results in %s\n", s->out);
 }
 
-/* ---- the command -------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int show_weights(settings *s)
 {

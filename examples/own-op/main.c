@@ -11,7 +11,7 @@
 /* ---- an activation: snake(x) = x + sin^2 x, good at periodic functions ------------------------
  * (Ziyin, Hartwig, Ueda: Neural networks fail to learn periodic functions, NeurIPS 2020) */
 
-TN_UNARY(snake, TN_SAVE_X, x + sin(x) * sin(x), dy *(1 + sin(2 * x)))
+TN_UNARY(snake, TN_SAVE_X, x + sin(x) * sin(x), dy * (1 + sin(2 * x)));
 
 static tn_tensor *snake(tn_ctx *ctx, const tn_tensor *x)
 {
@@ -20,11 +20,8 @@ static tn_tensor *snake(tn_ctx *ctx, const tn_tensor *x)
 
 /* ---- a loss: mean of ln cosh(d), d = prediction - target; quadratic near 0, linear far away */
 
-TN_FORMULA1(ln_cosh, d, fabs(d) + log1p(exp(-2 * fabs(d))) - (real)0.69314718055994531)
-TN_FORMULA2(slope, d, dy, dy *tanh(d) * c[0]) /* c[0]: 1 / number of elements */
-
-static const tn_formula ln_cosh = TN_FORMULA_INIT(ln_cosh, 1);
-static const tn_formula slope = TN_FORMULA_INIT(slope, 2);
+TN_FORMULA1(ln_cosh, d, fabs(d) + log1p(exp(-2 * fabs(d))) - (real)0.69314718055994531);
+TN_FORMULA2(slope, d, dy, dy * tanh(d) * c[0]); /* c[0]: 1 / number of elements */
 
 static void loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
@@ -87,8 +84,8 @@ static tn_tensor *call_loss(tn_ctx *ctx, tn_tensor *const *inputs, void *payload
     return ln_cosh_loss(ctx, inputs[0], inputs[1]);
 }
 
-/* The inputs are the parameters of the layer, which is given in `payload`, and what goes into it.
- */
+/* The inputs are the parameters of the layer, which is given in `payload`, and what goes into
+ * it. */
 static tn_tensor *call_layer(tn_ctx *ctx, tn_tensor *const *inputs, void *payload)
 {
     return tn_forward(ctx, payload, inputs[1]);

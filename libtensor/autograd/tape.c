@@ -458,8 +458,7 @@ static void pass(tn_ctx *ctx, tn_node *node)
     node->done = true;
 }
 
-/* ---- what arrives at the leaves counts when the whole pass has succeeded ----------------------
- */
+/* ---- what arrives at the leaves counts when the whole pass has succeeded --------------------- */
 
 /* A gradient that somebody else refers to is not changed in place: it goes on in new elements. */
 static void prepare(tn_ctx *ctx, tn__var *leaf)

@@ -1,7 +1,6 @@
 /* siphash.c - hashes of names under a key that nobody outside knows (Aumasson, Bernstein: SipHash,
  * a fast short-input PRF; one round for each word and three at the end), and where such keys are
- * from.
- */
+ * from. */
 #define _DEFAULT_SOURCE
 #include <string.h>
 #include <sys/random.h>

@@ -19,8 +19,8 @@
 #define TN_MAX_THREADS 1024
 
 /* ---- options ---------------------------------------------------------------------------------
- * What an option of a struct stands for: its default where it is 0, and zero where it is TN_ZERO.
- */
+ * What an option of a struct stands for: its default where it is 0, and zero where it is
+ * TN_ZERO. */
 
 static inline double tn__real_option(double value, double otherwise)
 {
@@ -63,8 +63,7 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
 char *tn__strdup(tn_ctx *ctx, const char *text);
 char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c);
 
-/* ---- hashes (siphash.c) -----------------------------------------------------------------------
- */
+/* ---- hashes (siphash.c) ---------------------------------------------------------------------- */
 
 /* Who does not know the key cannot choose names whose hashes are alike. */
 typedef struct tn__hash_key {
@@ -554,8 +553,8 @@ const tn__kernels *tn__kernel_table(tn_dtype dtype, int isa);
 /* The bijection of Philox 4x32-10. */
 void tn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
-/* An integer below `bound` (> 0), every one equally likely, from one block of the stream or more.
- */
+/* An integer below `bound` (> 0), every one equally likely, from one block of the stream or
+ * more. */
 uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound);
 
 /* Fills with a random order of 0 .. n-1. */

@@ -11,8 +11,8 @@ bool tn_detect_anomaly(tn_ctx *ctx, bool enabled)
     return before;
 }
 
-/* The elements of a tensor: how many are not finite, the first of these, the range of the others.
- */
+/* The elements of a tensor: how many are not finite, the first of these, the range of the
+ * others. */
 typedef struct survey {
     int64_t bad;
     int64_t index[TN_MAX_DIMS];

@@ -1,5 +1,5 @@
-/* file.c - regular files read by position (POSIX pread), 64-bit sizes, and the errors of this room.
- */
+/* file.c - regular files read by position (POSIX pread), 64-bit sizes, and the errors of this
+ * room. */
 #define _FILE_OFFSET_BITS 64
 
 #include <errno.h>

@@ -68,8 +68,8 @@ bool tn__output_write(tn__output *out, const void *bytes, int64_t size);
 /* Writes over `size` bytes at `offset` that have been written already. */
 bool tn__output_patch(tn__output *out, int64_t offset, const void *bytes, int64_t size);
 
-/* What is written in between is counted, summed (CRC-32), and compressed (RFC 1951) if `compress`.
- */
+/* What is written in between is counted, summed (CRC-32), and compressed (RFC 1951) if
+ * `compress`. */
 bool tn__output_begin_part(tn__output *out, bool compress);
 bool tn__output_end_part(tn__output *out);
 
@@ -153,8 +153,8 @@ tn__filler tn__filler_new(tn_tensor *t, tn__number number, bool fortran);
 /* Converts the next `count` numbers; false if one does not fit the tensor's dtype. */
 bool tn__filler_put(const tn__file *file, tn__filler *f, const void *bytes, int64_t count);
 
-/* Fills t from the stream. Returns the bytes used, fewer than t needs only at the end; -1 on error.
- */
+/* Fills t from the stream. Returns the bytes used, fewer than t needs only at the end; -1 on
+ * error. */
 int64_t tn__read_numbers(tn__stream *s, tn_tensor *t, tn__number number, bool fortran);
 
 /* The array of which the stream must hold neither more nor less than the rest. */
@@ -167,8 +167,7 @@ void tn__store_bytes(void *bytes, int size, uint64_t value);
 /* t's elements in row-major order, least significant byte first. */
 bool tn__write_numbers(tn__output *out, const tn_tensor *t);
 
-/* ---- text (utf8.c) ----------------------------------------------------------------------------
- */
+/* ---- text (utf8.c) --------------------------------------------------------------------------- */
 
 /* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
 int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code);
@@ -237,8 +236,7 @@ bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size);
 bool tn__zip_end(tn__zip_writer *w, const char *name);
 bool tn__zip_finish(tn__zip_writer *w);
 
-/* ---- dictionaries under any function's name (npz.c, safetensors.c, pth.c) ----------------------
- */
+/* ---- dictionaries under any function's name (npz.c, safetensors.c, pth.c) -------------------- */
 
 tn_dict *tn__read_npz(tn__zip *zip);
 tn_dict *tn__read_safetensors(tn__file *file);

@@ -1,6 +1,6 @@
 /* npy.c - one array in NumPy's .npy format, versions 1 to 3 (NumPy: numpy.lib.format): a magic
- * string, a Python dictionary {'descr': ..., 'fortran_order': ..., 'shape': ...} and the numbers.
- */
+ * string, a Python dictionary {'descr': ..., 'fortran_order': ..., 'shape': ...} and the
+ * numbers. */
 #include <stdio.h>
 #include <string.h>
 #include "io/io.h"

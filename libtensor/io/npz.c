@@ -1,6 +1,5 @@
 /* npz.c - NumPy's .npz format (NumPy: numpy.savez): a zip archive of .npy files, one for each
- * array.
- */
+ * array. */
 #include <string.h>
 #include "io/io.h"
 

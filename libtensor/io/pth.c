@@ -269,8 +269,8 @@ static bool check_view(const reader *r, const view *v)
 }
 
 /* A stride along which there is no second element may be anything in the file. It becomes that of a
- * contiguous tensor, so that no product of strides overflows: all others are inside of the storage.
- */
+ * contiguous tensor, so that no product of strides overflows: all others are inside of the
+ * storage. */
 static void tame_strides(view *v)
 {
     int64_t contiguous[TN_MAX_DIMS];
@@ -310,8 +310,8 @@ static bool check_training(const reader *r, int64_t requires_grad, int64_t hooks
            fail(r, "it has backward hooks, which cannot be read");
 }
 
-/* What a tensor's bits said: {'neg': True} that its numbers have other signs than in the storage.
- */
+/* What a tensor's bits said: {'neg': True} that its numbers have other signs than in the
+ * storage. */
 static bool parse_metadata(const reader *r, int64_t number, view *v)
 {
     const tn__value *dict = value(r, number);

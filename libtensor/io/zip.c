@@ -126,8 +126,7 @@ static bool read_end(tn__file *file, zip_end *end)
 }
 
 /* Those of the fields that 32 bits cannot hold follow, in their order, in the extra field of
- * type 1.
- */
+ * type 1. */
 static bool parse_zip64(int64_t *const *fields, int count, const unsigned char *extra, int64_t size)
 {
     while (size >= 4) {

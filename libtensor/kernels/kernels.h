@@ -1,8 +1,8 @@
 /* kernels.h - the machine room's list: loops on raw, contiguous arrays of a real type.
  *
  * The table of a scalar type and an instruction set holds one pointer for each line of the list, so
- * that callers need to know neither. Rows are row-major; a backward kernel overwrites its result.
- */
+ * that callers need to know neither. Rows are row-major; a backward kernel overwrites its
+ * result. */
 #ifndef TN_KERNELS_H
 #define TN_KERNELS_H
 
@@ -164,9 +164,9 @@ typedef struct tn__winograd {
     K(void, max_pool2d_backward,                                                                   \
       (const tn__window *w, int64_t planes, const int32_t *index, const void *dy, void *dx,        \
        void *lost))                                                                                \
-    /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or     \
-     * without the padding;  dx from that. Backward kernels have a plane of zeros for what         \
-     * rounding takes from dx, or NULL where it may be lost */                                     \
+    /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or */  \
+    /* without the padding;  dx from that. Backward kernels have a plane of zeros for what */      \
+    /* rounding takes from dx, or NULL where it may be lost */                                     \
     K(void, avg_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor, const void *x,  \
        void *y))                                                                                   \

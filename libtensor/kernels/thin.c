@@ -27,8 +27,8 @@ static inline void store(real *p, vec v)
     *(vec_unaligned *)p = v;
 }
 
-/* Into the second-level cache: the first is full of weights. An address past the end does no harm.
- */
+/* Into the second-level cache: the first is full of weights. An address past the end does no
+ * harm. */
 static inline void prefetch(const real *p)
 {
     __builtin_prefetch(p, 0, 2);

@@ -2,11 +2,15 @@
  * algorithms for convolutional neural networks", CVPR 2016), and the adjoints of two of them.
  *
  * Two by two elements of y come from four by four of x, a tile: y = A^T [(G w G^T) (B^T x B)] A,
- * where the product is by element, 16 of them in place of 36, and B^T = 1  0 -1  0     G =  1    0
- * 0     A^T = 1  1  1  0 0  1  1  0         1/2  1/2  1/2          0  1 -1 -1 0 -1  1  0 1/2 -1/2
- * 1/2 0  1  0 -1          0    0    1 Summed over channels, element k of all tiles is a product of
- * matrices. The numbers of element k begin at k times a stride; those of a plane are its tiles by
- * rows. */
+ * where the product is by element, 16 of them in place of 36, and
+ *
+ *           1  0 -1  0          1    0    0
+ *     B^T = 0  1  1  0     G = 1/2  1/2  1/2     A^T = 1  1  1  0
+ *           0 -1  1  0         1/2 -1/2  1/2           0  1 -1 -1
+ *           0  1  0 -1          0    0    1
+ *
+ * Summed over channels, element k of all tiles is a product of matrices. The numbers of element k
+ * begin at k times a stride; those of a plane are its tiles by rows. */
 #include <string.h>
 #include "kernels/real.h"
 

@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(abs, TN_SAVE_X, fabs(x), x > 0 ? dy : x < 0 ? -dy : 0)
+TN_UNARY(abs, TN_SAVE_X, fabs(x), x > 0 ? dy : x < 0 ? -dy : 0);
 
 tn_tensor *tn_abs(tn_ctx *ctx, const tn_tensor *x)
 {

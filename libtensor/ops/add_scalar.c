@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(add_scalar, TN_SAVE_NOTHING, x + c[0], dy)
+TN_UNARY(add_scalar, TN_SAVE_NOTHING, x + c[0], dy);
 
 tn_tensor *tn_add_scalar(tn_ctx *ctx, const tn_tensor *x, double s)
 {

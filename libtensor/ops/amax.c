@@ -2,11 +2,8 @@
  * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
 #include "ops/ops.h"
 
-TN_FORMULA2(is_equal, x, y, x == y)
-TN_FORMULA3(share, m, count, dy, m == 0 && count > 0 ? 0 : dy / count * m)
-
-static const tn_formula is_equal = TN_FORMULA_INIT(is_equal, 2);
-static const tn_formula share = TN_FORMULA_INIT(share, 3);
+TN_FORMULA2(is_equal, x, y, x == y);
+TN_FORMULA3(share, m, count, dy, m == 0 && count > 0 ? 0 : dy / count * m);
 
 typedef struct amax_data {
     bool reduce[TN_MAX_DIMS];

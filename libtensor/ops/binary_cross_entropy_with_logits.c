@@ -10,17 +10,11 @@
 #define SIGMOID(x) (((x) < 0 ? exp(-fabs(x)) : 1) / (1 + exp(-fabs(x))))
 #define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x)) /* 0 where x is infinite, too */
 
-TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)))
-TN_FORMULA3(bce_dx, x, t, r, (1 - t) * SIGMOID(x) - r * t * SIGMOID(-x))
-TN_FORMULA2(bce_dt, x, r, r *SOFTPLUS(-x) - SOFTPLUS(x))
-TN_FORMULA2(weighted, y, w, y *w)
-TN_FORMULA3(scaled, d, w, dy, c[0] * d * w * dy)
-
-static const tn_formula bce_y = TN_FORMULA_INIT(bce_y, 3);
-static const tn_formula bce_dx = TN_FORMULA_INIT(bce_dx, 3);
-static const tn_formula bce_dt = TN_FORMULA_INIT(bce_dt, 2);
-static const tn_formula weighted = TN_FORMULA_INIT(weighted, 2);
-static const tn_formula scaled = TN_FORMULA_INIT(scaled, 3);
+TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)));
+TN_FORMULA3(bce_dx, x, t, r, (1 - t) * SIGMOID(x) - r * t * SIGMOID(-x));
+TN_FORMULA2(bce_dt, x, r, r * SOFTPLUS(-x) - SOFTPLUS(x));
+TN_FORMULA2(weighted, y, w, y * w);
+TN_FORMULA3(scaled, d, w, dy, c[0] * d * w * dy);
 
 static void bce_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {

@@ -7,7 +7,7 @@ TN_UNARY(clamp, TN_SAVE_X,
          (x < c[0] ? c[0] : x) > c[1] ? c[1]
          : x < c[0]                   ? c[0]
                                       : x,
-         x >= c[0] && x <= c[1] ? dy : 0)
+         x >= c[0] && x <= c[1] ? dy : 0);
 
 tn_tensor *tn_clamp(tn_ctx *ctx, const tn_tensor *x, double low, double high)
 {

@@ -2,8 +2,8 @@
  * lse_i = ln sum_c e^x_ic, s the label smoothing, C the number of classes; targets that are ignored
  * count for nothing. The mean is sum_i loss_i / sum_i w_t.
  *
- *     dx_ic = dy_i ((1 - s) w_t (p_ic - [c = t]) + s/C (p_ic sum_k w_k - w_c)),  p = e^(x - lse).
- */
+ *     dx_ic = dy_i ((1 - s) w_t (p_ic - [c = t]) + s/C (p_ic sum_k w_k - w_c)),  p = e^(x -
+ * lse). */
 #include "ops/ops.h"
 
 typedef struct loss_data {

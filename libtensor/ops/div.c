@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_BINARY(div, TN_SAVE_AB, a / b, dy / b, -dy *(a / b / b))
+TN_BINARY(div, TN_SAVE_AB, a / b, dy / b, -dy * (a / b / b));
 
 tn_tensor *tn_div(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {

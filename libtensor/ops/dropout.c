@@ -2,9 +2,7 @@
  * dx = m dy / (1 - p). */
 #include "core/core.h"
 
-TN_FORMULA2(masked, x, m, m == 0 ? 0 : x * c[0])
-
-static const tn_formula masked = TN_FORMULA_INIT(masked, 2);
+TN_FORMULA2(masked, x, m, m == 0 ? 0 : x * c[0]);
 
 static void dropout_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {

@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(exp, TN_SAVE_Y, exp(x), y *dy)
+TN_UNARY(exp, TN_SAVE_Y, exp(x), y * dy);
 
 tn_tensor *tn_exp(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -7,8 +7,8 @@
 #define DISTRIBUTION(x) ((real)0.5 * erfc(-(x) * (real)0.7071067811865476))
 #define DENSITY(x) ((real)0.3989422804014327 * exp((real)-0.5 * (x) * (x)))
 
-TN_UNARY(gelu, TN_SAVE_X, isinf(x) ? fmax(x, 0) : x *DISTRIBUTION(x),
-         dy *(DISTRIBUTION(x) + (isinf(x) ? 0 : x * DENSITY(x))))
+TN_UNARY(gelu, TN_SAVE_X, isinf(x) ? fmax(x, 0) : x * DISTRIBUTION(x),
+         dy * (DISTRIBUTION(x) + (isinf(x) ? 0 : x * DENSITY(x))));
 
 tn_tensor *tn_gelu(tn_ctx *ctx, const tn_tensor *x)
 {

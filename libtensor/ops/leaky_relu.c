@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(leaky_relu, TN_SAVE_X, x > 0 ? x : c[0] * x, x > 0 ? dy : c[0] * dy)
+TN_UNARY(leaky_relu, TN_SAVE_X, x > 0 ? x : c[0] * x, x > 0 ? dy : c[0] * dy);
 
 tn_tensor *tn_leaky_relu(tn_ctx *ctx, const tn_tensor *x, double negative_slope)
 {

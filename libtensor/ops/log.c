@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(log, TN_SAVE_X, log(x), dy / x)
+TN_UNARY(log, TN_SAVE_X, log(x), dy / x);
 
 tn_tensor *tn_log(tn_ctx *ctx, const tn_tensor *x)
 {

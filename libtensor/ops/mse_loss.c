@@ -2,11 +2,8 @@
  * number for the mean;  db = -da.  Shapes broadcast. */
 #include "ops/ops.h"
 
-TN_FORMULA2(squared, a, b, (a - b) * (a - b))
-TN_FORMULA3(mse_da, a, b, dy, c[0] * (a - b) * dy)
-
-static const tn_formula squared = TN_FORMULA_INIT(squared, 2);
-static const tn_formula mse_da = TN_FORMULA_INIT(mse_da, 3);
+TN_FORMULA2(squared, a, b, (a - b) * (a - b));
+TN_FORMULA3(mse_da, a, b, dy, c[0] * (a - b) * dy);
 
 static void mse_loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {

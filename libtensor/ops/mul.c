@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_BINARY(mul, TN_SAVE_AB, a *b, b *dy, a *dy)
+TN_BINARY(mul, TN_SAVE_AB, a * b, b * dy, a * dy);
 
 tn_tensor *tn_mul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {

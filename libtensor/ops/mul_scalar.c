@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(mul_scalar, TN_SAVE_NOTHING, c[0] * x, c[0] * dy)
+TN_UNARY(mul_scalar, TN_SAVE_NOTHING, c[0] * x, c[0] * dy);
 
 tn_tensor *tn_mul_scalar(tn_ctx *ctx, const tn_tensor *x, double s)
 {

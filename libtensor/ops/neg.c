@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(neg, TN_SAVE_NOTHING, -x, -dy)
+TN_UNARY(neg, TN_SAVE_NOTHING, -x, -dy);
 
 tn_tensor *tn_neg(tn_ctx *ctx, const tn_tensor *x)
 {

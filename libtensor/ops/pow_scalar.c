@@ -4,7 +4,7 @@
 #include <tn/ops.h>
 
 TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]),
-         c[0] == 0 || (isinf(c[0]) && c[0] > 0 && fabs(x) < 1) ? 0 : c[0] * pow(x, c[1]) * dy)
+         c[0] == 0 || (isinf(c[0]) && c[0] > 0 && fabs(x) < 1) ? 0 : c[0] * pow(x, c[1]) * dy);
 
 tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
 {

@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(relu, TN_SAVE_Y, x < 0 ? 0 : x, y <= 0 ? 0 : dy)
+TN_UNARY(relu, TN_SAVE_Y, x < 0 ? 0 : x, y <= 0 ? 0 : dy);
 
 tn_tensor *tn_relu(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -4,7 +4,7 @@
 
 #define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
 
-TN_UNARY(sigmoid, TN_SAVE_Y, E(x) / (1 + E(x)), y *(1 - y) * dy)
+TN_UNARY(sigmoid, TN_SAVE_Y, E(x) / (1 + E(x)), y * (1 - y) * dy);
 
 tn_tensor *tn_sigmoid(tn_ctx *ctx, const tn_tensor *x)
 {

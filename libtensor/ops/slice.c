@@ -1,5 +1,5 @@
-/* slice(x, dim, start, end, step), narrow and select:  y is part of x;  dx = dy there, 0 elsewhere.
- */
+/* slice(x, dim, start, end, step), narrow and select:  y is part of x;  dx = dy there, 0
+ * elsewhere. */
 #include <string.h>
 #include "core/core.h"
 

@@ -4,7 +4,7 @@
 
 #define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
 
-TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), E(x) / (1 + E(x)) * dy)
+TN_UNARY(softplus, TN_SAVE_X, x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)), E(x) / (1 + E(x)) * dy);
 
 tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(sqrt, TN_SAVE_Y, sqrt(x), dy / (2 * y))
+TN_UNARY(sqrt, TN_SAVE_Y, sqrt(x), dy / (2 * y));
 
 tn_tensor *tn_sqrt(tn_ctx *ctx, const tn_tensor *x)
 {

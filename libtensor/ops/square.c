@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(square, TN_SAVE_X, x *x, 2 * (x * dy))
+TN_UNARY(square, TN_SAVE_X, x * x, 2 * (x * dy));
 
 tn_tensor *tn_square(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_BINARY(sub, TN_SAVE_NOTHING, a - b, dy, -dy)
+TN_BINARY(sub, TN_SAVE_NOTHING, a - b, dy, -dy);
 
 tn_tensor *tn_sub(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {

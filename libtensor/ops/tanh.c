@@ -2,7 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 
-TN_UNARY(tanh, TN_SAVE_Y, tanh(x), (1 - y * y) * dy)
+TN_UNARY(tanh, TN_SAVE_Y, tanh(x), (1 - y * y) * dy);
 
 tn_tensor *tn_tanh(tn_ctx *ctx, const tn_tensor *x)
 {

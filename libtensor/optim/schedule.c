@@ -143,8 +143,8 @@ tn_schedule *tn_cosine_annealing_lr(tn_ctx *ctx, tn_optim *opt, int64_t t_max, d
                                             .last = eta_min});
 }
 
-/* The factor is linear, so the ratio of one to the one before is 1 + its change / the one before.
- */
+/* The factor is linear, so the ratio of one to the one before is 1 + its change / the one
+ * before. */
 static double linear_next(const tn_schedule *s, const tn__group *group)
 {
     double t = (double)s->epoch, n = (double)s->period, change = s->last - s->first;

@@ -90,8 +90,7 @@ static void open_gate(int taken)
         leave();
 }
 
-/* ---- fork: the child finds OpenBLAS at rest ---------------------------------------------------
- */
+/* ---- fork: the child finds OpenBLAS at rest -------------------------------------------------- */
 
 static int taken_for_fork;
 

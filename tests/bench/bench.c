@@ -115,8 +115,7 @@ static void bench_softmax(int threads)
     tn_ctx_free(s.ctx);
 }
 
-/* ---- larger networks: a batch of random inputs, labels of six persons --------------------------
- */
+/* ---- larger networks: a batch of random inputs, labels of six persons ------------------------ */
 
 enum { PERSONS = 6, MOST_STEPS = 2000 };
 

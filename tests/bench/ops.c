@@ -127,8 +127,7 @@ static void fail(const char *what, const char *why)
     exit(EXIT_FAILURE);
 }
 
-/* ---- the arguments of a line ------------------------------------------------------------------
- */
+/* ---- the arguments of a line ----------------------------------------------------------------- */
 
 /* Numbers with commas between them; returns how many there are. */
 static int numbers(const char *text, int64_t *to)
@@ -222,8 +221,7 @@ static arguments read_arguments(tn_ctx *ctx, char *text)
     return a;
 }
 
-/* ---- measuring --------------------------------------------------------------------------------
- */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static double read_clock(clockid_t clock)
 {

@@ -8,8 +8,8 @@
 #include <tn/tn.h>
 #include "core/core.h"
 
-/* An allocator that counts; call number `fail_at` returns NULL, and those after it if `for_good`.
- */
+/* An allocator that counts; call number `fail_at` returns NULL, and those after it if
+ * `for_good`. */
 typedef struct counting {
     int64_t calls;  /* of alloc, since it was last set to 0 */
     int64_t failed; /* of these */

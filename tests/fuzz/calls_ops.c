@@ -2,9 +2,10 @@
 #include <math.h>
 #include "calls.h"
 
-TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)), dy *(1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)))
+TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)),
+         dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)));
 TN_BINARY(ratio, TN_SAVE_AB, a / (1 + b * b), dy / (1 + b * b),
-          dy *a * -2 * b / ((1 + b * b) * (1 + b * b)))
+          dy * a * -2 * b / ((1 + b * b) * (1 + b * b)));
 
 static tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x)
 {

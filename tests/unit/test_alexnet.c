@@ -13,8 +13,7 @@
 
 static const cli_program test_program = {.name = "test_alexnet"};
 
-/* ---- layers: tests/data/make_alexnet.py --------------------------------------------------------
- */
+/* ---- layers: tests/data/make_alexnet.py ------------------------------------------------------ */
 
 /* amplitude sin(1.7 i + 0.3 phase), as the script has it. */
 static void fill_sines(tn_tensor *t, int phase, double amplitude)
@@ -94,8 +93,7 @@ START_TEST(torchvisions_layers_agree_with_pytorch)
 }
 END_TEST
 
-/* ---- inputs ------------------------------------------------------------------------------------
- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 /* A picture of 300 x 280: torchvision brings it to 274 x 256 and takes 224 x 224 of that. */
 START_TEST(inputs_are_torchvisions)
@@ -122,8 +120,7 @@ START_TEST(inputs_are_torchvisions)
 }
 END_TEST
 
-/* ---- the commands ------------------------------------------------------------------------------
- */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
 #define CACHE " --data @/faces --cache @/cache --threads 2 "
 
@@ -390,8 +387,7 @@ START_TEST(draws_filters)
 }
 END_TEST
 
-/* ---- fetching ----------------------------------------------------------------------------------
- */
+/* ---- fetching -------------------------------------------------------------------------------- */
 
 static char weights[5000], names[] = "first\nsecond\n";
 static http_answer answers[] = {

@@ -12,8 +12,8 @@
 #include <tn/op.h>
 #include <unistd.h>
 
-TN_UNARY(cube, TN_SAVE_X, x *x *x, 3 * x * x * dy)
-TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy)
+TN_UNARY(cube, TN_SAVE_X, x * x * x, 3 * x * x * dy);
+TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy);
 
 /* ---- what the calls find --------------------------------------------------------------------- */
 
@@ -131,8 +131,7 @@ static void make_world(const char *types)
     ck_tn_ok();
 }
 
-/* ---- a number for all that can be seen of it --------------------------------------------------
- */
+/* ---- a number for all that can be seen of it ------------------------------------------------- */
 
 static uint64_t digest;
 

@@ -9,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- more threads in products than BLAS has room for ------------------------------------------
- */
+/* ---- more threads in products than BLAS has room for ----------------------------------------- */
 
 #define MANY 300
 
@@ -94,8 +93,7 @@ START_TEST(creation_beside_use)
 }
 END_TEST
 
-/* ---- a short address space --------------------------------------------------------------------
- */
+/* ---- a short address space ------------------------------------------------------------------- */
 
 /* A product needs 128 MB of addresses for OpenBLAS, once. */
 static const char *const shortages[] = {"matmul", "linear", "conv2d", "winograd"};

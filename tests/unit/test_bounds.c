@@ -45,8 +45,7 @@ static void check_bound(const char *path, size_t size, tn_dict *(*load)(const ch
     ck_assert_double_lt(seconds, 10);
 }
 
-/* ---- many tensors of next to nothing ----------------------------------------------------------
- */
+/* ---- many tensors of next to nothing --------------------------------------------------------- */
 
 static void put(unsigned char *p, int size, uint64_t value)
 {
@@ -92,8 +91,7 @@ START_TEST(bounds_arrays_of_mat)
 }
 END_TEST
 
-/* ---- numbers that are claimed, and are there or not -------------------------------------------
- */
+/* ---- numbers that are claimed, and are there or not ------------------------------------------ */
 
 enum { ZEROS = 4 << 20 };
 

@@ -65,8 +65,7 @@ static void check_refusal(const char *name, int line, const tn_tensor *y, tn_sta
         tn_scope_end(ctx, scope_);                  \
     } while (0)
 
-/* ---- element by element -----------------------------------------------------------------------
- */
+/* ---- element by element ---------------------------------------------------------------------- */
 
 #define SAME(fn, ...) GIVES(fn, shape, 0, fn(ctx, x, ##__VA_ARGS__))
 
@@ -148,8 +147,7 @@ static void element_by_element(void)
     }
 }
 
-/* ---- all the others ---------------------------------------------------------------------------
- */
+/* ---- all the others -------------------------------------------------------------------------- */
 
 static void reduction_rows(const tn_tensor *x)
 {
@@ -283,8 +281,7 @@ static void expanded(void)
     REFUSES(tn_matmul, TN_ERR_SHAPE, tn_matmul(ctx, x, LEAF_OF(1, 1)));
 }
 
-/* ---- beside the operators ----------------------------------------------------------------------
- */
+/* ---- beside the operators -------------------------------------------------------------------- */
 
 START_TEST(in_place)
 {

@@ -392,8 +392,8 @@ END_TEST
 
 /* ---- adaptive pooling ------------------------------------------------------------------------ */
 
-/* Is row `at` of `size` in window o of `out`?  o size / out < at + 1 and at < (o + 1) size / out.
- */
+/* Is row `at` of `size` in window o of `out`?  o size / out < at + 1 and at < (o + 1) size /
+ * out. */
 static bool in_window(int64_t at, int64_t size, int64_t o, int64_t out)
 {
     return o * size < (at + 1) * out && at * out < (o + 1) * size;

@@ -22,8 +22,7 @@ static void generate(int persons, int images)
     run_well("faces", arguments);
 }
 
-/* ---- help and refusals -------------------------------------------------------------------------
- */
+/* ---- help and refusals ----------------------------------------------------------------------- */
 
 static const char *const commands[] = {"download", "generate", "train", "weights", "predict"};
 
@@ -82,8 +81,7 @@ START_TEST(refuses_what_is_wrong)
 }
 END_TEST
 
-/* ---- generated faces ---------------------------------------------------------------------------
- */
+/* ---- generated faces ------------------------------------------------------------------------- */
 
 START_TEST(generates_the_same_faces)
 {
@@ -137,8 +135,7 @@ START_TEST(generated_persons_differ)
 }
 END_TEST
 
-/* ---- the split ---------------------------------------------------------------------------------
- */
+/* ---- the split ------------------------------------------------------------------------------- */
 
 typedef struct split_row {
     char file[64], person[32], part[16], hash[65];
@@ -267,8 +264,7 @@ START_TEST(takes_a_split)
 }
 END_TEST
 
-/* ---- training ----------------------------------------------------------------------------------
- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 START_TEST(learns)
 {
@@ -425,8 +421,7 @@ START_TEST(balances)
 }
 END_TEST
 
-/* ---- hostile photographs -----------------------------------------------------------------------
- */
+/* ---- hostile photographs --------------------------------------------------------------------- */
 
 START_TEST(leaves_broken_photographs_out)
 {
@@ -459,8 +454,7 @@ START_TEST(needs_one_photograph)
 }
 END_TEST
 
-/* ---- photographs of people ----------------------------------------------------------------------
- */
+/* ---- photographs of people ------------------------------------------------------------------- */
 
 static const struct {
     const char *folder, *pairs[2][2]; /* files that are the same, byte by byte */
@@ -503,8 +497,7 @@ START_TEST(reads_photographs)
 }
 END_TEST
 
-/* ---- weights and predictions -------------------------------------------------------------------
- */
+/* ---- weights and predictions ----------------------------------------------------------------- */
 
 /* What a hidden unit adds: the output weight times the mean of max(0, W x + b) over a person. */
 static double share_of(const people *p, const tn_dict *dict, int person, int unit, const char *last)

@@ -84,8 +84,8 @@ START_TEST(test_repeated_indices)
 }
 END_TEST
 
-/* Many small terms after a large one are not lost, for indices that differ from column to column.
- */
+/* Many small terms after a large one are not lost, for indices that differ from column to
+ * column. */
 START_TEST(test_crowded_indices)
 {
     tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(2, 2)));

@@ -12,11 +12,12 @@ static tn_status run(tn_gradcheck_fn fn, tn_tensor *x, const tn_gradcheck_opts *
 
 /* ---- operators that are declared here, as a program that uses the library would -------------- */
 
-TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)), dy *(1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)))
-TN_UNARY(affine, TN_SAVE_NOTHING, c[0] * x + c[1], c[0] * dy)
-TN_UNARY(root, TN_SAVE_Y, sqrt(x), dy / (2 * y))
-TN_BINARY(hypotenuse, TN_SAVE_AB, sqrt(a *a + b * b), a *dy / sqrt(a * a + b * b),
-          b *dy / sqrt(a * a + b * b))
+TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)),
+         dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)));
+TN_UNARY(affine, TN_SAVE_NOTHING, c[0] * x + c[1], c[0] * dy);
+TN_UNARY(root, TN_SAVE_Y, sqrt(x), dy / (2 * y));
+TN_BINARY(hypotenuse, TN_SAVE_AB, sqrt(a * a + b * b), a * dy / sqrt(a * a + b * b),
+          b * dy / sqrt(a * a + b * b));
 
 static tn_tensor *call_swish(tn_ctx *c, tn_tensor *const *x, void *payload)
 {

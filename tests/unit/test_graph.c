@@ -30,8 +30,8 @@ START_TEST(a_chain)
 }
 END_TEST
 
-/* A tensor that is used twice is one box with two arrows, and inputs without a gradient have none.
- */
+/* A tensor that is used twice is one box with two arrows, and inputs without a gradient have
+ * none. */
 START_TEST(shared_inputs)
 {
     tn_tensor *x = LEAF(1, 2), *y = tn_mul(ctx, x, F64(3, 4)), *other = tn_exp(ctx, x);

@@ -113,8 +113,8 @@ START_TEST(says_what_is_wrong)
 }
 END_TEST
 
-/* In gzip, stored: four numbers where five are promised, or three, or more than the file can hold.
- */
+/* In gzip, stored: four numbers where five are promised, or three, or more than the file can
+ * hold. */
 START_TEST(says_how_much_gzip_holds)
 {
     static const char head[] = "\37\213\10\0\0\0\0\0\0\377";

@@ -107,9 +107,7 @@ static double naive_at(const tn_tensor *t, int64_t i, int64_t j, int64_t k)
     return tn_data_f64(t)[offset];
 }
 
-TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z)
-static const tn_formula mix = TN_FORMULA_INIT(mix, 3);
-
+TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z);
 static void check_mix(const tn_tensor *const *operands)
 {
     tn_tensor *y = tn_map(ctx, "mix", &mix, NULL, operands);
@@ -195,8 +193,8 @@ START_TEST(dimensions_are_joined)
 }
 END_TEST
 
-/* 5 * 2^62 is 2^62 in 64 bits, but these are not neighbours. Without elements, strides may be any.
- */
+/* 5 * 2^62 is 2^62 in 64 bits, but these are not neighbours. Without elements, strides may be
+ * any. */
 START_TEST(strides_that_overflow_are_not_joined)
 {
     const int64_t shape[] = {0, 5, 5}, strides[] = {1, INT64_C(1) << 62, INT64_C(1) << 62};

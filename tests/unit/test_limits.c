@@ -1,8 +1,8 @@
 /* The operators at +-infinity, -0, NaN, denormals, the largest and the smallest numbers: values and
  * gradients are the mathematical limits, or PyTorch's where there is none. Each row runs in both
  * types, with contiguous operands and with ones that have gaps, which take other loops; `make
- * check` repeats them for each instruction set. An operator of ops.h without a row fails the test.
- */
+ * check` repeats them for each instruction set. An operator of ops.h without a row fails the
+ * test. */
 #include "common/check_tn.h"
 #include "common/functions.h"
 
@@ -87,8 +87,7 @@ static void see(const char *name)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) \
     check(&rows[i], dy)
 
-/* ---- one operand ------------------------------------------------------------------------------
- */
+/* ---- one operand ----------------------------------------------------------------------------- */
 
 #define UNARY(id, call)                \
     static tn_tensor *id(tn_tensor *x) \
@@ -333,8 +332,7 @@ static void infinite_gradients(void)
     CHECK_ROWS(check_unary, INF);
 }
 
-/* ---- two operands -----------------------------------------------------------------------------
- */
+/* ---- two operands ---------------------------------------------------------------------------- */
 
 #define BINARY(id, call)                             \
     static tn_tensor *id(tn_tensor *a, tn_tensor *b) \
@@ -429,8 +427,7 @@ static void infinite_gradients_of_two(void)
     CHECK_ROWS(check_binary, INF);
 }
 
-/* ---- comparisons ------------------------------------------------------------------------------
- */
+/* ---- comparisons ----------------------------------------------------------------------------- */
 
 typedef tn_tensor *(*comparison)(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
 
@@ -476,8 +473,7 @@ static void count_rows(void)
                      2);
 }
 
-/* ---- several elements together -----------------------------------------------------------------
- */
+/* ---- several elements together --------------------------------------------------------------- */
 
 #define CLASS0 (tn_zeros(ctx, TN_I64, TN_SCALAR))
 
@@ -733,8 +729,7 @@ static void infinite_gradients_of_groups(void)
     CHECK_ROWS(check_group, INF);
 }
 
-/* ---- all of them -------------------------------------------------------------------------------
- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static void all_rows(void)
 {

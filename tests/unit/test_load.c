@@ -38,8 +38,7 @@ START_TEST(refuses_other_formats)
 }
 END_TEST
 
-/* ---- files that begin like others -------------------------------------------------------------
- */
+/* ---- files that begin like others ------------------------------------------------------------ */
 
 /* A file of safetensors whose header has this length, filled with spaces. */
 static const char *write_header(uint64_t length)

@@ -365,8 +365,7 @@ START_TEST(norms_of_gradients)
 }
 END_TEST
 
-/* ---- batch normalisation ----------------------------------------------------------------------
- */
+/* ---- batch normalisation --------------------------------------------------------------------- */
 
 /* x is `shape` [n, 1, size], half 0.1 and half 0.7, dy is x. */
 static void check_batch_norm(tn_dtype dtype, int64_t n, int64_t size)

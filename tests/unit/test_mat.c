@@ -391,8 +391,7 @@ START_TEST(converts_long_arrays)
 END_TEST
 
 /* In the tag there is room for [[1 3] [2 4]], in MATLAB's order, for [[1 -2]] in 16 bits
- * each, and for a character of four bytes.
- */
+ * each, and for a character of four bytes. */
 START_TEST(reads_columns_within_the_tag)
 {
     static const uint32_t words[] = {6, 8, 12, 0, 5, 8, 2, 2, 0x10001, 'x', 0x40001, 0x04030201};

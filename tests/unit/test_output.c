@@ -431,8 +431,8 @@ START_TEST(keeps_secrets_meanwhile)
 }
 END_TEST
 
-/* The system's marks of programs are not for files of numbers. Root gives files back their owner.
- */
+/* The system's marks of programs are not for files of numbers. Root gives files back their
+ * owner. */
 START_TEST(keeps_owner_and_permissions)
 {
     static const uid_t owners[] = {1234, 1234, 0, 0};

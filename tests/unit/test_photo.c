@@ -15,8 +15,7 @@
 
 enum { WIDTH = 61, HEIGHT = 43 };
 
-/* ---- SHA-256: the examples of FIPS 180-4, and lengths about that of a block --------------------
- */
+/* ---- SHA-256: the examples of FIPS 180-4, and lengths about that of a block ------------------ */
 
 START_TEST(sha256_is_right)
 {
@@ -58,8 +57,7 @@ START_TEST(sha256_reads_files)
 }
 END_TEST
 
-/* ---- files of every kind -----------------------------------------------------------------------
- */
+/* ---- files of every kind --------------------------------------------------------------------- */
 
 /* A picture that changes slowly, so that compression does little to it. */
 static int shade(int x, int y, int c)
@@ -283,8 +281,7 @@ START_TEST(reads_png)
 }
 END_TEST
 
-/* ---- damage ------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 #define JPEGS ((int)(sizeof jpegs / sizeof *jpegs))
 #define PNGS ((int)(sizeof pngs / sizeof *pngs))
@@ -463,8 +460,7 @@ START_TEST(knows_names)
 }
 END_TEST
 
-/* ---- sizes -------------------------------------------------------------------------------------
- */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 static image make_picture(int width, int height)
 {
@@ -557,8 +553,7 @@ START_TEST(squares_take_the_middle)
 }
 END_TEST
 
-/* ---- near-duplicates ---------------------------------------------------------------------------
- */
+/* ---- near-duplicates ------------------------------------------------------------------------- */
 
 /* A picture with some structure, which `seed` moves; then as it is, darker, or mirrored. */
 static image make_scene(int size, double seed, double light, bool mirrored)

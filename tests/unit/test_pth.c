@@ -1008,8 +1008,8 @@ START_TEST(refuses_tar)
 }
 END_TEST
 
-/* The facts about the machine say False: counts and elements begin with the most significant byte.
- */
+/* The facts about the machine say False: counts and elements begin with the most significant
+ * byte. */
 START_TEST(reads_the_other_byte_order)
 {
     static const unsigned char data[] = {0,    0, 0, 0, 0,    0,    0, 4, 0x3f, 0x80, 0, 0,

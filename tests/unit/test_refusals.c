@@ -10,8 +10,8 @@
 #include <string.h>
 #include <tn/op.h>
 
-TN_UNARY(cube, TN_SAVE_X, x *x *x, 3 * x * x * dy)
-TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy)
+TN_UNARY(cube, TN_SAVE_X, x * x * x, 3 * x * x * dy);
+TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy);
 
 static const tn_op same_op = {.name = "same", .backward = tn_unary_backward};
 
@@ -1637,8 +1637,7 @@ static void schedule_rows(void)
     HOLDS(tn_schedule_free, (tn_schedule_free(NULL), true));
 }
 
-/* ---- data.h, dict.h and io.h
- * ------------------------------------------------------------------------- */
+/* ---- data.h, dict.h and io.h ----------------------------------------------------------------- */
 
 static void data_rows(void)
 {

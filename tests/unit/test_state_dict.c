@@ -208,8 +208,7 @@ START_TEST(changes_nothing_unless_all_fits)
 }
 END_TEST
 
-/* ---- state from before batches were counted ---------------------------------------------------
- */
+/* ---- state from before batches were counted -------------------------------------------------- */
 
 static tn_dict *without(const tn_dict *dict, const char *name)
 {

@@ -87,8 +87,7 @@ START_TEST(long_ranges)
 }
 END_TEST
 
-/* ---- helpers that come late, and rounds without number ----------------------------------------
- */
+/* ---- helpers that come late, and rounds without number --------------------------------------- */
 
 static int gate[2];
 static atomic_int at_gate;

@@ -243,8 +243,8 @@ START_TEST(says_what_is_wrong_with_an_archive)
 }
 END_TEST
 
-/* What the directory and the header say of y, the size in the array's own header, and what is said.
- */
+/* What the directory and the header say of y, the size in the array's own header, and what is
+ * said. */
 static const struct {
     uint64_t stored, size;
     char count;
@@ -321,8 +321,8 @@ START_TEST(checks_names)
 }
 END_TEST
 
-/* The directory may have another order than the file, and the dictionary has that of the directory.
- */
+/* The directory may have another order than the file, and the dictionary has that of the
+ * directory. */
 START_TEST(sorts_entries)
 {
     enum { COUNT = 9, STEP = LOCAL + SIZE_X, AT = COUNT * STEP, LENGTH = AT + COUNT * RECORD + 22 };

@@ -164,7 +164,7 @@ TN_API void tn_memory_reset_peak(tn_ctx *ctx);
 /* Gives the memory that is kept for reuse back to the allocator. */
 TN_API void tn_empty_cache(tn_ctx *ctx);
 
-/* ---- threads and instruction sets ------------------------------------------------------------ *
+/* ---- threads and instruction sets --------------------------------------------------------------
  *
  * A context starts its threads with the first call that has work for them, and joins them when it
  * is freed: free all contexts before dlclose. If the system gives fewer threads, those that there

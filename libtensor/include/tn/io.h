@@ -55,8 +55,8 @@ TN_API tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path,
 
 /* ---- safetensors -----------------------------------------------------------------------------
  * Hugging Face: safetensors. F16 and BF16 are widened to TN_F32, other types are as NumPy's; those
- * of 8 bits of float are TN_ERR_FORMAT. Names are UTF-8. Metadata, which is text, is passed over.
- */
+ * of 8 bits of float are TN_ERR_FORMAT. Names are UTF-8. Metadata, which is text, is passed
+ * over. */
 TN_API tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path);
 
 typedef struct tn_safetensors_opts {

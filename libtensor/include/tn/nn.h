@@ -96,8 +96,7 @@ TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
  * out. Gradients are cleared. Make optimisers after it. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 
-/* ---- state ------------------------------------------------------------------------------------
- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 /* The parameters and buffers by name, in the order of PyTorch's state_dict(), as views: what the
  * module learns later is seen. A dictionary to be freed, or to go with the context. */

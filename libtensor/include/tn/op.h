@@ -5,10 +5,12 @@
  *     // swish(x): y = x s(x), s(x) = 1 / (1 + e^-x);   dx = dy (s + y (1 - s))
  *     TN_UNARY(swish, TN_SAVE_X,
  *              x / (1 + exp(-x)),
- *              dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)))
+ *              dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)));
  *
- *     tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x) { return tn_unary(ctx, &swish_op, x, NULL);
- * }
+ *     tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x)
+ *     {
+ *         return tn_unary(ctx, &swish_op, x, NULL);
+ *     }
  *
  * docs/adding-an-op.md shows this form and the general one, tn_record with a backward function. */
 #ifndef TN_OP_H
@@ -128,39 +130,45 @@ TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
 
 #include <tgmath.h>
 
-/* TN_FORMULA1(name, x, expression in x) defines the loops of tn_formula `name`; the others have two
- * and three operands. TN_FORMULA_INIT(name, operands) initialises the struct. */
-#define TN_FORMULA1(name, a, ...) TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__)
-#define TN_FORMULA2(name, a, b, ...) TN_LOOPS_(TN_LOOP2_, name, a, b, , __VA_ARGS__)
-#define TN_FORMULA3(name, a, b, d, ...) TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__)
+/* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
+ * three operands. */
+#define TN_FORMULA1(name, a, ...)                  \
+    TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 1)
+#define TN_FORMULA2(name, a, b, ...)                \
+    TN_LOOPS_(TN_LOOP2_, name, a, b, , __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 2)
+#define TN_FORMULA3(name, a, b, d, ...)              \
+    TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 3)
 
-#define TN_FORMULA_INIT(formula, count)                          \
+/* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
+ * dy, db of a, b, dy); define name_op. */
+#define TN_UNARY(id, saved, forward, backward_x)                                            \
+    TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                            \
+    TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                     \
+    static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
+                                        .save = saved,                                      \
+                                        .y = TN_TABLE_(id##_y, 1),                          \
+                                        .dx = TN_TABLE_(id##_dx, 3)}
+
+#define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
+    TN_LOOPS_(TN_LOOP2_, id##_y, a, b, , forward)                                             \
+    TN_LOOPS_(TN_LOOP3_, id##_da, a, b, dy, backward_a)                                       \
+    TN_LOOPS_(TN_LOOP3_, id##_db, a, b, dy, backward_b)                                       \
+    static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
+                                         .save = saved,                                       \
+                                         .y = TN_TABLE_(id##_y, 2),                           \
+                                         .da = TN_TABLE_(id##_da, 3),                         \
+                                         .db = TN_TABLE_(id##_db, 3)}
+
+#define TN_TABLE_(formula, count)                                \
     {                                                            \
         .name = #formula, .operands = (count), .loops = {        \
             {formula##_f32, formula##_f32_v3, formula##_f32_v4}, \
             {formula##_f64, formula##_f64_v3, formula##_f64_v4}  \
         }                                                        \
     }
-
-/* TN_UNARY(name, save, y of x, dx of x, y, dy) and TN_BINARY(name, save, y of a, b, da of a, b,
- * dy, db of a, b, dy) define name_op. */
-#define TN_UNARY(id, saved, forward, backward_x)                                            \
-    TN_FORMULA1(id##_y, x, forward)                                                         \
-    TN_FORMULA3(id##_dx, x, y, dy, backward_x)                                              \
-    static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
-                                        .save = saved,                                      \
-                                        .y = TN_FORMULA_INIT(id##_y, 1),                    \
-                                        .dx = TN_FORMULA_INIT(id##_dx, 3)};
-
-#define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
-    TN_FORMULA2(id##_y, a, b, forward)                                                        \
-    TN_FORMULA3(id##_da, a, b, dy, backward_a)                                                \
-    TN_FORMULA3(id##_db, a, b, dy, backward_b)                                                \
-    static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
-                                         .save = saved,                                       \
-                                         .y = TN_FORMULA_INIT(id##_y, 2),                     \
-                                         .da = TN_FORMULA_INIT(id##_da, 3),                   \
-                                         .db = TN_FORMULA_INIT(id##_db, 3)};
 
 /* How the loops are written. The body is inlined into a function per instruction set, and there
  * with the strides that matter as constants, so that the compiler can vectorise it. */

@@ -290,8 +290,8 @@ TN_API tn_tensor *tn_unsqueeze(tn_ctx *ctx, const tn_tensor *x, int dim);
 /* x broadcast to `shape`, without a copy; -1 keeps a size of x. */
 TN_API tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape);
 
-/* Several tensors, all of one dtype, as the next two take them: tn_cat(ctx, TN_TENSORS(a, b), 0).
- */
+/* Several tensors, all of one dtype, as the next two take them:
+ * tn_cat(ctx, TN_TENSORS(a, b), 0). */
 #define TN_TENSORS(...)                                                                            \
     (int)(sizeof((const tn_tensor *[]){__VA_ARGS__}) / sizeof(tn_tensor *)), (const tn_tensor *[]) \
     {                                                                                              \

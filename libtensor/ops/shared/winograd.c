@@ -81,8 +81,7 @@ static void free_space(winograd *f)
     tn__free(f->ctx, f->m);
 }
 
-/* ---- parts that threads share ------------------------------------------------------------------
- */
+/* ---- parts that threads share ---------------------------------------------------------------- */
 
 /* Number i of the planes of a group is channel i / images of image i % images; its tiles begin
  * there in each part, whose rows are channels. */
@@ -161,8 +160,7 @@ static void add_parts(int64_t begin, int64_t end, void *payload)
                                          .ldc = f->c});
 }
 
-/* ---- the products ------------------------------------------------------------------------------
- */
+/* ---- the products ---------------------------------------------------------------------------- */
 
 /* The images of the group that begins at n0. */
 static void choose_group(winograd *f, int64_t n, int64_t n0, int64_t most)
