@@ -77,6 +77,7 @@ lib: $(STATIC) $(SHARED)
 
 # ---- the examples: one program for each folder that has a main.c -----------------------------------
 
+EXAMPLE_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*.c examples/*/*.c))
 COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/common/*.c)))
 PROGRAMS := $(patsubst examples/%/main.c,%,$(sort $(wildcard examples/*/main.c)))
 
@@ -98,7 +99,17 @@ $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
-examples: $(PROGRAMS:%=$(BUILD)/bin/%)
+# The lessons: one program for each file with a number.
+LESSONS := $(patsubst examples/%.c,%,$(sort $(wildcard examples/[0-9]*.c)))
+
+$(LESSONS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+lessons: $(LESSONS:%=$(BUILD)/bin/%)
+
+examples: lessons $(PROGRAMS:%=$(BUILD)/bin/%)
 
 # ---- data, demonstration, tests --------------------------------------------------------------------
 
@@ -199,7 +210,7 @@ deps:
 
 # `make -j deps check` installs before it builds.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(OBJECTS) $(COMMON) $(TEST_OBJECTS): | deps
+$(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): | deps
 endif
 
 clean:
@@ -208,6 +219,7 @@ clean:
 help:
 	@echo "all        the library, static and shared, and the examples (the default)"
 	@echo "deps       installs the packages that are missing (Debian, Ubuntu)"
+	@echo "lessons    builds the lessons of examples/README.md in $(BUILD)/bin"
 	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
 	@echo "demo-faces learns to tell drawn faces apart; results in out/generated-faces"
 	@echo "demo-alexnet the same on top of AlexNet's convolutions with random weights"
@@ -237,4 +249,4 @@ help:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib examples data demo demo-faces demo-alexnet results report install uninstall deps clean help
+.PHONY: all lib lessons examples data demo demo-faces demo-alexnet results report install uninstall deps clean help

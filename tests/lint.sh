@@ -59,6 +59,10 @@ for room in $(echo "$rooms" | tr ' ' '\n' | tac); do
 done
 never "include [\"<]($above|kernels)/" 'examples use the public headers alone' \
     $(find examples -name '*.[ch]')
+lessons=$(ls examples/[0-9]*.c)
+never 'include "' 'a lesson is one file' $lessons
+awk 'FNR == 121 { print FILENAME ": more than 120 lines"; found = 1 } END { exit found }' $lessons ||
+    fail 'a lesson has at most 120 lines'
 never '(^|[^a-z_])(abort|exit|assert|printf|fprintf|puts|putchar) *\(' \
     'the library neither prints nor ends the program' \
     $(echo "$library" | grep -v '^libtensor/include/')

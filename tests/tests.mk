@@ -19,6 +19,7 @@ $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
 $(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
 
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
+$(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
 
 # What the examples share is tested by itself, too.
 SHARED_TESTS := photo faces faces_download alexnet
@@ -33,7 +34,7 @@ $(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzz
 
 # Those whose results depend on the kernels run once for each instruction set.
 NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes \
-           long_sums long_products block_edges limits sgd adam rmsprop clip groups schedule training threads
+           long_sums long_products block_edges limits sgd adam rmsprop clip groups schedule training threads lessons
 NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
 
 tests: $(TESTS)
@@ -129,8 +130,7 @@ lint:
 	        lint-objects || exit 1; \
 	done
 
-lint-objects: $(OBJECTS) $(COMMON) $(TEST_OBJECTS) \
-    $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/*/*.c))
+lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
 .PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against lint lint-objects
 

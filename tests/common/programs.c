@@ -22,7 +22,7 @@ void remove_work(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static char *read_text(const char *path)
+char *text_of(const char *path)
 {
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "no file %s", path);
@@ -38,7 +38,7 @@ static char *read_text(const char *path)
 
 static void take_output(const char *name, char *text, size_t size)
 {
-    char *whole = read_text(folder_path(name));
+    char *whole = text_of(folder_path(name));
     ck_assert_uint_lt(strlen(whole), size);
     strcpy(text, whole);
     free(whole);
@@ -73,6 +73,20 @@ int run_interrupted(const char *name, const char *arguments, double seconds)
     return run(before, name, arguments);
 }
 
+void link_root(void)
+{
+    char command[1200];
+    snprintf(command, sizeof command, "ln -s \"$PWD\"/* '%s'", folder_path(""));
+    ck_assert_int_eq(system(command), 0);
+}
+
+int run_in_folder(const char *name)
+{
+    char before[1200];
+    snprintf(before, sizeof before, "cd '%s' &&", folder_path(""));
+    return run(before, name, "");
+}
+
 void run_well(const char *name, const char *arguments)
 {
     int status = run_program(name, arguments, false);
@@ -92,7 +106,7 @@ void run_badly(const char *name, const char *arguments, int status, const char *
 
 char *work_text(const char *name)
 {
-    return read_text(folder_path(name));
+    return text_of(folder_path(name));
 }
 
 bool work_has(const char *name)

@@ -18,6 +18,11 @@ extern char printed[16384], complained[4096];
 /* The same, with a Ctrl-C after so many seconds, if it runs so long. */
 int run_interrupted(const char *name, const char *arguments, double seconds);
 
+/* Makes links in the folder to all that is in this one, so that a program finds there what it finds
+ * here; runs build/bin/NAME there, without arguments. */
+void link_root(void);
+int run_in_folder(const char *name);
+
 /* The program ends with status 0 and says nothing on standard error. */
 void run_well(const char *name, const char *arguments);
 
@@ -25,7 +30,8 @@ void run_well(const char *name, const char *arguments);
  * the sub-command, and holds `text`. */
 void run_badly(const char *name, const char *arguments, int status, const char *text);
 
-/* The text of a file of the folder, to be freed; fails the test if it is not there. */
+/* The text of a file, or of one of the folder, to be freed; fails the test if it is not there. */
+char *text_of(const char *path);
 char *work_text(const char *name);
 
 bool work_has(const char *name);
