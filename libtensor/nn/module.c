@@ -491,9 +491,11 @@ tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype)
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (!module || !tn__is_float(dtype))
-        return tn_fail(ctx, module ? TN_ERR_DTYPE : TN_ERR_ARGUMENT, "module_to: %s",
-                       module ? "parameters are f32 or f64" : "the module is NULL");
+    if (!module || module->object.ctx != ctx)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "module_to: the module %s",
+                       module ? "belongs to another context" : "is NULL");
+    if (!tn__is_float(dtype))
+        return tn_fail(ctx, TN_ERR_DTYPE, "module_to: parameters are f32 or f64");
     tn_scope scope = tn_scope_begin(ctx);
     int64_t count = tn_parameter_count(module) + tn_buffer_count(module);
     conversion *list = tn__alloc_zeroed(ctx, (size_t)count * sizeof *list);

@@ -1348,6 +1348,8 @@ static void module_rows(void)
             tn_module_to(ctx, NULL, TN_F64));
     REFUSES(tn_module_to, TN_ERR_DTYPE, "module_to: parameters are f32 or f64",
             tn_module_to(ctx, net, TN_I64));
+    REFUSES(tn_module_to, TN_ERR_ARGUMENT, "module_to: the module belongs to another context",
+            tn_module_to(ctx, tn_nn_linear(maker, 3, 2), TN_F64));
     WORKS(tn_module_to, tn_module_to(ctx, net, TN_F64));
     REFUSES(tn_state_dict, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
             tn_state_dict(ctx, NULL));

@@ -93,7 +93,8 @@ TN_API tn_tensor *tn_buffer_named(const tn_module *module, const char *name);
 TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
 
 /* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64, or none if memory runs
- * out. Gradients are cleared. Make optimisers after it. */
+ * out. Gradients are cleared. Make optimisers after it. TN_ERR_ARGUMENT for a module of another
+ * context. */
 TN_API tn_status tn_module_to(tn_ctx *ctx, tn_module *module, tn_dtype dtype);
 
 /* ---- state ----------------------------------------------------------------------------------- */
