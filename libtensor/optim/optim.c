@@ -77,7 +77,10 @@ static bool check_param(tn_optim *opt, int64_t i, const tn_tensor *param, bool m
         tn_fail(opt->ctx, TN_ERR_STATE,
                 "%s: parameter %lld of shape %s is not a leaf that requires a gradient", opt->name,
                 (long long)i, TN_SHAPE_TEXT(param));
-    return is_leaf;
+    else if (!tn_is_contiguous(param))
+        tn_fail(opt->ctx, TN_ERR_ARGUMENT, "%s: parameter %lld of shape %s is not contiguous",
+                opt->name, (long long)i, TN_SHAPE_TEXT(param));
+    return tn_ok(opt->ctx);
 }
 
 /* A slot for the parameter, unless it has one. The state of a frozen one is made when it is
@@ -273,8 +276,7 @@ tn_status tn_set_lr(tn_optim *opt, double lr)
 static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_tensor *grad)
 {
     const tn_tensor *p = slot->param;
-    return grad->dtype != p->dtype || !tn_is_contiguous(p) ||
-           (opt->moments && slot->moments[0]->dtype != p->dtype);
+    return grad->dtype != p->dtype || (opt->moments && slot->moments[0]->dtype != p->dtype);
 }
 
 /* Everything that a step of the parameter needs. */
@@ -288,8 +290,7 @@ static bool prepare(tn_optim *opt, tn__slot *slot)
         return false;
     if (is_converted(opt, slot, grad))
         tn_fail(opt->ctx, TN_ERR_STATE,
-                "%s: a parameter of shape %s was converted or is no longer "
-                "contiguous; make the optimiser after tn_module_to",
+                "%s: a parameter of shape %s was converted; make the optimiser after tn_module_to",
                 opt->name, TN_SHAPE_TEXT(slot->param));
     return tn_ok(opt->ctx);
 }

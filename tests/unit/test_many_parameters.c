@@ -82,9 +82,9 @@ START_TEST(optimiser_of_a_list)
 {
     tn_tensor **list = listed(LISTED);
     tn_optim *opt;
-    WITHIN_BOUND(opt = tn_sgd_of(ctx, list, LISTED, (tn_sgd_opts){.lr = 1}));
+    WITHIN_BOUND(opt = tn_sgd_of(ctx, LISTED, list, (tn_sgd_opts){.lr = 1}));
     WITHIN_BOUND(for (int i = 0; i < 2000; i++)
-                     tn_add_group_of(opt, list + i, 1, (tn_group_opts){.lr = 2}));
+                     tn_add_group_of(opt, 1, list + i, (tn_group_opts){.lr = 2}));
     ck_assert_int_eq(tn_group_count(opt), 2001);
     free(list);
 }

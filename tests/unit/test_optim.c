@@ -137,10 +137,10 @@ START_TEST(parameters_with_gaps)
 {
     tn_tensor *turned = leaf(tn_transpose(ctx, tn_ones(ctx, TN_F64, TN_SHAPE(3, 2)), 0, 1));
     tn_tensor *list[] = {leaf(F64(1, 2)), turned};
-    ck_assert_ptr_null(tn_sgd_of(ctx, list, 2, (tn_sgd_opts){0}));
+    ck_assert_ptr_null(tn_sgd_of(ctx, 2, list, (tn_sgd_opts){0}));
     ck_tn_error(TN_ERR_ARGUMENT, "sgd: parameter 1 of shape [2,3] is not contiguous");
-    tn_optim *opt = tn_adam_of(ctx, list, 1, (tn_adam_opts){0});
-    ck_assert_int_lt(tn_add_group_of(opt, &turned, 1, (tn_group_opts){0}), 0);
+    tn_optim *opt = tn_adam_of(ctx, 1, list, (tn_adam_opts){0});
+    ck_assert_int_lt(tn_add_group_of(opt, 1, &turned, (tn_group_opts){0}), 0);
     ck_tn_error(TN_ERR_ARGUMENT, "adam: parameter 0 of shape [2,3] is not contiguous");
     ck_assert_int_eq(tn_group_count(opt), 1);
     tn_module *m = tn_nn_relu(ctx);
