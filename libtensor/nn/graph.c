@@ -1,18 +1,17 @@
 /* graph.c - the tape below a tensor as a graph for Graphviz. */
 #include <stdio.h>
-#include <string.h>
+#include "base/pointers.h"
 #include "core/core.h"
 #include "nn/nn.h"
 
-enum { NAME_SIZE = 256 };
-
 typedef struct graph {
     tn_ctx *ctx;
-    const tn_module *module; /* for the names of leaves; may be NULL */
     tn__text text;
-    bool *wanted;           /* [n_tape]: the nodes below the tensor */
-    const tn__var **leaves; /* that have been written */
-    int64_t n_leaves, capacity;
+    bool *wanted;        /* [n_tape]: the nodes below the tensor */
+    tn__pointers leaves; /* vars that have been written, */
+    tn__pointers named;  /* and those of parameters, */
+    char **names;        /* with their names */
+    int64_t names_capacity;
 } graph;
 
 /* As the contents of a string of dot. */
@@ -30,27 +29,20 @@ static void write_label(graph *g, const tn__var *var, const char *style)
 
 static void write_leaf(graph *g, const tn__var *var)
 {
-    char name[NAME_SIZE] = "leaf";
-    int64_t count = tn_parameter_count(g->module);
-    for (int64_t i = 0; i < count; i++)
-        if (tn_parameter(g->module, i, NULL, 0)->var == var)
-            tn_parameter(g->module, i, name, sizeof name);
-    tn__append(&g->text, "    leaf%lld [label=\"", (long long)g->n_leaves);
-    write_escaped(g, name);
+    int64_t place = tn__place_of(&g->named, var);
+    tn__append(&g->text, "    leaf%lld [label=\"", (long long)g->leaves.count);
+    write_escaped(g, place < 0 ? "leaf" : g->names[place]);
     write_label(g, var, ", shape=ellipse");
 }
 
 /* The number of a leaf, which is written when it is met first; -1 if memory is short. */
 static int64_t leaf_number(graph *g, const tn__var *var)
 {
-    for (int64_t i = 0; i < g->n_leaves; i++)
-        if (g->leaves[i] == var)
-            return i;
-    if (!tn__reserve(g->ctx, &g->leaves, &g->capacity, g->n_leaves + 1, sizeof *g->leaves))
-        return -1;
+    int64_t place = tn__place_of(&g->leaves, var);
+    if (place >= 0)
+        return place;
     write_leaf(g, var);
-    g->leaves[g->n_leaves] = var;
-    return g->n_leaves++;
+    return tn__add_pointer(g->ctx, &g->leaves, var) ? g->leaves.count - 1 : -1;
 }
 
 static bool is_step(const graph *g, const tn__var *var)
@@ -90,6 +82,28 @@ static void write_graph(graph *g, const tn__var *root)
     tn__append(&g->text, "}\n");
 }
 
+static void put_name(void *payload, tn_tensor *t, const char *name)
+{
+    graph *g = payload;
+    int64_t i = g->named.count;
+    if (!t->var || !tn_ok(g->ctx) ||
+        !tn__reserve(g->ctx, &g->names, &g->names_capacity, i + 1, sizeof *g->names))
+        return;
+    g->names[i] = tn__strdup(g->ctx, name);
+    if (g->names[i] && !tn__add_pointer(g->ctx, &g->named, t->var))
+        tn__free(g->ctx, g->names[i]);
+}
+
+static void free_graph(graph *g)
+{
+    for (int64_t i = 0; i < g->named.count; i++)
+        tn__free(g->ctx, g->names[i]);
+    tn__free(g->ctx, g->names);
+    tn__free_pointers(g->ctx, &g->named);
+    tn__free_pointers(g->ctx, &g->leaves);
+    tn__free(g->ctx, g->wanted);
+}
+
 int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, char *buffer,
                      size_t size)
 {
@@ -99,12 +113,12 @@ int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, c
         return tn_fail(ctx, TN_ERR_STATE, "graph_dot: a tensor of shape %s requires no gradient",
                        TN_SHAPE_TEXT(t));
     graph g = {.ctx = ctx,
-               .module = module,
                .text = {.buffer = buffer, .size = buffer ? size : 0},
                .wanted = tn__alloc_zeroed(ctx, (size_t)ctx->n_tape * sizeof *g.wanted)};
     if (g.wanted)
+        tn__each_tensor(module, false, put_name, &g);
+    if (tn_ok(ctx))
         write_graph(&g, t->var);
-    tn__free(ctx, g.wanted);
-    tn__free(ctx, g.leaves);
+    free_graph(&g);
     return tn_ok(ctx) ? g.text.length : tn_error_status(ctx);
 }

@@ -350,6 +350,53 @@ tn_tensor *tn_buffer(const tn_module *module, int64_t i, char *name, size_t size
     return module && i >= 0 ? find(module, true, &i, name, name ? size : 0) : NULL;
 }
 
+/* What is called for each tensor, with the name so far: `used` bytes of it. */
+typedef struct walk {
+    bool buffers;
+    tn__visit visit;
+    void *payload;
+    char name[TN__NAME_SIZE];
+} walk;
+
+static void walk_over(walk *w, const tn_module *module, size_t used)
+{
+    for (int64_t i = 0; i < module->n_entries; i++) {
+        const entry *e = &module->entries[i];
+        if (!holds(e, w->buffers))
+            continue;
+        snprintf(w->name + used, sizeof w->name - used, "%s", e->name);
+        w->visit(w->payload, e->tensor, w->name);
+    }
+    for (int64_t i = 0; i < module->n_entries; i++) {
+        const entry *e = &module->entries[i];
+        if (!e->child)
+            continue;
+        snprintf(w->name + used, sizeof w->name - used, "%s.", e->name);
+        walk_over(w, e->child, used + strlen(w->name + used));
+    }
+}
+
+void tn__each_tensor(const tn_module *module, bool buffers, tn__visit visit, void *payload)
+{
+    walk w = {.buffers = buffers, .visit = visit, .payload = payload};
+    if (module)
+        walk_over(&w, module, 0);
+}
+
+static void put_in_list(void *payload, tn_tensor *t, const char *name)
+{
+    tn_tensor ***next = payload;
+    (void)name;
+    *(*next)++ = t;
+}
+
+int64_t tn__list_tensors(const tn_module *module, bool buffers, tn_tensor **list)
+{
+    tn_tensor **next = list;
+    tn__each_tensor(module, buffers, put_in_list, &next);
+    return next - list;
+}
+
 int64_t tn_parameter_count(const tn_module *module)
 {
     return count(module, false);
@@ -411,16 +458,21 @@ int64_t tn_parameter_numel(const tn_module *module)
 /* All or none of them: those that were frozen are noted. */
 static void thaw(tn_ctx *ctx, const tn_module *module)
 {
-    int64_t count = tn_parameter_count(module), thawed = 0;
-    tn_tensor **list = tn__alloc(ctx, (size_t)count * sizeof *list);
-    for (int64_t i = 0; tn_ok(ctx) && i < count; i++) {
-        tn_tensor *t = tn_parameter(module, i, NULL, 0);
-        if (!t->var && tn_set_requires_grad(ctx, t, true) == TN_OK)
-            list[thawed++] = t;
-    }
+    int64_t thawed = 0;
+    tn_tensor **list = tn__alloc(ctx, (size_t)tn_parameter_count(module) * sizeof *list);
+    int64_t count = list ? tn__list_tensors(module, false, list) : 0;
+    for (int64_t i = 0; tn_ok(ctx) && i < count; i++)
+        if (!list[i]->var && tn_set_requires_grad(ctx, list[i], true) == TN_OK)
+            list[thawed++] = list[i];
     while (!tn_ok(ctx) && thawed > 0)
         drop_var(list[--thawed]);
     tn__free(ctx, list);
+}
+
+static void freeze(void *payload, tn_tensor *t, const char *name)
+{
+    (void)payload, (void)name;
+    drop_var(t);
 }
 
 tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen)
@@ -429,11 +481,10 @@ tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen)
         return tn_error_status(ctx);
     if (!module)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "freeze: the module is NULL");
-    if (!frozen)
+    if (frozen)
+        tn__each_tensor(module, false, freeze, NULL);
+    else
         thaw(ctx, module);
-    tn_tensor *t;
-    for (int64_t i = 0; frozen && (t = tn_parameter(module, i, NULL, 0)); i++)
-        drop_var(t);
     return tn_error_status(ctx);
 }
 
@@ -445,9 +496,9 @@ typedef struct conversion {
     tn__var *var; /* NULL: it is frozen, and stays so */
 } conversion;
 
-static void prepare(tn_ctx *ctx, conversion *c, tn_tensor *t, tn_dtype dtype)
+static void prepare(tn_ctx *ctx, conversion *c, tn_dtype dtype)
 {
-    c->t = t;
+    const tn_tensor *t = c->t;
     if (t->dtype == dtype || !tn__is_float(t->dtype))
         return;
     const tn_tensor *plain = tn_detach(ctx, t);
@@ -469,15 +520,22 @@ static void convert(const conversion *c)
     y->storage = storage;
 }
 
+static void put_conversion(void *payload, tn_tensor *t, const char *name)
+{
+    conversion **next = payload;
+    (void)name;
+    (*next)++->t = t;
+}
+
 /* Everything that can fail comes before the first change. */
 static void convert_all(tn_ctx *ctx, conversion *list, const tn_module *module, tn_dtype dtype)
 {
-    int64_t parameters = tn_parameter_count(module), count = parameters + tn_buffer_count(module);
+    conversion *next = list;
+    tn__each_tensor(module, false, put_conversion, &next);
+    tn__each_tensor(module, true, put_conversion, &next);
+    int64_t count = next - list;
     for (int64_t i = 0; tn_ok(ctx) && i < count; i++)
-        prepare(ctx, &list[i],
-                i < parameters ? tn_parameter(module, i, NULL, 0)
-                               : tn_buffer(module, i - parameters, NULL, 0),
-                dtype);
+        prepare(ctx, &list[i], dtype);
     for (int64_t i = 0; i < count; i++)
         if (!tn_ok(ctx))
             tn__var_release(list[i].var);

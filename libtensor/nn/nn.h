@@ -51,6 +51,15 @@ void tn__state_end(tn__state_load *load);
 /* Adds the module's own parameters and buffers, then those of its children. */
 void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module);
 
+/* Calls `visit` for every parameter, or every buffer, in the order of tn_parameter and tn_buffer;
+ * `name` is cut to TN__NAME_SIZE. In time for each, as asking for each by its number is not. */
+enum { TN__NAME_SIZE = 256 };
+typedef void (*tn__visit)(void *payload, tn_tensor *t, const char *name);
+void tn__each_tensor(const tn_module *module, bool buffers, tn__visit visit, void *payload);
+
+/* Writes them to `list`, which has room for all, and returns how many they are. */
+int64_t tn__list_tensors(const tn_module *module, bool buffers, tn_tensor **list);
+
 const tn_module_type *tn__module_type(const tn_module *module);
 tn_rng_state tn__module_rng(const tn_module *module);
 

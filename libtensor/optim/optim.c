@@ -1,6 +1,7 @@
 /* optim.c - making, grouping, stepping and freeing optimisers. */
 #include <math.h>
 #include <string.h>
+#include "nn/nn.h"
 #include "optim/optim.h"
 
 static void free_object(tn__object *object)
@@ -25,6 +26,7 @@ void tn_optim_free(tn_optim *opt)
     for (int64_t i = 0; opt->slots && i < opt->count; i++)
         drop_moments(&opt->slots[i]);
     tn__free(ctx, opt->slots);
+    tn__free_pointers(ctx, &opt->params);
     tn__free(ctx, opt->groups);
     tn__free(ctx, opt->opts);
     tn__free(ctx, opt);
@@ -66,35 +68,30 @@ bool tn__make_moments(tn_optim *opt, tn__slot *slot)
     return true;
 }
 
-static int64_t find_slot(const tn_optim *opt, const tn_tensor *param)
-{
-    int64_t i = 0;
-    while (i < opt->count && opt->slots[i].param != param)
-        i++;
-    return i;
-}
-
 static bool check_param(tn_optim *opt, int64_t i, const tn_tensor *param, bool may_be_frozen)
 {
     if (!tn_check_float(opt->ctx, opt->name, "a parameter", param))
         return false;
-    if (param->var ? !param->var->node : may_be_frozen)
-        return true;
-    tn_fail(opt->ctx, TN_ERR_STATE,
-            "%s: parameter %lld of shape %s is not a leaf that requires a "
-            "gradient",
-            opt->name, (long long)i, TN_SHAPE_TEXT(param));
-    return false;
+    bool is_leaf = param->var ? !param->var->node : may_be_frozen;
+    if (!is_leaf)
+        tn_fail(opt->ctx, TN_ERR_STATE,
+                "%s: parameter %lld of shape %s is not a leaf that requires a gradient", opt->name,
+                (long long)i, TN_SHAPE_TEXT(param));
+    else if (!tn_is_contiguous(param))
+        tn_fail(opt->ctx, TN_ERR_ARGUMENT, "%s: parameter %lld of shape %s is not contiguous",
+                opt->name, (long long)i, TN_SHAPE_TEXT(param));
+    return tn_ok(opt->ctx);
 }
 
 /* A slot for the parameter, unless it has one. The state of a frozen one is made when it is
  * stepped. */
 static bool add_slot(tn_optim *opt, tn_tensor *param)
 {
-    int64_t at = find_slot(opt, param);
-    if (at < opt->count)
+    int64_t at = opt->count;
+    if (tn__place_of(&opt->params, param) >= 0)
         return true;
-    if (!tn__reserve(opt->ctx, &opt->slots, &opt->capacity, at + 1, sizeof *opt->slots))
+    if (!tn__reserve(opt->ctx, &opt->slots, &opt->capacity, at + 1, sizeof *opt->slots) ||
+        !tn__add_pointer(opt->ctx, &opt->params, param))
         return false;
     opt->slots[at] = (tn__slot){.param = param};
     opt->count++;
@@ -105,6 +102,7 @@ static void drop_slots(tn_optim *opt, int64_t from)
 {
     while (opt->count > from)
         drop_moments(&opt->slots[--opt->count]);
+    tn__cut_pointers(&opt->params, from);
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -141,29 +139,24 @@ static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, size_t opts_size)
 /* What a group is made of: a list, or the parameters of a module, which may be frozen. */
 typedef struct members {
     tn_tensor *const *list;
-    const tn_module *module;
+    tn_tensor **of_module; /* the list then, to be freed */
     int64_t count;
 } members;
-
-static tn_tensor *member(const members *m, int64_t i)
-{
-    return m->list ? m->list[i] : tn_parameter(m->module, i, NULL, 0);
-}
 
 /* They become the members of the group, with the state that they have: all of them, or none. */
 static void add_members(tn_optim *opt, const members *m, int64_t group)
 {
     int64_t before = opt->count;
     for (int64_t i = 0; i < m->count; i++)
-        if (!check_param(opt, i, member(m, i), !m->list))
+        if (!check_param(opt, i, m->list[i], m->of_module != NULL))
             return;
     for (int64_t i = 0; i < m->count; i++)
-        if (!add_slot(opt, member(m, i))) {
+        if (!add_slot(opt, m->list[i])) {
             drop_slots(opt, before);
             return;
         }
     for (int64_t i = 0; i < m->count; i++)
-        opt->slots[find_slot(opt, member(m, i))].group = group;
+        opt->slots[tn__place_of(&opt->params, m->list[i])].group = group;
 }
 
 static bool list_of(tn_ctx *ctx, const char *what, tn_tensor *const *params, int64_t count,
@@ -177,10 +170,14 @@ static bool list_of(tn_ctx *ctx, const char *what, tn_tensor *const *params, int
 
 static bool module_of(tn_ctx *ctx, const char *what, const tn_module *module, members *m)
 {
-    *m = (members){.module = module, .count = tn_parameter_count(module)};
+    *m = (members){.count = tn_parameter_count(module)};
     if (tn_ok(ctx) && m->count < 1)
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s", what,
                 module ? "the module has no parameters" : "the module is NULL");
+    if (tn_ok(ctx))
+        m->list = m->of_module = tn__alloc(ctx, (size_t)m->count * sizeof *m->of_module);
+    if (m->list)
+        tn__list_tensors(module, false, m->of_module);
     return tn_ok(ctx);
 }
 
@@ -189,6 +186,7 @@ static tn_optim *make(tn_ctx *ctx, const tn_optim *model, const members *m, size
     tn_optim *opt = optim_new(ctx, model, opts_size);
     if (opt)
         add_members(opt, m, 0);
+    tn__free(ctx, m->of_module);
     if (!opt || tn_ok(ctx))
         return opt;
     tn_optim_free(opt);
@@ -217,11 +215,10 @@ static int64_t group_new(tn_optim *opt, const members *m, tn_group_opts o)
                        .weight_decay = tn__real_option(o.weight_decay, opt->defaults.weight_decay)};
     if (check_group(opt->ctx, "add_group", &group) && add_group(opt, group)) {
         add_members(opt, m, opt->n_groups - 1);
-        if (tn_ok(opt->ctx))
-            return opt->n_groups - 1;
-        opt->n_groups--;
+        opt->n_groups -= !tn_ok(opt->ctx);
     }
-    return tn_error_status(opt->ctx);
+    tn__free(opt->ctx, m->of_module);
+    return tn_ok(opt->ctx) ? opt->n_groups - 1 : tn_error_status(opt->ctx);
 }
 
 int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts)
@@ -279,8 +276,7 @@ tn_status tn_set_lr(tn_optim *opt, double lr)
 static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_tensor *grad)
 {
     const tn_tensor *p = slot->param;
-    return grad->dtype != p->dtype || !tn_is_contiguous(p) ||
-           (opt->moments && slot->moments[0]->dtype != p->dtype);
+    return grad->dtype != p->dtype || (opt->moments && slot->moments[0]->dtype != p->dtype);
 }
 
 /* Everything that a step of the parameter needs. */
@@ -294,8 +290,7 @@ static bool prepare(tn_optim *opt, tn__slot *slot)
         return false;
     if (is_converted(opt, slot, grad))
         tn_fail(opt->ctx, TN_ERR_STATE,
-                "%s: a parameter of shape %s was converted or is no longer "
-                "contiguous; make the optimiser after tn_module_to",
+                "%s: a parameter of shape %s was converted; make the optimiser after tn_module_to",
                 opt->name, TN_SHAPE_TEXT(slot->param));
     return tn_ok(opt->ctx);
 }

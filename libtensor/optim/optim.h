@@ -2,6 +2,7 @@
 #ifndef TN_OPTIM_ROOM_H
 #define TN_OPTIM_ROOM_H
 
+#include "base/pointers.h"
 #include "core/core.h"
 #include <tn/optim.h>
 
@@ -33,6 +34,7 @@ struct tn_optim {
     const char *moment_names[TN_MAX_MOMENTS]; /* PyTorch's */
     int64_t count, capacity;
     tn__slot *slots;
+    tn__pointers params; /* of the slots, in their order */
     void (*update)(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad);
     void *opts;
     const tn__field *fields; /* of the options, beyond those of groups */

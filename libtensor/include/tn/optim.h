@@ -29,7 +29,8 @@ typedef struct tn_sgd_opts {
  * until they are frozen no more. */
 TN_API tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts);
 
-/* The same for a list of leaves that require a gradient. */
+/* The same for a list of leaves that require a gradient. Here and in what follows, parameters that
+ * are not contiguous are TN_ERR_ARGUMENT. */
 TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_sgd_opts opts);
 
 /* In step t = 1, 2...: d = grad + weight_decay p;

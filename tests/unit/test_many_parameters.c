@@ -1,0 +1,137 @@
+/* A module of 20,000 parameters, and optimisers: what takes time for each parameter takes none for
+ * each pair of them. The bound is four times the processor time of making the module, of which the
+ * work takes a part; for each pair it would take a hundred times as long. */
+#include "common/check_tn.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { WIDTH = 20, LEAVES = 50, PARAMETERS = WIDTH * WIDTH * LEAVES, LISTED = 60000 };
+
+static const tn_module_type group_type;
+
+static tn_tensor *first_of(tn_ctx *c, tn_module *self, const tn_tensor *x)
+{
+    (void)self;
+    return tn_clone(c, x);
+}
+
+static const tn_module_type group_type = {.name = "Group", .forward = first_of};
+
+/* Groups of groups down to those of parameters: `name`s are short and lists are. */
+static tn_module *group_of(int depth)
+{
+    tn_module *m = tn_module_new(ctx, &group_type, 0);
+    char name[8];
+    for (int i = 0; i < (depth ? WIDTH : LEAVES); i++) {
+        snprintf(name, sizeof name, "%d", i);
+        if (depth)
+            tn_add_child(ctx, m, name, group_of(depth - 1));
+        else
+            tn_add_parameter(ctx, m, name, tn_ones(ctx, TN_F32, TN_SHAPE(1)));
+    }
+    return m;
+}
+
+static tn_module *net;
+static double bound;
+
+static double seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+#define WITHIN_BOUND(...)                                                         \
+    do {                                                                          \
+        double start_ = seconds();                                                \
+        __VA_ARGS__;                                                              \
+        start_ = seconds() - start_;                                              \
+        ck_tn_ok();                                                               \
+        if (start_ > bound)                                                       \
+            ck_abort_msg("%s took %g s of processor time", #__VA_ARGS__, start_); \
+    } while (0)
+
+static void setup(void)
+{
+    double start = seconds();
+    net = group_of(2);
+    bound = 4 * (seconds() - start);
+    ck_assert_int_eq(tn_parameter_count(net), PARAMETERS);
+}
+
+static tn_tensor **listed(int count)
+{
+    tn_tensor **list = malloc((size_t)count * sizeof *list);
+    for (int i = 0; i < count; i++)
+        list[i] = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(1)));
+    return list;
+}
+
+START_TEST(optimiser_of_a_module)
+{
+    tn_optim *opt;
+    WITHIN_BOUND(opt = tn_sgd(ctx, net, (tn_sgd_opts){.lr = 1}));
+    WITHIN_BOUND(tn_add_group(opt, net, (tn_group_opts){.lr = 2}));
+    WITHIN_BOUND(tn_zero_grad(opt));
+    WITHIN_BOUND(tn_step(opt));
+}
+END_TEST
+
+START_TEST(optimiser_of_a_list)
+{
+    tn_tensor **list = listed(LISTED);
+    tn_optim *opt;
+    WITHIN_BOUND(opt = tn_sgd_of(ctx, LISTED, list, (tn_sgd_opts){.lr = 1}));
+    WITHIN_BOUND(for (int i = 0; i < 2000; i++)
+                     tn_add_group_of(opt, 1, list + i, (tn_group_opts){.lr = 2}));
+    ck_assert_int_eq(tn_group_count(opt), 2001);
+    free(list);
+}
+END_TEST
+
+START_TEST(freezing)
+{
+    WITHIN_BOUND(tn_freeze(ctx, net, true));
+    ck_assert(!tn_requires_grad(tn_parameter(net, PARAMETERS - 1, NULL, 0)));
+    WITHIN_BOUND(tn_freeze(ctx, net, false));
+    ck_assert(tn_requires_grad(tn_parameter(net, PARAMETERS - 1, NULL, 0)));
+}
+END_TEST
+
+START_TEST(conversion)
+{
+    WITHIN_BOUND(tn_module_to(ctx, net, TN_F64));
+    ck_assert_int_eq(tn_dtype_of(tn_parameter(net, PARAMETERS - 1, NULL, 0)), TN_F64);
+}
+END_TEST
+
+/* The picture of a sum of all parameters names each of them. */
+START_TEST(picture)
+{
+    tn_tensor **list = malloc(PARAMETERS * sizeof *list);
+    for (int64_t i = 0; i < PARAMETERS; i++) /* the i-th of a leaf's list at once */
+        list[i] = i % LEAVES ? NULL : tn_parameter(net, i, NULL, 0);
+    tn_tensor *sum = list[0];
+    for (int64_t i = LEAVES; i < PARAMETERS; i += LEAVES)
+        sum = tn_add(ctx, sum, list[i]);
+    free(list);
+    int64_t length;
+    WITHIN_BOUND(length = tn_graph_dot(ctx, sum, net, NULL, 0));
+    ck_assert_int_gt(length, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("many parameters");
+    TCase *tc = tn_case(suite, "many parameters");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, setup, NULL);
+    tcase_add_test(tc, optimiser_of_a_module);
+    tcase_add_test(tc, optimiser_of_a_list);
+    tcase_add_test(tc, freezing);
+    tcase_add_test(tc, conversion);
+    tcase_add_test(tc, picture);
+    return tn_run(suite);
+}
