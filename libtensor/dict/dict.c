@@ -1,5 +1,6 @@
 /* dict.c - dictionaries: named tensors in the order in which they were first set. */
 #include <string.h>
+#include <tn/ops.h>
 #include "core/core.h"
 
 typedef struct entry {
@@ -176,5 +177,20 @@ tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix)
     if (!chosen || tn_ok(dict->object.ctx))
         return chosen;
     tn_dict_free(chosen);
+    return NULL;
+}
+
+/* The copy's views become those of copies, which are then theirs alone. */
+tn_dict *tn_dict_clone(const tn_dict *dict)
+{
+    tn_dict *copy = tn_dict_select(dict, NULL);
+    for (int64_t i = 0; copy && i < copy->count; i++) {
+        tn_tensor *t = tn_clone(dict->object.ctx, copy->entries[i].t);
+        tn_dict_set(copy, copy->entries[i].name, t);
+        tn_free(t);
+    }
+    if (!copy || tn_ok(dict->object.ctx))
+        return copy;
+    tn_dict_free(copy);
     return NULL;
 }

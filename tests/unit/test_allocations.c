@@ -1096,6 +1096,7 @@ static void dict_rows(void)
     CALLS(tn_dict_update, "", tn_dict_update(dict, "net.", opt_state));
     CALLS(tn_dict_update, "", tn_dict_update(dict, NULL, dict));
     CALLS(tn_dict_select, "", tn_dict_select(opt_state, "state."));
+    CALLS(tn_dict_clone, "", tn_dict_clone(opt_state));
 }
 
 static tn_checkpoint everything(void)

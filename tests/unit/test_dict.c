@@ -197,6 +197,47 @@ START_TEST(joins_and_takes_apart)
 }
 END_TEST
 
+START_TEST(clones)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_dict *dict = pair("a", "b");
+    tn_tensor *grid = tn_reshape(ctx, tn_arange(ctx, TN_I32, 0, 6, 1), TN_SHAPE(2, 3));
+    tn_dict_set(dict, "c", tn_transpose(ctx, grid, 0, 1));
+    int64_t tensors = tn_memory(ctx).tensors;
+    tn_dict *copy = tn_dict_clone(dict);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors + 3);
+    tn_fill_(ctx, tn_dict_get(dict, "a"), 7);
+    tn_fill_(ctx, grid, 7);
+    tn_dict_free(dict);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
+    tn_scope_end(ctx, scope);
+    ck_assert_int_eq(tn_dict_count(copy), 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(tn_dict_name(copy, i)[0], 'a' + i);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(copy, "a")), 1);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(copy, "b")), 2);
+    tn_tensor *c = tn_dict_get(copy, "c");
+    ck_assert_int_eq(tn_dtype_of(c), TN_I32);
+    ck_assert(tn_ndim(c) == 2 && tn_size(c, 0) == 3 && tn_size(c, 1) == 2 && tn_is_contiguous(c));
+    ck_assert_double_eq(tn_at(ctx, c, (int64_t[]){2, 1}), 5);
+    ck_assert_int_eq(tn_dict_count(tn_dict_clone(tn_dict_new(ctx))), 0);
+}
+END_TEST
+
+static tn_status clone_once(void *payload)
+{
+    tn_dict *copy = tn_dict_clone(payload);
+    ck_assert_int_eq(tn_dict_count(copy), tn_error_status(ctx) == TN_OK ? 2 : 0);
+    tn_dict_free(copy);
+    return tn_error_status(ctx);
+}
+
+START_TEST(clones_all_or_nothing)
+{
+    fail_each_allocation(clone_once, pair("a", "b"));
+}
+END_TEST
+
 static tn_status update_once(void *payload)
 {
     tn_dict *const *dicts = payload;
@@ -243,6 +284,8 @@ int main(void)
     tcase_add_test(tc, has_nothing_out_of_range);
     tcase_add_test(tc, finds_every_one_of_many);
     tcase_add_test(tc, joins_and_takes_apart);
+    tcase_add_test(tc, clones);
+    tcase_add_test(tc, clones_all_or_nothing);
     tcase_add_test(tc, survives_without_memory);
     tcase_add_test(tc, reports_errors);
     tc = tn_case(suite, "chosen names");

@@ -1713,6 +1713,8 @@ static void dict_rows(void)
     HOLDS(tn_dict_select, !tn_dict_select(NULL, "a"));
     WORKS(tn_dict_select, tn_dict_select(dict, "a"));
     WORKS(tn_dict_select, tn_dict_select(dict, NULL));
+    HOLDS(tn_dict_clone, !tn_dict_clone(NULL));
+    WORKS(tn_dict_clone, tn_dict_clone(dict));
 }
 
 static void loading_rows(void)

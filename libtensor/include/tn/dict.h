@@ -33,6 +33,10 @@ TN_API tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict
  * chooses all. */
 TN_API tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix);
 
+/* A new dictionary with a contiguous copy of each tensor, such as the best weights so far, which
+ * later steps do not change. NULL for NULL, or if memory is short. */
+TN_API tn_dict *tn_dict_clone(const tn_dict *dict);
+
 #ifdef __cplusplus
 }
 #endif
