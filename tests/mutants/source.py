@@ -37,6 +37,7 @@ EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the exam
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
+FIRST = 3  # seconds of tests for every mutant; what they leave has all tests at the end
 QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck
 
 # In tests, to end at the first check that fails.
@@ -312,6 +313,10 @@ class Build:
 
     def link_test(self, test):
         name, words = test
+        made = os.path.join(self.tree, words[words.index("-o") + 1])
+        objects = [os.path.join(self.tree, w) for w in words if w.endswith(".o")]
+        if os.path.exists(made) and all(os.path.getmtime(o) < os.path.getmtime(made) for o in objects):
+            return
         words = ["-Lout" if w == "out/libtensor.a" else w for w in words]
         at = words.index("-Lout")
         os.makedirs(os.path.join(self.tree, "out", "tests"), exist_ok=True)
@@ -560,12 +565,25 @@ class Trial:
             return mutant, "identical" if self.is_identical(mutant, folder) else "survived"
         tests = self.tests_of(mutant)
         self.link(self.build, mutant, folder)
-        test = self.killer(self.build, mutant, tests, folder, PATIENCE)
+        test = self.killer(self.build, mutant, self.first_of(tests), folder, PATIENCE)
         if test:
             return mutant, f"killed by {test}"
         if self.is_identical(mutant, folder):
             return mutant, "identical"
-        return mutant, "survived" if tests else "not passed by any test"
+        return mutant, "survived the first tests" if tests else "not passed by any test"
+
+    def first_of(self, tests):
+        """As many as take FIRST seconds."""
+        ends = [sum(self.seconds[t] for t in tests[: i + 1]) for i in range(len(tests))]
+        return [t for t, end in zip(tests, ends) if end <= FIRST] or tests[:1]
+
+    def finish(self, mutant):
+        """Tries it with all tests."""
+        folder = self.worker_folder()
+        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        self.link(self.build, mutant, folder)
+        test = self.killer(self.build, mutant, self.tests_of(mutant), folder, PATIENCE)
+        return mutant, f"killed by {test}" if test else "survived"
 
     def hunt(self, mutant):
         """Tries it under the address sanitizer."""
@@ -620,7 +638,7 @@ class Reasons:
 
 
 def is_alive(how):
-    return how in ("survived", "not passed by any test")
+    return how in ("survived the first tests", "survived", "not passed by any test")
 
 
 def kind(how):
@@ -656,7 +674,7 @@ def options_of_program():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where to build")
     parser.add_argument("--isa", default="v4", help="the kernels that are tried (v4)")
-    parser.add_argument("--quick", action="store_true", help="without the address sanitizer")
+    parser.add_argument("--quick", action="store_true", help="the first tests of each alone")
     parser.add_argument("--again", action="store_true", help="try those with a reason, too")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
     return parser.parse_args()
@@ -684,7 +702,8 @@ def main():
     sample = Sample(folder, options, reasons)
     sample.run(mutants, trial)
     if not options.quick:
-        sample.hunt(trial)
+        sample.again("survived the first tests", trial.finish)
+        sample.again("survived", trial.hunt)
     report(list(sample.results.values()))
 
 
@@ -694,7 +713,7 @@ class Sample:
     def __init__(self, folder, options, reasons):
         self.path, self.options, self.reasons = os.path.join(folder, "results.json"), options, reasons
         self.kept = json.load(open(self.path)) if os.path.exists(self.path) else {}
-        self.results, self.start, self.tried = {}, time.monotonic(), 0
+        self.results, self.start, self.tried = {}, (time.monotonic(), sum(os.times()[:4])), 0
         self.tests = contents("tests/unit", words=[options.tests])
 
     def recall(self, mutant):
@@ -720,8 +739,7 @@ class Sample:
 
     def tell(self):
         hows = [kind(how) for _, how in self.results.values()]
-        seconds = time.monotonic() - self.start
-        used = sum(os.times()[:4])
+        seconds, used = time.monotonic() - self.start[0], sum(os.times()[:4]) - self.start[1]
         print(f"{self.valid()} of {self.options.count}: " + ", ".join(f"{hows.count(k)} {k}" for k in KINDS)
               + f"; {self.tried} tried now, {seconds / self.tried:.2f} s and {used / self.tried:.2f} s of a "
               "processor each", file=sys.stderr)
@@ -753,11 +771,11 @@ class Sample:
                 for future in done:
                     self.add(*future.result())
 
-    def hunt(self, trial):
-        """Those that survived and have no reason."""
-        alive = [m for m, how in self.results.values() if how == "survived"]
+    def again(self, state, trial):
+        """Those that are in this state, and have no reason."""
+        alive = [m for m, how in self.results.values() if how == state]
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            for mutant, how in pool.map(trial.hunt, alive):
+            for mutant, how in pool.map(trial, alive):
                 self.add(mutant, how)
 
 
