@@ -4,11 +4,13 @@
     source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR] [--list]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
-runs the unit tests that pass its line (gcov tells which), the one named after the file first; at the
-end, those that no test turned red are tried again under the address sanitizer. What is left is a survivor: they are
-listed, beside the reasons that survivors.tsv gives for those that change nothing. Results of mutants that
-were killed are kept until their function changes, so that a second run after a change of the tests takes
-the survivors alone; and a sample stays the same, but for the lines that change.
+runs the unit tests that pass its line (gcov tells which) until one is red: those first that killed the
+most mutants of its file in the least time. A mutant with the machine code of its original is counted as
+identical. At the end, those that no test turned red are tried again under the address sanitizer.
+tests/mutants/README.md says how the figures are counted, and what survivors.tsv and speed.tsv are.
+
+Results are kept until the function changes, and those of survivors until a test changes as well; a sample
+stays the same, but for the lines that change, wherever their files lie.
 """
 import argparse
 import concurrent.futures
@@ -22,6 +24,7 @@ import re
 import resource
 import shlex
 import shutil
+import select
 import signal
 import subprocess
 import sys
@@ -29,10 +32,13 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ROOMS = ["base", "kernels", "tensor", "autograd", "inspect", "ops", "dict", "io", "state", "context"]
+OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
+PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
+FIRST = 3  # seconds of tests for every mutant; what they leave has all tests at the end
+QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck
 
 # In tests, to end at the first check that fails.
 STOP = """#include <unistd.h>
@@ -156,21 +162,33 @@ def droppable(statement):
 class Mutant:
     def __init__(self, path, text, offset, length, replacement):
         self.path, self.offset, self.length, self.replacement = path, offset, length, replacement
+        self.name, self.original = os.path.basename(path), text
         self.line = text.count("\n", 0, offset) + 1
         self.last_line = self.line + text.count("\n", offset, offset + length)
         begin = text.rfind("\n", 0, offset) + 1
+        self.indented = text[begin:offset]
         end = text.find("\n", offset + length)
         self.before = " ".join(text[begin:end].split())
         self.after = " ".join((text[begin:offset] + replacement + text[offset + length:end]).split())
-        self.text = text[:offset] + replacement + text[offset + length:]
         first = text.rfind("\n}", 0, offset) + 1  # of the function, with what is before it
         last = text.find("\n}", offset)
         function = text[first:offset] + "\0" + replacement + "\0" + text[offset + length:last]
-        self.key = hashlib.sha256((path + "\0" + function).encode()).hexdigest()[:20]
+        self.key = hashlib.sha256((self.name + "\0" + function).encode()).hexdigest()[:20]
+
+    def text(self):
+        return self.original[:self.offset] + self.replacement + self.original[self.offset + self.length:]
+
+    def is_within(self, fragment):
+        start = self.before.find(fragment)
+        changed = len(" ".join((self.indented + "|").split())) - 1
+        return start >= 0 and start <= changed < start + len(fragment)
+
+    def room(self):
+        return self.path.split(os.sep)[1]
 
     def rank(self, seed):
-        """A random number that stays the same when other lines change."""
-        words = f"{seed}\0{self.path}\0{self.before}\0{self.after}"
+        """A random number that stays the same when other lines change, and when the file moves."""
+        words = f"{seed}\0{self.name}\0{self.before}\0{self.after}"
         return hashlib.sha256(words.encode()).hexdigest()
 
     def __str__(self):
@@ -178,10 +196,22 @@ class Mutant:
 
 
 def all_mutants(pattern):
-    for room in ROOMS:
+    """All but those within a fragment of a line that speed.tsv lists."""
+    speed = [row[:2] for row in rows_of("speed.tsv", 3)]
+    for mutant in every_mutant(pattern):
+        if not any(name == mutant.name and mutant.is_within(fragment) for name, fragment in speed):
+            yield mutant
+
+
+def rows_of(name, columns):
+    path = os.path.join(ROOT, "tests", "mutants", name)
+    rows = [line.rstrip("\n").split("\t") for line in open(path)] if os.path.exists(path) else []
+    return [row for row in rows if len(row) == columns]
+
+
+def every_mutant(pattern):
+    for room in sorted(set(os.listdir(os.path.join(ROOT, "libtensor"))) - OTHERS):
         folder = os.path.join(ROOT, "libtensor", room)
-        if not os.path.isdir(folder):
-            continue
         for where, _, names in sorted(os.walk(folder)):
             for name in sorted(n for n in names if n.endswith(".c")):
                 path = os.path.relpath(os.path.join(where, name), ROOT)
@@ -224,7 +254,7 @@ class Build:
         jobs = options.jobs
         self.tree = folder
         self.flags = flags
-        self.patterns = options.tests.split(",")
+        self.patterns, self.isa = options.tests.split(","), options.isa
         os.makedirs(os.path.join(folder, "out"), exist_ok=True)
         for name in ("libtensor", "tests", "examples", "Makefile"):
             copy_newer(os.path.join(ROOT, name), os.path.join(folder, name))
@@ -265,8 +295,11 @@ class Build:
         if os.path.exists(path) and os.path.getmtime(path) > self.newest(source, path):
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        run(words + (self.flags if source.startswith("libtensor") or self.flags == SANITIZE else []),
-            cwd=self.tree)
+        run(words + (self.flags if self.flags == SANITIZE or self.is_tried(job) else []), cwd=self.tree)
+
+    def is_tried(self, job):
+        """Of the library, and not a kernel for another instruction set."""
+        return job[0].startswith("libtensor") and job in self.objects_of(job[0])
 
     def newest(self, source, path):
         """The time of the newest file that the object at `path` is made of."""
@@ -280,6 +313,10 @@ class Build:
 
     def link_test(self, test):
         name, words = test
+        made = os.path.join(self.tree, words[words.index("-o") + 1])
+        objects = [os.path.join(self.tree, w) for w in words if w.endswith(".o")]
+        if os.path.exists(made) and all(os.path.getmtime(o) < os.path.getmtime(made) for o in objects):
+            return
         words = ["-Lout" if w == "out/libtensor.a" else w for w in words]
         at = words.index("-Lout")
         os.makedirs(os.path.join(self.tree, "out", "tests"), exist_ok=True)
@@ -291,10 +328,24 @@ class Build:
             print(f"left out: {name}: {str(problem).splitlines()[-1]}", file=sys.stderr)
             self.tests[name] = None
 
-    def objects_of(self, source, isa):
+    def objects_of(self, source):
         jobs = [j for j in self.compiles if j[0] == source]
-        chosen = [j for j in jobs if f".{isa}." in j[1]]
+        chosen = [j for j in jobs if f".{self.isa}." in j[1]]
         return chosen or jobs
+
+    def compile_as(self, text, job, folder, flags):
+        """The bytes of the object of `text` in place of the job's source, or None if it does not compile."""
+        source, target, words = job
+        copy, made = (os.path.join(folder, os.path.basename(p)) for p in (source, target))
+        with open(copy, "w") as file:
+            file.write(text)
+        words = [copy if w == source else made if w == target else w for w in words]
+        words = [w for w in words if w not in ("ccache", "-MMD", "-MP")]
+        words += ["-I" + os.path.dirname(source)] + flags
+        if subprocess.run(words, cwd=self.tree, capture_output=True).returncode:
+            return None
+        with open(made, "rb") as file:
+            return file.read()
 
 
 class Once:
@@ -309,30 +360,65 @@ class Once:
         return self.value
 
 
-def limit(memory):
-    os.setsid()
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+def limit(memory, seconds):
+    """Of a test, in the process that becomes it: the timer counts the processor time of all its threads."""
+    os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def run_test(build, name, library, folder, isa, seconds):
-    """True if the test passes in that time."""
-    env = dict(os.environ, LD_LIBRARY_PATH=f"{library}:out", CK_FORK="no", OMP_NUM_THREADS="2", TN_ISA=isa,
-               OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
+def run_test(build, name, library, folder, seconds):
+    """The processor time of the test, which may take `seconds` of it, or None if it does not pass."""
+    env = dict(os.environ, LD_LIBRARY_PATH=f"{library}:out", CK_FORK="no", OMP_NUM_THREADS="2",
+               TN_ISA=build.isa, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
     memory = resource.RLIM_INFINITY if build.flags == SANITIZE else MEMORY
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory))
+                               stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory, seconds))
+    ends = wait_for(process.pid)
     try:
-        return process.wait(seconds) == 0
-    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status
+    return used.ru_utime + used.ru_stime if ends and status == 0 else None
+
+
+def wait_for(pid):
+    """False if the process and its children do nothing for a while; on a machine that is busy with other
+    work, a process that is ready to run counts as one that does something."""
+    descriptor, quiet, before = os.pidfd_open(pid), 0, None
+    try:
+        while quiet < QUIET:
+            if select.select([descriptor], [], [], 1)[0]:
+                return True
+            now, ready = activity(pid)
+            quiet = 0 if ready or now != before else quiet + 1
+            before = now
         return False
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+        os.close(descriptor)
+
+
+def activity(pid):
+    """The processor time of a process and its children, and whether a thread of them is ready to run."""
+    total, ready = [], False
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+            total.append((thread, fields[11], fields[12]))
+            ready = ready or fields[0] in "RD"
+            with open(f"/proc/{pid}/task/{thread}/children") as file:
+                for child in file.read().split():
+                    below = activity(child)
+                    total += below[0]
+                    ready = ready or below[1]
+    except OSError:
+        ready = True  # it has just ended
+    return total, ready
 
 
 # ---- which tests pass which lines ------------------------------------------------------------------
@@ -356,16 +442,16 @@ def gcov(build, sources):
     return found
 
 
-def lines_passed(build, sources, isa, folder):
+def lines_passed(build, sources, folder):
     """{test: {source: lines that it passes}}; and under "", the lines that have code."""
     passed = {"": {}}
     library = os.path.join(build.tree, "out")
     gcov(build, ())
-    for name in build.tests:
+    for name in sorted(t for t, words in build.tests.items() if words):
         def measure():
-            run_test(build, name, library, library, isa, 600)
+            run_test(build, name, library, library, 600)
             return {f: sorted(lines.items()) for f, lines in gcov(build, sources).items()}
-        key = contents(f"tests/unit/{name}.c", words=[isa] + sources)
+        key = contents(f"tests/unit/{name}.c", words=[build.isa] + sources)
         found = cached(os.path.join(folder, f"lines-{name}-{key}.json.gz"), measure)
         passed[name] = {f: [n for n, passes in lines if passes] for f, lines in found.items()}
         for file, lines in found.items():
@@ -397,79 +483,126 @@ def contents(test, words):
 
 # ---- running ---------------------------------------------------------------------------------------
 
+class Experience:
+    """Which tests killed mutants of which files."""
+
+    def __init__(self):
+        self.runs, self.kills = {}, {}
+
+    def add(self, mutant, test, is_killer):
+        at = mutant.name, test
+        self.runs[at] = self.runs.get(at, 0) + 1
+        self.kills[at] = self.kills.get(at, 0) + is_killer
+
+    def chance(self, mutant, test):
+        """Of a kill: what was seen, and before anything is seen, what the names say."""
+        stem = mutant.name[:-2]
+        guess = 0.5 if test == "test_" + stem else 0.15 if stem in test else 0.05
+        at = mutant.name, test
+        return (self.kills.get(at, 0) + 2 * guess) / (self.runs.get(at, 0) + 2)
+
+
 class Trial:
     """Runs a mutant. `hunter` is the build with the address sanitizer, made when it is first needed."""
 
-    def __init__(self, build, hunter, covers, seconds, isa, folder):
-        self.build, self.hunter, self.seconds, self.isa, self.folder = build, hunter, seconds, isa, folder
+    def __init__(self, build, hunter, covers, seconds, folder):
+        self.build, self.hunter, self.seconds, self.folder = build, hunter, seconds, folder
         self.lines = {t: {f: set(ls) for f, ls in files.items()} for t, files in covers.items()}
         self.known = self.lines.pop("")
-        self.local = threading.local()
+        self.experience, self.originals, self.local = Experience(), {}, threading.local()
 
     def worker_folder(self):
         if not hasattr(self.local, "folder"):
             self.local.folder = os.path.join(self.folder, f"worker-{threading.get_ident()}")
+        shutil.rmtree(self.local.folder, ignore_errors=True)
+        os.makedirs(self.local.folder)
         return self.local.folder
 
     def tests_of(self, mutant):
         """Those that pass its line; where a table or a formula has no code of its own, its file."""
-        stem = os.path.basename(mutant.path)[:-2]
         lines = set(range(mutant.line, mutant.last_line + 1)) & self.known.get(mutant.path, set())
         tests = [t for t, files in self.lines.items() if t in self.seconds
                  and (lines & files.get(mutant.path, set()) if lines else files.get(mutant.path))]
-        return sorted(tests, key=lambda t: (t != "test_" + stem, stem not in t, self.seconds[t]))
+        return sorted(tests, key=lambda t: -self.experience.chance(mutant, t) / (self.seconds[t] + 0.1))
 
-    def compile(self, build, mutant, folder):
-        """False if it does not compile; otherwise a shared library with the mutant in it."""
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        objects = []
-        for source, target, words in build.objects_of(mutant.path, self.isa):
-            copy = os.path.join(folder, os.path.basename(source))
-            with open(copy, "w") as file:
-                file.write(mutant.text)
-            object_file = os.path.join(folder, os.path.basename(target))
-            words = [copy if w == source else object_file if w == target else w for w in words]
-            words = [w for w in words if w not in ("-MMD", "-MP")] + ["-I" + os.path.dirname(source)]
-            words += [] if f".{self.isa}." in target else ["-O0"]
-            if subprocess.run(words + build.flags, cwd=build.tree, capture_output=True).returncode:
-                return False
-            objects.append(object_file)
-        build.link(os.path.join(folder, "libtensor.so"), objects)
-        return True
+    def objects(self, build, mutant, jobs, flags, folder):
+        """(of the original, of the mutant) for each job; None in place of one that does not compile."""
+        for job in jobs:
+            key = build.tree, job[1], tuple(flags)
+            if key not in self.originals:
+                made = build.compile_as(mutant.original, job, folder, flags)
+                self.originals[key] = hashlib.sha256(made).digest()
+            made = build.compile_as(mutant.text(), job, folder, flags)
+            yield self.originals[key], made and hashlib.sha256(made).digest()
+
+    def is_identical(self, mutant, folder):
+        """Whether the machine code is the same for all instruction sets, with and without optimisation,
+        and in a build that looks for faults, too."""
+        jobs = [j for j in self.build.compiles if j[0] == mutant.path]
+        ways = [["-O2"], ["-O0", "-DTN_DEBUG"]]
+        return all(original == made for flags in ways
+                   for original, made in self.objects(self.build, mutant, jobs, flags, folder))
+
+    def link(self, build, mutant, folder):
+        targets = [os.path.join(folder, os.path.basename(j[1])) for j in build.objects_of(mutant.path)]
+        build.link(os.path.join(folder, "libtensor.so"), targets)
 
     def killer(self, build, mutant, tests, folder, patience):
         for test in tests:
-            if not run_test(build, test, folder, folder, self.isa, patience * self.seconds[test] + 3):
+            took = run_test(build, test, folder, folder, patience * self.seconds[test] + 0.5)
+            if build is self.build:
+                self.experience.add(mutant, test, took is None)
+            if took is None:
                 return test
         return None
 
     def __call__(self, mutant):
-        tests = self.tests_of(mutant)
-        if not tests:
-            return mutant, "not passed by any test"
-        if not self.compile(self.build, mutant, self.worker_folder()):
+        folder = self.worker_folder()
+        objects = list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        if any(made is None for _, made in objects):
             return mutant, "does not compile"
-        test = self.killer(self.build, mutant, tests, self.worker_folder(), 4)
+        if all(original == made for original, made in objects):
+            return mutant, "identical" if self.is_identical(mutant, folder) else "survived"
+        tests = self.tests_of(mutant)
+        self.link(self.build, mutant, folder)
+        test = self.killer(self.build, mutant, self.first_of(tests), folder, PATIENCE)
+        if test:
+            return mutant, f"killed by {test}"
+        if self.is_identical(mutant, folder):
+            return mutant, "identical"
+        return mutant, "survived the first tests" if tests else "not passed by any test"
+
+    def first_of(self, tests):
+        """As many as take FIRST seconds."""
+        ends = [sum(self.seconds[t] for t in tests[: i + 1]) for i in range(len(tests))]
+        return [t for t, end in zip(tests, ends) if end <= FIRST] or tests[:1]
+
+    def finish(self, mutant):
+        """Tries it with all tests."""
+        folder = self.worker_folder()
+        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        self.link(self.build, mutant, folder)
+        test = self.killer(self.build, mutant, self.tests_of(mutant), folder, PATIENCE)
         return mutant, f"killed by {test}" if test else "survived"
 
     def hunt(self, mutant):
         """Tries it under the address sanitizer."""
         tests = self.tests_of(mutant)
         quick = [t for t in tests if self.seconds[t] < 2][:20] or tests[:3]
-        self.compile(self.hunter(), mutant, self.worker_folder())
-        test = self.killer(self.hunter(), mutant, quick, self.worker_folder(), 30)
+        hunter, folder = self.hunter(), self.worker_folder()
+        list(self.objects(hunter, mutant, hunter.objects_of(mutant.path), SANITIZE, folder))
+        self.link(hunter, mutant, folder)
+        test = self.killer(hunter, mutant, quick, folder, 30)
         return mutant, f"killed by {test} under the address sanitizer" if test else "survived"
 
 
-def time_tests(build, isa, folder):
+def time_tests(build, folder):
+    """{test: processor seconds} of those that pass."""
     seconds = {}
     for name in sorted(t for t, words in build.tests.items() if words):
         def measure():
-            start = time.monotonic()
-            passes = run_test(build, name, os.path.join(build.tree, "out"), build.tree, isa, 600)
-            return time.monotonic() - start if passes else None
-        key = contents(f"tests/unit/{name}.c", words=[isa])
+            return run_test(build, name, os.path.join(build.tree, "out"), build.tree, 600)
+        key = contents(f"tests/unit/{name}.c", words=[build.isa])
         took = cached(os.path.join(folder, f"time-{name}-{key}.json.gz"), measure)
         if took is None:
             print(f"left out: {name} fails without a mutant", file=sys.stderr)
@@ -478,35 +611,61 @@ def time_tests(build, isa, folder):
     return seconds
 
 
-def reasons():
-    """{(path, before, after): reason} of survivors that are looked at."""
-    path = os.path.join(ROOT, "tests", "mutants", "survivors.tsv")
-    rows = [line.rstrip("\n").split("\t") for line in open(path)] if os.path.exists(path) else []
-    return {tuple(row[:3]): row[3] for row in rows if len(row) == 4}
+class Reasons:
+    """Why survivors change nothing, by the name of the file, the line and what it becomes. Where a line
+    has gone from its file, to another file, the reason goes with it."""
+
+    def __init__(self):
+        rows = rows_of("survivors.tsv", 4)
+        self.here = {tuple(row[:3]): row[3] for row in rows}
+        texts = {}
+        for where, _, names in os.walk(os.path.join(ROOT, "libtensor")):
+            for name in names:
+                with open(os.path.join(where, name)) as file:
+                    texts[name] = texts.get(name, "") + " ".join(file.read().split())
+        self.moved = {tuple(row[1:3]): row[3] for row in rows if row[1] not in texts.get(row[0], "")}
+
+    def of(self, mutant):
+        line = mutant.before, mutant.after
+        return self.here.get((mutant.name,) + line) or self.moved.get(line)
+
+    def unused(self, mutants):
+        """Rows of the file that are of no mutant any more."""
+        lines = {(m.before, m.after) for m in mutants}
+        places = {(m.name, m.before, m.after) for m in mutants}
+        return [row for row in self.here if row not in places
+                and not (row[1:] in self.moved and row[1:] in lines)]
 
 
 def is_alive(how):
-    return how in ("survived", "not passed by any test")
+    return how in ("survived the first tests", "survived", "not passed by any test")
 
 
-def show(mutant, how, known):
-    reason = known.get((mutant.path, mutant.before, mutant.after))
-    print(f"{how}: {mutant}" + (f"  [{reason}]" if reason else ""), flush=True)
+def kind(how):
+    """killed, identical, explained, survived, ..."""
+    return "killed" if how.startswith("killed") else "left" if is_alive(how) else how
 
 
-def report(results, known):
-    survivors = [(m, how) for m, how in results if is_alive(how)]
-    explained = [m for m, _ in survivors if (m.path, m.before, m.after) in known]
+KINDS = ["killed", "identical", "explained", "left"]
+
+
+def report(results):
     print("---- survivors")
-    for mutant, how in sorted(survivors, key=lambda r: (r[0].path, r[0].line)):
-        show(mutant, how, known)
-    tried = sum(how != "does not compile" for _, how in results)
-    killed = tried - len(survivors)
-    print(f"{tried} mutants of sources, {killed} killed ({100 * killed / max(tried, 1):.1f} %), "
-          f"{len(survivors)} survived, {len(explained)} of them explained in survivors.tsv")
+    for mutant, how in sorted(results, key=lambda r: (r[0].path, r[0].line)):
+        if is_alive(how):
+            print(f"{how}: {mutant}")
+    print(f"{'':<12}{'tried':>8}" + "".join(f"{k:>11}" for k in KINDS) + "   killed of all, of those that differ")
+    rooms = sorted({m.room() for m, _ in results})
+    for room in rooms + ["all"]:
+        hows = [kind(how) for m, how in results if room in (m.room(), "all")]
+        counts = {k: hows.count(k) for k in KINDS}
+        tried = sum(counts.values())
+        differ = counts["killed"] + counts["left"]
+        print(f"{room:<12}{tried:>8}" + "".join(f"{counts[k]:>11}" for k in KINDS)
+              + f"   {100 * counts['killed'] / max(tried, 1):.1f} %, {100 * counts['killed'] / max(differ, 1):.1f} %")
 
 
-def main():
+def options_of_program():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="mutants to try (200)")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
@@ -515,66 +674,94 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where to build")
     parser.add_argument("--isa", default="v4", help="the kernels that are tried (v4)")
-    parser.add_argument("--quick", action="store_true", help="without the address sanitizer")
+    parser.add_argument("--quick", action="store_true", help="the first tests of each alone")
+    parser.add_argument("--again", action="store_true", help="try those with a reason, too")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
-    options = parser.parse_args()
+    return parser.parse_args()
 
+
+def main():
+    options = options_of_program()
     mutants = list(all_mutants(options.files))
     print(f"{len(mutants)} mutants in all", file=sys.stderr)
     mutants.sort(key=lambda m: m.rank(options.seed))
     if options.list:
         print("\n".join(map(str, mutants[: options.count])))
         return
+    reasons = Reasons()
+    for row in reasons.unused(mutants) if options.files == "*" else []:
+        print("a reason without a mutant:", *row, sep="\t", file=sys.stderr)
     folder = os.path.abspath(os.path.join(options.build, "source-mutants"))
     os.makedirs(folder, exist_ok=True)
-    cover = Build(os.path.join(folder, "cover"), ["-O0", "--coverage"], options)
-    passed = lines_passed(cover, sorted({m.path for m in mutants}), options.isa, folder)
+    cover = Build(os.path.join(folder, "cover"), ["--coverage"], options)
+    passed = lines_passed(cover, sorted({m.path for m in mutants}), folder)
     build = Build(os.path.join(folder, "plain"), [], options)
-    seconds = time_tests(build, options.isa, folder)
+    seconds = time_tests(build, folder)
     hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options))
-    trial = Trial(build, hunter, passed, seconds, options.isa, folder)
-    sample = Sample(folder, options.jobs, reasons())
-    sample.run(mutants, trial, options.count)
+    trial = Trial(build, hunter, passed, seconds, folder)
+    sample = Sample(folder, options, reasons)
+    sample.run(mutants, trial)
     if not options.quick:
-        sample.hunt(trial)
-    report(list(sample.results.values()), sample.known)
+        sample.again("survived the first tests", trial.finish)
+        sample.again("survived", trial.hunt)
+    report(list(sample.results.values()))
 
 
 class Sample:
-    """The mutants that are tried, and what became of them; those that were killed are kept."""
+    """The mutants that are tried, and what became of them, which is kept."""
 
-    def __init__(self, folder, jobs, known):
-        self.kept, self.jobs, self.known = os.path.join(folder, "killed.json"), jobs, known
-        self.killed = json.load(open(self.kept)) if os.path.exists(self.kept) else {}
-        self.results, self.start = {}, time.monotonic()
+    def __init__(self, folder, options, reasons):
+        self.path, self.options, self.reasons = os.path.join(folder, "results.json"), options, reasons
+        self.kept = json.load(open(self.path)) if os.path.exists(self.path) else {}
+        self.results, self.start, self.tried = {}, (time.monotonic(), sum(os.times()[:4])), 0
+        self.tests = contents("tests/unit", words=[options.tests])
+
+    def recall(self, mutant):
+        """What is known of a mutant from before."""
+        if self.reasons.of(mutant) and not self.options.again:
+            return "explained"
+        how, tests = self.kept.get(mutant.key, (None, None))
+        return how if how and (tests == self.tests or not is_alive(how)) else None
 
     def add(self, mutant, how):
-        self.results[mutant.key] = mutant, how
+        self.kept[mutant.key] = how, self.tests
+        with open(self.path, "w") as file:
+            json.dump(self.kept, file)
+        reason = self.reasons.of(mutant)
+        self.results[mutant.key] = mutant, "explained" if reason and is_alive(how) else how
         if is_alive(how):
-            show(mutant, how, self.known)
-        else:
-            self.killed[mutant.key] = how
-            with open(self.kept, "w") as file:
-                json.dump(self.killed, file)
-        if sys.stderr.isatty() or len(self.results) % 50 == 0:
-            alive = sum(is_alive(h) for _, h in self.results.values())
-            print(f"{len(self.results)} tried, {alive} alive, {time.monotonic() - self.start:.0f} s",
-                  file=sys.stderr)
+            print(f"{how}: {mutant}" + (f"  [{reason}]" if reason else ""), flush=True)
+        elif reason:
+            print(f"{how}, though it has a reason: {mutant}", flush=True)
+        self.tried += 1
+        if sys.stderr.isatty() or self.tried % 20 == 0:
+            self.tell()
+
+    def tell(self):
+        hows = [kind(how) for _, how in self.results.values()]
+        seconds, used = time.monotonic() - self.start[0], sum(os.times()[:4]) - self.start[1]
+        print(f"{self.valid()} of {self.options.count}: " + ", ".join(f"{hows.count(k)} {k}" for k in KINDS)
+              + f"; {self.tried} tried now, {seconds / self.tried:.2f} s and {used / self.tried:.2f} s of a "
+              "processor each", file=sys.stderr)
 
     def valid(self):
         return sum(how != "does not compile" for _, how in self.results.values())
 
-    def run(self, mutants, trial, count):
-        """Tries mutants until there are `count` that compile."""
+    def run(self, mutants, trial):
+        """Tries mutants until there are as many that compile as are wanted."""
+        jobs, count = self.options.jobs, self.options.count
         todo, pending = iter(mutants), set()
-        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             while True:
-                while len(pending) < 2 * self.jobs and self.valid() + len(pending) < count:
+                while len(pending) < 2 * jobs and self.valid() + len(pending) < count:
                     mutant = next(todo, None)
                     if mutant is None:
                         break
-                    if mutant.key in self.killed:
-                        self.results[mutant.key] = mutant, self.killed[mutant.key]
+                    how = self.recall(mutant)
+                    if how:
+                        self.results[mutant.key] = mutant, how
+                        if how.startswith("killed"):
+                            trial.experience.add(mutant, how.split()[2], True)
                     else:
                         pending.add(pool.submit(trial, mutant))
                 if not pending:
@@ -584,12 +771,11 @@ class Sample:
                 for future in done:
                     self.add(*future.result())
 
-    def hunt(self, trial):
-        """Those that survived and have no reason."""
-        alive = [m for m, how in self.results.values()
-                 if how == "survived" and (m.path, m.before, m.after) not in self.known]
-        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
-            for mutant, how in pool.map(trial.hunt, alive):
+    def again(self, state, trial):
+        """Those that are in this state, and have no reason."""
+        alive = [m for m, how in self.results.values() if how == state]
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            for mutant, how in pool.map(trial, alive):
                 self.add(mutant, how)
 
 

@@ -244,6 +244,55 @@ START_TEST(no_threads_to_be_had)
 }
 END_TEST
 
+static void do_nothing(int64_t begin, int64_t end, void *payload)
+{
+    (void)begin;
+    (void)end;
+    (void)payload;
+}
+
+/* After a call with work for two threads. */
+static int helpers_of(tn_ctx *c)
+{
+    tn__parallel(c, 2, 1, do_nothing, NULL);
+    return c->pool.n_helpers;
+}
+
+/* A system that gave none is not asked in every call, but again when the program sets a number. */
+static bool asks_again(const double expected[NUMBERS])
+{
+    pthread_attr_t before, huge;
+    (void)expected;
+    pthread_getattr_default_np(&before);
+    pthread_getattr_default_np(&huge);
+    pthread_attr_setstacksize(&huge, (size_t)1 << 60);
+    pthread_setattr_default_np(&huge);
+    bool none = helpers_of(ctx) == 0;
+    pthread_setattr_default_np(&before);
+    bool still_none = helpers_of(ctx) == 0;
+    return none && still_none && tn_set_threads(ctx, 2) == TN_OK && helpers_of(ctx) == 1;
+}
+
+START_TEST(threads_are_asked_for_again)
+{
+    double unused[NUMBERS] = {0};
+    ck_assert(in_child(asks_again, unused));
+}
+END_TEST
+
+/* Whatever another thread held at the fork: the child begins with locks of its own. */
+START_TEST(with_the_lock_held)
+{
+    double expected[NUMBERS];
+    work(ctx, expected);
+    ck_assert_int_eq(helpers_of(ctx), 1);
+    pthread_mutex_lock(&ctx->pool.lock);
+    bool right = in_child(both_contexts, expected);
+    pthread_mutex_unlock(&ctx->pool.lock);
+    ck_assert(right);
+}
+END_TEST
+
 /* The program's handlers run in the program's threads: helpers let signals pass. */
 typedef struct masks {
     pthread_t main;
@@ -290,6 +339,8 @@ int main(void)
     tcase_add_test(tc, beside_calls);
     tcase_add_test(tc, fork_has_its_turn);
     tcase_add_test(tc, no_threads_to_be_had);
+    tcase_add_test(tc, threads_are_asked_for_again);
+    tcase_add_test(tc, with_the_lock_held);
     tcase_add_test(tc, signals_pass_helpers);
     return tn_run(suite);
 }

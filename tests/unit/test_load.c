@@ -68,6 +68,23 @@ START_TEST(knows_safetensors_whatever_its_length)
 }
 END_TEST
 
+/* A header that fills the file, and one that goes a byte beyond it, of a length like the first
+ * bytes of a pickle. */
+START_TEST(sees_where_a_header_ends)
+{
+    unsigned char bytes[8 + 640] = {0x80, 2};
+    memset(bytes + 8, ' ', 640);
+    bytes[8] = '{', bytes[9] = '}';
+    tn_dict *dict = tn_load_dict(ctx, write_temporary(bytes, 8 + 640));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict), 0);
+    const char *path = write_temporary(bytes, 8 + 639);
+    ck_assert_ptr_null(tn_load_dict(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_dict: %: pickle: opcode 00 at byte 2 cannot be read", path);
+    remove_temporary();
+}
+END_TEST
+
 START_TEST(reads_what_it_saved_whatever_the_length)
 {
     char name[19280] = "";
@@ -223,6 +240,7 @@ int main(void)
     tcase_add_loop_test(tc, sees_the_format, 0, 5);
     tcase_add_test(tc, refuses_other_formats);
     tcase_add_loop_test(tc, knows_safetensors_whatever_its_length, 0, 9);
+    tcase_add_test(tc, sees_where_a_header_ends);
     tcase_add_test(tc, reads_what_it_saved_whatever_the_length);
     tcase_add_loop_test(tc, says_what_it_takes_a_file_for, 0,
                         (int)(sizeof others / sizeof *others));

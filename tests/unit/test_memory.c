@@ -1,6 +1,8 @@
 #include "common/check_tn.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ADDRESS_SANITIZER
@@ -254,6 +256,48 @@ START_TEST(test_large_blocks_serve_smaller_sizes)
 }
 END_TEST
 
+/* The allocator that a context has by default: its blocks hold what was asked for, and ask the
+ * system for no more. */
+START_TEST(blocks_of_the_system_do_not_overlap)
+{
+    unsigned char *blocks[200];
+    for (size_t i = 0; i < 200; i++) {
+        blocks[i] = tn__system_allocator.alloc(NULL, 37 * i + 1, 64);
+        ck_assert_uint_eq((uintptr_t)blocks[i] % 64, 0);
+        memset(blocks[i], (int)i, 37 * i + 1);
+    }
+    for (size_t i = 0; i < 200; i++) {
+        for (size_t j = 0; j <= 37 * i; j++)
+            ck_assert_uint_eq(blocks[i][j], i);
+        tn__system_allocator.free(NULL, blocks[i], 37 * i + 1);
+    }
+}
+END_TEST
+
+static int64_t addresses_in_use(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%ld", &pages), 1);
+    fclose(file);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+START_TEST(the_system_is_asked_for_little_more)
+{
+    enum { SIZE = 50 << 20 };
+    int64_t before = addresses_in_use();
+    for (int i = 0; i < 20; i++) {
+        void *block = tn__system_allocator.alloc(NULL, SIZE, 64);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_int_lt(addresses_in_use() - before, SIZE + (1 << 20));
+        tn__system_allocator.free(NULL, block, SIZE);
+    }
+    ck_assert_int_lt(addresses_in_use() - before, SIZE);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
@@ -274,5 +318,7 @@ int main(void)
     tcase_add_test(tc, growing);
     tcase_add_test(tc, zeroed_and_copied);
     tcase_add_test(tc, test_large_blocks_serve_smaller_sizes);
+    tcase_add_test(tc, blocks_of_the_system_do_not_overlap);
+    tcase_add_test(tc, the_system_is_asked_for_little_more);
     return tn_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 START_TEST(setting)
@@ -426,6 +427,43 @@ START_TEST(contexts_train_side_by_side)
 }
 END_TEST
 
+/* ---- helpers that wait ----------------------------------------------------------------------- */
+
+static double processor_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Spinning ends after some milliseconds; a helper that did not sleep would take a processor. */
+START_TEST(helpers_sleep_between_calls)
+{
+    int count[1000] = {0};
+    tn__parallel(ctx, 1000, 1, mark, count);
+    double before = processor_seconds();
+    usleep(400000);
+    ck_assert_double_lt(processor_seconds() - before, 0.1);
+}
+END_TEST
+
+/* OpenMP's variable, in both cases. */
+START_TEST(policy_of_waiting)
+{
+    static const char *const policies[] = {"passive", "PASSIVE", "active", NULL};
+    const char *before = getenv("OMP_WAIT_POLICY");
+    char *kept = before ? strdup(before) : NULL;
+    for (int i = 0; i < 4; i++) {
+        policies[i] ? setenv("OMP_WAIT_POLICY", policies[i], 1) : unsetenv("OMP_WAIT_POLICY");
+        tn_ctx *other = tn_ctx_new(NULL);
+        ck_assert_int_eq(other->pool.spins > 0, i >= 2);
+        tn_ctx_free(other);
+    }
+    kept ? setenv("OMP_WAIT_POLICY", kept, 1) : unsetenv("OMP_WAIT_POLICY");
+    free(kept);
+}
+END_TEST
+
 /* The threads of OpenMP's own are a case by themselves: Helgrind does not see what orders them. */
 int main(int argc, char **argv)
 {
@@ -435,6 +473,8 @@ int main(int argc, char **argv)
     tcase_add_test(tc, setting);
     tcase_add_test(tc, ranges_are_covered_once);
     tcase_add_test(tc, long_ranges);
+    tcase_add_test(tc, helpers_sleep_between_calls);
+    tcase_add_test(tc, policy_of_waiting);
     tcase_add_test(tc, contexts_share_weights);
     tcase_add_test(tc, contexts_share_a_dictionary);
     tcase_add_test(tc, contexts_train_side_by_side);
