@@ -450,6 +450,10 @@ void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape);
  * repeated to `shape`, contiguous. What has the shape already is returned itself. */
 const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u);
 const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x);
+
+/* dx of such an x in the whole shape of x: itself, so that nobody else refers to its elements, or a
+ * view where it is smaller. */
+const tn_tensor *tn__as_large(tn_ctx *ctx, const tn_tensor *dx, const tn_tensor *x);
 tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape);
 
 /* How many elements of x go into one of the result. */

@@ -114,10 +114,11 @@ typedef struct tn__winograd {
     K(void, moments,                                                                               \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, double scale, double *mean,            \
        double *var))                                                                               \
-    /* dx[i] = scale (x - mean) dy, which are as far apart as the steps say */                     \
+    /* mean = high + low;  dx[i] = scale (x - high - low) dy, as far apart as the steps say */     \
+    K(void, split, (int64_t n, const double *mean, void *high, void *low))                         \
     K(void, var_backward,                                                                          \
-      (int64_t n, const void *x, int64_t step_x, const double *mean, int64_t step_mean,            \
-       const void *dy, int64_t step_dy, double scale, void *dx))                                   \
+      (int64_t n, const void *x, int64_t step_x, const void *high, const void *low,                \
+       int64_t step_mean, const void *dy, int64_t step_dy, double scale, void *dx))                \
     /* the first largest and the first smallest of x[i * stride]; NaN comes before all others */   \
     K(int64_t, argmax, (int64_t n, const void *x, int64_t stride))                                 \
     K(int64_t, argmin, (int64_t n, const void *x, int64_t stride))                                 \

@@ -38,6 +38,16 @@ static inline int64_t at_most(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
+/* The sum of sums side by side: halves of them are added until one is left. */
+static inline real sides_total(real *sides)
+{
+    for (int j = 0; j < 8; j++)
+        sides[j] += sides[j + 8];
+    for (int j = 0; j < 4; j++)
+        sides[j] += sides[j + 4];
+    return (sides[0] + sides[2]) + (sides[1] + sides[3]);
+}
+
 /* The sum of a block. */
 static inline real block_sum(int64_t n, const real *x)
 {
@@ -46,8 +56,8 @@ static inline real block_sum(int64_t n, const real *x)
     for (; i + SIDES <= n; i += SIDES)
         for (int j = 0; j < SIDES; j++)
             sides[j] += x[i + j];
-    for (int j = 0; i > 0 && j < SIDES; j++)
-        total += sides[j];
+    if (i > 0)
+        total = sides_total(sides);
     for (; i < n; i++)
         total += x[i];
     return total;

@@ -18,14 +18,29 @@ void KERNEL(sum)(int64_t n, const void *x, void *y)
     *(real *)y = sum_pairs(n, x);
 }
 
+/* n rows one after another, several vectors of columns at a time, which stay in registers. */
+static void sum_few(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)
+{
+    int64_t j = 0;
+    for (; j + 4 * LANES <= cols; j += 4 * LANES) {
+        vec sums[4] = {{0}};
+        for (int64_t i = 0; i < n; i++)
+            for (int k = 0; k < 4; k++)
+                sums[k] += ((const vec_unaligned *)(x + i * ldx + j))[k];
+        for (int k = 0; k < 4; k++)
+            ((vec_unaligned *)(y + j))[k] = sums[k];
+    }
+    for (int64_t k = j; k < cols; k++)
+        y[k] = 0;
+    for (int64_t i = 0; j < cols && i < n; i++)
+        for (int64_t k = j; k < cols; k++)
+            y[k] += x[i * ldx + k];
+}
+
 static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)
 {
-    for (int64_t j = 0; j < cols; j++)
-        y[j] = 0;
     if (n <= ROWS) {
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < cols; j++)
-                y[j] += x[i * ldx + j];
+        sum_few(n, cols, x, ldx, y);
         return;
     }
     real other[TILE];

@@ -3,11 +3,23 @@
 #include "ops/ops.h"
 
 TN_FORMULA2(is_equal, x, y, x == y);
-TN_FORMULA3(share, m, count, dy, m == 0 && count > 0 ? 0 : dy / count * m);
+TN_FORMULA2(share, dy, count, dy / count);
+TN_FORMULA3(spread, x, y, part, x == y ? part : y == y ? 0 : y);
 
 typedef struct amax_data {
     bool reduce[TN_MAX_DIMS];
 } amax_data;
+
+/* dy / n, n the number of elements of x that equal y. */
+static tn_tensor *shares(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *once, const tn_tensor *y,
+                         const tn_tensor *dy, const bool *reduce)
+{
+    tn_tensor *equal = tn_map(ctx, "amax", &is_equal, NULL, (const tn_tensor *[]){once, y});
+    const tn_tensor *all = tn__as_large(ctx, equal, x);
+    tn_tensor *count = all ? tn__sum_dims(ctx, all, reduce) : NULL;
+    return tn_map(ctx, "amax", &share, NULL,
+                  (const tn_tensor *[]){dy, tn__within(ctx, count, once)});
+}
 
 static void amax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
@@ -20,15 +32,11 @@ static void amax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     const tn_tensor *once = tn__once(ctx, x, dy);
     if (!once)
         return;
-    tn_tensor *equal =
-        tn_map(ctx, "amax", &is_equal, NULL, (const tn_tensor *[]){once, tn__within(ctx, y, once)});
-    tn_tensor *all = equal ? tn__broadcast_to(ctx, equal, x->ndim, x->shape) : NULL;
-    tn_tensor *count = all ? tn__sum_dims(ctx, all, data->reduce) : NULL;
-    tn_tensor *dx = tn_map(
-        ctx, "amax", &share, NULL,
-        (const tn_tensor *[]){equal, tn__within(ctx, count, once), tn__within(ctx, dy, once)});
-    if (dx)
-        tn_add_grad(ctx, node, 0, tn__broadcast_to(ctx, dx, x->ndim, x->shape));
+    y = tn__within(ctx, y, once);
+    dy = tn__within(ctx, dy, once);
+    const tn_tensor *each = shares(ctx, x, once, y, dy, data->reduce);
+    tn_tensor *dx = tn_map(ctx, "amax", &spread, NULL, (const tn_tensor *[]){once, y, each});
+    tn_add_grad(ctx, node, 0, tn__as_large(ctx, dx, x));
 }
 
 static const tn_op amax_op = {.name = "amax", .backward = amax_backward};

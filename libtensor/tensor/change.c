@@ -35,25 +35,36 @@ void tn__count_change(const tn_tensor *t)
     t->storage->version++;
 }
 
+/* n elements that are all what `value` points to, as bits: loops over numbers of that size do. */
+static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void *to)
+{
+    if (size == 1)
+        memset(to, *(const unsigned char *)value, (size_t)n);
+    else
+        tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)->fill(n, value, to);
+}
+
 typedef struct fill_args {
-    tn_dtype dtype;
-    double value;
+    tn_ctx *ctx;
+    size_t size;
+    char value[8];
 } fill_args;
 
 static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     const fill_args *args = payload;
-    size_t size = tn_dtype_size(args->dtype);
-    char first[8];
-    tn__store_f64(args->dtype, first, args->value);
-    for (int64_t i = 0; i < n; i++)
-        memcpy((char *)p[0] + i * strides[0] * (int64_t)size, first, size);
+    if (strides[0] == 1)
+        repeat(args->ctx, n, args->size, args->value, p[0]);
+    for (int64_t i = 0; strides[0] != 1 && i < n; i++)
+        memcpy((char *)p[0] + i * strides[0] * (int64_t)args->size, args->value, args->size);
 }
 
 void tn__fill(const tn_tensor *t, double value)
 {
     tn__iter it = tn__iter_new(t->ndim, t->shape, 1, &t);
-    tn__iter_run(t->ctx, &it, fill_row, &(fill_args){t->dtype, value});
+    fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
+    tn__store_f64(t->dtype, args.value, value);
+    tn__iter_run(t->ctx, &it, fill_row, &args);
 }
 
 tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
@@ -69,11 +80,19 @@ tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
     for (int64_t i = 0; i < n; i++) \
     ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]
 
+typedef struct copy_args {
+    tn_ctx *ctx;
+    size_t size;
+} copy_args;
+
 static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
-    size_t size = *(const size_t *)payload;
+    const copy_args *args = payload;
+    size_t size = args->size;
     if (strides[0] == 1 && strides[1] == 1)
         memcpy(p[0], p[1], (size_t)n * size);
+    else if (strides[0] == 1 && strides[1] == 0)
+        repeat(args->ctx, n, size, p[1], p[0]);
     else if (size == 8)
         COPY_LOOP(uint64_t);
     else if (size == 4)
@@ -84,9 +103,9 @@ static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *pa
 
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
-    size_t size = tn_dtype_size(dst->dtype);
+    copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
     tn__iter it = tn__iter_new(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
-    tn__iter_run(ctx, &it, copy_row, &size);
+    tn__iter_run(ctx, &it, copy_row, &args);
 }
 
 tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)

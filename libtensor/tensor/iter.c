@@ -62,9 +62,12 @@ static void run_piece(const run_args *args, int64_t number)
 {
     const tn__iter *it = args->it;
     int inner = it->ndim - 1;
-    int64_t row = number / args->pieces, piece = number % args->pieces;
-    int64_t begin = tn__cut(it->shape[inner], args->pieces, piece);
-    int64_t end = tn__cut(it->shape[inner], args->pieces, piece + 1);
+    int64_t row = number, begin = 0, end = it->shape[inner];
+    if (args->pieces > 1) {
+        row = number / args->pieces;
+        begin = tn__cut(end, args->pieces, number % args->pieces);
+        end = tn__cut(end, args->pieces, number % args->pieces + 1);
+    }
     void *p[TN_MAX_OPERANDS];
     for (int j = 0; j < it->n; j++)
         p[j] = it->data[j] + begin * it->strides[j][inner] * (int64_t)it->size[j];

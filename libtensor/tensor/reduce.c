@@ -328,6 +328,11 @@ const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x)
     return t ? resized(ctx, t, shape) : NULL;
 }
 
+const tn_tensor *tn__as_large(tn_ctx *ctx, const tn_tensor *dx, const tn_tensor *x)
+{
+    return !dx || has_shape(dx, x->shape) ? dx : tn__broadcast_to(ctx, dx, x->ndim, x->shape);
+}
+
 tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape)
 {
     if (!y || has_shape(y, shape))

@@ -1,4 +1,5 @@
 /* var(x), over any dimensions, with any correction. */
+#include <float.h>
 #include "common/ops.h"
 
 OP(var_all, tn_var(ctx, in[0], (tn_var_opts){0}))
@@ -157,6 +158,52 @@ START_TEST(test_infinities)
 }
 END_TEST
 
+/* Elements near the mean have gradients that are small beside the others'. */
+static void check_floats(const tn_tensor *t, const tn_tensor *want)
+{
+    const float *x = tn_data(t);
+    const double *w = tn_data(want);
+    double largest = 0;
+    for (int64_t i = 0; i < tn_numel(t); i++)
+        largest = fabs(w[i]) > largest ? fabs(w[i]) : largest;
+    for (int64_t i = 0; i < tn_numel(t); i++)
+        if (fabs(w[i]) <= FLT_MAX)
+            ck_assert_double_le(fabs((double)x[i] - w[i]), 1e-6 * largest + 0x1p-149);
+        else
+            ck_assert_double_eq((double)x[i], w[i] > 0 ? INFINITY : -INFINITY);
+}
+
+/* x and dy of a [40,40] tensor of floats about which size, over dimension 0, 1 or both, beside
+ * doubles: squares, and the products of the gradient, leave the range of floats on the way. */
+static void check_range(double size, double size_of_dy, tn_var_opts opts)
+{
+    tn_tensor *x = tn_mul_scalar(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(40, 40)), size);
+    tn_set_requires_grad(ctx, x, true);
+    tn_tensor *wide = tn_cast(ctx, tn_detach(ctx, x), TN_F64);
+    tn_set_requires_grad(ctx, wide, true);
+    tn_tensor *y = tn_var(ctx, x, opts), *want = tn_var(ctx, wide, opts);
+    tn_tensor *dy = tn_full(ctx, TN_F32, tn_ndim(y), tn_shape(y), size_of_dy);
+    tn_backward_with(ctx, y, dy);
+    tn_backward_with(ctx, want, tn_cast(ctx, dy, TN_F64));
+    check_floats(y, want);
+    check_floats(tn_grad(x), tn_grad(wide));
+}
+
+START_TEST(test_squares_outside_floats)
+{
+    static const double sizes[] = {1e-22, 1e-18, 1, 1e18, 1e19};
+    tn_var_opts down = {.dims = (int[]){0}, .ndims = 1}, across = {.dims = (int[]){1}, .ndims = 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (double dy = 1e-25; dy < 1e25; dy *= 1e15) {
+            tn_scope scope = tn_scope_begin(ctx);
+            check_range(sizes[i], dy, down);
+            check_range(sizes[i], dy, across);
+            check_range(sizes[i], dy, (tn_var_opts){0});
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 /* As PyTorch. */
 START_TEST(test_too_few_elements)
 {
@@ -187,5 +234,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("var", cases, test_every_set_of_dimensions, test_default_is_1, test_far_from_zero,
-         test_ends_of_the_range, test_of_equal_numbers, test_infinities, test_too_few_elements,
-         test_errors)
+         test_ends_of_the_range, test_of_equal_numbers, test_squares_outside_floats,
+         test_infinities, test_too_few_elements, test_errors)

@@ -268,6 +268,8 @@ TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
     {                                                                                            \
         if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1)                                    \
             name##_n(n, p[0], 1, p[1], 1, p[2], 1, p[3], 1, k);                                  \
+        else if (s[0] == 1 && s[1] == 1 && s[2] == 0 && s[3] == 0)                               \
+            name##_n(n, p[0], 1, p[1], 1, p[2], 0, p[3], 0, k);                                  \
         else                                                                                     \
             name##_n(n, p[0], s[0], p[1], s[1], p[2], s[2], p[3], s[3], k);                      \
     }
