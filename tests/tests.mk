@@ -21,6 +21,11 @@ $(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
 
+# The shared library, loaded and unloaded.
+$(BUILD)/obj/tests/unit/test_unload.o: TN_CFLAGS += -DTN_TEST_LIBRARY='"$(BUILD)/libtensor.so"'
+$(BUILD)/tests/test_unload: CHECK_LIBS += -ldl
+$(BUILD)/tests/test_unload: | $(SHARED)
+
 # What the examples share is tested by itself, too.
 SHARED_TESTS := photo faces faces_download alexnet
 $(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -326,6 +327,57 @@ START_TEST(signals_pass_helpers)
 }
 END_TEST
 
+/* Ways to start a program that run no handlers of forks: the helpers are none of its business. */
+static pid_t spawn(void)
+{
+    pid_t child = -1;
+    char *const arguments[] = {"true", NULL};
+    return posix_spawnp(&child, "true", NULL, NULL, arguments, arguments + 1) == 0 ? child : -1;
+}
+
+static pid_t vfork_and_exec(void)
+{
+    pid_t child = vfork();
+    if (child == 0) {
+        execlp("true", "true", (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static pid_t fork_and_exec(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execlp("true", "true", (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static pid_t (*const starts[])(void) = {spawn, vfork_and_exec, fork_and_exec};
+
+/* The context goes on with the threads that it has. */
+START_TEST(programs_are_started)
+{
+    double expected[NUMBERS];
+    tn_set_threads(ctx, 4);
+    work(ctx, expected);
+    int helpers = ctx->pool.n_helpers, status = -1;
+    unsigned process = ctx->pool.process;
+    ck_assert_int_eq(helpers, 3);
+    for (int i = 0; i < 5; i++) {
+        pid_t child = starts[_i]();
+        ck_assert_int_gt(child, 0);
+        ck_assert(works(ctx, expected));
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+    ck_assert_int_eq(ctx->pool.n_helpers, helpers);
+    ck_assert_uint_eq(ctx->pool.process, process);
+}
+END_TEST
+
 int main(void)
 {
     /* Before those of the library, so that note_rest comes after what the library does. */
@@ -336,6 +388,7 @@ int main(void)
     tcase_add_loop_test(tc, after_a_call, 0, CHILDREN);
     tcase_add_test(tc, with_any_number_of_threads);
     tcase_add_test(tc, before_the_first_call);
+    tcase_add_loop_test(tc, programs_are_started, 0, sizeof starts / sizeof *starts);
     tcase_add_test(tc, beside_calls);
     tcase_add_test(tc, fork_has_its_turn);
     tcase_add_test(tc, no_threads_to_be_had);

@@ -1,8 +1,10 @@
 #define _DEFAULT_SOURCE /* usleep */
 #include "common/check_tn.h"
+#include "common/files.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -464,6 +466,156 @@ START_TEST(policy_of_waiting)
 }
 END_TEST
 
+static const char *const files[] = {"deflated.npz", "types.safetensors", "torch/state_dict_zip.pth",
+                                    "torch/state_dict_legacy.pth"};
+
+enum { FILES = sizeof files / sizeof *files };
+
+/* Threads that read and write files, some of them the same. */
+typedef struct file_user {
+    int number, wrong;
+    char own[256]; /* file */
+} file_user;
+
+/* Paths, which are made before there are threads. */
+static char inputs[FILES][256], common[256];
+
+static void *read_and_write(void *payload)
+{
+    file_user *u = payload;
+    tn_ctx *own = tn_ctx_new(NULL);
+    for (int i = 0; i < 2 * FILES; i++) {
+        tn_dict *dict = tn_load_dict(own, inputs[(u->number + i) % FILES]);
+        int64_t count = tn_dict_count(dict);
+        u->wrong += !dict || tn_save_dict(own, dict, u->own) != TN_OK ||
+                    tn_save_dict(own, dict, common) != TN_OK;
+        tn_dict_free(dict);
+        dict = tn_load_dict(own, u->own);
+        u->wrong += tn_dict_count(dict) != count;
+        tn_dict_free(dict);
+        dict = tn_load_dict(own, common); /* that of another, or of this one */
+        u->wrong += !dict;
+        tn_dict_free(dict);
+    }
+    tn_ctx_free(own);
+    return NULL;
+}
+
+START_TEST(contexts_use_files)
+{
+    file_user users[4];
+    pthread_t threads[4];
+    make_folder();
+    snprintf(common, sizeof common, "%s", folder_path("common.npz"));
+    for (int i = 0; i < FILES; i++)
+        snprintf(inputs[i], sizeof inputs[i], "%s", data_path(files[i]));
+    for (int i = 0; i < 4; i++) {
+        users[i] = (file_user){.number = i};
+        snprintf(users[i].own, sizeof users[i].own, "%.240s.%d.npz", folder_path("x"), i);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_and_write, &users[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_int_eq(users[i].wrong, 0);
+    }
+    remove_folder();
+}
+END_TEST
+
+/* An allocator that several contexts share. It notes calls from threads that use no context. */
+static _Thread_local bool uses_context;
+static atomic_int blocks_out, from_helpers;
+
+static void *shared_alloc(void *payload, size_t size, size_t alignment)
+{
+    (void)payload;
+    atomic_fetch_add(&blocks_out, 1);
+    atomic_fetch_add(&from_helpers, !uses_context);
+    return aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+}
+
+static void shared_free(void *payload, void *block, size_t size)
+{
+    (void)payload, (void)size;
+    atomic_fetch_sub(&blocks_out, 1);
+    atomic_fetch_add(&from_helpers, !uses_context);
+    free(block);
+}
+
+static void *train_with_shared_allocator(void *payload)
+{
+    uses_context = true;
+    tn_ctx *own = tn_ctx_new(
+        &(tn_ctx_opts){.threads = 3, .allocator = {.alloc = shared_alloc, .free = shared_free}});
+    tn_module *net = tn_sequential(own, tn_nn_conv2d(own, 3, 8, 3, (tn_conv2d_opts){0}),
+                                   tn_nn_batch_norm2d(own, 8, (tn_batch_norm_opts){0}),
+                                   tn_nn_max_pool2d(own, 2, (tn_pool2d_opts){0}),
+                                   tn_nn_flatten(own), tn_nn_linear(own, 8 * 15 * 15, 10));
+    tn_optim *opt = tn_adam(own, net, (tn_adam_opts){0});
+    tn_tensor *x = tn_rand(own, TN_F32, TN_SHAPE(8, 3, 32, 32));
+    tn_tensor *classes = tn_zeros(own, TN_I64, TN_SHAPE(8));
+    for (int i = 0; i < 3; i++) {
+        tn_tensor *y = tn_forward(own, net, x);
+        tn_zero_grad(opt);
+        tn_backward(own, tn_cross_entropy(own, y, classes, (tn_cross_entropy_opts){0}));
+        tn_step(opt);
+        tn_empty_cache(own);
+    }
+    *(bool *)payload = tn_ok(own);
+    tn_ctx_free(own);
+    return NULL;
+}
+
+START_TEST(contexts_share_an_allocator)
+{
+    bool right[3] = {false};
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, train_with_shared_allocator, &right[i]),
+                         0);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert(right[i]);
+    }
+    ck_assert_int_eq(blocks_out, 0);
+    ck_assert_int_eq(from_helpers, 0);
+}
+END_TEST
+
+/* Views of shared data: each thread frees those of its own context, and the data stay. */
+static void *view_and_free(void *payload)
+{
+    const tn_tensor *shared = payload;
+    tn_ctx *own = tn_ctx_new(&(tn_ctx_opts){.threads = 1});
+    bool right = true;
+    for (int i = 0; i < 200; i++) {
+        tn_tensor *view = tn_narrow(own, shared, 0, i % 4, 2);
+        tn_tensor *of_view = tn_select(own, view, 0, 1);
+        tn_free(view);
+        right = right && of_view && tn_at(own, of_view, NULL) == i % 4 + 1;
+        tn_free(of_view);
+    }
+    tn_ctx_free(own);
+    return right ? payload : NULL;
+}
+
+START_TEST(views_are_freed_where_they_are_made)
+{
+    pthread_t threads[4];
+    tn_tensor *shared = F64(0, 1, 2, 3, 4);
+    int64_t live = tn_memory(ctx).live_bytes;
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, view_and_free, shared), 0);
+    for (int i = 0; i < 4; i++) {
+        void *right;
+        pthread_join(threads[i], &right);
+        ck_assert_ptr_eq(right, shared);
+    }
+    ck_assert_int_eq(tn_memory(ctx).live_bytes, live);
+    ck_tn_equal(shared, 0, 1, 2, 3, 4);
+}
+END_TEST
+
 /* The threads of OpenMP's own are a case by themselves: Helgrind does not see what orders them. */
 int main(int argc, char **argv)
 {
@@ -478,6 +630,9 @@ int main(int argc, char **argv)
     tcase_add_test(tc, contexts_share_weights);
     tcase_add_test(tc, contexts_share_a_dictionary);
     tcase_add_test(tc, contexts_train_side_by_side);
+    tcase_add_test(tc, contexts_use_files);
+    tcase_add_test(tc, contexts_share_an_allocator);
+    tcase_add_test(tc, views_are_freed_where_they_are_made);
     TCase *bits = tn_case(suite, "bits");
     tcase_add_loop_test(bits, runs_agree, 0, JOBS);
     tcase_add_loop_test(bits, thread_counts_agree, 0, FREE_OF_THREADS);
