@@ -59,6 +59,8 @@ for room in $(echo "$rooms" | tr ' ' '\n' | tac); do
 done
 never "include [\"<]($above|kernels)/" 'examples use the public headers alone' \
     $(find examples -name '*.[ch]')
+awk -f tests/conventions.awk libtensor/include/tn/*.h ||
+    fail 'arguments come in the order of CONTRIBUTING.md'
 lessons=$(ls examples/[0-9]*.c)
 never 'include "' 'a lesson is one file' $lessons
 awk 'FNR == 121 { print FILENAME ": more than 120 lines"; found = 1 } END { exit found }' $lessons ||

@@ -176,7 +176,7 @@ static bool join_classes(tn_ctx *ctx, const char *file, const tn_dict *dict, con
 
 static bool load_mat_file(tn_ctx *ctx, const char *file, mnist *digits)
 {
-    tn_dict *dict = tn_load_mat(ctx, file, NULL);
+    tn_dict *dict = tn_load_mat(ctx, file, (tn_mat_opts){0});
     bool good =
         tn_ok(ctx) &&
         join_classes(ctx, file, dict, "train", &digits->train_images, &digits->train_labels) &&

@@ -92,7 +92,7 @@ void tn__var_release(tn__var *var)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-bool tn_will_record(const tn_ctx *ctx, const tn_tensor *const *inputs, int count)
+bool tn_will_record(const tn_ctx *ctx, int count, const tn_tensor *const *inputs)
 {
     for (int i = 0; inputs && tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
         if (inputs[i] && inputs[i]->var)
@@ -199,7 +199,7 @@ tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args 
         return NULL;
     if (ctx->detect_anomaly && !tn__check_result(ctx, op, y, &args))
         return NULL;
-    if (!tn_will_record(ctx, args.inputs, TN_MAX_INPUTS))
+    if (!tn_will_record(ctx, TN_MAX_INPUTS, args.inputs))
         return y;
     if (!check_record(ctx, op, y, &args))
         return NULL;

@@ -98,7 +98,7 @@ bool tn__check_result(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn
         return true;
     char buffer[TN_ERROR_SIZE] = "";
     tn__text text = {.buffer = buffer, .size = sizeof buffer};
-    if (tn_will_record(ctx, args->inputs, TN_MAX_INPUTS))
+    if (tn_will_record(ctx, TN_MAX_INPUTS, args->inputs))
         tn__append(&text, "step %lld on the tape, ", (long long)ctx->n_tape);
     tn__append(&text, "forward: ");
     describe_finding(&text, "result", y, &s);

@@ -377,9 +377,9 @@ static tn_dict *read_file(reader *r)
     return NULL;
 }
 
-tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, const char *const *names)
+tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts)
 {
-    reader r = {.names = names};
+    reader r = {.names = opts.names};
     if (!tn_ok(ctx) || !tn__file_open(&r.file, ctx, "load_mat", path))
         return NULL;
     tn_dict *dict = read_file(&r);

@@ -94,7 +94,7 @@ tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int d
         (dim = tn__dim(ctx, "cat", dim, tensors[0]->ndim)) < 0 ||
         !joined_shape(ctx, count, tensors, dim, shape))
         return NULL;
-    if (count > TN_MAX_INPUTS && tn_will_record(ctx, tensors, count))
+    if (count > TN_MAX_INPUTS && tn_will_record(ctx, count, tensors))
         return cat_groups(ctx, count, tensors, dim);
     tn_tensor *y = tn__new(ctx, "cat", tensors[0]->dtype, tensors[0]->ndim, shape);
     if (!y)

@@ -121,12 +121,12 @@ static tn_dict *load_npy(tn_ctx *ctx, const char *path)
 
 static tn_dict *load_mat(tn_ctx *ctx, const char *path)
 {
-    return tn_load_mat(ctx, path, NULL);
+    return tn_load_mat(ctx, path, (tn_mat_opts){0});
 }
 
 static tn_dict *load_two_of_mat(tn_ctx *ctx, const char *path)
 {
-    return tn_load_mat(ctx, path, (const char *const[]){"x", "a", NULL});
+    return tn_load_mat(ctx, path, (tn_mat_opts){.names = (const char *const[]){"x", "a", NULL}});
 }
 
 void fuzz_idx(const uint8_t *data, size_t size)

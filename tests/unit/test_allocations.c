@@ -1112,8 +1112,8 @@ static void file_rows(void)
 {
     CALLS(tn_load_idx, "", tn_load_idx(ctx, data_path("u1.idx")));
     CALLS(tn_load_idx, "", tn_load_idx(ctx, data_path("cube.idx.gz")));
-    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("little.mat"), NULL));
-    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("compressed.mat"), NULL));
+    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("little.mat"), (tn_mat_opts){0}));
+    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("compressed.mat"), (tn_mat_opts){0}));
     CALLS(tn_load_npy, "", tn_load_npy(ctx, data_path("fortran.npy")));
     CALLS(tn_load_npz, "", tn_load_npz(ctx, data_path("stored.npz")));
     CALLS(tn_load_npz, "", tn_load_npz(ctx, data_path("deflated.npz")));
@@ -1191,7 +1191,7 @@ static void op_rows(void)
     ASKS(tn_check_float, "", tn_check_float(ctx, "f", "x", x));
     ASKS(tn_check_same_dtype, "", tn_check_same_dtype(ctx, "f", "x", x, "y", x));
     DIFFERENTIABLE(tn_record, "f32[3]", recorded());
-    ASKS(tn_will_record, "f32[3]", tn_will_record(ctx, inputs, 1));
+    ASKS(tn_will_record, "f32[3]", tn_will_record(ctx, 1, inputs));
     GRADIENTS(tn_wants_grad, "f32[3]", recorded());
     GRADIENTS(tn_saved, "f32[3]", recorded());
     GRADIENTS(tn_node_data, "f32[3]", recorded());

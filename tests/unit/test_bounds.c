@@ -16,7 +16,7 @@ static tn_dict *load_safetensors(const char *path)
 
 static tn_dict *load_mat(const char *path)
 {
-    return tn_load_mat(ctx, path, NULL);
+    return tn_load_mat(ctx, path, (tn_mat_opts){0});
 }
 
 static tn_dict *load_idx(const char *path)

@@ -93,7 +93,7 @@ static void load_npz(const char *path)
 
 static void load_mat(const char *path)
 {
-    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
 }
 
 static void load_safetensors(const char *path)

@@ -7,7 +7,7 @@
 
 static bool load(const char *path)
 {
-    tn_dict *dict = tn_load_mat(ctx, path, NULL);
+    tn_dict *dict = tn_load_mat(ctx, path, (tn_mat_opts){0});
     tn_dict_free(dict);
     return dict != NULL;
 }
@@ -52,7 +52,7 @@ static void check_values(const tn_tensor *t, tn_dtype dtype, int64_t columns, in
 /* Of each file, from SciPy and made by hand in both byte orders. */
 START_TEST(reads_every_type)
 {
-    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), NULL);
+    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), (tn_mat_opts){0});
     ck_assert_str_eq(tn_error(ctx), "");
     for (int i = 0; i < TYPES; i++)
         check_values(tn_dict_get(dict, types[i].name), types[i].dtype, 3, 6, types[i].values);
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(reads_other_arrays)
 {
-    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), NULL);
+    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), (tn_mat_opts){0});
     ck_assert_int_eq(tn_dict_count(dict), TYPES + 5);
     check_values(tn_dict_get(dict, "b1"), TN_BOOL, 3, 6, (double[]){1, 0, 0, 1, 1, 0});
     check_values(tn_dict_get(dict, "text"), TN_U8, 3, 3, (double[]){'a', 'b', 'c'});
@@ -84,7 +84,7 @@ START_TEST(reads_other_storages)
 {
     static const char *const names[] = {"as_u1", "as_i2", "as_u2", "as_i4", "as_f4"};
     static const double steps[] = {0, 1, 2, 3, 4, 250}, text[] = {0x61, 0x20ac, 0x62};
-    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), NULL);
+    tn_dict *dict = tn_load_mat(ctx, data_path(files[_i]), (tn_mat_opts){0});
     for (int i = 0; i < 5; i++)
         check_values(tn_dict_get(dict, names[i]), TN_F64, 3, 6, steps);
     check_values(tn_dict_get(dict, "tiny"), TN_I32, 2, 2, (double[]){7, 8});
@@ -97,13 +97,15 @@ END_TEST
 START_TEST(reads_what_is_named)
 {
     const char *names[] = {"u2", "good", "f8", NULL};
-    tn_dict *dict = tn_load_mat(ctx, data_path("kinds.mat"), (const char *[]){"good", NULL});
+    tn_dict *dict = tn_load_mat(ctx, data_path("kinds.mat"),
+                                (tn_mat_opts){.names = (const char *[]){"good", NULL}});
     ck_assert_str_eq(tn_error(ctx), "");
     ck_assert_int_eq(tn_dict_count(dict), 1);
     check_values(tn_dict_get(dict, "good"), TN_F64, 3, 3, (double[]){0, 1, 2});
-    ck_assert_int_eq(
-        tn_dict_count(tn_load_mat(ctx, data_path("kinds.mat"), (const char *[]){NULL})), 0);
-    ck_assert_ptr_null(tn_load_mat(ctx, data_path("big.mat"), names));
+    ck_assert_int_eq(tn_dict_count(tn_load_mat(ctx, data_path("kinds.mat"),
+                                               (tn_mat_opts){.names = (const char *[]){NULL}})),
+                     0);
+    ck_assert_ptr_null(tn_load_mat(ctx, data_path("big.mat"), (tn_mat_opts){.names = names}));
     check_error(TN_ERR_FORMAT, "load_mat: %: there is no array 'good'", data_path("big.mat"));
 }
 END_TEST
@@ -117,9 +119,9 @@ START_TEST(refuses_other_kinds)
         {"a_complex", "load_mat: %: a_complex: complex arrays cannot be read"},
     };
     const char *names[] = {kinds[_i][0], NULL};
-    ck_assert_ptr_null(tn_load_mat(ctx, data_path("kinds.mat"), names));
+    ck_assert_ptr_null(tn_load_mat(ctx, data_path("kinds.mat"), (tn_mat_opts){.names = names}));
     check_error(TN_ERR_FORMAT, kinds[_i][1], data_path("kinds.mat"));
-    ck_assert_ptr_null(tn_load_mat(ctx, data_path("kinds.mat"), NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, data_path("kinds.mat"), (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT, kinds[0][1], data_path("kinds.mat"));
     ck_assert_int_eq(tn_memory(ctx).tensors, 0);
 }
@@ -169,7 +171,7 @@ START_TEST(reads_the_file_made_here)
 {
     unsigned char bytes[FILE_SIZE];
     make_file(bytes);
-    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), NULL);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), (tn_mat_opts){0});
     ck_assert_str_eq(tn_error(ctx), "");
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, 2});
     remove_temporary();
@@ -227,7 +229,7 @@ START_TEST(says_what_is_wrong)
     make_file(bytes);
     put32(bytes + changes[_i].at, changes[_i].value);
     const char *path = write_temporary(bytes, sizeof bytes);
-    tn_dict *dict = tn_load_mat(ctx, path, NULL);
+    tn_dict *dict = tn_load_mat(ctx, path, (tn_mat_opts){0});
     if (changes[_i].error)
         check_error(TN_ERR_FORMAT, changes[_i].error, path);
     ck_assert_int_eq(dict == NULL, changes[_i].error != NULL);
@@ -242,14 +244,14 @@ START_TEST(refuses_numbers_that_do_not_fit)
     bytes[FLAGS + 8] = 9;
     put32(bytes + NUMBERS + 8, 256);
     const char *path = write_temporary(bytes, sizeof bytes);
-    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT, "load_mat: %: x: it holds 256, which does not fit u8", path);
     bytes[FLAGS + 8] = 15;
     bytes[NUMBERS] = 13;
     bytes[SHAPE + 12] = 1;
     put32(bytes + NUMBERS + 8, 0);
     put32(bytes + NUMBERS + 12, 0x80000000);
-    ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT,
                 "load_mat: %: x: it holds 9223372036854775808, which is too large for i64", path);
     remove_temporary();
@@ -262,9 +264,9 @@ START_TEST(refuses_two_arrays_of_one_name)
     make_file(bytes);
     memcpy(bytes + FILE_SIZE, bytes + 128, FILE_SIZE - 128);
     const char *path = write_temporary(bytes, 2 * FILE_SIZE - 128);
-    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT, "load_mat: %: x: there are two arrays of this name", path);
-    ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, 100), NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, 100), (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT, "load_mat: %: not a Level 5 MAT-file: it has 100 bytes", path);
     remove_temporary();
 }
@@ -325,7 +327,7 @@ START_TEST(reads_or_passes_over)
     const char *path = write_temporary(bytes, size);
     const char *const wanted[] = {NULL, arrays[_i].error, arrays[_i].error_of_others};
     for (int i = 1; i < 3; i++) {
-        tn_dict *dict = tn_load_mat(ctx, path, i == 1 ? NULL : wanted);
+        tn_dict *dict = tn_load_mat(ctx, path, (tn_mat_opts){.names = i == 1 ? NULL : wanted});
         if (wanted[i])
             check_error(TN_ERR_FORMAT, wanted[i], path);
         ck_assert_int_eq(dict == NULL, wanted[i] != NULL);
@@ -360,7 +362,7 @@ START_TEST(converts_what_has_the_same_size)
         unsigned char bytes[FLAGS + 4 * MAX_WORDS];
         memcpy(words + 12, stored[i].words, 16);
         size_t length = make_array(bytes, words, size == 16 ? 16 : 14);
-        tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, length), NULL);
+        tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, length), (tn_mat_opts){0});
         ck_tn_ok();
         check_values(tn_dict_get(dict, "x"), stored[i].dtype, 2, 2, stored[i].values);
         tn_dict_free(dict);
@@ -381,7 +383,7 @@ START_TEST(converts_long_arrays)
     put32(bytes + NUMBERS + 4, SIZE);
     for (int i = 0; i < COUNT; i++)
         put32(bytes + NUMBERS + 8 + 2 * i, (uint32_t)i);
-    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, LENGTH), NULL);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, LENGTH), (tn_mat_opts){0});
     ck_tn_ok();
     for (int i = 0; i < COUNT; i++)
         ck_assert_int_eq(((const int32_t *)tn_data(tn_dict_get(dict, "x")))[i], i);
@@ -397,15 +399,15 @@ START_TEST(reads_columns_within_the_tag)
     static const uint32_t words[] = {6, 8, 12, 0, 5, 8, 2, 2, 0x10001, 'x', 0x40001, 0x04030201};
     unsigned char bytes[FLAGS + 4 * MAX_WORDS];
     size_t size = make_array(bytes, words, 12);
-    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(bytes, size), (tn_mat_opts){0});
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 4, (double[]){1, 3, 2, 4});
     static const uint32_t two[] = {6, 8, 12, 0, 5, 8, 1, 2, 0x10001, 'x', 0x40003, 0xfffe0001};
     size = make_array(bytes, two, 12);
-    dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    dict = tn_load_mat(ctx, write_temporary(bytes, size), (tn_mat_opts){0});
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, -2});
     static const uint32_t smile[] = {6, 8, 4, 0, 5, 8, 1, 1, 0x10001, 'x', 0x40010, 0x80989ff0};
     size = make_array(bytes, smile, 12);
-    dict = tn_load_mat(ctx, write_temporary(bytes, size), NULL);
+    dict = tn_load_mat(ctx, write_temporary(bytes, size), (tn_mat_opts){0});
     check_values(tn_dict_get(dict, "x"), TN_I32, 1, 1, (double[]){0x1f600});
     remove_temporary();
 }
@@ -438,7 +440,7 @@ START_TEST(checks_compressed_elements)
     put32(packed + 128, 15);
     put32(packed + 132, (uint32_t)size);
     const char *path = write_temporary(packed, 136 + size);
-    tn_dict *dict = tn_load_mat(ctx, path, NULL);
+    tn_dict *dict = tn_load_mat(ctx, path, (tn_mat_opts){0});
     if (inner[_i].error)
         check_error(TN_ERR_FORMAT, inner[_i].error, path);
     ck_assert_int_eq(dict == NULL, inner[_i].error != NULL);
@@ -456,12 +458,12 @@ START_TEST(passes_over_padding_of_compressed_elements)
     ck_assert_int_eq(compress(packed + 136, &size, bytes + 128, FILE_SIZE - 128), Z_OK);
     put32(packed + 128, 15);
     put32(packed + 132, (uint32_t)size + 5);
-    tn_dict *dict = tn_load_mat(ctx, write_temporary(packed, 136 + size + 5), NULL);
+    tn_dict *dict = tn_load_mat(ctx, write_temporary(packed, 136 + size + 5), (tn_mat_opts){0});
     ck_tn_ok();
     check_values(tn_dict_get(dict, "x"), TN_I32, 2, 2, (double[]){1, 2});
     packed[136 + size + 4] = 1;
     const char *path = write_temporary(packed, 136 + size + 5);
-    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT,
                 "load_mat: %: x: zeros follow the end of the compressed data, and then others",
                 path);
@@ -486,7 +488,7 @@ START_TEST(refuses_long_names)
     const char *path = write_temporary(packed, 136 + size);
     int64_t live = tn_memory(ctx).live_bytes;
     tn_memory_reset_peak(ctx);
-    ck_assert_ptr_null(tn_load_mat(ctx, path, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT,
                 "load_mat: %: the name of an array has 1000000 bytes, but at most 4095 can be read",
                 path);
@@ -526,7 +528,7 @@ START_TEST(reads_utf8)
     bytes[NUMBERS + 4] = (unsigned char)size;
     memcpy(bytes + NUMBERS + 8, texts[_i].text, size);
     const char *path = write_temporary(bytes, end);
-    tn_dict *dict = tn_load_mat(ctx, path, NULL);
+    tn_dict *dict = tn_load_mat(ctx, path, (tn_mat_opts){0});
     if (texts[_i].error)
         check_error(TN_ERR_FORMAT, texts[_i].error, path);
     ck_assert_int_eq(dict == NULL, texts[_i].error != NULL);
@@ -543,14 +545,14 @@ END_TEST
 
 START_TEST(reports_the_system)
 {
-    ck_assert_ptr_null(tn_load_mat(ctx, "no/such/file", NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, "no/such/file", (tn_mat_opts){0}));
     check_error(TN_ERR_FILE, "load_mat: %: No such file or directory", "no/such/file");
-    ck_assert_ptr_null(tn_load_mat(ctx, "tests", NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, "tests", (tn_mat_opts){0}));
     check_error(TN_ERR_FILE, "load_mat: %: Is a directory", "tests");
-    ck_assert_ptr_null(tn_load_mat(ctx, NULL, NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, NULL, (tn_mat_opts){0}));
     ck_assert_str_eq(tn_error(ctx), "load_mat: path is NULL");
-    ck_assert_ptr_null(tn_load_mat(ctx, data_path("types.mat"), NULL));
-    ck_assert_ptr_null(tn_load_mat(NULL, data_path("types.mat"), NULL));
+    ck_assert_ptr_null(tn_load_mat(ctx, data_path("types.mat"), (tn_mat_opts){0}));
+    ck_assert_ptr_null(tn_load_mat(NULL, data_path("types.mat"), (tn_mat_opts){0}));
     tn_clear_error(ctx);
 }
 END_TEST
@@ -593,7 +595,7 @@ START_TEST(agrees_with_idx)
 {
     if (!shared_path("mnist/mnist_all.mat"))
         return;
-    tn_dict *dict = tn_load_mat(ctx, shared_path("mnist/mnist_all.mat"), NULL);
+    tn_dict *dict = tn_load_mat(ctx, shared_path("mnist/mnist_all.mat"), (tn_mat_opts){0});
     ck_assert_str_eq(tn_error(ctx), "");
     ck_assert_int_eq(tn_dict_count(dict), 20);
     compare(dict, "train", "train");

@@ -1721,8 +1721,8 @@ static void loading_rows(void)
 {
     FILE_ROWS(tn_load_idx, "load_idx");
     WORKS(tn_load_idx, tn_load_idx(ctx, data_path("u1.idx")));
-    FILE_ROWS(tn_load_mat, "load_mat", , NULL);
-    WORKS(tn_load_mat, tn_load_mat(ctx, data_path("little.mat"), NULL));
+    FILE_ROWS(tn_load_mat, "load_mat", , (tn_mat_opts){0});
+    WORKS(tn_load_mat, tn_load_mat(ctx, data_path("little.mat"), (tn_mat_opts){0}));
     FILE_ROWS(tn_load_npy, "load_npy");
     WORKS(tn_load_npy, tn_load_npy(ctx, data_path("c.npy")));
     FILE_ROWS(tn_load_npz, "load_npz");
@@ -1834,8 +1834,8 @@ static void op_rows(void)
             record(y, &same_op, 0));
     WORKS(tn_record, record(x, &same_op, 0));
     HOLDS(tn_record, record(NULL, &same_op, 0) == NULL);
-    HOLDS(tn_will_record, !tn_will_record(NULL, NULL, 0));
-    HOLDS(tn_will_record, !tn_will_record(own, (const tn_tensor *[]){NULL, x}, 2));
+    HOLDS(tn_will_record, !tn_will_record(NULL, 0, NULL));
+    HOLDS(tn_will_record, !tn_will_record(own, 2, (const tn_tensor *[]){NULL, x}));
     HOLDS(tn_wants_grad, !tn_wants_grad(NULL, 0));
     HOLDS(tn_saved, !tn_saved(NULL, 0));
     HOLDS(tn_node_data, !tn_node_data(NULL));

@@ -175,8 +175,8 @@ START_TEST(nothing_is_recorded_for_nobody)
     tn_tensor *y = tn_square(ctx, tn_add(ctx, x, x));
     ck_assert(!tn_requires_grad(y));
     ck_assert_int_eq(tn_memory(ctx).nodes, 0);
-    ck_assert(!tn_will_record(ctx, (const tn_tensor *[]){x, NULL, y}, 3));
-    ck_assert(tn_will_record(ctx, (const tn_tensor *[]){x, NULL, p}, 3));
+    ck_assert(!tn_will_record(ctx, 3, (const tn_tensor *[]){x, NULL, y}));
+    ck_assert(tn_will_record(ctx, 3, (const tn_tensor *[]){x, NULL, p}));
     tn_tensor *loss = sum(tn_mul(ctx, x, p));
     ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
     ck_assert_ptr_null(tn_grad(x));

@@ -35,8 +35,12 @@ TN_API tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path);
  * element (i, j) is element [i, j]. double -> TN_F64, single -> TN_F32, (u)int8 .. int64 -> the
  * smallest of TN_U8, TN_I32, TN_I64 that holds them, logical -> TN_BOOL; uint64 beyond 2^63 - 1 is
  * TN_ERR_FORMAT. Arrays of other kinds (cells, structures, sparse, complex) are TN_ERR_FORMAT by
- * name, unless `names` leaves them out. `names`: which to read, ended by NULL; NULL means all. */
-TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, const char *const *names);
+ * name, unless `names` leaves them out. */
+typedef struct tn_mat_opts {
+    const char *const *names; /* which to read, ended by NULL; NULL: all */
+} tn_mat_opts;
+
+TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts);
 
 /* ---- NumPy -----------------------------------------------------------------------------------
  * .npy, versions 1 to 3, C and Fortran order, either byte order; .npz, stored or deflated, ZIP64

@@ -49,7 +49,7 @@ typedef struct tn_record_args {
 TN_API tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args);
 
 /* True if a call of tn_record with these inputs would record: whether saving is worth the work. */
-TN_API bool tn_will_record(const tn_ctx *ctx, const tn_tensor *const *inputs, int count);
+TN_API bool tn_will_record(const tn_ctx *ctx, int count, const tn_tensor *const *inputs);
 
 /* In backward: is the gradient of input i wanted? Tensor i of `saved`; the copied data; the shape
  * of input i. */
