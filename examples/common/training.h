@@ -162,8 +162,8 @@ void training_print_accuracies(const training *t, const training_results *result
 
 /* ---- checkpoints (training_state.c) ---------------------------------------------------------- */
 
-/* Writes the state of the run, and the results of those before it, to OUT/checkpoint.safetensors.
- */
+/* Writes the state of the run, and the results of those before it, to
+ * OUT/checkpoint.safetensors. */
 bool training_save(const training *t, const training_results *results);
 
 /* Reads the results of the runs that were finished. */

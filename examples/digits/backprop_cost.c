@@ -62,8 +62,8 @@ static tn_module *make_net(tn_ctx *ctx, int hidden, int width)
     return net;
 }
 
-/* The first image as averages over `width` windows, in as square a pattern as there is: [1, width].
- */
+/* The first image as averages over `width` windows, in as square a pattern as there is:
+ * [1, width]. */
 static tn_tensor *reduce_image(const run *s, const study *t, int width)
 {
     tn_ctx *ctx = s->ctx;
