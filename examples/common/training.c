@@ -64,32 +64,13 @@ static bool keeps_best(const training *t)
     return t->settings.keep == KEEP_BEST && t->count[PART_VALIDATION] > 0;
 }
 
-/* A dictionary with a copy of each tensor of the network. */
-static bool make_best(training *t)
+static void keep(training *t, const training_record *record)
 {
-    tn_ctx *ctx = t->run.ctx;
-    tn_dict *state = tn_state_dict(ctx, t->net);
-    t->best = tn_dict_new(ctx);
-    for (int64_t i = 0; i < tn_dict_count(state) && tn_ok(ctx); i++) {
-        tn_tensor *copy = tn_clone(ctx, tn_detach(ctx, tn_dict_at(state, i)));
-        tn_dict_set(t->best, tn_dict_name(state, i), copy);
-    }
+    tn_dict *state = tn_state_dict(t->run.ctx, t->net);
+    tn_dict_free(t->best);
+    t->best = tn_dict_clone(state);
     tn_dict_free(state);
-    return tn_ok(ctx) || run_library_failed(&t->run);
-}
-
-/* Copies the network to `best`, or back. */
-static void copy_best(training *t, bool back)
-{
-    tn_ctx *ctx = t->run.ctx;
-    tn_dict *state = tn_state_dict(ctx, t->net);
-    bool enabled = tn_set_grad_enabled(ctx, false);
-    for (int64_t i = 0; i < tn_dict_count(state); i++) {
-        tn_tensor *ours = tn_dict_at(state, i), *best = tn_dict_at(t->best, i);
-        tn_copy_(ctx, back ? ours : best, back ? best : ours);
-    }
-    tn_set_grad_enabled(ctx, enabled);
-    tn_dict_free(state);
+    t->kept = *record;
 }
 
 /* Whether the network does better on the validation samples than the one that is kept: more are
@@ -110,10 +91,8 @@ static bool look(training *t)
         t->kept = record;
         return true;
     }
-    if (is_better(t, &record)) {
-        t->kept = record;
-        copy_best(t, false);
-    }
+    if (is_better(t, &record))
+        keep(t, &record);
     return t->settings.patience == 0 || t->round - t->kept.round < t->settings.patience;
 }
 
@@ -180,8 +159,9 @@ static bool iterate(training *t, progress *shown, bool *ended)
         return run_library_failed(&t->run);
     if (!isfinite(training_last(t)->loss[PART_TRAIN]))
         return diverged(t, t->round);
-    if (*ended && keeps_best(t))
-        copy_best(t, true);
+    if (*ended && keeps_best(t) &&
+        tn_load_state_dict(t->run.ctx, t->net, t->best, (tn_load_opts){0}) != TN_OK)
+        return run_library_failed(&t->run);
     return true;
 }
 
@@ -233,8 +213,8 @@ static int train(training *t, training_results *results)
 {
     const training_settings *s = &t->settings;
     char label[64];
-    if (!t->task->make(t) || !run_make_out(&t->run) || (keeps_best(t) && !make_best(t)) ||
-        !make_history(t) || (s->resume && !training_load(t)))
+    if (!t->task->make(t) || !run_make_out(&t->run) || !make_history(t) ||
+        (s->resume && !training_load(t)))
         return CLI_EXIT_USAGE;
     if (s->runs > 1)
         snprintf(label, sizeof(label), "run %lld of %lld, %s", (long long)t->number + 1,
