@@ -3,8 +3,9 @@
 #
 # A banner, a comment with a title in dashes, is one line of 100 columns at most; it may open a longer
 # comment, but is not broken over two lines. Comments are at most 100 columns wide and end behind
-# their last word. In formulas, TN_UNARY and the like, a product is "a * b" and not the declaration
-# "a *b"; they end with a semicolon, without which clang-format takes them for declarations.
+# their last word, unless that belongs to what is shown as it is, five columns in. In formulas,
+# TN_UNARY and the like, a product is "a * b" and not the declaration "a *b"; they end with a
+# semicolon, without which clang-format takes them for declarations.
 
 function say(what)
 {
@@ -19,15 +20,16 @@ function depth_of(text,    opened)
 }
 
 FNR == 1 {
-    banner = formula = 0
+    banner = formula = shown = 0
 }
 
-/^ *(\* *-*)? *\*\/ *$/ {
+/^ *(\* *-*)? *\*\/ *$/ && !shown {
     say(banner ? "a banner that is broken over two lines" : "a comment that ends in a line of its own")
 }
 
 {
     banner = /^ *\/\* ---- / && !/\*\//
+    shown = /^ *\*     /
 }
 
 /^ *(\/?\*|\/\/)/ && length($0) > 100 {

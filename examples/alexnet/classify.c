@@ -6,7 +6,7 @@
 
 #include "alexnet/alexnet.h"
 #include "alexnet/features.h"
-#include "common/report.h"
+#include "common/run.h"
 
 enum { TOP = 5 };
 
@@ -74,9 +74,11 @@ static bool answer(void *payload, const char *file, const image *photo)
     return true;
 }
 
-static int classify(settings *s)
+static int classify(run *r, void *payload)
 {
-    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, 0, &s->alexnet))
+    settings *s = payload;
+    s->ctx = r->ctx;
+    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, 0, &s->alexnet))
         return CLI_EXIT_USAGE;
     if (!s->alexnet.whole) {
         cli_error(&PROGRAM, "%s has no classifier.6.weight: the classes need all of AlexNet",
@@ -85,29 +87,21 @@ static int classify(settings *s)
     }
     if (!read_names(s))
         return CLI_EXIT_USAGE;
-    return photos_answer(&PROGRAM, s->ctx, &s->files, answer, s);
+    return photos_answer(&PROGRAM, r->ctx, &s->files, answer, s);
 }
 
 int alexnet_classify(int argc, char **argv)
 {
+    run r = {.program = &PROGRAM};
     settings s = {.weights = "data/alexnet/alexnet-owt-7be5be79.pth",
                   .names = "data/alexnet/imagenet_classes.txt"};
-    cli_option options[] = {
+    const cli_option options[] = {
         {"weights", CLI_STRING, &s.weights, "FILE", .help = "all of AlexNet"},
         {"names", CLI_STRING, &s.names, "FILE", .help = "the names of the classes, one in a line"},
         {"images", CLI_WORDS, &s.files, "IMAGE...", .help = ""},
         {.name = NULL},
     };
-    cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    s.ctx = tn_ctx_new(NULL);
-    if (!s.ctx) {
-        cli_error(&PROGRAM, "memory is short");
-        return CLI_EXIT_FAILURE;
-    }
-    int status = classify(&s);
+    int status = run_command(&r, options, argc, argv, classify, &s);
     free(s.text);
-    tn_ctx_free(s.ctx);
     return status;
 }

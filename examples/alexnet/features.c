@@ -11,6 +11,30 @@ const char *const FEATURE_INPUTS[] = {"227", "224", NULL};
 
 enum { SHORTER_SIDE = 256 };
 
+cli_option feature_data_option(const char **data)
+{
+    static const char HELP[] =
+        "folder with photographs: NAME/ANY.jpg, or NAME1.jpg, NAME2.jpg, ...";
+    return (cli_option){.name = "data",
+                        .type = CLI_STRING,
+                        .value = data,
+                        .argument = "DIR",
+                        .help = HELP,
+                        .needed = "where the photographs are"};
+}
+
+cli_option feature_input_option(int *input)
+{
+    static const char HELP[] =
+        "the square in the middle at 227 pixels, or torchvision's: 256, of which 224";
+    return (cli_option){.name = "input",
+                        .type = CLI_CHOICE,
+                        .value = input,
+                        .argument = "227|224",
+                        .choices = FEATURE_INPUTS,
+                        .help = HELP};
+}
+
 /* ---- inputs ---------------------------------------------------------------------------------- */
 
 int feature_side(int input)

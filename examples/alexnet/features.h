@@ -15,6 +15,10 @@ extern const char *const FEATURE_INPUTS[]; /* "227", "224" */
 
 enum { FEATURE_BATCH = 32 };
 
+/* The options --data and --input. */
+cli_option feature_data_option(const char **data);
+cli_option feature_input_option(int *input);
+
 typedef struct feature_opts {
     int step;          /* of the network, after which it stops */
     int input;         /* feature_input */

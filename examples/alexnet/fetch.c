@@ -91,7 +91,7 @@ int alexnet_fetch(int argc, char **argv)
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
     if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+        return (int)parsed;
     if (!make_directories(s.out)) {
         cli_error(&PROGRAM, "%s: nothing can be written there: %s", s.out, strerror(errno));
         return CLI_EXIT_USAGE;

@@ -1,5 +1,4 @@
 /* alexnet filters: what the first layer looks for, and what layers say to a photograph. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,7 @@
 
 #include "alexnet/alexnet.h"
 #include "alexnet/features.h"
-#include "common/report.h"
+#include "common/run.h"
 
 enum { COLUMNS = 8, FILTERS = 64, FILTER_SIDE = 11, ZOOM = 6, BORDER = 2, MOST_MAPS = 64 };
 enum { MAP_SIZE = 80 };
@@ -20,19 +19,11 @@ static const cli_program PROGRAM = {
 };
 
 typedef struct settings {
-    const char *weights, *photo, *layers, *out;
-    int64_t seed;
+    run run;
+    const char *weights, *photo, *layers;
     int input;
-    bool quiet;
-    tn_ctx *ctx;
     alexnet alexnet;
 } settings;
-
-static bool unwritten(const settings *s, const char *name)
-{
-    cli_error(&PROGRAM, "%s/%s cannot be written: %s", s->out, name, strerror(errno));
-    return false;
-}
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
@@ -62,10 +53,10 @@ static bool write_filters(const settings *s)
         draw_filter(w + i * 3 * FILTER_SIDE * FILTER_SIDE, &filter);
         image_put(&sheet, BORDER + i % COLUMNS * cell, BORDER + i / COLUMNS * cell, &filter, ZOOM);
     }
-    bool written = made && image_write_png(&sheet, s->out, "filters.png");
+    bool written = made && image_write_png(&sheet, s->run.out, "filters.png");
     image_free(&sheet);
     image_free(&filter);
-    return written || unwritten(s, "filters.png");
+    return written || run_unwritten(&s->run, "filters.png");
 }
 
 /* ---- activations ----------------------------------------------------------------------------- */
@@ -103,9 +94,9 @@ static bool write_maps(const settings *s, const char *layer, const tn_tensor *y)
             image_free(&map);
         }
     }
-    bool written = made && image_write_png(&sheet, s->out, name);
+    bool written = made && image_write_png(&sheet, s->run.out, name);
     image_free(&sheet);
-    return written || unwritten(s, name);
+    return written || run_unwritten(&s->run, name);
 }
 
 static bool show_layer(const settings *s, const image *photo, const char *layer)
@@ -114,16 +105,16 @@ static bool show_layer(const settings *s, const image *photo, const char *layer)
     int64_t side = feature_side(s->input);
     if (step < 0)
         return false;
-    tn_scope scope = tn_scope_begin(s->ctx);
-    tn_tensor *x = tn_empty(s->ctx, TN_F32, 4, (const int64_t[]){1, 3, side, side}), *y = NULL;
+    tn_scope scope = tn_scope_begin(s->run.ctx);
+    tn_tensor *x = tn_empty(s->run.ctx, TN_F32, 4, (const int64_t[]){1, 3, side, side}), *y = NULL;
     if (x && feature_pixels(photo, s->input, false, tn_data_mut(x)))
-        y = alexnet_run(s->ctx, &s->alexnet, 0, step, x);
+        y = alexnet_run(s->run.ctx, &s->alexnet, 0, step, x);
     bool shown = y && tn_ndim(y) == 4 && write_maps(s, layer, y);
     if (y && tn_ndim(y) != 4)
         cli_error(&PROGRAM, "%s has no pictures: its output is flat", layer);
     else if (!y)
-        cli_error(&PROGRAM, "%s", tn_ok(s->ctx) ? "memory is short" : tn_error(s->ctx));
-    tn_scope_end(s->ctx, scope);
+        cli_error(&PROGRAM, "%s", tn_ok(s->run.ctx) ? "memory is short" : tn_error(s->run.ctx));
+    tn_scope_end(s->run.ctx, scope);
     return shown;
 }
 
@@ -152,64 +143,45 @@ static bool show_layers(const settings *s)
 
 static bool write_metrics(const settings *s)
 {
-    report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return unwritten(s, "metrics.json");
-    json_begin(&r);
-    json_integer(&r, "filters", FILTERS);
-    json_string(&r, "weights", s->alexnet.random ? "random" : s->weights);
-    json_string(&r, "weights_sha256", s->alexnet.hash.hex);
-    json_string(&r, "photograph", s->photo ? s->photo : "");
-    json_string(&r, "layers", s->photo ? s->layers : "");
-    json_string(&r, "libtensor", tn_version());
-    json_end(&r);
-    return report_close(&r) || unwritten(s, "metrics.json");
+    report to;
+    if (!run_open_metrics(&s->run, &to))
+        return false;
+    json_integer(&to, "filters", FILTERS);
+    json_string(&to, "weights", s->alexnet.random ? "random" : s->weights);
+    json_string(&to, "weights_sha256", s->alexnet.hash.hex);
+    json_string(&to, "photograph", s->photo ? s->photo : "");
+    json_string(&to, "layers", s->photo ? s->layers : "");
+    json_string(&to, "libtensor", tn_version());
+    return run_close_metrics(&s->run, &to);
 }
 
-static int show(settings *s)
+static int show(run *r, void *payload)
 {
-    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->seed, &s->alexnet))
+    settings *s = payload;
+    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &s->alexnet) || !run_make_out(r))
         return CLI_EXIT_USAGE;
-    if (!make_directories(s->out)) {
-        cli_error(&PROGRAM, "%s: no results can be written there: %s", s->out, strerror(errno));
-        return CLI_EXIT_USAGE;
-    }
-    tn_set_grad_enabled(s->ctx, false);
+    tn_set_grad_enabled(r->ctx, false);
     if (!write_filters(s) || (s->photo && !show_layers(s)) || !write_metrics(s))
         return CLI_EXIT_FAILURE;
-    if (!s->quiet)
+    if (!r->quiet)
         printf("the filters of %s\nresults in %s\n",
-               s->alexnet.random ? "random weights" : s->weights, s->out);
+               s->alexnet.random ? "random weights" : s->weights, r->out);
     return 0;
 }
 
 int alexnet_filters(int argc, char **argv)
 {
-    settings s = {.layers = "conv1.relu,conv2.relu,conv3.relu,conv4.relu,conv5.relu",
-                  .out = "out/alexnet/filters",
-                  .seed = 1};
-    cli_option options[] = {
-        {"weights", CLI_STRING, &s.weights, "FILE",
-         .help = "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone",
-         .shown_default = "random ones"},
+    settings s = {.run = {.program = &PROGRAM, .out = "out/alexnet/filters", .seed = 1},
+                  .layers = "conv1.relu,conv2.relu,conv3.relu,conv4.relu,conv5.relu"};
+    const cli_option options[] = {
+        alexnet_weights_option(&s.weights),
         {"image", CLI_STRING, &s.photo, "FILE", .help = "a photograph to show to the layers"},
         {"layers", CLI_STRING, &s.layers, "NAMES", .help = "with commas between them"},
-        {"input", CLI_CHOICE, &s.input, "227|224", .choices = FEATURE_INPUTS,
-         .help = "the square in the middle at 227 pixels, or torchvision's: 256, of which 224"},
-        {"seed", CLI_INT, &s.seed, "S", .max = 1e9, .help = "of random weights"},
-        {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the results"},
-        {"quiet", CLI_FLAG, &s.quiet, .help = "say nothing"},
+        feature_input_option(&s.input),
+        {"seed", CLI_INT, &s.run.seed, "S", .max = 1e9, .help = "of random weights"},
+        run_out_option(&s.run),
+        run_quiet_option(&s.run, "say nothing"),
         {.name = NULL},
     };
-    cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    s.ctx = tn_ctx_new(NULL);
-    if (!s.ctx) {
-        cli_error(&PROGRAM, "memory is short");
-        return CLI_EXIT_FAILURE;
-    }
-    int status = show(&s);
-    tn_ctx_free(s.ctx);
-    return status;
+    return run_command(&s.run, options, argc, argv, show, &s);
 }

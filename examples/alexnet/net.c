@@ -78,6 +78,18 @@ static tn_module *make_net(tn_ctx *ctx, bool whole)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
+cli_option alexnet_weights_option(const char **weights)
+{
+    static const char HELP[] =
+        "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone";
+    return (cli_option){.name = "weights",
+                        .type = CLI_STRING,
+                        .value = weights,
+                        .argument = "FILE",
+                        .help = HELP,
+                        .shown_default = "random ones"};
+}
+
 static bool load_weights(const cli_program *program, tn_ctx *ctx, const char *weights, alexnet *a)
 {
     tn_dict *dict = tn_load_dict(ctx, weights);

@@ -27,6 +27,9 @@ typedef struct alexnet {
 bool alexnet_load(const cli_program *program, tn_ctx *ctx, const char *weights, int64_t seed,
                   alexnet *a);
 
+/* The option --weights. */
+cli_option alexnet_weights_option(const char **weights);
+
 /* The step with this name, or -1 with a line on standard error that lists them. Steps of the
  * classifier need its weights. */
 int alexnet_step(const cli_program *program, const alexnet *a, const char *name);

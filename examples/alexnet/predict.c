@@ -1,8 +1,8 @@
 /* alexnet predict: who is on a photograph, by what was learned on top of AlexNet. */
-#include <stdio.h>
-
 #include "alexnet/alexnet.h"
 #include "alexnet/head.h"
+#include "common/names.h"
+#include "common/run.h"
 
 static const cli_program PROGRAM = {
     .name = "alexnet predict",
@@ -12,7 +12,7 @@ static const cli_program PROGRAM = {
 
 typedef struct settings {
     const char *model, *weights;
-    int64_t top, seed;
+    int64_t top;
     cli_words files;
     tn_ctx *ctx;
     alexnet alexnet;
@@ -34,48 +34,34 @@ static tn_tensor *probabilities(const settings *s, const image *photo)
 static bool answer(void *payload, const char *file, const image *photo)
 {
     const settings *s = payload;
-    int64_t top = s->top < s->head.shape.persons ? s->top : s->head.shape.persons;
-    tn_tensor *order = NULL, *p = tn_topk(s->ctx, probabilities(s, photo), top, 1, true, &order);
-    if (!p)
-        return false;
-    printf("%s:", file);
-    for (int64_t k = 0; k < top; k++)
-        printf("%s %s %.1f %%", k > 0 ? "," : "", s->head.names[tn_data_i64(order)[k]],
-               100 * tn_data_f32(p)[k]);
-    printf(s->alexnet.random ? " (random convolutions)\n" : "\n");
-    return true;
+    return names_print(s->ctx, file, probabilities(s, photo), s->head.names, s->top,
+                       s->alexnet.random ? " (random convolutions)" : "");
 }
 
-static int predict(settings *s)
+static int predict(run *r, void *payload)
 {
-    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->seed, &s->alexnet) ||
-        !head_load(&PROGRAM, s->ctx, &s->alexnet, s->model, &s->head))
+    settings *s = payload;
+    s->ctx = r->ctx;
+    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &s->alexnet) ||
+        !head_load(&PROGRAM, r->ctx, &s->alexnet, s->model, &s->head))
         return CLI_EXIT_USAGE;
-    return photos_answer(&PROGRAM, s->ctx, &s->files, answer, s);
+    return photos_answer(&PROGRAM, r->ctx, &s->files, answer, s);
 }
 
 int alexnet_predict(int argc, char **argv)
 {
-    settings s = {.model = "out/alexnet/train/model.safetensors", .top = 3, .seed = 1};
-    cli_option options[] = {
+    run r = {.program = &PROGRAM, .seed = 1};
+    settings s = {.model = "out/alexnet/train/model.safetensors", .top = 3};
+    const cli_option options[] = {
         {"model", CLI_STRING, &s.model, "FILE", .help = "what alexnet train has learned"},
         {"weights", CLI_STRING, &s.weights, "FILE",
          .help = "of AlexNet, as they were given to alexnet train", .shown_default = "random ones"},
-        {"seed", CLI_INT, &s.seed, "S", .max = 1e9, .help = "of random weights"},
-        {"top", CLI_INT, &s.top, "N", .min = 1, .max = 1000, .help = "persons that are named"},
+        {"seed", CLI_INT, &r.seed, "S", .max = 1e9, .help = "of random weights"},
+        names_top_option(&s.top),
         {"images", CLI_WORDS, &s.files, "IMAGE...", .help = ""},
         {.name = NULL},
     };
-    cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    s.ctx = tn_ctx_new(NULL);
-    if (!s.ctx) {
-        cli_error(&PROGRAM, "memory is short");
-        return CLI_EXIT_FAILURE;
-    }
-    int status = predict(&s);
+    int status = run_command(&r, options, argc, argv, predict, &s);
     head_free(&s.head);
-    tn_ctx_free(s.ctx);
     return status;
 }

@@ -1,12 +1,11 @@
 /* alexnet train: telling people apart by what a layer of AlexNet says to their photographs. */
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alexnet/alexnet.h"
 #include "alexnet/head.h"
-#include "common/trial.h"
+#include "common/recognition.h"
 
 static const cli_program PROGRAM = {
     .name = "alexnet train",
@@ -19,22 +18,18 @@ static const cli_program PROGRAM = {
 
 static const char *const CONTROLS[] = {"none", "permute-images", NULL};
 
-enum { PRESET_NONE, PRESET_STUDY };
-static const char *const PRESETS[] = {"none", "study", NULL};
-
 static const char *const SWEPT[] = {"conv1.pool", "conv2.pool", "conv3.relu",
                                     "conv4.relu", "conv5.relu", "conv5.pool"};
 
 enum { SWEEP = sizeof(SWEPT) / sizeof(SWEPT[0]) };
 
 typedef struct settings {
-    trial_settings trial;
+    recognition_settings all; /* all.run has the context of AlexNet and the features */
     const char *weights, *layer, *cache;
     int64_t hidden, finetune;
     double dropout;
-    int input, preset;
+    int input;
     bool no_flip, sweep;
-    tn_ctx *ctx; /* of AlexNet and the features */
     alexnet alexnet;
     people people;
     feature_set features;
@@ -45,27 +40,27 @@ typedef struct settings {
     char network[96];
 } settings;
 
-static settings *settings_of(const trial *t)
+static settings *settings_of(const recognition *g)
 {
-    return t->payload;
+    return g->payload;
 }
 
-/* ---- what a trial asks for ------------------------------------------------------------------- */
+/* ---- what recognition asks for --------------------------------------------------------------- */
 
 /* Of the training photographs alone: the mean of each feature, and 1 / the root of the mean square
  * of what is left of them all. Convolutions that are learned on get features as they are. */
-static bool measure(const trial *t)
+static bool measure(const recognition *g)
 {
-    settings *s = settings_of(t);
-    const split *parts = &t->split;
-    double squares = 0, count = (double)parts->count[SPLIT_TRAIN];
+    settings *s = settings_of(g);
+    const split *parts = &g->split;
+    double squares = 0, count = (double)parts->count[PART_TRAIN];
     s->scale = 1;
-    s->mean = tn_zeros(t->ctx, TN_F32, 1, &s->features.numel);
-    if (!s->mean || s->finetune > 0 || s->preset == PRESET_STUDY)
+    s->mean = tn_zeros(g->ctx, TN_F32, 1, &s->features.numel);
+    if (!s->mean || s->finetune > 0 || s->all.preset == PRESET_STUDY)
         return s->mean != NULL;
     float *mean = tn_data_mut(s->mean);
-    for (int64_t i = 0; i < parts->count[SPLIT_TRAIN]; i++) {
-        const float *x = s->features.values + parts->photos[SPLIT_TRAIN][i] * s->features.numel;
+    for (int64_t i = 0; i < parts->count[PART_TRAIN]; i++) {
+        const float *x = s->features.values + parts->photos[PART_TRAIN][i] * s->features.numel;
         for (int64_t k = 0; k < s->features.numel; k++) {
             mean[k] += x[k] / (float)count;
             squares += (double)x[k] * x[k];
@@ -78,14 +73,15 @@ static bool measure(const trial *t)
     return true;
 }
 
-static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, const float *random)
+static tn_tensor *gather(const recognition *g, const int64_t *photos, int64_t count,
+                         const float *random)
 {
-    const settings *s = settings_of(t);
+    const settings *s = settings_of(g);
     const feature_set *f = &s->features;
     int64_t shape[4];
     memcpy(shape, f->shape, sizeof(shape));
     shape[0] = count;
-    tn_tensor *x = tn_empty(t->ctx, TN_F32, f->ndim, shape);
+    tn_tensor *x = tn_empty(g->ctx, TN_F32, f->ndim, shape);
     float *to = x ? tn_data_mut(x) : NULL, scale = (float)s->scale;
     const float *mean = tn_data_f32(s->mean);
     for (int64_t i = 0; x && i < count; i++) {
@@ -98,47 +94,47 @@ static tn_tensor *gather(const trial *t, const int64_t *photos, int64_t count, c
 }
 
 /* All training photographs at once, always the same, are put together once. */
-static tn_module *make(trial *t)
+static tn_module *make(recognition *g)
 {
-    settings *s = settings_of(t);
+    settings *s = settings_of(g);
     s->whole = NULL;
-    if (!measure(t))
+    if (!measure(g))
         return NULL;
-    if (t->settings->batch == 0 && s->no_flip)
-        s->whole = gather(t, t->split.photos[SPLIT_TRAIN], t->split.count[SPLIT_TRAIN], NULL);
-    return head_make(t->ctx, &s->alexnet, &s->shape);
+    if (g->settings->training.batch == 0 && s->no_flip)
+        s->whole = gather(g, g->split.photos[PART_TRAIN], g->split.count[PART_TRAIN], NULL);
+    return head_make(g->ctx, &s->alexnet, &s->shape);
 }
 
 /* Half of the photographs are mirrored while they are learned. */
-static tn_tensor *inputs(const trial *t, const int64_t *photos, int64_t count, bool vary)
+static tn_tensor *inputs(const recognition *g, const int64_t *photos, int64_t count, bool vary)
 {
-    const settings *s = settings_of(t);
-    if (s->whole && photos == t->split.photos[SPLIT_TRAIN] && count == tn_size(s->whole, 0))
+    const settings *s = settings_of(g);
+    if (s->whole && photos == g->split.photos[PART_TRAIN] && count == tn_size(s->whole, 0))
         return s->whole;
     if (!vary || s->no_flip)
-        return gather(t, photos, count, NULL);
-    tn_tensor *random = tn_rand(t->ctx, TN_F32, 1, &count);
-    return random ? gather(t, photos, count, tn_data_f32(random)) : NULL;
+        return gather(g, photos, count, NULL);
+    tn_tensor *random = tn_rand(g->ctx, TN_F32, 1, &count);
+    return random ? gather(g, photos, count, tn_data_f32(random)) : NULL;
 }
 
-static tn_status save(const trial *t, tn_dict *dict)
+static tn_status save(const recognition *g, tn_dict *dict)
 {
-    const settings *s = settings_of(t);
-    return head_save(t->ctx, &s->alexnet, &s->shape, s->mean, s->scale, dict);
+    const settings *s = settings_of(g);
+    return head_save(g->ctx, &s->alexnet, &s->shape, s->mean, s->scale, dict);
 }
 
-static void put(report *r, const trial *t)
+static void put(report *to, const recognition *g)
 {
-    const settings *s = settings_of(t);
-    json_string(r, "weights", s->alexnet.random ? "random" : s->weights);
-    json_string(r, "weights_sha256", s->alexnet.hash.hex);
-    json_string(r, "layer", NET_NAMES[s->shape.step]);
-    json_integer(r, "finetune", s->finetune);
-    json_string(r, "input", FEATURE_INPUTS[s->input]);
-    json_integer(r, "features", s->features.numel);
-    json_integer(r, "hidden", s->hidden);
-    json_number(r, "dropout", s->dropout);
-    json_integer(r, "flip", !s->no_flip);
+    const settings *s = settings_of(g);
+    json_string(to, "weights", s->alexnet.random ? "random" : s->weights);
+    json_string(to, "weights_sha256", s->alexnet.hash.hex);
+    json_string(to, "layer", NET_NAMES[s->shape.step]);
+    json_integer(to, "finetune", s->finetune);
+    json_string(to, "input", FEATURE_INPUTS[s->input]);
+    json_integer(to, "features", s->features.numel);
+    json_integer(to, "hidden", s->hidden);
+    json_number(to, "dropout", s->dropout);
+    json_integer(to, "flip", !s->no_flip);
 }
 
 /* ---- one layer ------------------------------------------------------------------------------- */
@@ -186,68 +182,65 @@ static void set_shape(settings *s)
         s->shape.in[i] = i + 1 < f->ndim ? f->shape[i + 1] : 1;
 }
 
-static int train_layer(settings *s, const char *layer, const char *out, trial_summary *summary)
+static int train_layer(settings *s, const char *layer, const char *out, training_summary *summary)
 {
-    trial_settings of_layer = s->trial;
-    trial_task task = {.program = &PROGRAM,
-                       .network = s->network,
-                       .controls = CONTROLS,
-                       .make = make,
-                       .inputs = inputs,
-                       .save = save,
-                       .put = put};
-    of_layer.out = out;
+    const recognition_task task = {.network = s->network,
+                                   .controls = CONTROLS,
+                                   .make = make,
+                                   .inputs = inputs,
+                                   .save = save,
+                                   .put = put};
+    recognition_settings of_layer = s->all;
+    of_layer.run.out = out;
     if (!choose_steps(s, layer))
         return CLI_EXIT_USAGE;
     feature_opts opts = {.step = s->shape.step,
                          .input = s->input,
                          .mirrored = !s->no_flip,
                          .cache = s->cache,
-                         .threads = tn_threads(s->ctx),
-                         .quiet = s->trial.quiet};
-    if (!features_load(&PROGRAM, s->ctx, &s->alexnet, &s->people, &opts, &s->features))
+                         .threads = tn_threads(s->all.run.ctx),
+                         .quiet = s->all.run.quiet};
+    if (!features_load(&PROGRAM, s->all.run.ctx, &s->alexnet, &s->people, &opts, &s->features))
         return CLI_EXIT_FAILURE;
     set_shape(s);
     describe(s);
-    int status = trial_run(&task, &of_layer, &s->people, s, summary);
+    int status = recognition_run(&task, &of_layer, &s->people, s, summary);
     features_free(&s->features);
     return status;
 }
 
 /* ---- one layer after another ----------------------------------------------------------------- */
 
-static bool unwritten(const settings *s, const char *name)
+static bool write_sweep(const settings *s, const training_summary *found)
 {
-    cli_error(&PROGRAM, "%s/%s cannot be written", s->trial.out, name);
-    return false;
-}
-
-static bool write_sweep(const settings *s, const trial_summary *found, int best)
-{
-    report r;
-    if (!report_open(&r, s->trial.out, "sweep.csv"))
-        return unwritten(s, "sweep.csv");
-    fputs("layer,validation,test,test_low,test_high\n", r.file);
+    report to;
+    if (!run_open(&s->all.run, &to, "sweep.csv"))
+        return false;
+    fputs("layer,validation,test,test_low,test_high\n", to.file);
     for (int i = 0; i < SWEEP; i++) {
-        fprintf(r.file, "%s,", SWEPT[i]);
-        csv_row(&r,
+        fprintf(to.file, "%s,", SWEPT[i]);
+        csv_row(&to,
                 (double[]){found[i].validation.mean, found[i].test.mean, found[i].test.low,
                            found[i].test.high},
                 4);
     }
-    if (!report_close(&r) || !report_open(&r, s->trial.out, "metrics.json"))
-        return unwritten(s, "sweep.csv");
-    json_begin(&r);
-    json_string(&r, "best_layer", SWEPT[best]);
-    json_number(&r, "validation_accuracy", found[best].validation.mean);
-    json_number(&r, "test_accuracy", found[best].test.mean);
-    json_number(&r, "test_accuracy_low", found[best].test.low);
-    json_number(&r, "test_accuracy_high", found[best].test.high);
-    json_integer(&r, "runs", s->trial.runs);
-    json_string(&r, "kind", s->people.generated ? "generated faces" : "photographs");
-    json_string(&r, "weights", s->alexnet.random ? "random" : s->weights);
-    json_end(&r);
-    return report_close(&r) || unwritten(s, "metrics.json");
+    return run_close(&s->all.run, &to);
+}
+
+static bool write_metrics(const settings *s, const training_summary *found, int best)
+{
+    report to;
+    if (!run_open_metrics(&s->all.run, &to))
+        return false;
+    json_string(&to, "best_layer", SWEPT[best]);
+    json_number(&to, "validation_accuracy", found[best].validation.mean);
+    json_number(&to, "test_accuracy", found[best].test.mean);
+    json_number(&to, "test_accuracy_low", found[best].test.low);
+    json_number(&to, "test_accuracy_high", found[best].test.high);
+    json_integer(&to, "runs", s->all.training.runs);
+    json_string(&to, "kind", people_kind(&s->people));
+    json_string(&to, "weights", s->alexnet.random ? "random" : s->weights);
+    return run_close_metrics(&s->all.run, &to);
 }
 
 static bool draw_sweep(const settings *s)
@@ -261,49 +254,43 @@ static bool draw_sweep(const settings *s)
              "plot 'sweep.csv' skip 1 using 0:(100*$3):(100*$4):(100*$5):xtic(1) with yerrorbars "
              "linetype 1 pointtype 7 title 'test, with its 95 %% interval', "
              "'' skip 1 using 0:(100*$2) with points linetype 2 pointtype 5 title 'validation'",
-             s->alexnet.random ? " with random weights" : "",
-             s->people.generated ? "generated faces" : "photographs", SWEEP - 1);
-    if (figure_draw(s->trial.out, &(figure){"sweep", 700, 400, commands}) == FIGURE_FAILED)
-        return unwritten(s, "sweep");
-    return true;
+             s->alexnet.random ? " with random weights" : "", people_kind(&s->people), SWEEP - 1);
+    return run_draw(&s->all.run, &(figure){"sweep", 700, 400, commands});
 }
 
 /* The layer that does best on the validation photographs is the one to take. */
 static int sweep(settings *s)
 {
-    trial_summary found[SWEEP];
+    training_summary found[SWEEP];
     int best = 0, status = 0;
     for (int i = 0; i < SWEEP && status == 0; i++) {
-        path out = path_join(s->trial.out, SWEPT[i]);
+        path out = path_join(s->all.run.out, SWEPT[i]);
         status = train_layer(s, SWEPT[i], out.s, &found[i]);
         if (status == 0 && found[i].validation.mean > found[best].validation.mean)
             best = i;
     }
     if (status != 0)
         return status;
-    if (!write_sweep(s, found, best) || !draw_sweep(s))
+    if (!write_sweep(s, found) || !write_metrics(s, found, best) || !draw_sweep(s))
         return CLI_EXIT_FAILURE;
-    if (s->trial.quiet)
+    if (s->all.run.quiet)
         return 0;
     printf("\n  %-12s  %10s  %8s\n", "layer", "validation", "test");
     for (int i = 0; i < SWEEP; i++)
         printf("  %-12s  %8.2f %%  %6.2f %%%s\n", SWEPT[i], 100 * found[i].validation.mean,
                100 * found[i].test.mean, i == best ? "  best on validation" : "");
-    printf("results in %s\n", s->trial.out);
+    printf("results in %s\n", s->all.run.out);
     return 0;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static cli_result parse(settings *s, const trial_task *task, int argc, char **argv)
+static cli_result parse(settings *s, int argc, char **argv)
 {
-    cli_option options[TRIAL_OPTIONS + 13] = {
-        {"data", CLI_STRING, &s->trial.data, "DIR",
-         .help = "folder with photographs: NAME/ANY.jpg, or NAME1.jpg, NAME2.jpg, ..."},
-        {"weights", CLI_STRING, &s->weights, "FILE",
-         .help = "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone",
-         .shown_default = "random ones"},
-        {"preset", CLI_CHOICE, &s->preset, "none|study", .choices = PRESETS,
+    cli_option options[RECOGNITION_OPTIONS + 12] = {
+        feature_data_option(&s->all.data),
+        alexnet_weights_option(&s->weights),
+        {"preset", CLI_CHOICE, &s->all.preset, "none|study", .choices = PRESET_NAMES,
          .help = "study: the setting of the 2018 study, as far as it was right: conv5.relu, 20 "
                  "hidden units, all photographs in each of 200 steps of Adam, no mirroring"},
         {"layer", CLI_STRING, &s->layer, "NAME",
@@ -312,8 +299,7 @@ static cli_result parse(settings *s, const trial_task *task, int argc, char **ar
         {"sweep", CLI_FLAG, &s->sweep, .help = "one layer after another, from conv1 to conv5"},
         {"finetune", CLI_INT, &s->finetune, "N", .max = 4,
          .help = "train the last N convolutions before the layer, too"},
-        {"input", CLI_CHOICE, &s->input, "227|224", .choices = FEATURE_INPUTS,
-         .help = "the square in the middle at 227 pixels, or torchvision's: 256, of which 224"},
+        feature_input_option(&s->input),
         {"hidden", CLI_INT, &s->hidden, "N", .min = 1, .max = 1e5, .help = "hidden units"},
         {"dropout", CLI_DOUBLE, &s->dropout, "P", .max = 0.99,
          .help = "part of the features, and of the hidden units, that each step leaves out"},
@@ -321,84 +307,62 @@ static cli_result parse(settings *s, const trial_task *task, int argc, char **ar
          .help = "do not mirror half of the photographs while training"},
         {"cache", CLI_STRING, &s->cache, "DIR", .help = "folder for the features"},
     };
-    int count = 11;
-    count += trial_options(&s->trial, task, options + count);
-    options[count] = (cli_option){.name = NULL};
+    recognition_options(&s->all, CONTROLS, options + 11);
     return cli_parse(&PROGRAM, options, argc, argv);
 }
 
 static settings defaults(void)
 {
-    settings s = {.trial = trial_defaults("out/alexnet/train"),
+    settings s = {.all = recognition_defaults(&PROGRAM, "out/alexnet/train"),
                   .layer = "conv5.relu",
                   .cache = "out/alexnet/cache",
                   .hidden = 20,
                   .dropout = 0.2};
-    s.trial.epochs = 60;
-    s.trial.batch = 32;
-    s.trial.lr = 3e-4;
-    s.trial.schedule = SCHEDULE_COSINE;
-    s.trial.weight_decay = 0.1;
-    s.trial.label_smoothing = 0.1;
-    s.trial.validation = 0.1;
+    s.all.drawn.validation = 0.1;
+    s.all.label_smoothing = 0.1;
+    s.all.training = (training_settings){.rounds = 60,
+                                         .batch = 32,
+                                         .runs = 1,
+                                         .lr = 3e-4,
+                                         .weight_decay = 0.1,
+                                         .schedule = SCHEDULE_COSINE};
     return s;
 }
 
 static settings study(void)
 {
-    settings s = {.trial = trial_defaults("out/alexnet/study"),
+    settings s = {.all = recognition_defaults(&PROGRAM, "out/alexnet/study"),
                   .layer = "conv5.relu",
                   .cache = "out/alexnet/cache",
                   .hidden = 20,
-                  .no_flip = true,
-                  .preset = PRESET_STUDY};
-    s.trial.epochs = 200;
-    s.trial.lr = 1e-3;
-    s.trial.eval_every = 10;
-    s.trial.keep = KEEP_LAST;
+                  .no_flip = true};
+    s.all.preset = PRESET_STUDY;
+    s.all.training = (training_settings){
+        .rounds = 200, .eval_every = 10, .runs = 1, .lr = 1e-3, .keep = KEEP_LAST};
     return s;
 }
 
-/* A preset changes the defaults, wherever it stands among the options: they are parsed again. */
-static cli_result parse_all(settings *s, int argc, char **argv)
+static int train(run *r, void *payload)
 {
-    trial_task task = {.program = &PROGRAM, .controls = CONTROLS};
-    *s = defaults();
-    cli_result parsed = parse(s, &task, argc, argv);
-    if (parsed != CLI_RUN || s->preset == PRESET_NONE)
-        return parsed;
-    *s = study();
-    return parse(s, &task, argc, argv);
-}
-
-static int train(settings *s)
-{
-    if (!alexnet_load(&PROGRAM, s->ctx, s->weights, s->trial.seed, &s->alexnet))
+    settings *s = payload;
+    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &s->alexnet))
         return CLI_EXIT_USAGE;
-    people_opts opts = {0, s->trial.near, (int)s->trial.threads, s->trial.quiet};
-    if (!people_load(&PROGRAM, s->trial.data, opts, &s->people))
+    people_opts opts = {0, s->all.near, (int)r->threads, r->quiet};
+    if (!people_load(&PROGRAM, s->all.data, opts, &s->people))
         return CLI_EXIT_USAGE;
-    return s->sweep ? sweep(s) : train_layer(s, s->layer, s->trial.out, NULL);
+    return s->sweep ? sweep(s) : train_layer(s, s->layer, r->out, NULL);
 }
 
 int alexnet_train(int argc, char **argv)
 {
-    settings s;
-    cli_result parsed = parse_all(&s, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    if (!s.trial.data) {
-        cli_error(&PROGRAM, "--data DIR is missing: where the photographs are");
-        return CLI_EXIT_USAGE;
+    settings s = defaults();
+    cli_result parsed = parse(&s, argc, argv);
+    if (parsed == CLI_RUN && s.all.preset == PRESET_STUDY) {
+        s = study();
+        parsed = parse(&s, argc, argv); /* wherever --preset stands, the other options count */
     }
-    s.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = (int)s.trial.threads});
-    if (!s.ctx) {
-        cli_error(&PROGRAM, "memory is short");
-        return CLI_EXIT_FAILURE;
-    }
-    int status = train(&s);
+    int status = parsed == CLI_RUN ? run_in_context(&s.all.run, train, &s) : (int)parsed;
     people_free(&s.people);
     features_free(&s.features);
-    tn_ctx_free(s.ctx);
     return status;
 }

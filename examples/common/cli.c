@@ -179,6 +179,30 @@ static bool set_value(const cli_program *program, const cli_option *o, const cha
     return false;
 }
 
+bool cli_numbers(const cli_program *program, const char *option, const char *text, double *values,
+                 int max, int *count)
+{
+    int wanted = *count, n = 0;
+    const char *at = text;
+    for (bool more = true; more; n++) {
+        char *end;
+        double value = strtod(at, &end);
+        if (end == at || (*end && *end != ',') || !isfinite(value) || n == max) {
+            n = 0;
+            break;
+        }
+        values[n] = value;
+        more = *end == ',';
+        at = end + 1;
+    }
+    *count = n;
+    if (n > 0 && (wanted == 0 || n == wanted))
+        return true;
+    cli_error(program, "--%s needs %s%d numbers with commas between them, not '%s'", option,
+              wanted ? "" : "1 to ", wanted ? wanted : max, text);
+    return false;
+}
+
 /* ---- parsing --------------------------------------------------------------------------------- */
 
 static const cli_option *find_option(const cli_option *options, const char *name, size_t length)
@@ -234,6 +258,22 @@ static bool parse_word(const cli_program *program, const cli_option *options, in
     return true;
 }
 
+/* Whether all is there that must be given. */
+static bool check_needed(const cli_program *program, const cli_option *options)
+{
+    for (const cli_option *o = options; o->name; o++) {
+        if (o->type == CLI_WORDS && ((cli_words *)o->value)->count == 0) {
+            cli_error(program, "%s is missing (%s --help)", o->argument, program->name);
+            return false;
+        }
+        if (o->needed && !*(const char **)o->value) {
+            cli_error(program, "--%s %s is missing: %s", o->name, o->argument, o->needed);
+            return false;
+        }
+    }
+    return true;
+}
+
 cli_result cli_parse(const cli_program *program, const cli_option *options, int argc, char **argv)
 {
     const cli_option *o = find_words(options);
@@ -248,8 +288,5 @@ cli_result cli_parse(const cli_program *program, const cli_option *options, int 
         if (!parse_word(program, options, argc, argv, &i, &all_words))
             return CLI_WRONG;
     }
-    if (!o || ((cli_words *)o->value)->count > 0)
-        return CLI_RUN;
-    cli_error(program, "%s is missing (%s --help)", o->argument, program->name);
-    return CLI_WRONG;
+    return check_needed(program, options) ? CLI_RUN : CLI_WRONG;
 }

@@ -33,6 +33,7 @@ typedef struct cli_option {
     bool above_min;
     const char *const *choices; /* ended by NULL */
     const char *shown_default;
+    const char *needed; /* of CLI_STRING: it must be given, and this says what for */
 } cli_option;
 
 typedef struct cli_program {
@@ -40,18 +41,24 @@ typedef struct cli_program {
     const char *summary; /* what it does, in sentences */
 } cli_program;
 
-typedef enum cli_result {
-    CLI_RUN,  /* the options are set: go on */
-    CLI_HELP, /* --help was given and answered */
-    CLI_WRONG /* an error was reported */
-} cli_result;
-
 enum { CLI_EXIT_FAILURE = 1, CLI_EXIT_USAGE = 2 };
+
+/* Whether to run; if not, it is the exit status. */
+typedef enum cli_result {
+    CLI_RUN = -1,              /* the options are set: go on */
+    CLI_HELP = 0,              /* --help was given and answered */
+    CLI_WRONG = CLI_EXIT_USAGE /* an error was reported */
+} cli_result;
 
 /* Sets the options from argv[0 .. argc-1], which has no program name. Words that are no options are
  * refused, unless the table has CLI_WORDS, which then must be given; they are moved to the front of
  * argv. After "--" all are such words. */
 cli_result cli_parse(const cli_program *program, const cli_option *options, int argc, char **argv);
+
+/* Reads `count` numbers with commas between them, the value of an option, or 1 .. max of them if
+ * *count is 0, which becomes their number. False with a line on standard error. */
+bool cli_numbers(const cli_program *program, const char *option, const char *text, double *values,
+                 int max, int *count);
 
 /* Prints `text` on standard output, broken at spaces, from `column` on to column 80; following
  * lines are indented by `indent`. Ends with a line break. */

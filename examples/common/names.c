@@ -1,5 +1,6 @@
 #include "common/names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,4 +38,33 @@ bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count
         (*names)[(*count)++] = *text + begin;
     }
     return true;
+}
+
+bool names_print(tn_ctx *ctx, const char *file, const tn_tensor *probabilities, char *const *names,
+                 int64_t top, const char *remark)
+{
+    tn_tensor *order = NULL, *p = NULL;
+    if (probabilities && top > tn_size(probabilities, 1))
+        top = tn_size(probabilities, 1);
+    if (probabilities)
+        p = tn_topk(ctx, probabilities, top, 1, true, &order);
+    if (!p)
+        return false;
+    printf("%s:", file);
+    for (int64_t k = 0; k < top; k++)
+        printf("%s %s %.1f %%", k > 0 ? "," : "", names[tn_data_i64(order)[k]],
+               100 * tn_data_f32(p)[k]);
+    printf("%s\n", remark);
+    return true;
+}
+
+cli_option names_top_option(int64_t *top)
+{
+    return (cli_option){.name = "top",
+                        .type = CLI_INT,
+                        .value = top,
+                        .argument = "N",
+                        .min = 1,
+                        .max = 1000,
+                        .help = "persons that are named"};
 }

@@ -364,6 +364,11 @@ void people_free(people *p)
 
 /* ---- what there is --------------------------------------------------------------------------- */
 
+const char *people_kind(const people *p)
+{
+    return p->generated ? "generated faces" : "photographs";
+}
+
 int people_name_width(const people *p)
 {
     size_t width = 0;

@@ -53,8 +53,9 @@ void people_free(people *p);
 /* The pixels of photograph i: [3, side, side]. */
 const uint8_t *people_pixels(const people *p, int64_t i);
 
-int people_name_width(const people *p); /* of the longest name */
-int64_t people_groups(const people *p); /* of near-duplicates: more than one photograph */
+const char *people_kind(const people *p); /* "photographs", or "generated faces" */
+int people_name_width(const people *p);   /* of the longest name */
+int64_t people_groups(const people *p);   /* of near-duplicates: more than one photograph */
 
 /* The square in the middle of a photograph at another size, as planes of red, green and blue. False
  * if memory is short. */

@@ -50,7 +50,7 @@ bool make_directories(const char *dir)
 bool report_open(report *r, const char *dir, const char *name)
 {
     path temporary = path_join(dir, name);
-    *r = (report){.target = temporary};
+    *r = (report){.name = name, .target = temporary};
     if (strlen(temporary.s) + sizeof(".tmp") > sizeof(temporary.s)) {
         errno = ENAMETOOLONG;
         return false;

@@ -20,6 +20,7 @@ bool make_directories(const char *dir);
 
 typedef struct report {
     FILE *file;
+    const char *name; /* as it was given */
     path target, temporary;
     int fields; /* written so far to an object of JSON */
 } report;

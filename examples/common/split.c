@@ -8,7 +8,7 @@
 
 #include "common/report.h"
 
-const char *const SPLIT_NAMES[] = {"train", "validation", "test", "unused", NULL};
+static const char *const NAMES[] = {"train", "validation", "test", "unused", NULL};
 
 static const char HEADER[] = "file,person,part,group,sha256\n";
 
@@ -24,8 +24,8 @@ static bool split_begin(const people *p, split *s)
     size_t count = (size_t)p->count;
     *s = (split){.part = malloc(count * sizeof(*s->part))};
     for (int64_t i = 0; s->part && i < p->count; i++)
-        s->part[i] = SPLIT_UNUSED;
-    for (int part = 0; part < SPLIT_PARTS; part++)
+        s->part[i] = PART_UNUSED;
+    for (int part = 0; part < PARTS; part++)
         s->photos[part] = malloc(count * sizeof(*s->photos[part]));
     return s->part && s->photos[0] && s->photos[1] && s->photos[2];
 }
@@ -33,7 +33,7 @@ static bool split_begin(const people *p, split *s)
 void split_free(split *s)
 {
     free(s->part);
-    for (int part = 0; part < SPLIT_PARTS; part++)
+    for (int part = 0; part < PARTS; part++)
         free(s->photos[part]);
     *s = (split){.part = NULL};
 }
@@ -41,14 +41,14 @@ void split_free(split *s)
 /* Lists the photographs of each part. */
 static void split_end(const people *p, split *s)
 {
-    for (int part = 0; part < SPLIT_PARTS; part++)
+    for (int part = 0; part < PARTS; part++)
         s->count[part] = 0;
     for (int64_t i = 0; i < p->count; i++)
-        if (s->part[i] != SPLIT_UNUSED)
+        if (s->part[i] != PART_UNUSED)
             s->photos[s->part[i]][s->count[s->part[i]]++] = i;
 }
 
-int64_t split_count(const people *p, const split *s, split_part part, int person)
+int64_t split_count(const people *p, const split *s, int part, int person)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < p->count; i++)
@@ -60,7 +60,7 @@ int64_t split_count(const people *p, const split *s, split_part part, int person
 
 /* How many photographs of each person a part still wants. */
 typedef struct demand {
-    split_part part;
+    int part;
     int64_t *of;
 } demand;
 
@@ -84,7 +84,7 @@ static void meet(const people *p, const demand *d, const int64_t *order, split *
 {
     for (int64_t k = 0; k < p->count; k++) {
         int64_t group = p->photos[order[k]].group;
-        if (s->part[group] != SPLIT_TRAIN || group != order[k] || !fits(p, d, group))
+        if (s->part[group] != PART_TRAIN || group != order[k] || !fits(p, d, group))
             continue;
         for (int64_t i = 0; i < p->count; i++)
             if (p->photos[i].group == group)
@@ -112,7 +112,7 @@ static bool want_test(const cli_program *program, const people *p, int64_t test,
 static void want_validation(const people *p, const split *s, double part, int64_t *of)
 {
     for (int person = 0; person < p->persons; person++)
-        of[person] = llround(part * (double)split_count(p, s, SPLIT_TRAIN, person));
+        of[person] = llround(part * (double)split_count(p, s, PART_TRAIN, person));
 }
 
 /* Leaves `train` of the training photographs. */
@@ -121,8 +121,8 @@ static bool reduce(const cli_program *program, const people *p, int64_t train, c
 {
     int64_t kept = 0;
     for (int64_t k = 0; k < p->count && train > 0; k++)
-        if (s->part[order[k]] == SPLIT_TRAIN && ++kept > train)
-            s->part[order[k]] = SPLIT_UNUSED;
+        if (s->part[order[k]] == PART_TRAIN && ++kept > train)
+            s->part[order[k]] = PART_UNUSED;
     if (kept < train)
         cli_error(program, "--train %lld: there are only %lld training photographs",
                   (long long)train, (long long)kept);
@@ -133,12 +133,12 @@ static bool draw(const cli_program *program, const people *p, split_opts opts, c
                  int64_t *of, split *s)
 {
     for (int64_t i = 0; i < p->count; i++)
-        s->part[i] = SPLIT_TRAIN;
+        s->part[i] = PART_TRAIN;
     if (!want_test(program, p, opts.test_per_class, of))
         return false;
-    meet(p, &(demand){SPLIT_TEST, of}, order, s);
+    meet(p, &(demand){PART_TEST, of}, order, s);
     want_validation(p, s, opts.validation, of);
-    meet(p, &(demand){SPLIT_VALIDATION, of}, order, s);
+    meet(p, &(demand){PART_VALIDATION, of}, order, s);
     if (!reduce(program, p, opts.train, order, s))
         return false;
     split_end(p, s);
@@ -170,7 +170,7 @@ bool split_write(const people *p, const split *s, const char *dir, const char *n
         csv_text(&r, photo->file);
         fputc(',', r.file);
         csv_text(&r, p->names[photo->person]);
-        fprintf(r.file, ",%s,%lld,%s\n", SPLIT_NAMES[s->part[i]], (long long)photo->group,
+        fprintf(r.file, ",%s,%lld,%s\n", NAMES[s->part[i]], (long long)photo->group,
                 photo->hash.hex);
     }
     return report_close(&r);
@@ -178,8 +178,8 @@ bool split_write(const people *p, const split *s, const char *dir, const char *n
 
 static int part_named(const char *name)
 {
-    for (int part = 0; SPLIT_NAMES[part]; part++)
-        if (strcmp(SPLIT_NAMES[part], name) == 0)
+    for (int part = 0; NAMES[part]; part++)
+        if (strcmp(NAMES[part], name) == 0)
             return part;
     return -1;
 }
@@ -214,12 +214,12 @@ static const char *read_line(const people *p, char *line, split *s)
     if (part < 0)
         return "the part is none of train, validation, test and unused";
     if (photo < 0)
-        return part == SPLIT_UNUSED ? NULL : "that photograph is not there";
+        return part == PART_UNUSED ? NULL : "that photograph is not there";
     if (strcmp(field[1], p->names[p->photos[photo].person]) != 0)
         return "that is a photograph of somebody else";
     if (strcmp(field[4], p->photos[photo].hash.hex) != 0)
         return "that photograph has changed: its SHA-256 is another";
-    s->part[photo] = (split_part)part;
+    s->part[photo] = part;
     return NULL;
 }
 
@@ -255,9 +255,9 @@ bool split_read(const cli_program *program, const people *p, const char *name, s
     if (!read)
         return false;
     split_end(p, s);
-    if (s->count[SPLIT_TRAIN] == 0 || s->count[SPLIT_TEST] == 0) {
+    if (s->count[PART_TRAIN] == 0 || s->count[PART_TEST] == 0) {
         cli_error(program, "%s: no photographs to %s", name,
-                  s->count[SPLIT_TRAIN] == 0 ? "train" : "test");
+                  s->count[PART_TRAIN] == 0 ? "train" : "test");
         return false;
     }
     return true;
@@ -271,9 +271,9 @@ void split_print(const people *p, const split *s)
     printf("  %-*s  %8s  %10s  %8s\n", width, "", "training", "validation", "test");
     for (int person = 0; person < p->persons; person++)
         printf("  %-*s  %8lld  %10lld  %8lld\n", width, p->names[person],
-               (long long)split_count(p, s, SPLIT_TRAIN, person),
-               (long long)split_count(p, s, SPLIT_VALIDATION, person),
-               (long long)split_count(p, s, SPLIT_TEST, person));
-    printf("  %-*s  %8lld  %10lld  %8lld\n", width, "all", (long long)s->count[SPLIT_TRAIN],
-           (long long)s->count[SPLIT_VALIDATION], (long long)s->count[SPLIT_TEST]);
+               (long long)split_count(p, s, PART_TRAIN, person),
+               (long long)split_count(p, s, PART_VALIDATION, person),
+               (long long)split_count(p, s, PART_TEST, person));
+    printf("  %-*s  %8lld  %10lld  %8lld\n", width, "all", (long long)s->count[PART_TRAIN],
+           (long long)s->count[PART_VALIDATION], (long long)s->count[PART_TEST]);
 }

@@ -1,21 +1,18 @@
 /* split.h - which photographs are learned from, which choose, and which test. */
-#ifndef EXAMPLES_SPLIT_H
-#define EXAMPLES_SPLIT_H
+#ifndef EXAMPLES_PART_H
+#define EXAMPLES_PART_H
 
 #include <tn/tn.h>
 
+#include "common/parts.h"
 #include "common/people.h"
 
-typedef enum split_part { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_UNUSED } split_part;
-
-enum { SPLIT_PARTS = 3 };
-
-extern const char *const SPLIT_NAMES[]; /* "train", "validation", "test", "unused" */
+enum { PART_UNUSED = PARTS }; /* in no part */
 
 typedef struct split {
-    split_part *part;             /* of each photograph */
-    int64_t *photos[SPLIT_PARTS]; /* the numbers of those in each part, in order */
-    int64_t count[SPLIT_PARTS];
+    int *part;              /* of each photograph: a part, or PART_UNUSED */
+    int64_t *photos[PARTS]; /* the numbers of those in each part, in order */
+    int64_t count[PARTS];
 } split;
 
 typedef struct split_opts {
@@ -44,6 +41,6 @@ void split_free(split *s);
 void split_print(const people *p, const split *s);
 
 /* How many of a person are in a part. */
-int64_t split_count(const people *p, const split *s, split_part part, int person);
+int64_t split_count(const people *p, const split *s, int part, int person);
 
 #endif

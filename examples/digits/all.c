@@ -71,7 +71,7 @@ int digits_all(int argc, char **argv)
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
     if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+        return (int)parsed;
     int status = 0;
     for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]) && status == 0; i++)
         status = run_part(&s, PARTS[i].name, PARTS[i].run);

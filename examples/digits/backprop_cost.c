@@ -6,7 +6,7 @@
 
 #include "common/progress.h"
 #include "digits/chain.h"
-#include "digits/setup.h"
+#include "digits/sets.h"
 
 enum { SEPARATE, BACKPROP, METHODS };
 enum { MOST_WIDTHS = 8 };
@@ -37,6 +37,7 @@ typedef struct cost {
 } cost;
 
 typedef struct study {
+    digit_images digits;
     const char *text; /* of --widths */
     int64_t sample;
     int width[MOST_WIDTHS], widths;
@@ -61,37 +62,36 @@ static tn_module *make_net(tn_ctx *ctx, int hidden, int width)
     return net;
 }
 
-/* The first image as averages over `width` windows, in as square a pattern as there is: [1,
- * width]. */
-static tn_tensor *reduce_image(const setup *s, int width)
+/* The first image as averages over `width` windows, in as square a pattern as there is:
+ * [1, width]. */
+static tn_tensor *reduce_image(const run *s, const study *t, int width)
 {
     tn_ctx *ctx = s->ctx;
     int rows = (int)sqrt(width);
     while (width % rows != 0)
         rows--;
-    tn_tensor *first = tn_cast(ctx, tn_narrow(ctx, s->images, 0, 0, 1), TN_F64);
+    tn_tensor *first = tn_cast(ctx, tn_narrow(ctx, t->digits.images, 0, 0, 1), TN_F64);
     tn_tensor *image = tn_reshape(ctx, first, TN_SHAPE(1, 1, MNIST_SIDE, MNIST_SIDE));
     image = tn_adaptive_avg_pool2d(ctx, tn_mul_scalar(ctx, image, 1.0 / 255.0), rows, width / rows);
     return tn_reshape(ctx, image, TN_SHAPE(1, width));
 }
 
 /* The chain computes with the weights of the net itself. */
-static bool make_chain(const setup *s, const tn_module *net, const tn_tensor *x, chain *c)
+static bool make_chain(const run *s, const study *t, const tn_module *net, const tn_tensor *x,
+                       chain *c)
 {
     int width = (int)tn_size(x, 1), layers = (int)tn_parameter_count(net) / 2;
     int size[CHAIN_LAYERS + 1];
     for (int l = 0; l < layers; l++)
         size[l] = width;
     size[layers] = MNIST_CLASSES;
-    if (!chain_make(c, layers, size)) {
-        cli_error(s->program, "memory is short");
-        return false;
-    }
+    if (!chain_make(c, layers, size))
+        return run_short_of_memory(s);
     for (int l = 0; l < layers; l++) {
         c->weight[l] = tn_data_f64(tn_parameter(net, 2 * l, NULL, 0));
         c->bias[l] = tn_data_f64(tn_parameter(net, 2 * l + 1, NULL, 0));
     }
-    c->label = ((const uint8_t *)tn_data(s->labels))[0];
+    c->label = ((const uint8_t *)tn_data(t->digits.labels))[0];
     memcpy(c->a[0], tn_data_f64(x), (size_t)width * sizeof(double));
     return true;
 }
@@ -177,17 +177,17 @@ static void measure_chain(study *t, chain *c, const tn_module *net, cost *found)
     t->library_error = fmax(t->library_error, compare_gradients(c, net) / scale);
 }
 
-static bool measure(const setup *s, study *t, int hidden, int width, cost *found)
+static bool measure(const run *s, study *t, int hidden, int width, cost *found)
 {
     chain c;
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_module *net = make_net(s->ctx, hidden, width);
-    tn_tensor *x = reduce_image(s, width);
-    tn_tensor *label = tn_narrow(s->ctx, s->labels, 0, 0, 1);
+    tn_tensor *x = reduce_image(s, t, width);
+    tn_tensor *label = tn_narrow(s->ctx, t->digits.labels, 0, 0, 1);
     tn_backward(s->ctx, tn_cross_entropy(s->ctx, tn_forward(s->ctx, net, x), label,
                                          (tn_cross_entropy_opts){0}));
-    bool good = tn_ok(s->ctx) || setup_library_failed(s);
-    good = good && make_chain(s, net, x, &c);
+    bool good = tn_ok(s->ctx) || run_library_failed(s);
+    good = good && make_chain(s, t, net, x, &c);
     if (good) {
         measure_chain(t, &c, net, found);
         chain_free(&c);
@@ -232,11 +232,11 @@ static void fit(study *t)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool write_costs(const setup *s, const study *t)
+static bool write_costs(const run *s, const study *t)
 {
     report r;
-    if (!report_open(&r, s->out, "cost.csv"))
-        return setup_unwritten(s, "cost.csv");
+    if (!run_open(s, &r, "cost.csv"))
+        return false;
     fputs("hidden_layers,width,weights,sampled,separate_multiply_adds,backprop_multiply_adds,"
           "separate_seconds,backprop_seconds\n",
           r.file);
@@ -250,14 +250,14 @@ static bool write_costs(const setup *s, const study *t)
                     8);
         }
     }
-    return report_close(&r) || setup_unwritten(s, "cost.csv");
+    return run_close(s, &r);
 }
 
-static bool write_growth(const setup *s, const study *t)
+static bool write_growth(const run *s, const study *t)
 {
     report r;
-    if (!report_open(&r, s->out, "growth.csv"))
-        return setup_unwritten(s, "growth.csv");
+    if (!run_open(s, &r, "growth.csv"))
+        return false;
     fputs("hidden_layers,separate_measured,separate_predicted,separate_limit,backprop_measured,"
           "backprop_predicted,backprop_limit\n",
           r.file);
@@ -266,17 +266,16 @@ static bool write_growth(const setup *s, const study *t)
                 (double[]){h + 1, t->measured[h][SEPARATE], t->predicted[h][SEPARATE], LIMITS[h],
                            t->measured[h][BACKPROP], t->predicted[h][BACKPROP], 2},
                 7);
-    return report_close(&r) || setup_unwritten(s, "growth.csv");
+    return run_close(s, &r);
 }
 
-static bool write_metrics(const setup *s, const study *t)
+static bool write_metrics(const run *s, const study *t)
 {
     report r;
     char name[64];
     const cost *last = &t->costs[CHAIN_HIDDEN - 1][t->widths - 1];
-    if (!report_open(&r, s->out, "metrics.json"))
-        return setup_unwritten(s, "metrics.json");
-    json_begin(&r);
+    if (!run_open_metrics(s, &r))
+        return false;
     json_number(&r, "library_error", t->library_error);
     json_number(&r, "separate_error", t->separate_error);
     for (int h = 0; h < CHAIN_HIDDEN; h++) {
@@ -289,12 +288,11 @@ static bool write_metrics(const setup *s, const study *t)
     json_number(&r, "largest_ratio_of_seconds", last->seconds[SEPARATE] / last->seconds[BACKPROP]);
     json_integer(&r, "sample", t->sample);
     json_string(&r, "widths", t->text);
-    setup_put(&r, s);
-    json_end(&r);
-    return report_close(&r) || setup_unwritten(s, "metrics.json");
+    digits_put(&r, s, &t->digits);
+    return run_close_metrics(s, &r);
 }
 
-static bool draw(const setup *s, const study *t)
+static bool draw(const run *s, const study *t)
 {
     char commands[4096], plots[3072] = "";
     size_t used = 0;
@@ -319,7 +317,7 @@ static bool draw(const setup *s, const study *t)
              "plot %s\n"
              "unset logscale",
              plots);
-    return setup_draw(s, &(figure){"cost", 800, 500, commands});
+    return run_draw(s, &(figure){"cost", 800, 500, commands});
 }
 
 /* ---- standard output ------------------------------------------------------------------------- */
@@ -347,7 +345,7 @@ static void print_costs(const study *t)
                (long long)t->sample);
 }
 
-static void print(const setup *s, const study *t)
+static void print(const run *s, const study *t)
 {
     print_costs(t);
     printf("growth with K: the power fitted to the seconds, the one fitted to the multiply-adds, "
@@ -364,10 +362,10 @@ static void print(const setup *s, const study *t)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool read_widths(const setup *s, study *t)
+static bool read_widths(const run *s, study *t)
 {
     double values[MOST_WIDTHS];
-    if (!setup_numbers(s, "widths", t->text, values, MOST_WIDTHS, &t->widths))
+    if (!cli_numbers(s->program, "widths", t->text, values, MOST_WIDTHS, &t->widths))
         return false;
     for (int i = 0; i < t->widths; i++) {
         bool grows = i == 0 || values[i] > values[i - 1];
@@ -383,7 +381,7 @@ static bool read_widths(const setup *s, study *t)
     return true;
 }
 
-static bool measure_all(const setup *s, study *t)
+static bool measure_all(const run *s, study *t)
 {
     bool good = true;
     progress shown = progress_begin("network", (int64_t)CHAIN_HIDDEN * t->widths, s->quiet);
@@ -398,10 +396,10 @@ static bool measure_all(const setup *s, study *t)
     return good;
 }
 
-static int run(setup *s, void *payload)
+static int work(run *s, void *payload)
 {
     study *t = payload;
-    if (!read_widths(s, t) || !setup_make_out(s))
+    if (!read_widths(s, t) || !run_make_out(s))
         return CLI_EXIT_USAGE;
     if (!measure_all(s, t))
         return CLI_EXIT_FAILURE;
@@ -420,7 +418,7 @@ static int run(setup *s, void *payload)
 int digits_backprop_cost(int argc, char **argv)
 {
     study t = {.text = "16,32,64,128,256", .sample = 1000};
-    setup s = {.program = &PROGRAM, .out = "out/digits/backprop-cost", .seed = 1};
+    run s = {.program = &PROGRAM, .out = "out/digits/backprop-cost", .seed = 1};
     const cli_option options[] = {
         {"widths", CLI_STRING, &t.text, "K1,K2..", .help = "units of a layer, at most 8 numbers"},
         {"sample", CLI_INT, &t.sample, "N", .min = 1, .max = 1e9,
@@ -428,5 +426,5 @@ int digits_backprop_cost(int argc, char **argv)
                  "layers is extrapolated"},
         {.name = NULL},
     };
-    return setup_run(&s, options, argc, argv, run, &t);
+    return digits_run(&s, &t.digits, options, argc, argv, work, &t);
 }

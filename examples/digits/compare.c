@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 #include "common/progress.h"
-#include "digits/setup.h"
+#include "digits/models.h"
+#include "digits/sets.h"
 
 enum { VANILLA, MOMENTUM, METHODS };
 enum { MOST_LOSSES = 20 };
@@ -19,6 +20,7 @@ static const cli_program PROGRAM = {
 };
 
 typedef struct comparison {
+    digit_images digits;
     double lr, momentum, std;
     int64_t iterations;
     const char *losses;
@@ -31,11 +33,13 @@ typedef struct comparison {
 
 /* ---- descending ------------------------------------------------------------------------------ */
 
-static double step(const setup *s, tn_module *net, tn_optim *opt, const tn_tensor *x)
+static double step(const run *s, const comparison *c, tn_module *net, tn_optim *opt,
+                   const tn_tensor *x)
 {
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_tensor *logits = tn_forward(s->ctx, net, x);
-    tn_tensor *loss = tn_cross_entropy(s->ctx, logits, s->labels, (tn_cross_entropy_opts){0});
+    tn_tensor *loss =
+        tn_cross_entropy(s->ctx, logits, c->digits.labels, (tn_cross_entropy_opts){0});
     double value = tn_item(s->ctx, loss);
     tn_zero_grad(opt);
     tn_backward(s->ctx, loss);
@@ -45,7 +49,7 @@ static double step(const setup *s, tn_module *net, tn_optim *opt, const tn_tenso
 }
 
 /* One step more than is asked for: each step tells the loss before it. */
-static bool descend(const setup *s, comparison *c, int method, const tn_tensor *x)
+static bool descend(const run *s, comparison *c, int method, const tn_tensor *x)
 {
     tn_manual_seed(s->ctx, (uint64_t)s->seed);
     tn_module *net = softmax_net(s->ctx, c->std);
@@ -53,9 +57,9 @@ static bool descend(const setup *s, comparison *c, int method, const tn_tensor *
     tn_optim *opt = tn_sgd(s->ctx, net, opts);
     double start = seconds_now();
     for (int64_t i = 0; i <= c->iterations; i++) {
-        double loss = c->loss[method][i] = step(s, net, opt, x);
+        double loss = c->loss[method][i] = step(s, c, net, opt, x);
         if (!tn_ok(s->ctx))
-            return setup_library_failed(s);
+            return run_library_failed(s);
         if (!isfinite(loss)) {
             cli_error(s->program,
                       "the loss is not finite after %lld iterations %s; try a --lr "
@@ -90,38 +94,37 @@ static double speed_up(const comparison *c, double wanted)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static bool write_losses(const setup *s, const comparison *c)
+static bool write_losses(const run *s, const comparison *c)
 {
     report r;
-    if (!report_open(&r, s->out, "compare.csv"))
-        return setup_unwritten(s, "compare.csv");
+    if (!run_open(s, &r, "compare.csv"))
+        return false;
     fputs("iteration,vanilla,momentum\n", r.file);
     for (int64_t i = 0; i <= c->iterations; i++)
         csv_row(&r, (double[]){(double)i, c->loss[VANILLA][i], c->loss[MOMENTUM][i]}, 3);
-    return report_close(&r) || setup_unwritten(s, "compare.csv");
+    return run_close(s, &r);
 }
 
-static bool write_reached(const setup *s, const comparison *c)
+static bool write_reached(const run *s, const comparison *c)
 {
     report r;
-    if (!report_open(&r, s->out, "reach.csv"))
-        return setup_unwritten(s, "reach.csv");
+    if (!run_open(s, &r, "reach.csv"))
+        return false;
     fputs("loss,vanilla,momentum,speed_up\n", r.file);
     for (int i = 0; i < c->wanted_count; i++)
         csv_row(&r,
                 (double[]){c->wanted[i], reached(c, VANILLA, c->wanted[i]),
                            reached(c, MOMENTUM, c->wanted[i]), speed_up(c, c->wanted[i])},
                 4);
-    return report_close(&r) || setup_unwritten(s, "reach.csv");
+    return run_close(s, &r);
 }
 
-static bool write_metrics(const setup *s, const comparison *c)
+static bool write_metrics(const run *s, const comparison *c)
 {
     report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return setup_unwritten(s, "metrics.json");
+    if (!run_open_metrics(s, &r))
+        return false;
     double last = c->loss[VANILLA][c->iterations];
-    json_begin(&r);
     json_number(&r, "start_loss", c->loss[VANILLA][0]);
     json_number(&r, "vanilla_loss", last);
     json_number(&r, "momentum_loss", c->loss[MOMENTUM][c->iterations]);
@@ -133,12 +136,11 @@ static bool write_metrics(const setup *s, const comparison *c)
     json_number(&r, "lr", c->lr);
     json_number(&r, "momentum", c->momentum);
     json_number(&r, "init_std", c->std);
-    setup_put(&r, s);
-    json_end(&r);
-    return report_close(&r) || setup_unwritten(s, "metrics.json");
+    digits_put(&r, s, &c->digits);
+    return run_close_metrics(s, &r);
 }
 
-static bool draw(const setup *s, const comparison *c)
+static bool draw(const run *s, const comparison *c)
 {
     char commands[2048];
     snprintf(commands, sizeof(commands),
@@ -157,8 +159,8 @@ static bool draw(const setup *s, const comparison *c)
              "'' skip 1 using 3:1 with points linetype 2 pointtype 7 notitle, "
              "NaN with points linetype 7 pointtype 7 title 'losses of the table'\n"
              "unset logscale y",
-             (long long)s->count, c->lr, (long long)c->iterations, c->momentum);
-    return setup_draw(s, &(figure){"compare", 800, 500, commands});
+             (long long)c->digits.count, c->lr, (long long)c->iterations, c->momentum);
+    return run_draw(s, &(figure){"compare", 800, 500, commands});
 }
 
 static void print_count(double count)
@@ -169,12 +171,12 @@ static void print_count(double count)
         printf(" %12s", "not reached");
 }
 
-static void print(const setup *s, const comparison *c)
+static void print(const run *s, const comparison *c)
 {
     double last = c->loss[VANILLA][c->iterations];
     printf("iterations until the loss of %lld images is reached, from %.4g on, learning rate %g:\n"
            "  %8s %12s %12s %9s\n",
-           (long long)s->count, c->loss[VANILLA][0], c->lr, "loss", "vanilla", "momentum",
+           (long long)c->digits.count, c->loss[VANILLA][0], c->lr, "loss", "vanilla", "momentum",
            "speed-up");
     for (int i = 0; i < c->wanted_count; i++) {
         double ratio = speed_up(c, c->wanted[i]);
@@ -198,9 +200,9 @@ static void print(const setup *s, const comparison *c)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool read_losses(const setup *s, comparison *c)
+static bool read_losses(const run *s, comparison *c)
 {
-    if (!setup_numbers(s, "losses", c->losses, c->wanted, MOST_LOSSES, &c->wanted_count))
+    if (!cli_numbers(s->program, "losses", c->losses, c->wanted, MOST_LOSSES, &c->wanted_count))
         return false;
     for (int i = 0; i < c->wanted_count; i++) {
         if (c->wanted[i] <= 0) {
@@ -211,7 +213,7 @@ static bool read_losses(const setup *s, comparison *c)
     return true;
 }
 
-static bool make_room(const setup *s, comparison *c)
+static bool make_room(const run *s, comparison *c)
 {
     for (int method = 0; method < METHODS; method++) {
         c->loss[method] = calloc((size_t)c->iterations + 1, sizeof(double));
@@ -223,19 +225,19 @@ static bool make_room(const setup *s, comparison *c)
     return true;
 }
 
-static bool descend_both(const setup *s, comparison *c)
+static bool descend_both(const run *s, comparison *c)
 {
-    tn_tensor *x = setup_inputs(s, TN_F32);
+    tn_tensor *x = digit_inputs(s->ctx, &c->digits, TN_F32);
     c->shown = progress_begin("iteration", METHODS * c->iterations, s->quiet);
     bool good = descend(s, c, VANILLA, x) && descend(s, c, MOMENTUM, x);
     progress_end(&c->shown);
     return good;
 }
 
-static int run(setup *s, void *payload)
+static int work(run *s, void *payload)
 {
     comparison *c = payload;
-    if (!read_losses(s, c) || !make_room(s, c) || !setup_make_out(s))
+    if (!read_losses(s, c) || !make_room(s, c) || !run_make_out(s))
         return CLI_EXIT_USAGE;
     if (!descend_both(s, c))
         return CLI_EXIT_FAILURE;
@@ -250,7 +252,7 @@ int digits_compare(int argc, char **argv)
 {
     comparison c = {
         .lr = 0.5, .momentum = 0.9, .iterations = 300, .losses = "1,0.7,0.5,0.4,0.35,0.3"};
-    setup s = {.program = &PROGRAM, .out = "out/digits/compare", .seed = 1};
+    run s = {.program = &PROGRAM, .out = "out/digits/compare", .seed = 1};
     const cli_option options[] = {
         {"iterations", CLI_INT, &c.iterations, "N", .min = 1, .max = 1e7,
          .help = "steps of gradient descent"},
@@ -263,7 +265,7 @@ int digits_compare(int argc, char **argv)
          .help = "weights and biases start from N(0, S^2); 0: as PyTorch starts them"},
         {.name = NULL},
     };
-    int status = setup_run(&s, options, argc, argv, run, &c);
+    int status = digits_run(&s, &c.digits, options, argc, argv, work, &c);
     for (int method = 0; method < METHODS; method++)
         free(c.loss[method]);
     return status;

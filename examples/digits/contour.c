@@ -7,6 +7,7 @@
 
 #include "common/progress.h"
 #include "digits/digits.h"
+#include "digits/models.h"
 
 enum { TRAINING_STEPS = 300, NEWTON_STEPS = 30 };
 
@@ -35,6 +36,7 @@ static const cli_program PROGRAM = {
 };
 
 typedef struct contour {
+    digit_images digits;
     const char *pair;
     double momentum;
     int64_t iterations, steps;
@@ -53,7 +55,7 @@ static visit *at_step(const landscape *l, int method, int64_t step)
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-static void train(const setup *s, const contour *c, tn_module *net, const tn_tensor *x)
+static void train(const run *s, const contour *c, tn_module *net, const tn_tensor *x)
 {
     tn_sgd_opts opts = {.lr = TRAINING_LR, .momentum = TRAINING_MOMENTUM};
     tn_optim *opt = tn_sgd(s->ctx, net, opts);
@@ -61,7 +63,8 @@ static void train(const setup *s, const contour *c, tn_module *net, const tn_ten
     for (int64_t i = 0; i < c->iterations && tn_ok(s->ctx); i++) {
         tn_scope scope = tn_scope_begin(s->ctx);
         tn_tensor *logits = tn_forward(s->ctx, net, x);
-        tn_tensor *loss = tn_cross_entropy(s->ctx, logits, s->labels, (tn_cross_entropy_opts){0});
+        tn_tensor *loss =
+            tn_cross_entropy(s->ctx, logits, c->digits.labels, (tn_cross_entropy_opts){0});
         tn_zero_grad(opt);
         tn_backward(s->ctx, loss);
         tn_step(opt);
@@ -73,29 +76,29 @@ static void train(const setup *s, const contour *c, tn_module *net, const tn_ten
 }
 
 /* What the trained network says of all images. */
-static bool prepare(const setup *s, contour *c)
+static bool prepare(const run *s, contour *c)
 {
     tn_ctx *ctx = s->ctx;
     tn_module *net = softmax_net(ctx, 0);
-    tn_tensor *x = setup_inputs(s, TN_F32);
+    tn_tensor *x = digit_inputs(s->ctx, &c->digits, TN_F32);
     train(s, c, net, x);
     tn_set_grad_enabled(ctx, false);
     c->weight = tn_parameter_named(net, "0.weight");
     c->logits = tn_cast(ctx, tn_forward(ctx, net, x), TN_F64);
     c->probabilities = tn_softmax(ctx, c->logits, 1);
-    c->trained_loss =
-        tn_item(ctx, tn_cross_entropy(ctx, c->logits, s->labels, (tn_cross_entropy_opts){0}));
+    c->trained_loss = tn_item(
+        ctx, tn_cross_entropy(ctx, c->logits, c->digits.labels, (tn_cross_entropy_opts){0}));
     tn_set_grad_enabled(ctx, true);
     tn_free(x);
-    return tn_ok(ctx) || setup_library_failed(s);
+    return tn_ok(ctx) || run_library_failed(s);
 }
 
 /* Some pixels of all images in [0, 1]: TN_F64 [n, count]. */
-static tn_tensor *take_pixels(const setup *s, const int64_t *pixels, int64_t count)
+static tn_tensor *take_pixels(tn_ctx *ctx, const digit_images *d, const int64_t *pixels,
+                              int64_t count)
 {
-    tn_ctx *ctx = s->ctx;
     tn_tensor *numbers = tn_from_data(ctx, TN_I64, TN_SHAPE(count), pixels);
-    tn_tensor *ink = tn_index_select(ctx, s->images, 1, numbers);
+    tn_tensor *ink = tn_index_select(ctx, d->images, 1, numbers);
     return tn_mul_scalar(ctx, tn_cast(ctx, ink, TN_F64), 1.0 / 255.0);
 }
 
@@ -132,22 +135,13 @@ static hessian pair_hessian(const tn_tensor *ink, const tn_tensor *probabilities
 
 /* ---- choosing two pairs ---------------------------------------------------------------------- */
 
-static int64_t count_inked(const setup *s, int pixel)
-{
-    int64_t count = 0;
-    const uint8_t *images = tn_data(s->images);
-    for (int64_t i = 0; i < s->count; i++)
-        count += images[i * DIGIT_PIXELS + pixel] > 0;
-    return count;
-}
-
 /* Whether enough images of the digit, and of the others, have ink in the pixel: a weight that only
  * ever speaks for one side has no minimum. */
-static bool is_live(const setup *s, int pixel, int digit)
+static bool is_live(const digit_images *d, int pixel, int digit)
 {
-    const uint8_t *images = tn_data(s->images), *labels = tn_data(s->labels);
+    const uint8_t *images = tn_data(d->images), *labels = tn_data(d->labels);
     int64_t inked[2] = {0}, count[2] = {0};
-    for (int64_t i = 0; i < s->count; i++) {
+    for (int64_t i = 0; i < d->count; i++) {
         count[labels[i] == digit]++;
         inked[labels[i] == digit] += images[i * DIGIT_PIXELS + pixel] > 0;
     }
@@ -155,12 +149,12 @@ static bool is_live(const setup *s, int pixel, int digit)
            (double)inked[1] >= LIVE_SHARE * (double)count[1];
 }
 
-static int64_t find_live(const setup *s, int digit, int64_t *live)
+static int64_t find_live(const digit_images *d, int digit, int64_t *live)
 {
     int64_t count = 0;
     for (int row = MIDDLE_FIRST; row <= MIDDLE_LAST; row++)
         for (int column = MIDDLE_FIRST; column <= MIDDLE_LAST; column++)
-            if (is_live(s, row * MNIST_SIDE + column, digit))
+            if (is_live(d, row * MNIST_SIDE + column, digit))
                 live[count++] = row * MNIST_SIDE + column;
     return count;
 }
@@ -199,18 +193,18 @@ static void compare_pairs(contour *c, const int64_t *live, int64_t count, int di
 }
 
 /* The Hessians of all pairs of weights of one digit are in X^T diag(p (1 - p)) X / n. */
-static bool choose_pairs(const setup *s, contour *c)
+static bool choose_pairs(const run *s, contour *c)
 {
     int64_t live[MIDDLE * MIDDLE];
     tn_ctx *ctx = s->ctx;
     tn_set_grad_enabled(ctx, false);
     for (int digit = 0; digit < MNIST_CLASSES; digit++) {
         tn_scope scope = tn_scope_begin(ctx);
-        int64_t count = find_live(s, digit, live);
-        tn_tensor *x = take_pixels(s, live, count);
+        int64_t count = find_live(&c->digits, digit, live);
+        tn_tensor *x = take_pixels(s->ctx, &c->digits, live, count);
         tn_tensor *p = tn_narrow(ctx, c->probabilities, 1, digit, 1);
         tn_tensor *spread = tn_sub(ctx, p, tn_square(ctx, p));
-        tn_tensor *scaled = tn_mul_scalar(ctx, tn_mul(ctx, x, spread), 1 / (double)s->count);
+        tn_tensor *scaled = tn_mul_scalar(ctx, tn_mul(ctx, x, spread), 1 / (double)c->digits.count);
         tn_tensor *second = tn_matmul(ctx, tn_transpose(ctx, scaled, 0, 1), x);
         if (tn_ok(ctx))
             compare_pairs(c, live, count, digit, tn_data_f64(second));
@@ -219,10 +213,10 @@ static bool choose_pairs(const setup *s, contour *c)
     }
     tn_set_grad_enabled(ctx, true);
     if (!tn_ok(ctx))
-        return setup_library_failed(s);
+        return run_library_failed(s);
     if (c->candidates == 0)
         cli_error(s->program, "%lld images have no two live pixels to compare",
-                  (long long)s->count);
+                  (long long)c->digits.count);
     c->landscapes[0].name = "valley";
     c->landscapes[1].name = "bowl";
     c->count = 2;
@@ -231,18 +225,18 @@ static bool choose_pairs(const setup *s, contour *c)
 
 /* ---- a pair that is given -------------------------------------------------------------------- */
 
-static bool refuse_pair(const setup *s, const contour *c, const char *reason)
+static bool refuse_pair(const run *s, const contour *c, const char *reason)
 {
     cli_error(s->program, "--pair %s: %s", c->pair, reason);
     return false;
 }
 
-static bool parse_pair(const setup *s, contour *c)
+static bool parse_pair(const run *s, contour *c)
 {
     static const int LIMITS[] = {DIGIT_PIXELS, MNIST_CLASSES, DIGIT_PIXELS, MNIST_CLASSES};
     double values[4];
     int count = 4, numbers[4];
-    if (!setup_numbers(s, "pair", c->pair, values, 4, &count))
+    if (!cli_numbers(s->program, "pair", c->pair, values, 4, &count))
         return false;
     for (int i = 0; i < 4; i++) {
         if (values[i] != floor(values[i]) || values[i] < 0 || values[i] >= LIMITS[i])
@@ -258,18 +252,18 @@ static bool parse_pair(const setup *s, contour *c)
 }
 
 /* What can be said of the pair before anything is trained. */
-static bool check_pair(const setup *s, contour *c)
+static bool check_pair(const run *s, contour *c)
 {
     const weight_at *at = c->landscapes[0].at;
     char reason[128];
     if (at[0].pixel == at[1].pixel && at[0].digit == at[1].digit)
         return refuse_pair(s, c, "that is one weight, not two");
     for (int i = 0; i < 2; i++) {
-        if (count_inked(s, at[i].pixel) > 0)
+        if (digit_inked(&c->digits, at[i].pixel) > 0)
             continue;
         snprintf(reason, sizeof(reason),
                  "pixel %d is 0 in all %lld images, so the loss does not depend on its weights",
-                 at[i].pixel, (long long)s->count);
+                 at[i].pixel, (long long)c->digits.count);
         return refuse_pair(s, c, reason);
     }
     return true;
@@ -301,14 +295,14 @@ static double log_sum_of_others(const landscape *l, const double *o)
 /* While all other weights stay, only the logits of one or two digits change. The others make one
  * logit, log sum e^o. For an image of one of them that leaves out log sum e^o - o_label of its
  * loss, which is constant. */
-static void gather(const setup *s, const contour *c, landscape *l)
+static void gather(const contour *c, landscape *l)
 {
     const double *o = tn_data_f64(c->logits);
-    const uint8_t *label = tn_data(s->labels);
+    const uint8_t *label = tn_data(c->digits.labels);
     double *rest = tn_data_mut(l->rest);
     uint8_t *target = tn_data_mut(l->targets);
     int others = l->columns - 1;
-    for (int64_t i = 0; i < s->count; i++, o += MNIST_CLASSES, rest += l->columns) {
+    for (int64_t i = 0; i < c->digits.count; i++, o += MNIST_CLASSES, rest += l->columns) {
         rest[others] = log_sum_of_others(l, o);
         target[i] = (uint8_t)others;
         for (int j = 0; j < 2; j++) {
@@ -317,43 +311,43 @@ static void gather(const setup *s, const contour *c, landscape *l)
                 target[i] = (uint8_t)l->column[j];
         }
         if (target[i] == others)
-            l->constant += (rest[others] - o[label[i]]) / (double)s->count;
+            l->constant += (rest[others] - o[label[i]]) / (double)c->digits.count;
     }
 }
 
 /* Takes the two weights out of the network. */
-static bool open_landscape(const setup *s, const contour *c, landscape *l)
+static bool open_landscape(const run *s, const contour *c, landscape *l)
 {
     tn_ctx *ctx = s->ctx;
     int64_t pixels[] = {l->at[0].pixel, l->at[1].pixel};
     l->column[1] = l->at[0].digit != l->at[1].digit;
     l->columns = l->column[1] + 2;
-    l->rest = tn_empty(ctx, TN_F64, TN_SHAPE(s->count, l->columns));
-    l->targets = tn_empty(ctx, TN_U8, TN_SHAPE(s->count));
+    l->rest = tn_empty(ctx, TN_F64, TN_SHAPE(c->digits.count, l->columns));
+    l->targets = tn_empty(ctx, TN_U8, TN_SHAPE(c->digits.count));
     l->where = tn_zeros(ctx, TN_F64, TN_SHAPE(2, l->columns));
-    l->ink = take_pixels(s, pixels, 2);
+    l->ink = take_pixels(s->ctx, &c->digits, pixels, 2);
     if (!tn_ok(ctx))
-        return setup_library_failed(s);
+        return run_library_failed(s);
     l->trained = pair_hessian(l->ink, c->probabilities, (int[]){l->at[0].digit, l->at[1].digit});
-    gather(s, c, l);
+    gather(c, l);
     for (int i = 0; i < 2; i++) {
         ((double *)tn_data_mut(l->where))[i * l->columns + l->column[i]] = 1;
         l->best.w[i] = tn_at(ctx, c->weight, (int64_t[]){l->at[i].digit, l->at[i].pixel});
     }
     tn_tensor *w = tn_from_data(ctx, TN_F64, TN_SHAPE(2), l->best.w);
     l->rest = tn_sub(ctx, l->rest, logits_of(ctx, l, w));
-    return tn_ok(ctx) || setup_library_failed(s);
+    return tn_ok(ctx) || run_library_failed(s);
 }
 
 /* The mean cross-entropy as a function of w. */
-static tn_tensor *loss_at(const setup *s, const landscape *l, const tn_tensor *w)
+static tn_tensor *loss_at(const run *s, const landscape *l, const tn_tensor *w)
 {
     tn_tensor *logits = tn_add(s->ctx, l->rest, logits_of(s->ctx, l, w));
     tn_tensor *loss = tn_cross_entropy(s->ctx, logits, l->targets, (tn_cross_entropy_opts){0});
     return tn_add_scalar(s->ctx, loss, l->constant);
 }
 
-static double loss_value(const setup *s, const landscape *l, const double *w)
+static double loss_value(const run *s, const landscape *l, const double *w)
 {
     bool before = tn_set_grad_enabled(s->ctx, false);
     tn_scope scope = tn_scope_begin(s->ctx);
@@ -364,7 +358,7 @@ static double loss_value(const setup *s, const landscape *l, const double *w)
     return value;
 }
 
-static hessian curvature_at(const setup *s, const landscape *l, const double *w)
+static hessian curvature_at(const run *s, const landscape *l, const double *w)
 {
     bool before = tn_set_grad_enabled(s->ctx, false);
     tn_scope scope = tn_scope_begin(s->ctx);
@@ -381,7 +375,7 @@ static hessian curvature_at(const setup *s, const landscape *l, const double *w)
 
 /* One step of Newton's method, w -= H^-1 g, halved until the loss does not grow. Returns its
  * length, or NaN. */
-static double newton_step(const setup *s, const landscape *l, double *w)
+static double newton_step(const run *s, const landscape *l, double *w)
 {
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_tensor *point = tn_from_data(s->ctx, TN_F64, TN_SHAPE(2), w);
@@ -407,7 +401,7 @@ static double newton_step(const setup *s, const landscape *l, double *w)
 }
 
 /* From the trained weights. False if it does not settle. */
-static bool find_minimum(const setup *s, landscape *l)
+static bool find_minimum(const run *s, landscape *l)
 {
     double moved = INFINITY;
     for (int i = 0; i < NEWTON_STEPS && moved > SETTLED; i++)
@@ -415,7 +409,7 @@ static bool find_minimum(const setup *s, landscape *l)
     l->best.loss = loss_value(s, l, l->best.w);
     l->best_curve = curvature_at(s, l, l->best.w);
     if (!tn_ok(s->ctx))
-        return setup_library_failed(s);
+        return run_library_failed(s);
     if (moved <= SETTLED && isfinite(condition(&l->best_curve)))
         return true;
     cli_error(s->program,
@@ -426,7 +420,7 @@ static bool find_minimum(const setup *s, landscape *l)
 
 /* The start lies off the minimum in both directions of the Hessian, so far that each adds half of
  * the excess E to a loss that is quadratic: sqrt(E / eigenvalue). */
-static void displace(const setup *s, landscape *l)
+static void displace(const run *s, landscape *l)
 {
     const hessian *h = &l->best_curve;
     double excess = EXCESS_SHARE * l->best.loss;
@@ -438,7 +432,7 @@ static void displace(const setup *s, landscape *l)
 
 /* ---- the paths ------------------------------------------------------------------------------- */
 
-static bool descend(const setup *s, landscape *l, int method)
+static bool descend(const run *s, landscape *l, int method)
 {
     tn_tensor *w = tn_from_data(s->ctx, TN_F64, TN_SHAPE(2), l->start.w);
     tn_set_requires_grad(s->ctx, w, true);
@@ -456,7 +450,7 @@ static bool descend(const setup *s, landscape *l, int method)
         tn_scope_end(s->ctx, scope);
     }
     tn_optim_free(opt);
-    return tn_ok(s->ctx) || setup_library_failed(s);
+    return tn_ok(s->ctx) || run_library_failed(s);
 }
 
 /* The steps after which the excess loss stays below its share of that of the start; NaN if it does
@@ -472,7 +466,7 @@ static double steps_needed(const landscape *l, int method)
 
 /* 1 / L, L the largest curvature at either end of the way, is the largest step that cannot
  * overshoot in the steepest direction. */
-static bool walk(const setup *s, const contour *c, landscape *l)
+static bool walk(const run *s, const contour *c, landscape *l)
 {
     hessian start = curvature_at(s, l, l->start.w);
     l->lr = 1 / fmax(l->best_curve.high, start.high);
@@ -517,7 +511,7 @@ static void frame(landscape *l)
     }
 }
 
-static bool evaluate_grid(const setup *s, landscape *l, progress *shown, int64_t done)
+static bool evaluate_grid(const run *s, landscape *l, progress *shown, int64_t done)
 {
     for (int row = 0; row < CONTOUR_GRID; row++) {
         for (int column = 0; column < CONTOUR_GRID; column++) {
@@ -529,12 +523,12 @@ static bool evaluate_grid(const setup *s, landscape *l, progress *shown, int64_t
         }
         progress_update(shown, done + row + 1, "%s", l->name);
     }
-    return tn_ok(s->ctx) || setup_library_failed(s);
+    return tn_ok(s->ctx) || run_library_failed(s);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool explore(const setup *s, contour *c)
+static bool explore(const run *s, contour *c)
 {
     bool good = true;
     progress shown = progress_begin("contours", (int64_t)c->count * CONTOUR_GRID, s->quiet);
@@ -580,39 +574,37 @@ static void put_landscape(report *r, const landscape *l)
     }
 }
 
-static bool write_metrics(const setup *s, const contour *c)
+static bool write_metrics(const run *s, const contour *c)
 {
     report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return setup_unwritten(s, "metrics.json");
-    json_begin(&r);
+    if (!run_open_metrics(s, &r))
+        return false;
     json_number(&r, "trained_loss", c->trained_loss);
     json_integer(&r, "candidates", c->candidates);
     for (int i = 0; i < c->count; i++)
         put_landscape(&r, &c->landscapes[i]);
     json_integer(&r, "iterations", c->iterations);
     json_integer(&r, "steps", c->steps);
-    setup_put(&r, s);
-    json_end(&r);
-    return report_close(&r) || setup_unwritten(s, "metrics.json");
+    digits_put(&r, s, &c->digits);
+    return run_close_metrics(s, &r);
 }
 
 /* The study of 2018 says that its contours are those of W[490,3] and W[491,3], where momentum
  * helps, and of W[10,3] and W[11,3], where it does not. */
-static void print_study(const setup *s, const contour *c)
+static void print_study(const run *s, const contour *c)
 {
-    long long inked[] = {count_inked(s, 10), count_inked(s, 11)};
-    tn_tensor *first = take_pixels(s, (int64_t[]){490, 491}, 2);
+    long long inked[] = {digit_inked(&c->digits, 10), digit_inked(&c->digits, 11)};
+    tn_tensor *first = take_pixels(s->ctx, &c->digits, (int64_t[]){490, 491}, 2);
     hessian h = pair_hessian(first, c->probabilities, (int[]){3, 3});
     printf("a study from 2018 took W[490,3] and W[491,3], condition number %.3g here, and W[10,3] "
            "and W[11,3]: pixels 10 and 11 have ink in %lld and %lld of the %lld images",
-           condition(&h), inked[0], inked[1], (long long)s->count);
+           condition(&h), inked[0], inked[1], (long long)c->digits.count);
     puts(inked[0] + inked[1] == 0 ? ", so the loss does not depend on these weights at all" : "");
 }
 
-static void print(const setup *s, const contour *c)
+static void print(const run *s, const contour *c)
 {
-    printf("trained on %lld images in %lld steps to a loss of %.5g\n", (long long)s->count,
+    printf("trained on %lld images in %lld steps to a loss of %.5g\n", (long long)c->digits.count,
            (long long)c->iterations, c->trained_loss);
     if (c->candidates > 0)
         printf("candidates: %lld pairs of weights of one digit at pixels in rows and columns %d to "
@@ -632,12 +624,12 @@ static void print(const setup *s, const contour *c)
     printf("results in %s\n", s->out);
 }
 
-static int run(setup *s, void *payload)
+static int work(run *s, void *payload)
 {
     contour *c = payload;
     if (c->pair && (!parse_pair(s, c) || !check_pair(s, c)))
         return CLI_EXIT_USAGE;
-    if (!setup_make_out(s))
+    if (!run_make_out(s))
         return CLI_EXIT_USAGE;
     if (!prepare(s, c) || (!c->pair && !choose_pairs(s, c)) || !explore(s, c))
         return CLI_EXIT_FAILURE;
@@ -654,7 +646,7 @@ static int run(setup *s, void *payload)
 int digits_contour(int argc, char **argv)
 {
     contour c = {.iterations = TRAINING_STEPS, .steps = 200};
-    setup s = {.program = &PROGRAM, .out = "out/digits/contour", .seed = 1};
+    run s = {.program = &PROGRAM, .out = "out/digits/contour", .seed = 1};
     const cli_option options[] = {
         {"pair", CLI_STRING, &c.pair, "P1,D1,P2,D2",
          .help = "the weights of pixel P1 for digit D1 and of P2 for D2 instead of the two pairs"},
@@ -665,7 +657,7 @@ int digits_contour(int argc, char **argv)
          .help = "of training, with learning rate 0.5 and momentum 0.9"},
         {.name = NULL},
     };
-    int status = setup_run(&s, options, argc, argv, run, &c);
+    int status = digits_run(&s, &c.digits, options, argc, argv, work, &c);
     for (int i = 0; i < c.count; i++)
         for (int method = 0; method < METHODS; method++)
             free(c.landscapes[i].path[method]);

@@ -2,7 +2,7 @@
 #ifndef EXAMPLES_DIGITS_CONTOUR_H
 #define EXAMPLES_DIGITS_CONTOUR_H
 
-#include "digits/setup.h"
+#include "digits/sets.h"
 
 enum { CONTOUR_GRID = 61 };
 enum { VANILLA, MOMENTUM, METHODS };
@@ -44,7 +44,7 @@ typedef struct landscape {
 extern const double CONTOUR_ARRIVED;
 
 /* NAME.csv, NAME_paths.csv and the picture. False with a line on standard error. */
-bool contour_write(const setup *s, const landscape *l);
+bool contour_write(const run *s, const landscape *l);
 
 void contour_print(const landscape *l);
 

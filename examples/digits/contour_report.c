@@ -7,13 +7,13 @@ static const double SHARES[] = {0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.2, 3.2, 4.5, 6};
 
 enum { LEVELS = sizeof(SHARES) / sizeof(SHARES[0]) };
 
-static bool write_grid(const setup *s, const landscape *l)
+static bool write_grid(const run *s, const landscape *l)
 {
     char name[64];
     report r;
     snprintf(name, sizeof(name), "%s.csv", l->name);
-    if (!report_open(&r, s->out, name))
-        return setup_unwritten(s, name);
+    if (!run_open(s, &r, name))
+        return false;
     fputs("w1,w2,loss\n", r.file);
     for (int row = 0; row < CONTOUR_GRID; row++) {
         for (int column = 0; column < CONTOUR_GRID; column++) {
@@ -25,23 +25,23 @@ static bool write_grid(const setup *s, const landscape *l)
         }
         fputc('\n', r.file);
     }
-    return report_close(&r) || setup_unwritten(s, name);
+    return run_close(s, &r);
 }
 
-static bool write_paths(const setup *s, const landscape *l)
+static bool write_paths(const run *s, const landscape *l)
 {
     char name[64];
     report r;
     snprintf(name, sizeof(name), "%s_paths.csv", l->name);
-    if (!report_open(&r, s->out, name))
-        return setup_unwritten(s, name);
+    if (!run_open(s, &r, name))
+        return false;
     fputs("step,vanilla_w1,vanilla_w2,vanilla_loss,momentum_w1,momentum_w2,momentum_loss\n",
           r.file);
     for (int64_t i = 0; i <= l->steps; i++) {
         const visit *v = &l->path[VANILLA][i], *m = &l->path[MOMENTUM][i];
         csv_row(&r, (double[]){(double)i, v->w[0], v->w[1], v->loss, m->w[0], m->w[1], m->loss}, 7);
     }
-    return report_close(&r) || setup_unwritten(s, name);
+    return run_close(s, &r);
 }
 
 /* "12 steps", or "more than 100 steps". */
@@ -62,7 +62,7 @@ static void put_levels(const landscape *l, char *text, size_t size)
                                  l->best.loss + SHARES[i] * (l->start.loss - l->best.loss));
 }
 
-static bool draw(const setup *s, const landscape *l)
+static bool draw(const run *s, const landscape *l)
 {
     char commands[4096], levels[512], vanilla[64], momentum[64];
     const double condition = l->best_curve.high / l->best_curve.low;
@@ -102,10 +102,10 @@ static bool draw(const setup *s, const landscape *l)
              l->at[1].pixel, l->at[1].digit, l->name, l->name,
              describe(l, VANILLA, vanilla, sizeof(vanilla)), l->momentum,
              describe(l, MOMENTUM, momentum, sizeof(momentum)), l->best.w[0], l->best.w[1]);
-    return setup_draw(s, &(figure){l->name, 800, 600, commands});
+    return run_draw(s, &(figure){l->name, 800, 600, commands});
 }
 
-bool contour_write(const setup *s, const landscape *l)
+bool contour_write(const run *s, const landscape *l)
 {
     return write_grid(s, l) && write_paths(s, l) && draw(s, l);
 }

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "digits/setup.h"
+#include "digits/models.h"
+#include "digits/sets.h"
 
 enum { MOST_IMAGES = 12, TOP = 68, CELL_HEIGHT = 170 };
 
@@ -16,6 +17,7 @@ static const cli_program PROGRAM = {
 };
 
 typedef struct forward {
+    digit_images digits;
     int64_t images;
     double std, scale;
     int64_t chosen[MOST_IMAGES];
@@ -78,19 +80,19 @@ static bool overflows(const forward *f, int64_t i)
     return !isfinite(sum);
 }
 
-static bool compute(setup *s, forward *f)
+static bool compute(run *s, forward *f)
 {
     tn_module *net = softmax_net(s->ctx, f->std);
     tn_set_grad_enabled(s->ctx, false);
-    tn_tensor *order = tn_narrow(s->ctx, tn_randperm(s->ctx, s->count), 0, 0, f->images);
-    tn_tensor *x = tn_index_select(s->ctx, setup_inputs(s, TN_F32), 0, order);
+    tn_tensor *order = tn_narrow(s->ctx, tn_randperm(s->ctx, f->digits.count), 0, 0, f->images);
+    tn_tensor *x = tn_index_select(s->ctx, digit_inputs(s->ctx, &f->digits, TN_F32), 0, order);
     f->logits = tn_forward(s->ctx, net, x);
     f->probabilities = tn_softmax(s->ctx, f->logits, 1);
     f->scaled = tn_softmax(s->ctx, tn_mul_scalar(s->ctx, f->logits, f->scale), 1);
     if (!tn_ok(s->ctx))
-        return setup_library_failed(s);
+        return run_library_failed(s);
     memcpy(f->chosen, tn_data_i64(order), (size_t)f->images * sizeof(*f->chosen));
-    f->labels = tn_data(s->labels);
+    f->labels = tn_data(f->digits.labels);
     compare_logits(f, net, x);
     f->sum_error = sum_error(f, f->probabilities);
     f->scaled_sum_error = sum_error(f, f->scaled);
@@ -101,11 +103,11 @@ static bool compute(setup *s, forward *f)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool write_table(const setup *s, const forward *f)
+static bool write_table(const run *s, const forward *f)
 {
     report r;
-    if (!report_open(&r, s->out, "forward.csv"))
-        return setup_unwritten(s, "forward.csv");
+    if (!run_open(s, &r, "forward.csv"))
+        return false;
     fputs("image,label,digit,logit,probability,scaled_probability\n", r.file);
     for (int64_t i = 0; i < f->images; i++)
         for (int digit = 0; digit < MNIST_CLASSES; digit++)
@@ -114,30 +116,30 @@ static bool write_table(const setup *s, const forward *f)
                                at(f->logits, i, digit), at(f->probabilities, i, digit),
                                at(f->scaled, i, digit)},
                     6);
-    return report_close(&r) || setup_unwritten(s, "forward.csv");
+    return run_close(s, &r);
 }
 
 /* A block of 28 lines for each image, as gnuplot reads matrices. */
-static bool write_images(const setup *s, const forward *f)
+static bool write_images(const run *s, const forward *f)
 {
     report r;
-    if (!report_open(&r, s->out, "images.csv"))
-        return setup_unwritten(s, "images.csv");
+    if (!run_open(s, &r, "images.csv"))
+        return false;
     for (int64_t i = 0; i < f->images; i++) {
-        const uint8_t *ink = (const uint8_t *)tn_data(s->images) + f->chosen[i] * DIGIT_PIXELS;
+        const uint8_t *ink =
+            (const uint8_t *)tn_data(f->digits.images) + f->chosen[i] * DIGIT_PIXELS;
         for (int p = 0; p < DIGIT_PIXELS; p++)
             fprintf(r.file, "%d%c", ink[p], (p + 1) % MNIST_SIDE ? ',' : '\n');
         fputs("\n\n", r.file);
     }
-    return report_close(&r) || setup_unwritten(s, "images.csv");
+    return run_close(s, &r);
 }
 
-static bool write_metrics(const setup *s, const forward *f)
+static bool write_metrics(const run *s, const forward *f)
 {
     report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return setup_unwritten(s, "metrics.json");
-    json_begin(&r);
+    if (!run_open_metrics(s, &r))
+        return false;
     json_integer(&r, "images", f->images);
     json_number(&r, "std", f->std);
     json_number(&r, "scale", f->scale);
@@ -145,9 +147,8 @@ static bool write_metrics(const setup *s, const forward *f)
     json_number(&r, "sum_error", f->sum_error);
     json_number(&r, "scaled_sum_error", f->scaled_sum_error);
     json_integer(&r, "overflows_without_maximum", f->overflows);
-    setup_put(&r, s);
-    json_end(&r);
-    return report_close(&r) || setup_unwritten(s, "metrics.json");
+    digits_put(&r, s, &f->digits);
+    return run_close_metrics(s, &r);
 }
 
 /* Commands for image i and, on its right, the bars of its probabilities, in the part of the picture
@@ -180,7 +181,7 @@ static size_t add_image(char *text, size_t size, const forward *f, int64_t i, do
 }
 
 /* Two images in a row. */
-static bool draw(const setup *s, const forward *f)
+static bool draw(const run *s, const forward *f)
 {
     char commands[16384];
     int rows = (int)(f->images + 1) / 2, pixels = TOP + CELL_HEIGHT * rows;
@@ -196,7 +197,7 @@ static bool draw(const setup *s, const forward *f)
                           height * (double)(rows - 1 - i / 2), height);
     snprintf(commands + used, sizeof(commands) - used, "unset multiplot");
     figure picture = {"forward", 800, pixels, commands};
-    return setup_draw(s, &picture);
+    return run_draw(s, &picture);
 }
 
 /* ---- standard output ------------------------------------------------------------------------- */
@@ -209,7 +210,7 @@ static void print_row(const char *name, const tn_tensor *t, int64_t i, int decim
     putchar('\n');
 }
 
-static void print(const setup *s, const forward *f)
+static void print(const run *s, const forward *f)
 {
     char name[32];
     snprintf(name, sizeof(name), "p of %g o", f->scale);
@@ -230,15 +231,15 @@ static void print(const setup *s, const forward *f)
            (long long)f->images, s->out);
 }
 
-static int run(setup *s, void *payload)
+static int work(run *s, void *payload)
 {
     forward *f = payload;
-    if (f->images > s->count) {
+    if (f->images > f->digits.count) {
         cli_error(s->program, "--images %lld: there are only %lld training images",
-                  (long long)f->images, (long long)s->count);
+                  (long long)f->images, (long long)f->digits.count);
         return CLI_EXIT_USAGE;
     }
-    if (!setup_make_out(s))
+    if (!run_make_out(s))
         return CLI_EXIT_USAGE;
     if (!compute(s, f))
         return CLI_EXIT_FAILURE;
@@ -256,7 +257,7 @@ static int run(setup *s, void *payload)
 int digits_forward(int argc, char **argv)
 {
     forward f = {.images = 6, .std = 0.1, .scale = 1e4};
-    setup s = {.program = &PROGRAM, .out = "out/digits/forward", .seed = 1};
+    run s = {.program = &PROGRAM, .out = "out/digits/forward", .seed = 1};
     const cli_option options[] = {
         {"images", CLI_INT, &f.images, "N", .min = 1, .max = MOST_IMAGES,
          .help = "training images, drawn at random"},
@@ -266,5 +267,5 @@ int digits_forward(int argc, char **argv)
          .help = "the factor that makes the logits large"},
         {.name = NULL},
     };
-    return setup_run(&s, options, argc, argv, run, &f);
+    return digits_run(&s, &f.digits, options, argc, argv, work, &f);
 }

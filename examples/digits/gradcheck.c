@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/progress.h"
-#include "digits/setup.h"
+#include "digits/sets.h"
 
 enum { IMAGES = 100, PARAMETERS = (DIGIT_PIXELS + 1) * MNIST_CLASSES };
 
@@ -34,6 +34,7 @@ typedef struct entry {
 } entry;
 
 typedef struct check {
+    digit_images digits;
     double step, tolerance, std;
     tn_tensor *x, *labels;
     tn_tensor *parameters[2]; /* weight [10, 784] and bias [10] */
@@ -66,7 +67,7 @@ static tn_tensor *summed_loss(tn_ctx *ctx, tn_tensor *const *inputs, void *paylo
                             (tn_cross_entropy_opts){.reduction = TN_REDUCE_SUM});
 }
 
-static double loss_value(const setup *s, check *c)
+static double loss_value(const run *s, check *c)
 {
     bool before = tn_set_grad_enabled(s->ctx, false);
     tn_scope scope = tn_scope_begin(s->ctx);
@@ -76,23 +77,23 @@ static double loss_value(const setup *s, check *c)
     return value;
 }
 
-static bool prepare(setup *s, check *c)
+static bool prepare(run *s, check *c)
 {
-    c->x = setup_inputs(s, TN_F64);
-    c->labels = s->labels;
+    c->x = digit_inputs(s->ctx, &c->digits, TN_F64);
+    c->labels = c->digits.labels;
     for (int i = 0; i < 2; i++) {
         c->parameters[i] = i == 0 ? tn_empty(s->ctx, TN_F64, TN_SHAPE(MNIST_CLASSES, DIGIT_PIXELS))
                                   : tn_empty(s->ctx, TN_F64, TN_SHAPE(MNIST_CLASSES));
         tn_normal_(s->ctx, c->parameters[i], 0, c->std);
         tn_set_requires_grad(s->ctx, c->parameters[i], true);
     }
-    return tn_ok(s->ctx) || setup_library_failed(s);
+    return tn_ok(s->ctx) || run_library_failed(s);
 }
 
 /* ---- four entries ---------------------------------------------------------------------------- */
 
 /* The loss when the entry is moved by h. */
-static double moved_loss(const setup *s, check *c, int i, double h)
+static double moved_loss(const run *s, check *c, int i, double h)
 {
     bool bias = ENTRIES[i].pixel < 0;
     int64_t at = bias ? ENTRIES[i].digit : ENTRIES[i].digit * DIGIT_PIXELS + ENTRIES[i].pixel;
@@ -104,17 +105,8 @@ static double moved_loss(const setup *s, check *c, int i, double h)
     return loss;
 }
 
-static int64_t count_inked(const setup *s, int pixel)
-{
-    int64_t count = 0;
-    const uint8_t *images = tn_data(s->images);
-    for (int64_t i = 0; i < s->count; i++)
-        count += pixel < 0 || images[i * DIGIT_PIXELS + pixel] > 0;
-    return count;
-}
-
 /* (f(w + h) - f(w)) / h is wrong by f'' h / 2, (f(w + h) - f(w - h)) / 2h by f''' h^2 / 6. */
-static void check_entries(const setup *s, check *c)
+static void check_entries(const run *s, check *c)
 {
     double at_rest = loss_value(s, c);
     for (int i = 0; i < ENTRY_COUNT; i++) {
@@ -125,7 +117,7 @@ static void check_entries(const setup *s, check *c)
             .autodiff = tn_at(s->ctx, tn_grad(c->parameters[bias]), index),
             .forward = (ahead - at_rest) / c->step,
             .central = (ahead - behind) / (2 * c->step),
-            .inked = count_inked(s, ENTRIES[i].pixel),
+            .inked = bias ? c->digits.count : digit_inked(&c->digits, ENTRIES[i].pixel),
         };
     }
 }
@@ -170,16 +162,14 @@ static double largest_difference(const double *a, const double *b, int count, do
     return worst;
 }
 
-static bool check_formula(const setup *s, check *c)
+static bool check_formula(const run *s, check *c)
 {
     enum { WEIGHTS = DIGIT_PIXELS * MNIST_CLASSES };
     double *sums = calloc(PARAMETERS, sizeof(*sums)), scale = 0;
-    if (!sums) {
-        cli_error(s->program, "memory is short");
-        return false;
-    }
-    const uint8_t *labels = tn_data(s->labels);
-    for (int64_t i = 0; i < s->count; i++)
+    if (!sums)
+        return run_short_of_memory(s);
+    const uint8_t *labels = tn_data(c->digits.labels);
+    for (int64_t i = 0; i < c->digits.count; i++)
         add_formula(c, tn_data_f64(c->x) + i * DIGIT_PIXELS, labels[i], sums, sums + WEIGHTS);
     double worst =
         largest_difference(tn_data_f64(tn_grad(c->parameters[0])), sums, WEIGHTS, &scale);
@@ -193,16 +183,16 @@ static bool check_formula(const setup *s, check *c)
 /* ---- everything ------------------------------------------------------------------------------ */
 
 /* Leaves the gradient of autodiff in the parameters, for the entries and the formula. */
-static bool differentiate(const setup *s, check *c)
+static bool differentiate(const run *s, check *c)
 {
     tn_scope scope = tn_scope_begin(s->ctx);
     tn_backward(s->ctx, summed_loss(s->ctx, c->parameters, c));
     tn_scope_end(s->ctx, scope);
-    return tn_ok(s->ctx) || setup_library_failed(s);
+    return tn_ok(s->ctx) || run_library_failed(s);
 }
 
 /* A gradient that is wrong is a result; everything else that fails is a failure. */
-static bool check_all(const setup *s, check *c)
+static bool check_all(const run *s, check *c)
 {
     tn_gradcheck_opts opts = {.rtol = c->tolerance, .projections = 1};
     double start = seconds_now();
@@ -213,18 +203,18 @@ static bool check_all(const setup *s, check *c)
     c->seconds = seconds_now() - start;
     c->right = status == TN_OK;
     if (status != TN_OK && status != TN_ERR_GRADIENT)
-        return setup_library_failed(s);
+        return run_library_failed(s);
     tn_clear_error(s->ctx);
     return true;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static bool write_entries(const setup *s, const check *c)
+static bool write_entries(const run *s, const check *c)
 {
     report r;
-    if (!report_open(&r, s->out, "entries.csv"))
-        return setup_unwritten(s, "entries.csv");
+    if (!run_open(s, &r, "entries.csv"))
+        return false;
     fputs("pixel,digit,autodiff,central,central_error,forward,forward_error,images_with_ink\n",
           r.file);
     for (int i = 0; i < ENTRY_COUNT; i++) {
@@ -235,7 +225,7 @@ static bool write_entries(const setup *s, const check *c)
                            e->forward, relative_error(e->forward, e->autodiff), (double)e->inked},
                 8);
     }
-    return report_close(&r) || setup_unwritten(s, "entries.csv");
+    return run_close(s, &r);
 }
 
 static double worst_entry(const check *c, bool central)
@@ -248,12 +238,11 @@ static double worst_entry(const check *c, bool central)
     return worst;
 }
 
-static bool write_metrics(const setup *s, const check *c)
+static bool write_metrics(const run *s, const check *c)
 {
     report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return setup_unwritten(s, "metrics.json");
-    json_begin(&r);
+    if (!run_open_metrics(s, &r))
+        return false;
     json_integer(&r, "checked", c->report.checked);
     json_number(&r, "worst_error", c->report.worst);
     json_number(&r, "tolerance", c->tolerance);
@@ -263,16 +252,15 @@ static bool write_metrics(const setup *s, const check *c)
     json_number(&r, "step", c->step);
     json_number(&r, "init_std", c->std);
     json_number(&r, "seconds", c->seconds);
-    setup_put(&r, s);
-    json_end(&r);
-    return report_close(&r) || setup_unwritten(s, "metrics.json");
+    digits_put(&r, s, &c->digits);
+    return run_close_metrics(s, &r);
 }
 
-static void print_entries(const setup *s, const check *c)
+static void print_entries(const check *c)
 {
     char name[32];
-    printf("derivatives of the summed loss of %lld images, steps of %g:\n", (long long)s->count,
-           c->step);
+    printf("derivatives of the summed loss of %lld images, steps of %g:\n",
+           (long long)c->digits.count, c->step);
     printf("  %-9s %18s %18s %8s %18s %8s\n", "entry", "autodiff", "central", "error", "forward",
            "error");
     for (int i = 0; i < ENTRY_COUNT; i++) {
@@ -285,13 +273,13 @@ static void print_entries(const setup *s, const check *c)
         if (c->entries[i].inked == 0)
             printf("  pixel %d is 0 in all %lld images: the derivative of %s is 0 whatever the "
                    "program does\n",
-                   ENTRIES[i].pixel, (long long)s->count, entry_name(i, name, sizeof(name)));
+                   ENTRIES[i].pixel, (long long)c->digits.count, entry_name(i, name, sizeof(name)));
         else if (ENTRIES[i].pixel >= 0)
             printf("  pixel %d has ink in %lld of the %lld images\n", ENTRIES[i].pixel,
-                   (long long)c->entries[i].inked, (long long)s->count);
+                   (long long)c->entries[i].inked, (long long)c->digits.count);
 }
 
-static void print_checks(const setup *s, const check *c)
+static void print_checks(const run *s, const check *c)
 {
     printf("every weight and bias: %lld derivatives against central differences in %.1f s,\n"
            "  largest error %.1e of the largest derivative, %g allowed\n"
@@ -300,7 +288,7 @@ static void print_checks(const setup *s, const check *c)
            c->formula_error, FORMULA_TOLERANCE, s->out);
 }
 
-static bool verdict(const setup *s, const check *c)
+static bool verdict(const run *s, const check *c)
 {
     const tn_gradcheck_report *worst = &c->report;
     bool formula_right = c->formula_error < FORMULA_TOLERANCE;
@@ -320,10 +308,10 @@ static bool verdict(const setup *s, const check *c)
     return c->right && formula_right;
 }
 
-static int run(setup *s, void *payload)
+static int work(run *s, void *payload)
 {
     check *c = payload;
-    if (!setup_make_out(s))
+    if (!run_make_out(s))
         return CLI_EXIT_USAGE;
     if (!prepare(s, c) || !differentiate(s, c))
         return CLI_EXIT_FAILURE;
@@ -333,7 +321,7 @@ static int run(setup *s, void *payload)
     if (!write_entries(s, c) || !write_metrics(s, c))
         return CLI_EXIT_FAILURE;
     if (!s->quiet) {
-        print_entries(s, c);
+        print_entries(c);
         print_checks(s, c);
     }
     return verdict(s, c) ? 0 : CLI_EXIT_FAILURE;
@@ -341,8 +329,8 @@ static int run(setup *s, void *payload)
 
 int digits_gradcheck(int argc, char **argv)
 {
-    check c = {.step = 1e-5, .tolerance = 1e-7, .std = 0.1};
-    setup s = {.program = &PROGRAM, .out = "out/digits/gradcheck", .seed = 1, .use = IMAGES};
+    check c = {.digits.source.use = IMAGES, .step = 1e-5, .tolerance = 1e-7, .std = 0.1};
+    run s = {.program = &PROGRAM, .out = "out/digits/gradcheck", .seed = 1};
     const cli_option options[] = {
         {"step", CLI_DOUBLE, &c.step, "H", .max = 1, .above_min = true,
          .help = "of the differences of the four entries"},
@@ -352,5 +340,5 @@ int digits_gradcheck(int argc, char **argv)
          .help = "weights and biases come from N(0, S^2)"},
         {.name = NULL},
     };
-    return setup_run(&s, options, argc, argv, run, &c);
+    return digits_run(&s, &c.digits, options, argc, argv, work, &c);
 }

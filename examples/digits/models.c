@@ -1,5 +1,6 @@
 #include "digits/models.h"
 
+#include "common/training.h"
 #include "digits/sets.h"
 
 /* ---- rows of pixels as images ---------------------------------------------------------------- */
@@ -60,4 +61,9 @@ tn_module *digit_net(tn_ctx *ctx, const digit_model *model, double init_std)
         tn_normal_(ctx, tn_parameter(net, i, NULL, 0), 0, init_std);
     tn_set_grad_enabled(ctx, before);
     return net;
+}
+
+tn_module *softmax_net(tn_ctx *ctx, double init_std)
+{
+    return digit_net(ctx, &DIGIT_MODELS[MODEL_SOFTMAX], init_std);
 }

@@ -3,7 +3,126 @@
 #include <math.h>
 #include <string.h>
 
-enum { SCORE_BATCH = 2000 };
+enum { SCORE_BATCH = 2000, MOST_OPTIONS = 10 };
+
+/* ---- the digits in use ----------------------------------------------------------------------- */
+
+cli_option digit_data_option(digit_source *source)
+{
+    static const char HELP[] =
+        "folder with MNIST as IDX files or as mnist_all.mat, or such a .mat file";
+    return (cli_option){.name = "data",
+                        .type = CLI_STRING,
+                        .value = &source->data,
+                        .argument = "PATH",
+                        .help = HELP,
+                        .shown_default =
+                            "data/mnist if the full set is there, else examples/data/mnist"};
+}
+
+cli_option digit_train_option(digit_source *source)
+{
+    return (cli_option){.name = "train",
+                        .type = CLI_INT,
+                        .value = &source->use,
+                        .argument = "N",
+                        .max = INFINITY,
+                        .help = "use only the first N training images; 0: all of them"};
+}
+
+static bool find_digits(const run *r, digit_source *source)
+{
+    if (!source->data && mnist_find(source->found.s, sizeof(source->found.s)))
+        source->data = source->found.s;
+    if (!source->data)
+        cli_error(r->program, "no MNIST in data/mnist or examples/data/mnist (make data fetches "
+                              "it, --data says where it is)");
+    return source->data != NULL;
+}
+
+bool digits_load(const run *r, digit_source *source, mnist *digits)
+{
+    if (!find_digits(r, source))
+        return false;
+    if (!mnist_load(r->ctx, source->data, digits))
+        return run_library_failed(r);
+    int64_t count = tn_size(digits->train_labels, 0);
+    if (source->use > count)
+        cli_error(r->program, "--train %lld: %s has only %lld training images",
+                  (long long)source->use, source->data, (long long)count);
+    return source->use <= count;
+}
+
+static bool load_images(const run *r, digit_images *d)
+{
+    mnist digits;
+    if (!digits_load(r, &d->source, &digits))
+        return false;
+    d->count = d->source.use > 0 ? d->source.use : tn_size(digits.train_labels, 0);
+    d->images = tn_narrow(r->ctx, digits.train_images, 0, 0, d->count);
+    d->images = tn_reshape(r->ctx, d->images, TN_SHAPE(d->count, DIGIT_PIXELS));
+    d->labels = tn_narrow(r->ctx, digits.train_labels, 0, 0, d->count);
+    return tn_ok(r->ctx) || run_library_failed(r);
+}
+
+typedef struct digit_work {
+    digit_images *images;
+    run_work work;
+    void *payload;
+} digit_work;
+
+static int load_and_work(run *r, void *payload)
+{
+    const digit_work *w = payload;
+    return load_images(r, w->images) ? w->work(r, w->payload) : CLI_EXIT_USAGE;
+}
+
+int digits_run(run *r, digit_images *d, const cli_option *own, int argc, char **argv, run_work work,
+               void *payload)
+{
+    cli_option options[MOST_OPTIONS + 7] = {digit_data_option(&d->source),
+                                            digit_train_option(&d->source)};
+    const cli_option last[] = {
+        {"seed", CLI_INT, &r->seed, "S", .max = INFINITY, .help = "of the random numbers"},
+        run_threads_option(r),
+        run_out_option(r),
+        run_quiet_option(r, "show neither progress nor what was found"),
+    };
+    int count = 2;
+    while (own->name && count < MOST_OPTIONS + 2)
+        options[count++] = *own++;
+    memcpy(&options[count], last, sizeof(last));
+    digit_work w = {d, work, payload};
+    return run_command(r, options, argc, argv, load_and_work, &w);
+}
+
+tn_tensor *digit_inputs(tn_ctx *ctx, const digit_images *d, tn_dtype dtype)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *x = tn_mul_scalar(ctx, tn_cast(ctx, d->images, dtype), 1.0 / 255.0);
+    x = tn_scope_keep(ctx, scope, x);
+    tn_scope_end(ctx, scope);
+    return x;
+}
+
+int64_t digit_inked(const digit_images *d, int pixel)
+{
+    int64_t count = 0;
+    const uint8_t *images = tn_data(d->images);
+    for (int64_t i = 0; i < d->count; i++)
+        count += images[i * DIGIT_PIXELS + pixel] > 0;
+    return count;
+}
+
+void digits_put(report *to, const run *r, const digit_images *d)
+{
+    json_string(to, "data", d->source.data);
+    json_integer(to, "train_images", d->count);
+    json_integer(to, "seed", r->seed);
+    run_put_machine(to, r);
+}
+
+/* ---- sets ------------------------------------------------------------------------------------ */
 
 static bool finish_set(tn_ctx *ctx, digit_set *set)
 {
@@ -41,8 +160,8 @@ static bool split(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t validat
     if (!tn_ok(ctx))
         return false;
     const int64_t *order = tn_data_i64(permutation);
-    sets->validation = pick(ctx, digits, order, validation);
-    sets->train = pick(ctx, digits, order + validation, use - validation);
+    sets->part[PART_VALIDATION] = pick(ctx, digits, order, validation);
+    sets->part[PART_TRAIN] = pick(ctx, digits, order + validation, use - validation);
     tn_free(permutation);
     return tn_ok(ctx);
 }
@@ -51,37 +170,15 @@ bool digit_sets_make(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t vali
                      digit_sets *sets)
 {
     *sets = (digit_sets){0};
-    sets->test = (digit_set){.images = digits->test_images, .labels = digits->test_labels};
-    if (!finish_set(ctx, &sets->test))
+    sets->part[PART_TEST] =
+        (digit_set){.images = digits->test_images, .labels = digits->test_labels};
+    if (!finish_set(ctx, &sets->part[PART_TEST]))
         return false;
     if (use == 0)
         use = tn_size(digits->train_labels, 0);
     if (validation > 0)
         return split(ctx, digits, use, validation, sets);
-    sets->train.images = tn_narrow(ctx, digits->train_images, 0, 0, use);
-    sets->train.labels = tn_narrow(ctx, digits->train_labels, 0, 0, use);
-    return finish_set(ctx, &sets->train);
-}
-
-digit_score digit_set_score(tn_ctx *ctx, tn_module *net, const digit_set *set)
-{
-    tn_batch batch;
-    int64_t right = 0;
-    digit_score score = {0, NAN};
-    if (set->count == 0)
-        return score;
-    bool before = tn_set_grad_enabled(ctx, false), training = tn_is_training(net);
-    tn_train(net, false);
-    while (tn_loader_next(set->loader, &batch)) {
-        tn_scope scope = tn_scope_begin(ctx);
-        tn_tensor *logits = tn_forward(ctx, net, batch.x);
-        tn_cross_entropy_opts opts = {.reduction = TN_REDUCE_SUM};
-        score.loss += tn_item(ctx, tn_cross_entropy(ctx, logits, batch.y, opts));
-        right += tn_count_equal(ctx, tn_argmax(ctx, logits, 1), batch.y);
-        tn_scope_end(ctx, scope);
-    }
-    tn_train(net, training);
-    tn_set_grad_enabled(ctx, before);
-    score.accuracy = (double)right / (double)set->count;
-    return score;
+    sets->part[PART_TRAIN].images = tn_narrow(ctx, digits->train_images, 0, 0, use);
+    sets->part[PART_TRAIN].labels = tn_narrow(ctx, digits->train_labels, 0, 0, use);
+    return finish_set(ctx, &sets->part[PART_TRAIN]);
 }

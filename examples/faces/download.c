@@ -469,7 +469,7 @@ int faces_download(int argc, char **argv)
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
     if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+        return (int)parsed;
     int status = download(&s);
     face_list_free(&s.list);
     free(s.state);

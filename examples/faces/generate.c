@@ -186,7 +186,7 @@ int faces_generate(int argc, char **argv)
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
     if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
+        return (int)parsed;
     int status = generate(&s);
     image_free(&s.drawn);
     free(s.who);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/trial.h"
+#include "common/recognition.h"
 #include "faces/face_net.h"
 #include "faces/faces.h"
 
@@ -22,37 +22,34 @@ static const char *const CONTROLS[] = {"none", "permute", NULL};
 enum { NORMALIZE_PIXEL, NORMALIZE_CHANNEL, NORMALIZE_NONE };
 static const char *const NORMALIZATIONS[] = {"pixel", "channel", "none", NULL};
 
-enum { PRESET_NONE, PRESET_STUDY };
-static const char *const PRESETS[] = {"none", "study", NULL};
-
 typedef struct settings {
-    trial_settings trial;
+    recognition_settings all;
     int64_t side, hidden, shift;
     double dropout;
-    int normalize, preset;
+    int normalize;
     bool no_flip;
     face_net face; /* of the run: its net, mean and deviation */
     char network[64];
 } settings;
 
-static settings *settings_of(const trial *t)
+static settings *settings_of(const recognition *g)
 {
-    return t->payload;
+    return g->payload;
 }
 
 /* ---- normalisation --------------------------------------------------------------------------- */
 
 /* The mean and the standard deviation, of each pixel or of each colour, over the training
  * photographs alone; a pixel that is always the same is divided by one grey level. */
-static void measure(const trial *t, int64_t pixels, float *mean, float *deviation)
+static void measure(const recognition *g, int64_t pixels, float *mean, float *deviation)
 {
-    const split *s = &t->split;
-    const settings *own = settings_of(t);
+    const split *s = &g->split;
+    const settings *own = settings_of(g);
     int64_t spread = own->normalize == NORMALIZE_CHANNEL ? own->side * own->side : 1;
     for (int64_t first = 0; first < pixels; first += spread) {
-        double sum = 0, squares = 0, count = (double)(s->count[SPLIT_TRAIN] * spread);
-        for (int64_t i = 0; i < s->count[SPLIT_TRAIN]; i++) {
-            const uint8_t *photo = people_pixels(t->people, s->photos[SPLIT_TRAIN][i]) + first;
+        double sum = 0, squares = 0, count = (double)(s->count[PART_TRAIN] * spread);
+        for (int64_t i = 0; i < s->count[PART_TRAIN]; i++) {
+            const uint8_t *photo = people_pixels(g->people, s->photos[PART_TRAIN][i]) + first;
             for (int64_t k = 0; k < spread; k++) {
                 sum += photo[k];
                 squares += (double)photo[k] * photo[k];
@@ -68,26 +65,26 @@ static void measure(const trial *t, int64_t pixels, float *mean, float *deviatio
 }
 
 /* Without normalisation the inputs are the pixels in [0, 1], as in the study. */
-static bool make_normalization(trial *t)
+static bool make_normalization(recognition *g)
 {
-    settings *s = settings_of(t);
+    settings *s = settings_of(g);
     const int64_t shape[] = {3, s->side, s->side};
-    s->face.mean = tn_zeros(t->ctx, TN_F32, 3, shape);
-    s->face.deviation = tn_full(t->ctx, TN_F32, 3, shape, 255);
+    s->face.mean = tn_zeros(g->ctx, TN_F32, 3, shape);
+    s->face.deviation = tn_full(g->ctx, TN_F32, 3, shape, 255);
     if (s->face.deviation && s->normalize != NORMALIZE_NONE)
-        measure(t, tn_numel(s->face.mean), tn_data_mut(s->face.mean),
+        measure(g, tn_numel(s->face.mean), tn_data_mut(s->face.mean),
                 tn_data_mut(s->face.deviation));
     return s->face.deviation != NULL;
 }
 
-/* ---- what a trial asks for ------------------------------------------------------------------- */
+/* ---- what recognition asks for --------------------------------------------------------------- */
 
-static tn_module *make(trial *t)
+static tn_module *make(recognition *g)
 {
-    settings *s = settings_of(t);
-    if (!make_normalization(t))
+    settings *s = settings_of(g);
+    if (!make_normalization(g))
         return NULL;
-    return face_net_make(t->ctx, (int)s->side, s->hidden, s->dropout, t->people->persons);
+    return face_net_make(g->ctx, (int)s->side, s->hidden, s->dropout, g->people->persons);
 }
 
 /* A random number r in [0, 1) becomes one of -shift .. shift. */
@@ -96,13 +93,13 @@ static int shift_of(const settings *s, float r)
     return (int)(r * (float)(2 * s->shift + 1)) - (int)s->shift;
 }
 
-static tn_tensor *inputs(const trial *t, const int64_t *photos, int64_t count, bool vary)
+static tn_tensor *inputs(const recognition *g, const int64_t *photos, int64_t count, bool vary)
 {
-    const settings *s = settings_of(t);
+    const settings *s = settings_of(g);
     int64_t numbers = 3 * s->side * s->side;
     bool varied = vary && (s->shift > 0 || !s->no_flip);
-    tn_tensor *x = tn_empty(t->ctx, TN_F32, 2, (const int64_t[]){count, numbers});
-    tn_tensor *random = varied ? tn_rand(t->ctx, TN_F32, 2, (const int64_t[]){count, 3}) : NULL;
+    tn_tensor *x = tn_empty(g->ctx, TN_F32, 2, (const int64_t[]){count, numbers});
+    tn_tensor *random = varied ? tn_rand(g->ctx, TN_F32, 2, (const int64_t[]){count, 3}) : NULL;
     if (!x || (varied && !random))
         return NULL;
     float *to = tn_data_mut(x);
@@ -112,38 +109,40 @@ static tn_tensor *inputs(const trial *t, const int64_t *photos, int64_t count, b
         if (varied)
             move = (face_move){shift_of(s, r[3 * i]), shift_of(s, r[3 * i + 1]),
                                !s->no_flip && r[3 * i + 2] < 0.5F};
-        face_net_input(&s->face, people_pixels(t->people, photos[i]), move, to + i * numbers);
+        face_net_input(&s->face, people_pixels(g->people, photos[i]), move, to + i * numbers);
     }
     return x;
 }
 
-static tn_status save(const trial *t, tn_dict *dict)
+static tn_status save(const recognition *g, tn_dict *dict)
 {
-    const settings *s = settings_of(t);
+    const settings *s = settings_of(g);
     tn_dict_set(dict, "mean", s->face.mean);
     return tn_dict_set(dict, "deviation", s->face.deviation);
 }
 
-static void put(report *r, const trial *t)
+static void put(report *to, const recognition *g)
 {
-    const settings *s = settings_of(t);
-    json_integer(r, "size", s->side);
-    json_integer(r, "hidden", s->hidden);
-    json_number(r, "dropout", s->dropout);
-    json_string(r, "normalize", NORMALIZATIONS[s->normalize]);
-    json_integer(r, "shift", s->shift);
-    json_integer(r, "flip", !s->no_flip);
+    const settings *s = settings_of(g);
+    json_integer(to, "size", s->side);
+    json_integer(to, "hidden", s->hidden);
+    json_number(to, "dropout", s->dropout);
+    json_string(to, "normalize", NORMALIZATIONS[s->normalize]);
+    json_integer(to, "shift", s->shift);
+    json_integer(to, "flip", !s->no_flip);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static cli_result parse(settings *s, const trial_task *task, int argc, char **argv)
+static cli_result parse(settings *s, int argc, char **argv)
 {
-    cli_option options[TRIAL_OPTIONS + 10] = {
-        {"data", CLI_STRING, &s->trial.data, "DIR",
+    cli_option options[RECOGNITION_OPTIONS + 9] = {
+        {"data", CLI_STRING, &s->all.data, "DIR",
          .help = "folder with photographs: NAME/ANY.jpg, or NAME1.jpg, NAME2.jpg, ... (or .jpeg, "
-                 ".png)"},
-        {"preset", CLI_CHOICE, &s->preset, "none|study", .choices = PRESETS,
+                 ".png)",
+         .needed = "where the photographs are (faces download fetches some, faces generate draws "
+                   "some)"},
+        {"preset", CLI_CHOICE, &s->all.preset, "none|study", .choices = PRESET_NAMES,
          .help = "study: the setting of the 2018 study in place of the defaults: 200 photographs, "
                  "all in each of 5000 steps, learning rate 0.0001, pixels as they are"},
         {"size", CLI_INT, &s->side, "PIXELS", .min = 8, .max = FACE_MOST_SIDE,
@@ -159,87 +158,72 @@ static cli_result parse(settings *s, const trial_task *task, int argc, char **ar
         {"no-flip", CLI_FLAG, &s->no_flip,
          .help = "do not mirror half of the photographs while training"},
     };
-    int count = 8;
-    count += trial_options(&s->trial, task, options + count);
-    options[count] = (cli_option){.name = NULL};
+    recognition_options(&s->all, CONTROLS, options + 8);
     return cli_parse(&PROGRAM, options, argc, argv);
 }
 
 static settings defaults(void)
 {
-    settings s = {.trial = trial_defaults("out/faces/train"),
+    settings s = {.all = recognition_defaults(&PROGRAM, "out/faces/train"),
                   .side = 32,
                   .hidden = 20,
                   .shift = 1,
                   .dropout = 0.2,
                   .normalize = NORMALIZE_PIXEL};
-    s.trial.validation = 0.1;
-    s.trial.epochs = 400;
-    s.trial.batch = 32;
-    s.trial.lr = 1e-3;
-    s.trial.schedule = SCHEDULE_COSINE;
-    s.trial.weight_decay = 1;
-    s.trial.label_smoothing = 0.1;
-    s.trial.patience = 200;
-    s.trial.eval_every = 5;
+    s.all.drawn.validation = 0.1;
+    s.all.label_smoothing = 0.1;
+    s.all.training = (training_settings){.rounds = 400,
+                                         .eval_every = 5,
+                                         .batch = 32,
+                                         .patience = 200,
+                                         .runs = 1,
+                                         .lr = 1e-3,
+                                         .weight_decay = 1,
+                                         .schedule = SCHEDULE_COSINE};
     return s;
 }
 
 /* Parts 8 and 9: 3072-20-6, pixels in [0, 1], Adam on 200 of the 450 training photographs. */
 static settings study(void)
 {
-    settings s = {.trial = trial_defaults("out/faces/study"),
+    settings s = {.all = recognition_defaults(&PROGRAM, "out/faces/study"),
                   .side = 32,
                   .hidden = 20,
                   .normalize = NORMALIZE_NONE,
-                  .no_flip = true,
-                  .preset = PRESET_STUDY};
-    s.trial.validation = 0.2;
-    s.trial.train = 200;
-    s.trial.epochs = 5000;
-    s.trial.lr = 1e-4;
-    s.trial.keep = KEEP_LAST;
+                  .no_flip = true};
+    s.all.preset = PRESET_STUDY;
+    s.all.drawn.train = 200;
+    s.all.training = (training_settings){.rounds = 5000, .runs = 1, .lr = 1e-4, .keep = KEEP_LAST};
     return s;
 }
 
-/* A preset changes the defaults, wherever it stands among the options: they are parsed again. */
-static cli_result parse_all(settings *s, const trial_task *task, int argc, char **argv)
+static int train(settings *s, people *p)
 {
-    *s = defaults();
-    cli_result parsed = parse(s, task, argc, argv);
-    if (parsed != CLI_RUN || s->preset == PRESET_NONE)
-        return parsed;
-    *s = study();
-    return parse(s, task, argc, argv);
+    const recognition_task task = {.network = s->network,
+                                   .controls = CONTROLS,
+                                   .make = make,
+                                   .inputs = inputs,
+                                   .save = save,
+                                   .put = put};
+    people_opts opts = {(int)s->side, s->all.near, (int)s->all.run.threads, s->all.run.quiet};
+    if (!people_load(&PROGRAM, s->all.data, opts, p))
+        return CLI_EXIT_USAGE;
+    s->face.side = (int)s->side;
+    snprintf(s->network, sizeof(s->network), "%lld-%lld-%d with ReLU",
+             (long long)(3 * s->side * s->side), (long long)s->hidden, p->persons);
+    return recognition_run(&task, &s->all, p, s, NULL);
 }
 
 int faces_train(int argc, char **argv)
 {
-    settings s;
-    people p;
-    trial_task task = {.program = &PROGRAM,
-                       .network = s.network,
-                       .controls = CONTROLS,
-                       .make = make,
-                       .inputs = inputs,
-                       .save = save,
-                       .put = put};
-    cli_result parsed = parse_all(&s, &task, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    if (!s.trial.data) {
-        cli_error(&PROGRAM, "--data DIR is missing: where the photographs are (faces download "
-                            "fetches some, faces generate draws some)");
-        return CLI_EXIT_USAGE;
+    settings s = defaults();
+    people p = {.dir = NULL};
+    cli_result parsed = parse(&s, argc, argv);
+    if (parsed == CLI_RUN && s.all.preset == PRESET_STUDY) {
+        s = study();
+        parsed = parse(&s, argc, argv); /* wherever --preset stands, the other options count */
     }
-    people_opts opts = {(int)s.side, s.trial.near, (int)s.trial.threads, s.trial.quiet};
-    int status = CLI_EXIT_USAGE;
-    if (people_load(&PROGRAM, s.trial.data, opts, &p)) {
-        s.face.side = (int)s.side;
-        snprintf(s.network, sizeof(s.network), "%lld-%lld-%d with ReLU",
-                 (long long)(3 * s.side * s.side), (long long)s.hidden, p.persons);
-        status = trial_run(&task, &s.trial, &p, &s, NULL);
-    }
+    int status = parsed == CLI_RUN ? train(&s, &p) : (int)parsed;
     people_free(&p);
     return status;
 }

@@ -1,11 +1,9 @@
 /* faces weights: what the hidden units see that matter most for each person. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/figure.h"
-#include "common/report.h"
+#include "common/run.h"
 #include "faces/face_net.h"
 #include "faces/faces.h"
 
@@ -33,10 +31,9 @@ typedef struct unit_share {
 } unit_share;
 
 typedef struct settings {
-    const char *data, *model, *out;
-    int64_t units, threads;
-    bool quiet;
-    tn_ctx *ctx;
+    run run;
+    const char *data, *model;
+    int64_t units;
     face_net face;
     people people;
     double *activation; /* mean of the hidden units, [persons, hidden] */
@@ -181,12 +178,6 @@ static bool draw_mean(const settings *s, int person, image *picture)
     return true;
 }
 
-static bool unwritten(const settings *s, const char *name)
-{
-    cli_error(&PROGRAM, "%s/%s cannot be written: %s", s->out, name, strerror(errno));
-    return false;
-}
-
 /* Puts a picture in its place on the sheet, and writes it as units/NAME.png. */
 static bool place(const settings *s, image *sheet, int row, int column, image *picture,
                   const char *name)
@@ -200,9 +191,9 @@ static bool place(const settings *s, image *sheet, int row, int column, image *p
         image_put(&large, 0, 0, picture, zoom);
     image_free(picture);
     snprintf(file, sizeof(file), "%s.png", name);
-    bool written = made && image_write_png(&large, path_join(s->out, "units").s, file);
+    bool written = made && image_write_png(&large, path_join(s->run.out, "units").s, file);
     image_free(&large);
-    return written || unwritten(s, file);
+    return written || run_unwritten(&s->run, file);
 }
 
 static bool draw_person(const settings *s, int person, image *sheet)
@@ -233,9 +224,9 @@ static bool write_sheet(const settings *s)
                            s->face.persons * size - BORDER, 3, 255);
     for (int person = 0; made && person < s->face.persons; person++)
         made = draw_person(s, person, &sheet);
-    bool written = made && image_write_png(&sheet, s->out, "sheet.png");
+    bool written = made && image_write_png(&sheet, s->run.out, "sheet.png");
     image_free(&sheet);
-    return written || unwritten(s, "sheet.png");
+    return written || run_unwritten(&s->run, "sheet.png");
 }
 
 /* ---- the picture with names ------------------------------------------------------------------ */
@@ -278,7 +269,7 @@ static bool draw_figure(const settings *s)
     size_t length = 0;
     FILE *to = open_memstream(&commands, &length);
     if (!to)
-        return unwritten(s, "weights.gp");
+        return run_unwritten(&s->run, "weights.gp");
     fprintf(to,
             "unset border\nunset tics\nunset grid\nunset key\n"
             "set title 'what the hidden units see that matter most for each person%s'\n"
@@ -288,54 +279,49 @@ static bool draw_figure(const settings *s)
             (double)height / (height + 2 * HEADING), width, height);
     put_labels(to, s, size);
     fprintf(to, "plot 'sheet.png' binary filetype=png dx=1 dy=1 with rgbimage\nunset label");
-    bool made = fclose(to) == 0;
-    figure_result result = made ? figure_draw(s->out, &(figure){"weights", width + LABELS,
-                                                                height + 2 * HEADING, commands})
-                                : FIGURE_FAILED;
+    figure picture = {"weights", width + LABELS, height + 2 * HEADING, NULL};
+    if (fclose(to) == 0)
+        picture.commands = commands;
+    bool drawn =
+        picture.commands ? run_draw(&s->run, &picture) : run_unwritten(&s->run, "weights.gp");
     free(commands);
-    if (result == FIGURE_NOT_DRAWN && !s->quiet)
-        printf(
-            "weights not drawn: with gnuplot installed, (cd %s && gnuplot weights.gp) draws it\n",
-            s->out);
-    return result != FIGURE_FAILED || unwritten(s, "weights");
+    return drawn;
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
 
 static bool write_units(const settings *s)
 {
-    report r;
-    if (!report_open(&r, s->out, "units.csv"))
-        return unwritten(s, "units.csv");
-    fputs("person,rank,unit,output_weight,mean_activation,share\n", r.file);
+    report to;
+    if (!run_open(&s->run, &to, "units.csv"))
+        return false;
+    fputs("person,rank,unit,output_weight,mean_activation,share\n", to.file);
     for (int person = 0; person < s->face.persons; person++) {
         for (int k = 0; k < s->units; k++) {
             const unit_share *best = &s->best[person * s->units + k];
-            csv_text(&r, s->face.names[person]);
-            fputc(',', r.file);
-            csv_row(&r, (double[]){k + 1, best->unit, best->weight, best->activation, best->share},
+            csv_text(&to, s->face.names[person]);
+            fputc(',', to.file);
+            csv_row(&to, (double[]){k + 1, best->unit, best->weight, best->activation, best->share},
                     5);
         }
     }
-    return report_close(&r) || unwritten(s, "units.csv");
+    return run_close(&s->run, &to);
 }
 
 static bool write_metrics(const settings *s)
 {
-    report r;
-    if (!report_open(&r, s->out, "metrics.json"))
-        return unwritten(s, "metrics.json");
-    json_begin(&r);
-    json_string(&r, "model", s->model);
-    json_string(&r, "data", s->data);
-    json_string(&r, "kind", s->people.generated ? "generated faces" : "photographs");
-    json_integer(&r, "photographs", s->people.count);
-    json_integer(&r, "persons", s->face.persons);
-    json_integer(&r, "hidden", s->face.hidden);
-    json_integer(&r, "units", s->units);
-    json_string(&r, "libtensor", tn_version());
-    json_end(&r);
-    return report_close(&r) || unwritten(s, "metrics.json");
+    report to;
+    if (!run_open_metrics(&s->run, &to))
+        return false;
+    json_string(&to, "model", s->model);
+    json_string(&to, "data", s->data);
+    json_string(&to, "kind", people_kind(&s->people));
+    json_integer(&to, "photographs", s->people.count);
+    json_integer(&to, "persons", s->face.persons);
+    json_integer(&to, "hidden", s->face.hidden);
+    json_integer(&to, "units", s->units);
+    json_string(&to, "libtensor", tn_version());
+    return run_close_metrics(&s->run, &to);
 }
 
 static void print_units(const settings *s)
@@ -350,63 +336,53 @@ static void print_units(const settings *s)
         }
         putchar('\n');
     }
-    printf("results in %s\n", s->out);
+    printf("results in %s\n", s->run.out);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int show_weights(settings *s)
+static int show_weights(run *r, void *payload)
 {
-    if (!face_net_load(&PROGRAM, s->ctx, s->model, &s->face))
+    settings *s = payload;
+    if (!face_net_load(&PROGRAM, r->ctx, s->model, &s->face))
         return CLI_EXIT_USAGE;
     if (s->units > s->face.hidden)
         s->units = s->face.hidden;
-    people_opts opts = {s->face.side, -1, (int)s->threads, s->quiet};
-    if (!people_load(&PROGRAM, s->data, opts, &s->people) || !find_units(s))
+    people_opts opts = {s->face.side, -1, (int)r->threads, r->quiet};
+    if (!people_load(&PROGRAM, s->data, opts, &s->people) || !find_units(s) || !run_make_out(r))
         return CLI_EXIT_USAGE;
-    if (!make_directories(path_join(s->out, "units").s)) {
-        cli_error(&PROGRAM, "%s: no results can be written there: %s", s->out, strerror(errno));
+    if (!make_directories(path_join(r->out, "units").s)) {
+        run_unwritten(r, "units");
         return CLI_EXIT_USAGE;
     }
     if (!write_sheet(s) || !draw_figure(s) || !write_units(s) || !write_metrics(s))
         return CLI_EXIT_FAILURE;
-    if (!s->quiet)
+    if (!r->quiet)
         print_units(s);
     return 0;
 }
 
 int faces_weights(int argc, char **argv)
 {
-    settings s = {
-        .model = "out/faces/train/model.safetensors", .out = "out/faces/weights", .units = 2};
-    cli_option options[] = {
+    settings s = {.run = {.program = &PROGRAM, .out = "out/faces/weights"},
+                  .model = "out/faces/train/model.safetensors",
+                  .units = 2};
+    const cli_option options[] = {
         {"data", CLI_STRING, &s.data, "DIR",
-         .help = "folder with photographs of the persons that the model knows"},
+         .help = "folder with photographs of the persons that the model knows",
+         .needed = "where the photographs are"},
         {"model", CLI_STRING, &s.model, "FILE", .help = "the network, from faces train"},
         {"units", CLI_INT, &s.units, "N", .min = 1, .max = MOST_UNITS,
          .help = "hidden units that are shown for each person"},
-        {"threads", CLI_INT, &s.threads, "N", .max = 1024, .help = "0: as many as there are cores"},
-        {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the results"},
-        {"quiet", CLI_FLAG, &s.quiet, .help = "show neither progress nor what was found"},
+        run_threads_option(&s.run),
+        run_out_option(&s.run),
+        run_quiet_option(&s.run, "show neither progress nor what was found"),
         {.name = NULL},
     };
-    cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
-    if (parsed != CLI_RUN)
-        return parsed == CLI_HELP ? 0 : CLI_EXIT_USAGE;
-    if (!s.data) {
-        cli_error(&PROGRAM, "--data DIR is missing: where the photographs are");
-        return CLI_EXIT_USAGE;
-    }
-    s.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = (int)s.threads});
-    if (!s.ctx) {
-        cli_error(&PROGRAM, "memory is short");
-        return CLI_EXIT_FAILURE;
-    }
-    int status = show_weights(&s);
+    int status = run_command(&s.run, options, argc, argv, show_weights, &s);
     free(s.activation);
     free(s.best);
     people_free(&s.people);
     face_net_free(&s.face);
-    tn_ctx_free(s.ctx);
     return status;
 }

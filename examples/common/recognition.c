@@ -1,0 +1,283 @@
+#include "common/recognition.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EVALUATIONS = 250, IN_EVALUATION = 64 };
+
+const char *const PRESET_NAMES[] = {"none", "study", NULL};
+
+recognition_settings recognition_defaults(const cli_program *program, const char *out)
+{
+    return (recognition_settings){.run = {.program = program, .out = out, .seed = 1},
+                                  .training.runs = 1,
+                                  .drawn = {.test_per_class = 20, .validation = 0.2},
+                                  .near = 24};
+}
+
+int recognition_options(recognition_settings *s, const char *const *controls, cli_option *options)
+{
+    training_settings *t = &s->training;
+    const cli_option all[RECOGNITION_OPTIONS] = {
+        {"split", CLI_STRING, &s->split, "FILE",
+         .help =
+             "take the split from such a file, split.csv of another run, instead of drawing it"},
+        {"test-per-class", CLI_INT, &s->drawn.test_per_class, "N", .min = 1, .max = 1e6,
+         .help = "photographs of each person that test"},
+        {"validation", CLI_DOUBLE, &s->drawn.validation, "FRACTION", .max = 0.9,
+         .help = "part of the others that chooses when to stop and which network to keep"},
+        {"train", CLI_INT, &s->drawn.train, "N", .max = INFINITY,
+         .help = "learn from N photographs alone; 0: from all that are left"},
+        {"near", CLI_INT, &s->near, "BITS", .min = -1, .max = LOOK_BITS,
+         .help = "photographs whose difference hashes of 256 bits differ by so much at most are "
+                 "near-duplicates, which stay in one part; -1: look for none"},
+        {"epochs", CLI_INT, &t->rounds, "N", .min = 1, .max = 1e6,
+         .help = "passes over the training photographs, at most"},
+        {"batch", CLI_INT, &t->batch, "B", .max = 1e6,
+         .help = "photographs in a step; 0: all of them"},
+        {"lr", CLI_DOUBLE, &t->lr, "A", .max = INFINITY, .above_min = true,
+         .help = "learning rate of Adam"},
+        {"schedule", CLI_CHOICE, &t->schedule, "constant|cosine", .choices = SCHEDULES,
+         .help = "the learning rate stays, or falls to 0 along a cosine"},
+        {"weight-decay", CLI_DOUBLE, &t->weight_decay, "D", .max = 1000,
+         .help = "each step takes A D of every weight away (AdamW)"},
+        {"label-smoothing", CLI_DOUBLE, &s->label_smoothing, "E", .max = 0.9,
+         .help = "learn probabilities with E shared out among all persons, not 1 for one"},
+        {"patience", CLI_INT, &t->patience, "N", .max = 1e6,
+         .help = "stop after N epochs without a smaller validation loss; 0: never"},
+        {"keep", CLI_CHOICE, &t->keep, "best|last", .choices = KEEPS,
+         .help = "the network with the smallest validation loss, or the last one"},
+        {"eval-every", CLI_INT, &t->eval_every, "N", .min = 1, .max = 1e6,
+         .help = "epochs from one evaluation to the next", .shown_default = "a 250th of all"},
+        {"balance", CLI_FLAG, &s->balance,
+         .help = "weight the loss of each person by 1 / the number of photographs"},
+        {"control", CLI_CHOICE, &s->control, "none|permute", .choices = controls,
+         .help =
+             "deal the labels out at random before training: what is then recognised is chance"},
+        {"seed", CLI_INT, &s->run.seed, "S", .max = INFINITY,
+         .help = "of the random numbers: split, start, order"},
+        {"runs", CLI_INT, &t->runs, "N", .min = 1, .max = 1000,
+         .help =
+             "train N times, with seeds S, S + 1, ..., each with a split of its own, and report "
+             "the mean with its 95 % confidence interval; the pictures are of the first, the "
+             "confusion matrix of all"},
+        run_threads_option(&s->run),
+        run_out_option(&s->run),
+        run_quiet_option(&s->run, "show neither progress nor summary"),
+    };
+    memcpy(options, all, sizeof(all));
+    return RECOGNITION_OPTIONS;
+}
+
+/* ---- before training ------------------------------------------------------------------------- */
+
+static bool make_split(training *t)
+{
+    recognition *g = t->payload;
+    const recognition_settings *s = g->settings;
+    if (s->split)
+        return split_read(t->run.program, g->people, s->split, &g->split);
+    return split_make(t->run.program, g->ctx, g->people, s->drawn, &g->split);
+}
+
+/* For a control: the labels of what is learned and validated, dealt out anew among it. */
+static bool permute_labels(recognition *g)
+{
+    const split *s = &g->split;
+    int64_t count = s->count[PART_TRAIN] + s->count[PART_VALIDATION], k = 0;
+    tn_tensor *order = tn_randperm(g->ctx, count);
+    int64_t *photos = malloc((size_t)count * sizeof(*photos));
+    bool able = order && photos;
+    for (int part = PART_TRAIN; able && part <= PART_VALIDATION; part++)
+        for (int64_t i = 0; i < s->count[part]; i++)
+            photos[k++] = s->photos[part][i];
+    for (int64_t i = 0; able && i < count; i++)
+        g->labels[photos[i]] = g->people->photos[photos[tn_data_i64(order)[i]]].person;
+    free(photos);
+    return able;
+}
+
+static bool make_labels(training *t)
+{
+    recognition *g = t->payload;
+    const people *p = g->people;
+    g->labels = malloc((size_t)p->count * sizeof(*g->labels));
+    for (int64_t i = 0; g->labels && i < p->count; i++)
+        g->labels[i] = p->photos[i].person;
+    return (g->labels && (g->settings->control == CONTROL_NONE || permute_labels(g))) ||
+           run_short_of_memory(&t->run);
+}
+
+/* Person k with n_k of n photographs among K counts n / (K n_k), so that all count the same
+ * together, and the mean stays 1. */
+static tn_tensor *make_weight(const recognition *g)
+{
+    int persons = g->people->persons;
+    tn_tensor *weight = tn_zeros(g->ctx, TN_F32, 1, (const int64_t[]){persons});
+    float *values = weight ? tn_data_mut(weight) : NULL;
+    for (int k = 0; values && k < persons; k++) {
+        int64_t count = split_count(g->people, &g->split, PART_TRAIN, k);
+        if (count > 0)
+            values[k] = (float)g->split.count[PART_TRAIN] / (float)(persons * count);
+    }
+    return weight;
+}
+
+static int64_t batches_of(const training *t)
+{
+    int64_t count = t->count[PART_TRAIN], batch = t->settings.batch;
+    return batch == 0 ? 1 : (count + batch - 1) / batch;
+}
+
+static void make_optimizer(training *t)
+{
+    const training_settings *s = &t->settings;
+    tn_adamw_opts opts = {.lr = s->lr,
+                          .weight_decay = s->weight_decay > 0 ? s->weight_decay : TN_ZERO};
+    t->opt = tn_adamw(t->run.ctx, t->net, opts);
+    training_schedule(t, s->rounds * batches_of(t));
+}
+
+static bool make(training *t)
+{
+    recognition *g = t->payload;
+    g->ctx = t->run.ctx;
+    if (!make_split(t) || !make_labels(t))
+        return false;
+    memcpy(t->count, g->split.count, sizeof(t->count));
+    t->net = g->task->make(g);
+    if (!t->net)
+        return run_library_failed(&t->run);
+    make_optimizer(t);
+    t->loss.label_smoothing = g->settings->label_smoothing;
+    if (g->settings->balance)
+        t->loss.weight = make_weight(g);
+    if (!tn_ok(g->ctx))
+        return run_library_failed(&t->run);
+    if (t->number == 0 && !t->run.quiet)
+        split_print(g->people, &g->split);
+    return true;
+}
+
+static void end(training *t)
+{
+    recognition *g = t->payload;
+    split_free(&g->split);
+    free(g->labels);
+    g->labels = NULL;
+}
+
+/* ---- photographs as batches ------------------------------------------------------------------ */
+
+static tn_tensor *labels_of(const recognition *g, const int64_t *photos, int64_t count)
+{
+    tn_tensor *labels = tn_empty(g->ctx, TN_I64, 1, &count);
+    int64_t *label = labels ? tn_data_mut(labels) : NULL;
+    for (int64_t i = 0; label && i < count; i++)
+        label[i] = g->labels[photos[i]];
+    return labels;
+}
+
+static bool next(training *t, data_part part, int64_t first, tn_batch *batch)
+{
+    const recognition *g = t->payload;
+    const int64_t *photos = g->split.photos[part] + first;
+    int64_t left = t->count[part] - first, some = left < IN_EVALUATION ? left : IN_EVALUATION;
+    if (left == 0)
+        return false;
+    batch->x = g->task->inputs(g, photos, some, false);
+    batch->y = labels_of(g, photos, some);
+    return batch->x && batch->y;
+}
+
+static void step(training *t, const int64_t *photos, int64_t count)
+{
+    const recognition *g = t->payload;
+    tn_scope scope = tn_scope_begin(g->ctx);
+    tn_tensor *x = g->task->inputs(g, photos, count, true);
+    training_step(t, x, labels_of(g, photos, count));
+    tn_scope_end(g->ctx, scope);
+}
+
+/* Steps over all training photographs in a random order. */
+static void learn_batches(training *t, int64_t batch)
+{
+    const recognition *g = t->payload;
+    int64_t count = t->count[PART_TRAIN], *photos = g->split.photos[PART_TRAIN];
+    tn_scope scope = tn_scope_begin(g->ctx);
+    const int64_t *order = tn_data_i64(tn_randperm(g->ctx, count));
+    tn_tensor *shuffled = tn_empty(g->ctx, TN_I64, 1, &count);
+    int64_t *next = shuffled ? tn_data_mut(shuffled) : NULL;
+    for (int64_t i = 0; order && next && i < count; i++)
+        next[i] = photos[order[i]];
+    for (int64_t i = 0; next && i < count && tn_ok(g->ctx); i += batch)
+        step(t, next + i, batch < count - i ? batch : count - i);
+    tn_scope_end(g->ctx, scope);
+}
+
+static void learn(training *t)
+{
+    const recognition *g = t->payload;
+    if (t->settings.batch == 0)
+        step(t, g->split.photos[PART_TRAIN], t->count[PART_TRAIN]);
+    else
+        learn_batches(t, t->settings.batch);
+}
+
+/* ---- what the kept network does with the test photographs ------------------------------------ */
+
+static void count_answers(training *t, int64_t first, const tn_tensor *answers)
+{
+    const recognition *g = t->payload;
+    const int64_t *photos = g->split.photos[PART_TEST] + first;
+    for (int64_t i = 0; i < tn_numel(answers); i++)
+        g->confusion[g->people->photos[photos[i]].person * g->people->persons +
+                     tn_data_i64(answers)[i]]++;
+}
+
+static bool finish(training *t)
+{
+    training_record record;
+    training_evaluate(t, PART_TEST, &record, count_answers);
+    return tn_ok(t->run.ctx) || run_library_failed(&t->run);
+}
+
+static const training_task TASK = {.round = "epoch",
+                                   .loss = "train_loss",
+                                   .make = make,
+                                   .learn = learn,
+                                   .next = next,
+                                   .finish = finish,
+                                   .write_run = recognition_write_run,
+                                   .write_results = recognition_write_results,
+                                   .put = recognition_put,
+                                   .print = recognition_print,
+                                   .end = end};
+
+int recognition_run(const recognition_task *task, const recognition_settings *s, const people *p,
+                    void *payload, training_summary *summary)
+{
+    size_t cells = (size_t)p->persons * (size_t)p->persons;
+    training_settings of_runs = s->training;
+    recognition g = {.task = task, .settings = s, .people = p, .payload = payload};
+    if (p->persons < 2) {
+        cli_error(s->run.program, "%s: photographs of %s alone; at least two persons are needed",
+                  p->dir, p->names[0]);
+        return CLI_EXIT_USAGE;
+    }
+    if (!run_make_out(&s->run))
+        return CLI_EXIT_USAGE;
+    g.confusion = calloc(cells, sizeof(*g.confusion));
+    if (!g.confusion) {
+        run_short_of_memory(&s->run);
+        return CLI_EXIT_FAILURE;
+    }
+    if (of_runs.eval_every == 0)
+        of_runs.eval_every = (of_runs.rounds + EVALUATIONS - 1) / EVALUATIONS;
+    if (!s->run.quiet)
+        recognition_print_photos(p, s->near);
+    int status = training_run(&TASK, &s->run, &of_runs, &g, summary);
+    free(g.confusion);
+    return status;
+}

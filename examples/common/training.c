@@ -1,0 +1,286 @@
+#include "common/training.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "common/commands.h"
+#include "common/progress.h"
+
+enum { EXIT_INTERRUPTED = 130 };
+
+const char *const SCHEDULES[] = {"constant", "cosine", NULL};
+const char *const KEEPS[] = {"best", "last", NULL};
+
+const training_record *training_last(const training *t)
+{
+    return &t->history[t->records - 1];
+}
+
+/* ---- evaluating ------------------------------------------------------------------------------ */
+
+void training_evaluate(training *t, data_part p, training_record *record, training_answers answered)
+{
+    tn_ctx *ctx = t->run.ctx;
+    int64_t right = 0, first = 0, count = t->count[p];
+    double loss = 0;
+    bool more = count > 0, enabled = tn_set_grad_enabled(ctx, false);
+    tn_train(t->net, false);
+    while (more && tn_ok(ctx)) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_batch batch;
+        more = t->task->next(t, p, first, &batch);
+        if (more) {
+            tn_tensor *logits = tn_forward(ctx, t->net, batch.x);
+            tn_tensor *answers = tn_argmax(ctx, logits, 1);
+            tn_cross_entropy_opts sum = {.reduction = TN_REDUCE_SUM};
+            loss += tn_item(ctx, tn_cross_entropy(ctx, logits, batch.y, sum));
+            right += tn_count_equal(ctx, answers, batch.y);
+            if (answered && answers)
+                answered(t, first, answers);
+            first += tn_size(batch.y, 0);
+        }
+        tn_scope_end(ctx, scope);
+    }
+    tn_train(t->net, true);
+    tn_set_grad_enabled(ctx, enabled);
+    record->loss[p] = count > 0 ? loss / (double)count : NAN;
+    record->accuracy[p] = count > 0 ? (double)right / (double)count : NAN;
+}
+
+static training_record evaluate(training *t)
+{
+    training_record record = {.round = t->round, .seconds = round(1e6 * t->seconds) / 1e6};
+    for (int p = 0; p < PARTS; p++)
+        training_evaluate(t, (data_part)p, &record, NULL);
+    if (t->loss.reduction == TN_REDUCE_SUM)
+        record.loss[PART_TRAIN] *= (double)t->count[PART_TRAIN];
+    return record;
+}
+
+/* ---- the network that does best -------------------------------------------------------------- */
+
+static bool keeps_best(const training *t)
+{
+    return t->settings.keep == KEEP_BEST && t->count[PART_VALIDATION] > 0;
+}
+
+static void keep(training *t, const training_record *record)
+{
+    tn_dict *state = tn_state_dict(t->run.ctx, t->net);
+    tn_dict_free(t->best);
+    t->best = tn_dict_clone(state);
+    tn_dict_free(state);
+    t->kept = *record;
+}
+
+/* Whether the network does better on the validation samples than the one that is kept: more are
+ * recognised, or as many with a smaller loss. */
+static bool is_better(const training *t, const training_record *record)
+{
+    double now = record->accuracy[PART_VALIDATION], kept = t->kept.accuracy[PART_VALIDATION];
+    return t->records == 1 || now > kept ||
+           (now == kept && record->loss[PART_VALIDATION] < t->kept.loss[PART_VALIDATION]);
+}
+
+/* Records how the network does. False when it has been getting no better for too long. */
+static bool look(training *t)
+{
+    training_record record = evaluate(t);
+    t->history[t->records++] = record;
+    if (!keeps_best(t)) {
+        t->kept = record;
+        return true;
+    }
+    if (is_better(t, &record))
+        keep(t, &record);
+    return t->settings.patience == 0 || t->round - t->kept.round < t->settings.patience;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+void training_schedule(training *t, int64_t steps)
+{
+    if (t->settings.schedule == SCHEDULE_COSINE)
+        t->schedule = tn_cosine_annealing_lr(t->run.ctx, t->opt, steps, 0);
+}
+
+void training_step(training *t, const tn_tensor *x, const tn_tensor *y)
+{
+    tn_ctx *ctx = t->run.ctx;
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *loss = tn_cross_entropy(ctx, tn_forward(ctx, t->net, x), y, t->loss);
+    tn_zero_grad(t->opt);
+    tn_backward(ctx, loss);
+    tn_step(t->opt);
+    if (t->schedule)
+        tn_schedule_step(t->schedule);
+    t->step_loss = tn_item(ctx, loss);
+    tn_scope_end(ctx, scope);
+}
+
+static void do_round(training *t)
+{
+    double start = seconds_now();
+    t->task->learn(t);
+    t->seconds += seconds_now() - start;
+    t->round++;
+}
+
+/* `round` is the last one whose loss was finite. */
+static bool diverged(const training *t, int64_t round)
+{
+    cli_error(t->run.program, "the loss is not finite after %lld %ss; try a --lr below %g",
+              (long long)round, t->task->round, t->settings.lr);
+    return false;
+}
+
+static void show(const training *t, progress *shown)
+{
+    data_part p = t->count[PART_VALIDATION] > 0 ? PART_VALIDATION : PART_TEST;
+    progress_update(shown, t->round, "loss %.5g  %s %.2f %%", t->step_loss,
+                    p == PART_TEST ? "test" : "validation", 100 * training_last(t)->accuracy[p]);
+}
+
+/* Rounds and evaluations up to the end, or to an interruption. */
+static bool iterate(training *t, progress *shown, bool *ended)
+{
+    const training_settings *s = &t->settings;
+    bool more = t->records > 0 || look(t);
+    while (t->round < s->rounds && more && !interrupted && tn_ok(t->run.ctx)) {
+        do_round(t);
+        if (tn_ok(t->run.ctx) && !isfinite(t->step_loss))
+            return diverged(t, t->round - 1);
+        if (t->round % s->eval_every == 0 || t->round == s->rounds)
+            more = look(t);
+        show(t, shown);
+    }
+    *ended = !more || t->round == s->rounds;
+    if (!tn_ok(t->run.ctx))
+        return run_library_failed(&t->run);
+    if (!isfinite(training_last(t)->loss[PART_TRAIN]))
+        return diverged(t, t->round);
+    if (*ended && keeps_best(t) &&
+        tn_load_state_dict(t->run.ctx, t->net, t->best, (tn_load_opts){0}) != TN_OK)
+        return run_library_failed(&t->run);
+    return true;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+static int stop(const training *t, const training_results *results)
+{
+    if (!training_save(t, results))
+        return CLI_EXIT_FAILURE;
+    cli_error(t->run.program, "stopped at %s %lld of %lld; with --resume the same command goes on",
+              t->task->round, (long long)t->round, (long long)t->settings.rounds);
+    return EXIT_INTERRUPTED;
+}
+
+/* The results of the first run are written when it ends, those of all together after the last. */
+static int finish(training *t, training_results *results)
+{
+    const training_task *task = t->task;
+    results->kept[t->number] = t->kept;
+    results->last[t->number] = *training_last(t);
+    results->runs = t->number + 1;
+    if (task->finish && !task->finish(t))
+        return CLI_EXIT_FAILURE;
+    if (t->number == 0 && (!training_write_history(t) || !task->write_run(t)))
+        return CLI_EXIT_FAILURE;
+    if (results->runs < t->settings.runs)
+        return 0;
+    if (task->write_results && !task->write_results(t, results))
+        return CLI_EXIT_FAILURE;
+    if (!training_write_results(t, results))
+        return CLI_EXIT_FAILURE;
+    if (task->settings)
+        training_forget(&t->run);
+    if (!t->run.quiet)
+        task->print(t, results);
+    return 0;
+}
+
+static bool make_history(training *t)
+{
+    int64_t records = t->settings.rounds / t->settings.eval_every + 3;
+    t->history = calloc((size_t)records, sizeof(*t->history));
+    if (!t->history)
+        cli_error(t->run.program, "no memory for %lld evaluations", (long long)records);
+    return t->history != NULL;
+}
+
+static int train(training *t, training_results *results)
+{
+    const training_settings *s = &t->settings;
+    char label[64];
+    if (!t->task->make(t) || !run_make_out(&t->run) || !make_history(t) ||
+        (s->resume && !training_load(t)))
+        return CLI_EXIT_USAGE;
+    if (s->runs > 1)
+        snprintf(label, sizeof(label), "run %lld of %lld, %s", (long long)t->number + 1,
+                 (long long)s->runs, t->task->round);
+    else
+        snprintf(label, sizeof(label), "%s", t->task->round);
+    progress shown = progress_begin(label, s->rounds, t->run.quiet);
+    bool ended = false, trained = iterate(t, &shown, &ended);
+    progress_end(&shown);
+    if (!trained)
+        return CLI_EXIT_FAILURE;
+    return ended ? finish(t, results) : stop(t, results);
+}
+
+typedef struct one_run {
+    training training;
+    training_results *results;
+} one_run;
+
+static int train_one(run *r, void *payload)
+{
+    one_run *one = payload;
+    training *t = &one->training;
+    t->run = *r;
+    int status = train(t, one->results);
+    if (t->task->end)
+        t->task->end(t);
+    free(t->history);
+    return status;
+}
+
+static int train_all(const training_task *task, const run *r, const training_settings *s,
+                     void *payload, training_results *results)
+{
+    int status = 0;
+    if (s->resume && !training_load_results(r, s->runs, results))
+        return CLI_EXIT_USAGE;
+    int64_t done = results->runs;
+    for (int64_t i = done; i < s->runs && status == 0; i++) {
+        run of_seed = *r;
+        of_seed.seed += i;
+        one_run one = {{.task = task, .settings = *s, .payload = payload, .number = i}, results};
+        one.training.settings.resume = s->resume && i == done;
+        status = run_in_context(&of_seed, train_one, &one);
+    }
+    return status;
+}
+
+int training_run(const training_task *task, const run *r, const training_settings *s, void *payload,
+                 training_summary *summary)
+{
+    size_t runs = (size_t)s->runs;
+    int status = CLI_EXIT_FAILURE;
+    training_results results = {.kept = calloc(runs, sizeof(*results.kept)),
+                                .last = calloc(runs, sizeof(*results.last))};
+    if (task->settings)
+        watch_interrupts();
+    if (results.kept && results.last)
+        status = train_all(task, r, s, payload, &results);
+    else
+        run_short_of_memory(r);
+    if (summary && status == 0)
+        *summary =
+            (training_summary){training_interval(&results, RECORD_ACCURACY + PART_VALIDATION),
+                               training_interval(&results, RECORD_ACCURACY + PART_TEST)};
+    free(results.kept);
+    free(results.last);
+    return status;
+}
