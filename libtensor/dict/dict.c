@@ -161,7 +161,7 @@ tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict *from)
     tn_dict *copy = tn_dict_select(dict, NULL);
     for (int64_t i = 0; copy && tn_ok(ctx) && i < from->count; i++)
         tn__dict_set_in(copy, prefix ? prefix : "", from->entries[i].name, from->entries[i].t);
-    if (tn_ok(ctx))
+    if (copy && tn_ok(ctx))
         tn__dict_swap(dict, copy);
     tn_dict_free(copy);
     return tn_error_status(ctx);

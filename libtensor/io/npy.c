@@ -95,7 +95,7 @@ static bool find_type(const char *code, tn__number *type)
  * machine, but of which is not said. */
 static bool parse_type(npy_header *h)
 {
-    char name[32];
+    char name[32] = "";
     if (accept(h, '['))
         return tn__file_fail(h->file, "arrays of structures cannot be read");
     if (!parse_string(h, name, sizeof name))

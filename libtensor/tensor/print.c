@@ -84,7 +84,7 @@ static decimal shortest(tn_dtype dtype, double x, int limit)
         snprintf(text, sizeof(text), "%.*e", digits - 1, x);
         if (reads_as(dtype, text, x))
             break;
-        char *last = strchr(text, 'e') - 1;
+        char *last = text + strcspn(text, "e") - 1;
         if (*last == '9')
             continue;
         ++*last;
