@@ -53,7 +53,7 @@ $(BUILD)/analyze/%.clang-tidy: % $(ANALYZED_HEADERS) .clang-tidy
 
 $(BUILD)/analyze/%.cppcheck: % $(ANALYZED_HEADERS)
 	@mkdir -p $(@D)
-	@cppcheck $(CPPCHECK) $(filter --std% -D% -I%,$(ANALYZE_CFLAGS:-std=%=--std=%)) $< >$@ 2>&1 || true
+	@cppcheck $(CPPCHECK) --std=c11 $(filter -D% -I%,$(ANALYZE_CFLAGS)) $< >$@ 2>&1 || true
 
 analyze-logs: $(ANALYZER_LOGS)
 
