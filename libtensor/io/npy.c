@@ -19,8 +19,9 @@ typedef struct npy_header {
 
 static bool fail_at(const npy_header *h, const char *expected)
 {
-    return tn__file_fail(h->file, "header: %s is expected at byte %lld of its dictionary", expected,
-                         (long long)(h->p - h->text));
+    tn__file_fail(h->file, "header: %s is expected at byte %lld of its dictionary", expected,
+                  (long long)(h->p - h->text));
+    return false;
 }
 
 static void skip_spaces(npy_header *h)

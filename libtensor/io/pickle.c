@@ -105,8 +105,9 @@ static const char *const refused[] = {
 
 static bool fail(const tn__pickle *p, const char *reason)
 {
-    return tn__file_fail(p->file, "pickle: %s at byte %lld", reason,
-                         (long long)(p->in->position - p->start));
+    tn__file_fail(p->file, "pickle: %s at byte %lld", reason,
+                  (long long)(p->in->position - p->start));
+    return false;
 }
 
 /* The bytes that can follow, at most. */
