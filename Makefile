@@ -242,6 +242,7 @@ help:
 	@echo "hardened   the tests with overflow that traps and a fortified C library"
 	@echo "coverage   the lines and branches of the library that the tests do not run"
 	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
+	@echo "analyze    gcc -fanalyzer, clang-tidy and cppcheck over the library and the examples"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
 	@echo "clean      removes $(BUILD)/"
 	@echo "Variables: CC, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, DESTDIR."

@@ -411,7 +411,8 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
     dx = tn__sum_to(ctx, dx, var->ndim, var->shape);
     if (!dx)
         return;
-    if (dx->ndim != var->ndim || memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)))
+    if (dx->ndim != var->ndim ||
+        memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)) != 0)
         tn_fail(ctx, TN_ERR_SHAPE, "backward: %s gave a gradient %s for input %d of shape %s",
                 node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
     else if (!ctx->detect_anomaly || tn__check_gradient(ctx, node, i, dx))

@@ -158,10 +158,11 @@ tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict *from)
     tn_ctx *ctx = dict->object.ctx;
     if (tn_ok(ctx) && !from)
         tn_fail(ctx, TN_ERR_ARGUMENT, "dict_update: from is NULL");
+    int64_t count = from ? from->count : 0;
     tn_dict *copy = tn_dict_select(dict, NULL);
-    for (int64_t i = 0; copy && tn_ok(ctx) && i < from->count; i++)
+    for (int64_t i = 0; copy && tn_ok(ctx) && i < count; i++)
         tn__dict_set_in(copy, prefix ? prefix : "", from->entries[i].name, from->entries[i].t);
-    if (tn_ok(ctx))
+    if (copy && tn_ok(ctx))
         tn__dict_swap(dict, copy);
     tn_dict_free(copy);
     return tn_error_status(ctx);

@@ -19,8 +19,9 @@ typedef struct npy_header {
 
 static bool fail_at(const npy_header *h, const char *expected)
 {
-    return tn__file_fail(h->file, "header: %s is expected at byte %lld of its dictionary", expected,
-                         (long long)(h->p - h->text));
+    tn__file_fail(h->file, "header: %s is expected at byte %lld of its dictionary", expected,
+                  (long long)(h->p - h->text));
+    return false;
 }
 
 static void skip_spaces(npy_header *h)
@@ -95,7 +96,7 @@ static bool find_type(const char *code, tn__number *type)
  * machine, but of which is not said. */
 static bool parse_type(npy_header *h)
 {
-    char name[32];
+    char name[32] = "";
     if (accept(h, '['))
         return tn__file_fail(h->file, "arrays of structures cannot be read");
     if (!parse_string(h, name, sizeof name))

@@ -105,8 +105,9 @@ static const char *const refused[] = {
 
 static bool fail(const tn__pickle *p, const char *reason)
 {
-    return tn__file_fail(p->file, "pickle: %s at byte %lld", reason,
-                         (long long)(p->in->position - p->start));
+    tn__file_fail(p->file, "pickle: %s at byte %lld", reason,
+                  (long long)(p->in->position - p->start));
+    return false;
 }
 
 /* The bytes that can follow, at most. */
@@ -379,9 +380,11 @@ static bool take_text(tn__pickle *p, int size, tn__value *text)
     uint64_t length;
     if (!take_number(p, size, &length))
         return false;
-    if (length > (uint64_t)left(p))
-        return tn__file_fail(p->file, "pickle: text of %llu bytes begins where %lld are left",
-                             (unsigned long long)length, (long long)left(p));
+    if (length > (uint64_t)left(p)) {
+        tn__file_fail(p->file, "pickle: text of %llu bytes begins where %lld are left",
+                      (unsigned long long)length, (long long)left(p));
+        return false;
+    }
     int64_t at = p->n_text, end = at + (int64_t)length;
     if (!reserve(p, &p->text, &p->text_capacity, end + 1, 1) ||
         !take(p, p->text + at, (int64_t)length))

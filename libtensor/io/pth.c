@@ -55,7 +55,8 @@ typedef struct reader {
 
 static bool fail(const reader *r, const char *reason)
 {
-    return tn__file_fail(r->file, "%s", reason);
+    tn__file_fail(r->file, "%s", reason);
+    return false;
 }
 
 static const tn__value *value(const reader *r, int64_t number)

@@ -51,8 +51,9 @@ typedef struct reader {
 
 static bool fail_at(const reader *r, const char *expected)
 {
-    return tn__file_fail(r->file, "header: %s is expected at byte %lld", expected,
-                         (long long)(r->p - r->text));
+    tn__file_fail(r->file, "header: %s is expected at byte %lld", expected,
+                  (long long)(r->p - r->text));
+    return false;
 }
 
 /* Skips `c` and what space is before it, if it is next. */

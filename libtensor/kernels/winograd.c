@@ -32,7 +32,7 @@ static void weight_tile(const real *w, real *u)
     real columns[3][4], row[3];
     for (int j = 0; j < 3; j++)
         by_g(w + j, 3, columns[j]);
-    for (int i = 0; i < 4; i++) {
+    for (int64_t i = 0; i < 4; i++) {
         for (int j = 0; j < 3; j++)
             row[j] = columns[j][i];
         by_g(row, 1, u + 4 * i);
@@ -76,7 +76,7 @@ void KERNEL(winograd_weight_back)(int64_t o, int64_t c, const void *pu, void *pw
             for (int i = 0; i < 3; i++)
                 rows[i][j] = column[i];
         }
-        for (int i = 0; i < 3; i++)
+        for (int64_t i = 0; i < 3; i++)
             by_g_back(rows[i], 1, w + 3 * i);
     }
 }
@@ -121,7 +121,7 @@ void KERNEL(winograd_input)(const tn__winograd *g, const void *px, int64_t strid
             t[2][i] = d[2][i] - d[1][i];
             t[3][i] = d[1][i] - d[3][i];
         }
-        for (int i = 0; i < 4; i++)
+        for (int64_t i = 0; i < 4; i++)
             by_b(g->columns, t[i], stride, v + 4 * i * stride);
     }
 }
@@ -174,7 +174,7 @@ void KERNEL(winograd_output_back)(const tn__winograd *g, const void *pdy, int64_
             t[2][i] = d[0][i] - d[1][i];
             t[3][i] = -d[1][i];
         }
-        for (int k = 0; k < 4; k++) {
+        for (int64_t k = 0; k < 4; k++) {
             for (int64_t i = 0; i < g->columns; i++) {
                 real even = t[k][2 * i], odd = t[k][2 * i + 1];
                 m[(4 * k) * stride + i] = even;

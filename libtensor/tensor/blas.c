@@ -20,7 +20,7 @@
 #define GRAIN 200000
 
 /* Columns of A whose products BLAS adds up alone. */
-#define LONG 8192
+#define LONG ((int64_t)8192)
 
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
@@ -112,8 +112,10 @@ static void after_fork(void)
 static int most_callers(void)
 {
     const char *found = openblas_get_config ? strstr(openblas_get_config(), "MAX_THREADS=") : NULL;
-    int count = found ? atoi(found + strlen("MAX_THREADS=")) : openblas_get_config ? 16 : INT_MAX;
-    return count < TN_MAX_THREADS ? count : TN_MAX_THREADS;
+    long count = found                 ? strtol(found + strlen("MAX_THREADS="), NULL, 10)
+                 : openblas_get_config ? 16
+                                       : LONG_MAX;
+    return count < TN_MAX_THREADS ? (int)count : TN_MAX_THREADS;
 }
 
 static void make_gate(void)

@@ -56,7 +56,7 @@ static decimal parse_decimal(const char *text)
     for (; *text != 'e'; text++)
         if (*text >= '0' && *text <= '9')
             d.digits[d.count++] = *text;
-    d.exponent = atoi(text + 1);
+    d.exponent = (int)strtol(text + 1, NULL, 10);
     while (d.count > 1 && d.digits[d.count - 1] == '0')
         d.count--;
     return d;
@@ -79,12 +79,12 @@ static bool reads_as(tn_dtype dtype, const char *text, double x)
  * power where the nearest one does not. */
 static decimal shortest(tn_dtype dtype, double x, int limit)
 {
-    char text[WORD_SIZE];
+    char text[WORD_SIZE] = "0e0"; /* no digit at all */
     for (int digits = 1; digits <= limit; digits++) {
         snprintf(text, sizeof(text), "%.*e", digits - 1, x);
         if (reads_as(dtype, text, x))
             break;
-        char *last = strchr(text, 'e') - 1;
+        char *last = text + strcspn(text, "e") - 1;
         if (*last == '9')
             continue;
         ++*last;
@@ -121,7 +121,7 @@ typedef void (*visitor)(printer *p, const void *element);
 /* The index shown after i of n, n if that was the last one. */
 static int64_t following(const printer *p, int64_t i, int64_t n)
 {
-    return p->summary && n > 2 * EDGE && i == EDGE - 1 ? n - EDGE : i + 1;
+    return p->summary && n - EDGE > EDGE && i == EDGE - 1 ? n - EDGE : i + 1;
 }
 
 static const char *element_of(const printer *p, const char *at, int dim, int64_t i)

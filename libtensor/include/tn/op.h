@@ -148,7 +148,7 @@ TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
     TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                            \
     TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                     \
     static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
-                                        .save = saved,                                      \
+                                        .save = (saved),                                    \
                                         .y = TN_TABLE_(id##_y, 1),                          \
                                         .dx = TN_TABLE_(id##_dx, 3)}
 
@@ -157,7 +157,7 @@ TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
     TN_LOOPS_(TN_LOOP3_, id##_da, a, b, dy, backward_a)                                       \
     TN_LOOPS_(TN_LOOP3_, id##_db, a, b, dy, backward_b)                                       \
     static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
-                                         .save = saved,                                       \
+                                         .save = (saved),                                     \
                                          .y = TN_TABLE_(id##_y, 2),                           \
                                          .da = TN_TABLE_(id##_da, 3),                         \
                                          .db = TN_TABLE_(id##_db, 3)}
