@@ -32,8 +32,7 @@
  *     The first element is 9, x[1, 2] is 5, the mean is 5.
  *
  *     The result of a mistake is NULL, and the error is
- *     matmul: input [2,3] has 3 columns but other [2,3] has 2 rows
- */
+ *     matmul: input [2,3] has 3 columns but other [2,3] has 2 rows */
 #include <stdio.h>
 #include <tn/tn.h>
 

@@ -16,8 +16,7 @@
  *     step  50: loss 0.0030, y = 2.91 x -1.01
  *     step  75: loss 0.0001, y = 2.98 x -1.00
  *     step 100: loss 0.0000, y = 3.00 x -1.00
- *     tensors left over by the steps: 0
- */
+ *     tensors left over by the steps: 0 */
 #include <stdio.h>
 #include <tn/tn.h>
 

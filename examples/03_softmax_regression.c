@@ -12,8 +12,7 @@
  *     epoch 2: 88.1 % of the test images are recognised
  *     epoch 3: 88.9 % of the test images are recognised
  *     epoch 4: 89.2 % of the test images are recognised
- *     epoch 5: 89.6 % of the test images are recognised
- */
+ *     epoch 5: 89.6 % of the test images are recognised */
 #include <stdio.h>
 #include <tn/tn.h>
 

@@ -18,18 +18,19 @@ static const char *program_of(const char *path)
     return name;
 }
 
-/* What the comment says, without what stands in front of each line. */
+/* What the comment says, without what stands in front of each line and behind the last one. */
 static char *expected_of(const char *path)
 {
     static const char title[] = "\n * It prints:\n *\n";
     char *source = text_of(path), *to = source;
-    const char *line = strstr(source, title), *end = strstr(source, "\n */\n");
+    char *line = strstr(source, title), *end = strstr(source, " */\n");
     ck_assert_msg(line && end, "the first comment of %s does not say what it prints", path);
-    for (line += sizeof title - 1; line < end; line = strchr(line, '\n') + 1) {
-        bool empty = strncmp(line, " *\n", 3) == 0;
-        ck_assert_msg(empty || strncmp(line, " *     ", 7) == 0, "%s: %.20s", path, line);
-        size_t length = strcspn(line, "\n") + 1 - (empty ? 2 : 7);
-        memmove(to, line + (empty ? 2 : 7), length);
+    strcpy(end, "\n");
+    for (line += sizeof title - 1; *line; line = strchr(line, '\n') + 1) {
+        size_t skip = strncmp(line, " *\n", 3) == 0 ? 2 : 7;
+        ck_assert_msg(skip == 2 || strncmp(line, " *     ", 7) == 0, "%s: %.20s", path, line);
+        size_t length = strcspn(line, "\n") + 1 - skip;
+        memmove(to, line + skip, length);
         to += length;
     }
     *to = '\0';
