@@ -6,20 +6,8 @@
  * memory. */
 #include <stdlib.h>
 #include <string.h>
+#include "base/asan.h"
 #include "core/core.h"
-
-/* gcc defines a macro, clang has a feature. */
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER
-#endif
-#endif
-
-#if defined(ADDRESS_SANITIZER)
-#include <sanitizer/asan_interface.h>
-#endif
 
 /* Debug builds fill freed blocks with 0xff, a NaN in every float type; under the address sanitizer
  * they cannot be touched either. */
@@ -28,7 +16,7 @@ static void forbid(void *memory, size_t size)
 #if defined(TN_DEBUG)
     memset(memory, 0xff, size);
 #endif
-#if defined(ADDRESS_SANITIZER)
+#if defined(TN__ASAN)
     ASAN_POISON_MEMORY_REGION(memory, size);
 #endif
     (void)memory, (void)size;
@@ -36,7 +24,7 @@ static void forbid(void *memory, size_t size)
 
 static void permit(void *memory, size_t size)
 {
-#if defined(ADDRESS_SANITIZER)
+#if defined(TN__ASAN)
     ASAN_UNPOISON_MEMORY_REGION(memory, size);
 #endif
     (void)memory, (void)size;

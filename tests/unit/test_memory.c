@@ -1,20 +1,11 @@
+#include "base/asan.h"
 #include "common/check_tn.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER
-#endif
-#endif
-
-#if defined(ADDRESS_SANITIZER)
-#include <sanitizer/asan_interface.h>
-
+#if defined(TN__ASAN)
 /* What is in the cache cannot be touched, under any compiler's sanitizer. */
 START_TEST(cached_blocks_are_poisoned)
 {
@@ -302,7 +293,7 @@ int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *tc = tn_case(suite, "memory");
-#if defined(ADDRESS_SANITIZER)
+#if defined(TN__ASAN)
     tcase_add_test(tc, cached_blocks_are_poisoned);
 #endif
     tcase_add_test(tc, every_block_is_aligned);

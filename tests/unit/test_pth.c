@@ -1163,11 +1163,13 @@ START_TEST(checks_the_pickles_crc)
 END_TEST
 
 /* Pickles that deflate makes a thousand times smaller: lists in lists, and text. */
-static const struct {
+typedef struct bomb {
     const char *begin;
     size_t size;
     char middle;
-} bombs[] = {
+} bomb;
+
+static const bomb bombs[] = {
     {BYTES("\x80\2"), ']'},
     {BYTES("\x80\2"), '('},
     {BYTES("\x80\2N"), '2'},
@@ -1201,6 +1203,49 @@ START_TEST(deflated_pickles_take_little)
 }
 END_TEST
 
+/* The values of a pickle are counted up to 64 bytes for each byte of the file. Arrays that grow are
+ * there twice for a moment, the new one twice as large, and blocks are rounded up by an eighth:
+ * 64 (1 + 2) 9 / 8. */
+#define PICKLE_EXPANSION 216
+
+/* The same pickles behind bytes that deflate cannot make smaller: a file of this size at least. */
+static size_t write_filled_bomb(const char *path, const bomb *b, size_t filling)
+{
+    enum { SIZE = 1 << 22 };
+    char *object = malloc(SIZE);
+    uint32_t state = 1;
+    memset(object, b->middle, SIZE);
+    size_t size = append(object, 0, b->begin, 2);
+    size = append(object, size, (char[]){'B', (char)filling, (char)(filling >> 8), 0, 0}, 5);
+    for (size_t i = 0; i < filling; i++)
+        object[size++] = (char)((state = state * 1664525 + 1013904223) >> 24);
+    size = append(object, size, "0", 1);
+    append(object, size, b->begin + 2, b->size - 2);
+    write_entries(path, &(entry){"a/data.pkl", object, SIZE}, 1, true);
+    free(object);
+    free(read_bytes(path, &size));
+    return size;
+}
+
+START_TEST(pickles_take_what_is_stated)
+{
+    make_folder();
+    const char *path = folder_path("x.pth");
+    for (size_t filling = 8000; filling < 32000; filling += 3000) {
+        size_t size = write_filled_bomb(path, &bombs[_i], filling);
+        tn_empty_cache(ctx);
+        tn_memory_reset_peak(ctx);
+        int64_t live = tn_memory(ctx).live_bytes;
+        ck_assert_ptr_null(tn_load_pth(ctx, path));
+        ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
+        tn_clear_error(ctx);
+        int64_t peak = tn_memory(ctx).peak_bytes - live;
+        ck_assert_int_lt(peak, (256 << 10) + PICKLE_EXPANSION * (int64_t)size);
+    }
+    remove_folder();
+}
+END_TEST
+
 static void add_hostile_tests(Suite *suite)
 {
     TCase *tc = tn_case(suite, "hostile");
@@ -1218,6 +1263,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_test(tc, long_keys_cost_little);
     tcase_add_test(tc, tiny_tensors_take_little);
     tcase_add_loop_test(tc, deflated_pickles_take_little, 0, (int)(sizeof bombs / sizeof *bombs));
+    tcase_add_loop_test(tc, pickles_take_what_is_stated, 0, (int)(sizeof bombs / sizeof *bombs));
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(tc, refuses_storages_listed_twice);
     tcase_add_test(tc, reads_empty_views);
