@@ -86,6 +86,35 @@ START_TEST(test_conv2d)
 }
 END_TEST
 
+/* Every tap of a large kernel meets the element in the middle of x. */
+static void check_dx(int64_t kernel)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t size = 2 * kernel - 1;
+    tn_tensor *x = leaf(full((int64_t[]){2, 1, size, size}, 4, A));
+    tn_tensor *w = full((int64_t[]){1, 1, kernel, kernel}, 4, B);
+    tn_backward_with(ctx, tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0}),
+                     full((int64_t[]){2, 1, kernel, kernel}, 4, B));
+    const tn_tensor *dx = tn_grad(x);
+    for (int64_t image = 0; image < 2; image++) {
+        tn_tensor *middle = tn_select(ctx, tn_select(ctx, dx, 0, image), 0, 0);
+        middle = tn_narrow(ctx, tn_narrow(ctx, middle, 0, kernel - 1, 1), 1, kernel - 1, 1);
+        check_elements_near(middle, (double)B * B * (double)(kernel * kernel), "conv2d's dx");
+    }
+    tn_scope_end(ctx, scope);
+}
+
+START_TEST(test_large_kernels)
+{
+    static const int64_t kernels[] = {17, 64, 128};
+    for (int i = 0; i < 3; i++)
+        for (int threads = 1; threads <= 2; threads++) {
+            tn_set_threads(ctx, threads);
+            check_dx(kernels[i]);
+        }
+}
+END_TEST
+
 START_TEST(test_averages)
 {
     tn_tensor *x = full((int64_t[]){1, 1, 1024, 1024}, 4, A);
@@ -122,5 +151,5 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_averages,
-                 test_gradients_of_pools)
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_large_kernels,
+                 test_averages, test_gradients_of_pools)
