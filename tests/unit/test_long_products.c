@@ -86,31 +86,34 @@ START_TEST(test_conv2d)
 }
 END_TEST
 
-/* Every tap of a large kernel meets the element in the middle of x. */
-static void check_dx(int64_t kernel)
+/* The middle of x meets as many taps as y has elements; images and channels have factors of their own. */
+static void check_dx(int64_t kernel, int64_t out)
 {
     tn_scope scope = tn_scope_begin(ctx);
-    int64_t size = 2 * kernel - 1;
-    tn_tensor *x = leaf(full((int64_t[]){2, 1, size, size}, 4, A));
-    tn_tensor *w = full((int64_t[]){1, 1, kernel, kernel}, 4, B);
-    tn_backward_with(ctx, tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0}),
-                     full((int64_t[]){2, 1, kernel, kernel}, 4, B));
-    const tn_tensor *dx = tn_grad(x);
-    for (int64_t image = 0; image < 2; image++) {
-        tn_tensor *middle = tn_select(ctx, tn_select(ctx, dx, 0, image), 0, 0);
-        middle = tn_narrow(ctx, tn_narrow(ctx, middle, 0, kernel - 1, 1), 1, kernel - 1, 1);
-        check_elements_near(middle, (double)B * B * (double)(kernel * kernel), "conv2d's dx");
-    }
+    int64_t size = kernel + out - 1, at = kernel - 1;
+    tn_tensor *x = leaf(full((int64_t[]){3, 2, size, size}, 4, A));
+    tn_tensor *w = full((int64_t[]){1, 2, kernel, kernel}, 4, B);
+    tn_tensor *dy = full((int64_t[]){3, 1, out, out}, 4, B);
+    tn_fill_(ctx, tn_select(ctx, w, 1, 1), 2 * B);
+    tn_fill_(ctx, tn_select(ctx, dy, 0, 2), 4 * B);
+    tn_backward_with(ctx, tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0}), dy);
+    tn_tensor *middle = tn_narrow(ctx, tn_narrow(ctx, tn_grad(x), 2, at, 1), 3, at, 1);
+    for (int64_t image = 0; image < 3; image++)
+        for (int64_t channel = 0; channel < 2; channel++) {
+            double factor = (image == 2 ? 4 : 1) * (channel == 1 ? 2 : 1);
+            const tn_tensor *one = tn_select(ctx, tn_select(ctx, middle, 0, image), 0, channel);
+            check_elements_near(one, factor * B * B * (double)(out * out), "conv2d's dx");
+        }
     tn_scope_end(ctx, scope);
 }
 
 START_TEST(test_large_kernels)
 {
-    static const int64_t kernels[] = {17, 64, 128};
-    for (int i = 0; i < 3; i++)
+    static const int64_t sizes[][2] = {{17, 2}, {17, 17}, {64, 64}, {128, 128}};
+    for (int i = 0; i < 4; i++)
         for (int threads = 1; threads <= 2; threads++) {
             tn_set_threads(ctx, threads);
-            check_dx(kernels[i]);
+            check_dx(sizes[i][0], sizes[i][1]);
         }
 }
 END_TEST
