@@ -26,7 +26,7 @@ START_TEST(test_matmul)
 {
     static const int64_t sizes[][2] = {{1, 1}, {3, 2}, {1, 40}, {17, 1}};
     const int64_t k = 1000003;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         tn_scope scope = tn_scope_begin(ctx);
         tn_tensor *a = full((int64_t[]){sizes[i][0], k}, 2, A);
         tn_tensor *b = full((int64_t[]){k, sizes[i][1]}, 2, B);
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(test_linear)
 {
     static const int64_t outs[] = {1, 3, 12, 33};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         tn_scope scope = tn_scope_begin(ctx);
         int64_t n = i % 2 ? 300007 : 1000003, out = outs[i];
         tn_tensor *x = full((int64_t[]){2, n}, 2, A), *w = full((int64_t[]){out, n}, 2, B);
@@ -109,8 +109,8 @@ static void check_dx(int64_t kernel, int64_t out)
 
 START_TEST(test_large_kernels)
 {
-    static const int64_t sizes[][2] = {{17, 2}, {17, 17}, {64, 64}, {128, 128}};
-    for (int i = 0; i < 4; i++)
+    static const int64_t sizes[][2] = {{17, 2}, {17, 17}, {64, 64}};
+    for (int i = 0; i < 3; i++)
         for (int threads = 1; threads <= 2; threads++) {
             tn_set_threads(ctx, threads);
             check_dx(sizes[i][0], sizes[i][1]);
