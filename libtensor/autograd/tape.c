@@ -348,10 +348,20 @@ static void add_in_place(tn_ctx *ctx, tn__gathered *to, const tn_tensor *plain)
     to->additions++;
 }
 
-/* The second gradient goes beside the first where somebody else refers to that. */
+/* What both gradients repeat is added once, and repeated by their sum. */
+static tn_tensor *sum_of_repeated(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    const tn_tensor *once = tn__once(ctx, a, b);
+    tn_tensor *sum = once ? tn_add(ctx, once, tn__within(ctx, b, once)) : NULL;
+    return !sum || tn__same_shape(sum, a) ? sum : tn__broadcast_to(ctx, sum, a->ndim, a->shape);
+}
+
+/* The second gradient goes beside the first where somebody else refers to that, or where elements of
+ * it share memory. Of many gradients the sum is written out, to be added to in place. */
 static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 {
-    tn_tensor *sum = tn_add(ctx, to->sum, g);
+    bool many = to->additions >= FEW;
+    tn_tensor *sum = many ? tn_add(ctx, to->sum, g) : sum_of_repeated(ctx, to->sum, g);
     if (!sum)
         return;
     tn__disown(sum);

@@ -17,6 +17,7 @@
 #define MIN_ROWS 64       /* that a tile has for the sake of the workers */
 #define GRAIN 500000      /* multiply-adds that are worth a thread of their own */
 #define RUN 8             /* products that are added one after another */
+#define RUN_OF_TAPS 128   /* and elements of dm that are */
 
 typedef struct conv {
     tn_ctx *ctx;
@@ -34,7 +35,7 @@ typedef struct conv {
     int64_t parts;                    /* of the columns, whose dw are added at the end */
     char *space;                      /* for each worker: padded rows, a tile, y or dy, */
     int64_t padded_bytes, tile_bytes, block_bytes;
-    int64_t sum_bytes; /* and twice this for sums of many products */
+    int64_t sum_bytes; /* and twice this for sums of many products, or of many taps */
 
     const char *x, *weight, *bias, *dy;
     char *y, *dx, *dw;
@@ -124,6 +125,12 @@ static int64_t space_of_worker(const conv *a)
     return a->padded_bytes + a->tile_bytes + a->block_bytes + 2 * a->sum_bytes;
 }
 
+/* Does an element of dx get so many taps that rounding must be made good? */
+static bool has_many_taps(const conv *a)
+{
+    return tn__windows_over(&a->w) > 2 * RUN_OF_TAPS;
+}
+
 /* Tiles are of whole channels for dx, whose padded images are needed from top to bottom. */
 static bool get_space(conv *a, bool for_dx)
 {
@@ -139,6 +146,8 @@ static bool get_space(conv *a, bool for_dx)
         bytes_of(a, images, channels, tn__window_rows(&a->w, rows), tn__window_line(&a->w));
     a->tile_bytes = bytes_of(a, 1, 1, depth, columns_of_block(a));
     a->block_bytes = images > 1 ? bytes_of(a, 1, 1, a->o, columns_of_block(a)) : 0;
+    if (for_dx)
+        a->sum_bytes = has_many_taps(a) ? a->padded_bytes : 0;
     int64_t bytes = space_of_worker(a);
     bool fits = bytes <= PTRDIFF_MAX / 2 / TN_MAX_THREADS;
     a->space = tn__alloc(a->ctx, fits ? (size_t)(a->workers * bytes) : SIZE_MAX);
@@ -353,6 +362,35 @@ static void multiply_back(const conv *a, const block *b, int64_t begin, int64_t 
                          .ldc = dm.ld});
 }
 
+/* Adds `part`, the taps of channel c that are apart from padded rows p, to them. */
+static void add_taps(const conv *a, const tn__columns *columns, int64_t c, char *part, char *p)
+{
+    int64_t line = tn__window_line(&a->w), plane = columns->rows * line;
+    int64_t n = tn__window_rows(&a->w, columns->out_rows) * line;
+    for (int64_t i = 0; i < columns->images; i++) {
+        int64_t at = (i * columns->planes + c) * plane * a->size;
+        a->k->add_part(n, part + at, p + at, part + a->sum_bytes + at);
+        memset(part + at, 0, (size_t)(n * a->size));
+    }
+}
+
+/* Padded rows p += dm. Of many taps, runs are added up apart, and what rounding takes from their sum
+ * is kept: `part` is padded rows of zeros for the one, and as many for the other. */
+static void put_back(const conv *a, const tn__columns *columns, matrix dm, char *part, char *p)
+{
+    tn__columns run = *columns;
+    if (!has_many_taps(a)) {
+        a->k->col2im(&a->w, columns, dm.data, p);
+        return;
+    }
+    for (run.begin = 0; run.begin < columns->end; run.begin = run.end) {
+        int64_t c = run.begin / a->taps;
+        run.end = min(run.begin + RUN_OF_TAPS, (c + 1) * a->taps);
+        a->k->col2im(&a->w, &run, dm.data + run.begin * dm.ld * a->size, part);
+        add_taps(a, columns, c, part, p);
+    }
+}
+
 /* Some channels of dx, of one image or several small ones, from all of their rows of dy. */
 static void input_task(const conv *a, int64_t task, char *space)
 {
@@ -368,8 +406,10 @@ static void input_task(const conv *a, int64_t task, char *space)
     columns.images = b.images;
     int64_t image = columns.planes * columns.rows * line * a->size;
     bool in_place = is_x(a, &b);
+    char *part = space + a->padded_bytes + a->tile_bytes + a->block_bytes;
     if (!in_place)
         memset(space, 0, (size_t)(b.images * image));
+    memset(part, 0, (size_t)(2 * a->sum_bytes));
     for (int64_t i = 0; i < a->row_blocks; i++) {
         b = block_of(a, group, images * a->row_blocks + i);
         matrix dm = {space + a->padded_bytes, b.columns};
@@ -377,8 +417,9 @@ static void input_task(const conv *a, int64_t task, char *space)
             dm = (matrix){a->dx + x_offset(a, &b, b.n0, c0) + b.r0 * w->out_w * a->size, a->points};
         multiply_back(a, &b, c0 * a->taps, c1 * a->taps, dm, space);
         columns.out_rows = b.rows;
+        int64_t first = b.r0 * w->stride_h * line * a->size;
         if (!in_place)
-            a->k->col2im(w, &columns, dm.data, space + b.r0 * w->stride_h * line * a->size);
+            put_back(a, &columns, dm, part + first, space + first);
     }
     for (int64_t i = 0; !in_place && i < b.images; i++)
         a->k->unpad_planes(w, columns.planes, columns.rows, space + i * image,

@@ -27,6 +27,11 @@ typedef struct timed {
     tn_tensor *(*run)(const arguments *a);
 } timed;
 
+/* Versions without a program of their own take the reduction bare. */
+#ifndef MSE_OPTIONS
+#define MSE_OPTIONS ((tn_mse_loss_opts){0})
+#endif
+
 #define CTX a->ctx
 #define X a->tensors[0]
 #define Y a->tensors[1]
@@ -96,7 +101,7 @@ static tn_var_opts var_over(const arguments *a)
     K(batch_norm, tn_batch_norm(CTX, X, NULL, NULL, Y, Z, (tn_batch_norm_opts){.training = true})) \
     K(cross_entropy, tn_cross_entropy(CTX, X, Y, (tn_cross_entropy_opts){0}))                      \
     K(nll_loss, tn_nll_loss(CTX, X, Y, (tn_nll_loss_opts){0}))                                     \
-    K(mse_loss, tn_mse_loss(CTX, X, Y, TN_REDUCE_MEAN))                                            \
+    K(mse_loss, tn_mse_loss(CTX, X, Y, MSE_OPTIONS))                                               \
     K(binary_cross_entropy_with_logits,                                                            \
       tn_binary_cross_entropy_with_logits(CTX, X, Y, (tn_bce_opts){0}))                            \
     K(reshape, tn_reshape(CTX, X, a->n_sizes, a->sizes))                                           \

@@ -45,6 +45,30 @@ START_TEST(test_sum_and_mean)
 }
 END_TEST
 
+/* What is used again has the sum of expanded gradients: of those that both repeat, of rows beside
+ * columns, and of more of them than are added one after another. */
+START_TEST(test_gradients_that_meet)
+{
+    tn_tensor *row, *x = expanded(&row);
+    begin(1 << 20);
+    tn_tensor *y =
+        tn_add(ctx, tn_sum(ctx, x, (tn_reduce_opts){0}), tn_mean(ctx, x, (tn_reduce_opts){0}));
+    tn_backward(ctx, y);
+    end("sum and mean");
+    ck_assert_double_le(fabs(element_of(tn_grad(row), 5) / (ROWS + 1.0 / COLS) - 1), 1e-6);
+    tn_tensor *column = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(3, 1)));
+    x = tn_expand(ctx, column, TN_SHAPE(3, 4));
+    y = tn_sum(ctx, x, TN_DIMS(0));
+    y = tn_add(ctx,
+               tn_sum(ctx, tn_mul(ctx, y, tn_arange(ctx, TN_F32, 0, 4, 1)), (tn_reduce_opts){0}),
+               tn_sum(ctx, tn_sum(ctx, x, TN_DIMS(1)), (tn_reduce_opts){0}));
+    for (int i = 0; i < 100; i++)
+        y = tn_add(ctx, y, tn_sum(ctx, x, (tn_reduce_opts){0}));
+    tn_backward(ctx, y);
+    ck_tn_equal(tn_grad(column), 410, 410, 410);
+}
+END_TEST
+
 START_TEST(test_rows_have_sums_of_their_own)
 {
     tn_tensor *row, *x = expanded(&row);
@@ -148,6 +172,7 @@ int main(void)
     Suite *suite = suite_create("expanded");
     TCase *tc = tn_case(suite, "expanded");
     tcase_add_test(tc, test_sum_and_mean);
+    tcase_add_test(tc, test_gradients_that_meet);
     tcase_add_test(tc, test_rows_have_sums_of_their_own);
     tcase_add_test(tc, test_var);
     tcase_add_test(tc, test_amax_and_amin);

@@ -323,6 +323,23 @@ START_TEST(gradients_of_many_uses)
 END_TEST
 
 /* What was lost in rounding goes with a gradient that its owner changes, however that is done. */
+/* Of sums, whose gradients are expanded. */
+START_TEST(expanded_gradients_of_many_uses)
+{
+    FOR_EACH_DTYPE
+    {
+        double a = tenth(dtype), r = rounding(dtype);
+        enum { USES = 20000 };
+        tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(3))), *used = tn_add_scalar(ctx, x, 1);
+        tn_tensor *chain = tn_sum(ctx, used, (tn_reduce_opts){0});
+        for (int64_t i = 1; i < USES; i++)
+            chain = tn_add(ctx, chain, tn_sum(ctx, used, (tn_reduce_opts){0}));
+        tn_backward_with(ctx, chain, tn_full(ctx, dtype, 0, NULL, a));
+        ck_all(tn_grad(x), USES * a, r);
+    }
+}
+END_TEST
+
 START_TEST(gradients_of_many_passes)
 {
     FOR_EACH_DTYPE
@@ -415,6 +432,7 @@ int main(void)
     tcase_add_test(tc, gradients_of_what_was_selected);
     tcase_add_test(tc, gradients_with_gaps);
     tcase_add_test(tc, gradients_of_many_uses);
+    tcase_add_test(tc, expanded_gradients_of_many_uses);
     tcase_add_test(tc, gradients_of_many_passes);
     tcase_add_test(tc, norms_of_gradients);
     tcase_add_test(tc, batch_norm);
