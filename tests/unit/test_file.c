@@ -255,7 +255,7 @@ static void *npy(const char *path)
 
 static void *mat(const char *path)
 {
-    return tn_load_mat(ctx, path, NULL);
+    return tn_load_mat(ctx, path, (tn_mat_opts){0});
 }
 
 static void *dict(const char *path)

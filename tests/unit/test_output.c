@@ -514,7 +514,8 @@ END_TEST
  * root can make a file of another group for it. */
 START_TEST(does_not_open_files_to_another_group)
 {
-    static const mode_t modes[][2] = {{0640, 0600}, {0664, 0644}, {0604, 0644}, {0600, 0600}};
+    static const mode_t modes[][2] = {{0640, 0600}, {0664, 0644}, {0604, 0644},
+                                      {0600, 0600}, {0601, 0611}, {0672, 0622}};
     struct stat status;
     bool other = geteuid() == 0;
     const char *path = folder_path("x");
@@ -730,7 +731,7 @@ int main(void)
     tcase_add_test(tc, waits_for_the_disk);
     tcase_add_test(tc, keeps_secrets_meanwhile);
     tcase_add_loop_test(tc, keeps_owner_and_permissions, 0, 4);
-    tcase_add_loop_test(tc, does_not_open_files_to_another_group, 0, 4);
+    tcase_add_loop_test(tc, does_not_open_files_to_another_group, 0, 6);
     tcase_add_loop_test(tc, survives_without_memory, 0, FORMATS);
     tcase_add_loop_test(tc, says_what_the_system_says, 0, FORMATS);
     tcase_add_test(tc, obeys_permissions);
