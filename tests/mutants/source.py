@@ -519,10 +519,13 @@ class Trial:
         return self.local.folder
 
     def tests_of(self, mutant):
-        """Those that pass its line; where a table or a formula has no code of its own, its file."""
+        """Those that pass its line; where a table or a formula has no code of its own, its file; and
+        those named after the file, whose child processes gcov does not see if they end by _exit."""
+        stem = "test_" + mutant.name[:-2]
         lines = set(range(mutant.line, mutant.last_line + 1)) & self.known.get(mutant.path, set())
         tests = [t for t, files in self.lines.items() if t in self.seconds
-                 and (lines & files.get(mutant.path, set()) if lines else files.get(mutant.path))]
+                 and (t == stem or t.startswith(stem + "_")
+                      or (lines & files.get(mutant.path, set()) if lines else files.get(mutant.path)))]
         return sorted(tests, key=lambda t: -self.experience.chance(mutant, t) / (self.seconds[t] + 0.1))
 
     def objects(self, build, mutant, jobs, flags, folder):

@@ -139,6 +139,13 @@ START_TEST(test_errors)
                   "avg_pool2d: the divisor -1 is not positive");
     check_message("[1,1,9,9]", 2, (tn_pool2d_opts){.dilation_w = 2}, TN_ERR_ARGUMENT,
                   "avg_pool2d: dilation is for max_pool2d alone");
+    check_message("[1,1,9,9]", 2, (tn_pool2d_opts){.dilation_h = 2}, TN_ERR_ARGUMENT,
+                  "avg_pool2d: dilation is for max_pool2d alone");
+    check_message("[1,1,9,9]", 2, (tn_pool2d_opts){.dilation = 2}, TN_ERR_ARGUMENT,
+                  "avg_pool2d: dilation is for max_pool2d alone");
+    ck_tn_shape(tn_avg_pool2d(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(1, 1, 9, 9)), 2,
+                              (tn_pool2d_opts){.dilation = 1, .dilation_h = 1, .dilation_w = 1}),
+                "[1,1,4,4]");
     check_fails(tn_avg_pool2d(ctx, NULL, 2, (tn_pool2d_opts){0}), TN_ERR_ARGUMENT,
                 "avg_pool2d: input is NULL");
     check_fails(tn_avg_pool2d(ctx, tn_ones(ctx, TN_I64, TN_SHAPE(1, 4, 4)), 2, (tn_pool2d_opts){0}),

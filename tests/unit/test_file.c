@@ -14,10 +14,11 @@
 
 /* ---- the system ------------------------------------------------------------------------------ */
 
-/* What the system does with the next calls: reads that a signal ends, reads of less than all, and
- * what is there being a pipe when it is looked at again. */
+/* What the system does with the next calls: reads that a signal ends, reads of less than all, a
+ * read that fails as those after it do, and what is there being a pipe when it is looked at again. */
 static struct {
     int signals;
+    int reads, failing; /* so far; the number of the one that fails, from 1 */
     size_t most;
     bool becomes_a_pipe;
 } host;
@@ -27,6 +28,10 @@ ssize_t pread(int file, void *bytes, size_t size, off_t offset)
     if (host.signals > 0) {
         host.signals--;
         errno = EINTR;
+        return -1;
+    }
+    if (++host.reads >= host.failing && host.failing > 0) {
+        errno = EIO;
         return -1;
     }
     return syscall(SYS_pread64, file, bytes, host.most && host.most < size ? host.most : size,
@@ -238,6 +243,63 @@ START_TEST(goes_on_after_signals)
 }
 END_TEST
 
+static void *idx(const char *path)
+{
+    return tn_load_idx(ctx, path);
+}
+
+static void *npy(const char *path)
+{
+    return tn_load_npy(ctx, path);
+}
+
+static void *mat(const char *path)
+{
+    return tn_load_mat(ctx, path, (tn_mat_opts){0});
+}
+
+static void *dict(const char *path)
+{
+    return tn_load_dict(ctx, path);
+}
+
+static const struct {
+    const char *name;
+    void *(*load)(const char *path);
+} files[] = {
+    {"u1.idx", idx},
+    {"cube.idx.gz", idx},
+    {"members.idx.gz", idx},
+    {"c.npy", npy},
+    {"fortran_big.npy", npy},
+    {"big.mat", mat},
+    {"compressed.mat", mat},
+    {"types.npz", dict},
+    {"deflated.npz", dict},
+    {"padded.npz", dict},
+    {"types.safetensors", dict},
+    {"torch/mixed_zip.pth", dict},
+    {"torch/mixed_legacy.pth", dict},
+};
+
+#define FILES ((int)(sizeof files / sizeof *files))
+
+/* A disk that fails at any read makes loading fail. */
+START_TEST(says_that_a_disk_fails)
+{
+    ck_assert_ptr_nonnull(files[_i].load(data_path(files[_i].name)));
+    int reads = host.reads;
+    ck_assert_int_gt(reads, 0);
+    for (host.failing = 1; host.failing <= reads; host.failing++) {
+        host.reads = 0;
+        ck_assert_ptr_null(files[_i].load(data_path(files[_i].name)));
+        ck_assert_ptr_nonnull(strstr(tn_error(ctx), ": Input/output error"));
+        ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FILE);
+        tn_clear_error(ctx);
+    }
+}
+END_TEST
+
 /* It was a file when it was looked at first. The descriptor does not stay open. */
 START_TEST(refuses_what_becomes_a_pipe)
 {
@@ -273,6 +335,7 @@ int main(void)
     tcase_add_test(tc, reads_standard_input_that_is_a_file);
     tcase_add_test(tc, reads_and_writes_without_standard_input);
     tcase_add_test(tc, goes_on_after_signals);
+    tcase_add_loop_test(tc, says_that_a_disk_fails, 0, FILES);
     tcase_add_loop_test(tc, refuses_what_becomes_a_pipe, 0, READERS);
     tcase_add_test(tc, names_unknown_errors);
     return tn_run(suite);

@@ -99,6 +99,8 @@ static const struct {
      "load_idx: %: header says [4294967295,4294967295,4294967295] of f64, which is too large"},
     {"\0\0\10\4\0\0\0\0\377\377\377\377\377\377\377\377\377\377\377\377", 20,
      "load_idx: %: header says [0,4294967295,4294967295,4294967295] of u8, which is too large"},
+    {"\37\0\10\1", 4, "load_idx: %: not an IDX file: it begins with 1f 00 08 01"},
+    {"\0\213\10\1", 4, "load_idx: %: not an IDX file: it begins with 00 8b 08 01"},
     {"\37\213\10\0\0\0\0\0\0\377", 10, "load_idx: %: the compressed data is cut off"},
     {"\37\213\7\0\0\0\0\0\0\377", 10,
      "load_idx: %: the compressed data is damaged (unknown compression method)"},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "io/io.h"
 
 /* ---- the system, which can fail -------------------------------------------------------------- */
 
@@ -223,6 +224,20 @@ START_TEST(compresses)
     ck_assert_int_eq(stat(folder_path("compressed"), &compressed), 0);
     ck_assert_int_gt(plain.st_size, 720000);
     ck_assert_int_lt(compressed.st_size, 3000);
+}
+END_TEST
+
+/* By which an archive chooses the form of its records. */
+START_TEST(knows_the_size_of_a_file_before)
+{
+    for (int ndim = 0; ndim <= TN_MAX_DIMS; ndim++) {
+        struct stat status;
+        const char *path = folder_path("x.npy");
+        tn_tensor *t = tn_ones(ctx, TN_F32, ndim, (int64_t[TN_MAX_DIMS]){1, 200, 1, 1, 3, 1, 1, 1});
+        ck_assert_int_eq(tn_save_npy(ctx, t, path), TN_OK);
+        ck_assert_int_eq(stat(path, &status), 0);
+        ck_assert_int_eq(tn__npy_size(t), status.st_size);
+    }
 }
 END_TEST
 
@@ -499,7 +514,8 @@ END_TEST
  * root can make a file of another group for it. */
 START_TEST(does_not_open_files_to_another_group)
 {
-    static const mode_t modes[][2] = {{0640, 0600}, {0664, 0644}, {0604, 0644}, {0600, 0600}};
+    static const mode_t modes[][2] = {{0640, 0600}, {0664, 0644}, {0604, 0644},
+                                      {0600, 0600}, {0601, 0611}, {0672, 0622}};
     struct stat status;
     bool other = geteuid() == 0;
     const char *path = folder_path("x");
@@ -705,6 +721,7 @@ int main(void)
     tcase_add_loop_test(tc, round_trips_any_strides, 0, FORMATS);
     tcase_add_test(tc, writes_the_bytes_of_numpy);
     tcase_add_test(tc, compresses);
+    tcase_add_test(tc, knows_the_size_of_a_file_before);
     tcase_add_test(tc, writes_zip64);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
     tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
@@ -714,7 +731,7 @@ int main(void)
     tcase_add_test(tc, waits_for_the_disk);
     tcase_add_test(tc, keeps_secrets_meanwhile);
     tcase_add_loop_test(tc, keeps_owner_and_permissions, 0, 4);
-    tcase_add_loop_test(tc, does_not_open_files_to_another_group, 0, 4);
+    tcase_add_loop_test(tc, does_not_open_files_to_another_group, 0, 6);
     tcase_add_loop_test(tc, survives_without_memory, 0, FORMATS);
     tcase_add_loop_test(tc, says_what_the_system_says, 0, FORMATS);
     tcase_add_test(tc, obeys_permissions);

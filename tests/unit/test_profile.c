@@ -73,6 +73,8 @@ START_TEST(backward_is_time_of_the_operator_on_the_tape)
     ck_assert_int_eq(line_of("matmul").calls, 1);
     ck_assert_double_gt(line_of("matmul").backward, 0);
     ck_assert_double_gt(line_of("matmul").forward, 0);
+    ck_assert_double_ge(line_of("total").backward, line_of("matmul").backward);
+    ck_assert_double_ge(line_of("total").forward, line_of("matmul").forward);
     ck_assert_int_eq(line_of("mean").calls, 1);
     ck_assert_int_eq(line_of("mul_scalar").calls, 1);
     ck_assert_double_eq(line_of("mul_scalar").backward, 0);

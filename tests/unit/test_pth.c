@@ -492,6 +492,24 @@ START_TEST(reads_or_refuses)
 END_TEST
 
 /* Every opcode on an empty stack, after a mark, and after values, with what may follow it. */
+/* A text that ends with the file, and one that goes on beyond it. */
+START_TEST(reads_text_up_to_the_end)
+{
+    static const char whole[] = "\x80\2U\3abc", beyond[] = "\x80\2U\4abc";
+    size_t at = sizeof preamble - 1;
+    memcpy(file, preamble, at);
+    memcpy(file + at, whole, sizeof whole - 1);
+    const char *path = write_temporary(file, at + sizeof whole - 1);
+    ck_assert_ptr_null(tn_load_pth(ctx, path));
+    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: it is cut off at byte 7", path);
+    memcpy(file + at, beyond, sizeof beyond - 1);
+    ck_assert_ptr_null(tn_load_pth(ctx, write_temporary(file, at + sizeof beyond - 1)));
+    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: text of 4 bytes begins where 3 are left",
+                path);
+    remove_temporary();
+}
+END_TEST
+
 START_TEST(survives_every_opcode)
 {
     static const struct {
@@ -1252,6 +1270,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, reads_or_refuses, 0, (int)(sizeof objects / sizeof *objects));
     tcase_add_test(tc, names_what_has_integers_for_keys);
     tcase_add_loop_test(tc, knows_storages_and_dtypes, 0, (int)(sizeof numbers / sizeof *numbers));
+    tcase_add_test(tc, reads_text_up_to_the_end);
     tcase_add_test(tc, survives_every_opcode);
     tcase_add_test(tc, limits_depth);
     tcase_add_loop_test(tc, counts_the_depth, 0, (int)(sizeof nested / sizeof *nested));

@@ -412,6 +412,45 @@ START_TEST(record_nothing)
 }
 END_TEST
 
+/* The gradient is the end of something longer, of which nobody else knows. */
+static void tail_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    int64_t n = tn_numel(dy);
+    tn_tensor *both = tn_cat(c, TN_TENSORS(dy, dy), 0), *tail = tn_slice(c, both, 0, n, 2 * n, 1);
+    tn_free(both);
+    tn_add_grad(c, node, 0, tail);
+}
+
+START_TEST(gradient_behind_other_elements)
+{
+    static const tn_op tail_op = {.name = "tail", .backward = tail_backward};
+    tn_tensor *x = LEAF(1, 2, 3);
+    for (int i = 1; i <= 3; i++) {
+        tn_tensor *y = tn_clone(ctx, tn_detach(ctx, x));
+        tn_record(ctx, &tail_op, y, (tn_record_args){.inputs = {x}});
+        ck_assert_int_eq(tn_backward_with(ctx, y, F64(5, 6, 7)), TN_OK);
+        ck_tn_equal(tn_grad(x), 5 * i, 6 * i, 7 * i);
+        ck_assert_int_eq(tn_grad(x)->offset, i == 1 ? 3 : 0);
+        tn_detach(ctx, tn_grad(x));
+    }
+}
+END_TEST
+
+/* The first gradient of a leaf is kept as it is, and the next ones are added to it. */
+START_TEST(gradients_are_not_copied)
+{
+    enum { BYTES = 1 << 20 };
+    tn_tensor *x = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(BYTES / 8)));
+    for (int i = 0; i < 3; i++) {
+        tn_tensor *y = sum(tn_mul_scalar(ctx, x, 2));
+        int64_t before = tn_memory(ctx).live_bytes;
+        tn_memory_reset_peak(ctx);
+        ck_assert_int_eq(tn_backward(ctx, y), TN_OK);
+        ck_assert_int_lt(tn_memory(ctx).peak_bytes - before, BYTES + BYTES / 4);
+    }
+}
+END_TEST
+
 /* After an error in the middle nothing is left of this backward but what leaves had gathered. */
 START_TEST(error_in_the_middle)
 {
@@ -577,6 +616,8 @@ int main(void)
     tcase_add_test(tc, no_gradient_given);
     tcase_add_test(tc, gradients_on_the_way_are_released);
     tcase_add_test(tc, saved_tensors_are_released);
+    tcase_add_test(tc, gradient_behind_other_elements);
+    tcase_add_test(tc, gradients_are_not_copied);
     tcase_add_test(tc, shared_trunk);
     tcase_add_test(tc, other_graphs_are_left_alone);
     tcase_add_test(tc, two_contexts);

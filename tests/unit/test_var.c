@@ -205,6 +205,18 @@ START_TEST(test_squares_outside_floats)
 END_TEST
 
 /* As PyTorch. */
+/* Columns that share their elements, and get gradients of their own. */
+START_TEST(test_expanded_columns)
+{
+    tn_tensor *x = leaf(tn_reshape(ctx, F64(1, 2, 6), TN_SHAPE(3, 1)));
+    tn_tensor *columns = tn_expand(ctx, x, TN_SHAPE(3, 4));
+    tn_tensor *y = tn_var(ctx, columns, (tn_var_opts){.dims = (int[]){0}, .ndims = 1});
+    ck_tn_equal(y, 7, 7, 7, 7);
+    ck_assert_int_eq(tn_backward_with(ctx, y, F64(1, 2, 3, 4)), TN_OK);
+    ck_tn_close(tn_grad(x), 1e-12, -20, -10, 30);
+}
+END_TEST
+
 START_TEST(test_too_few_elements)
 {
     ck_tn_equal(tn_var(ctx, F64(3), (tn_var_opts){0}), NAN);
@@ -234,5 +246,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("var", cases, test_every_set_of_dimensions, test_default_is_1, test_far_from_zero,
-         test_ends_of_the_range, test_of_equal_numbers, test_squares_outside_floats,
-         test_infinities, test_too_few_elements, test_errors)
+         test_expanded_columns, test_ends_of_the_range, test_of_equal_numbers,
+         test_squares_outside_floats, test_infinities, test_too_few_elements, test_errors)
