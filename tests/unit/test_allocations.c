@@ -1,7 +1,7 @@
 /* Every public function while memory runs out: allocation 1, 2, 3... of a call fails, alone or with
  * all that follow, until the call succeeds. A call that fails records TN_ERR_MEMORY, keeps nothing
- * and changes nothing: the one that succeeds in the end gives the bits of an undisturbed one. A function of the
- * headers without a row fails the test. */
+ * and changes nothing: the one that succeeds in the end gives the bits of an undisturbed one. A
+ * function of the headers without a row fails the test. */
 #include "common/check_tn.h"
 #include "common/files.h"
 #include "common/functions.h"

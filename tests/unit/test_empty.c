@@ -194,6 +194,8 @@ static void products(void)
           tn_linear(ctx, LEAF_OF(INT32_MAX, 0), LEAF_OF(0, 0), LEAF_OF(0)));
     GIVES(tn_linear, "[0,0]", 0,
           tn_linear(ctx, LEAF_OF(0, INT32_MAX), LEAF_OF(0, INT32_MAX), LEAF_OF(0)));
+    REFUSES(tn_linear, TN_ERR_SHAPE, tn_linear(ctx, LEAF_OF(2, 0), LEAF_OF(H, 0), NULL));
+    REFUSES(tn_linear, TN_ERR_SHAPE, tn_linear(ctx, LEAF_OF(0, H), LEAF_OF(0, H), NULL));
     REFUSES(tn_linear, TN_ERR_MEMORY,
             tn_linear(ctx, LEAF_OF(INT32_MAX, 0), LEAF_OF(3, 0), LEAF_OF(3)));
 }

@@ -502,6 +502,8 @@ static void autograd_rows(void)
                          NULL));
     REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: eps -1",
             tn_gradcheck(ctx, sum_of_squares, NULL, 1, &p, (tn_gradcheck_opts){.eps = -1}, NULL));
+    REFUSES(tn_gradcheck, TN_ERR_ARGUMENT, "gradcheck: rtol -1",
+            tn_gradcheck(ctx, sum_of_squares, NULL, 1, &p, (tn_gradcheck_opts){.rtol = -1}, NULL));
     WORKS(tn_gradcheck,
           tn_gradcheck(ctx, sum_of_squares, NULL, 1, &p, (tn_gradcheck_opts){0}, NULL));
     HOLDS(tn_detect_anomaly, !tn_detect_anomaly(NULL, true));
@@ -1341,6 +1343,7 @@ static void module_rows(void)
     HOLDS(tn_parameter_numel, tn_parameter_numel(NULL) == 0);
     HOLDS(tn_buffer_count, tn_buffer_count(NULL) == 0);
     HOLDS(tn_buffer, !tn_buffer(NULL, 0, text, sizeof text) && !tn_buffer(net, 0, NULL, 0));
+    HOLDS(tn_buffer, !tn_buffer(net, -1, NULL, 0));
     HOLDS(tn_buffer_named, !tn_buffer_named(NULL, "x") && !tn_buffer_named(net, NULL));
     REFUSES(tn_freeze, TN_ERR_ARGUMENT, "freeze: the module is NULL", tn_freeze(ctx, NULL, true));
     WORKS(tn_freeze, tn_freeze(ctx, net, true));
@@ -1394,6 +1397,9 @@ static void module_rows(void)
     REFUSES(tn_add_parameter, TN_ERR_STATE,
             "set_requires_grad: a tensor of shape [2] belongs to another context",
             tn_add_parameter(ctx, net, "w", T("f32[2]")));
+    REFUSES(tn_add_parameter, TN_ERR_ARGUMENT,
+            "add_parameter: the tensor belongs to something else already",
+            tn_add_parameter(ctx, net, NULL, tn_parameter(net, 0, NULL, 0)));
     WORKS(tn_add_parameter, tn_add_parameter(ctx, net, "w", x));
     REFUSES(tn_add_buffer, TN_ERR_ARGUMENT, "add_buffer: the module is NULL",
             tn_add_buffer(ctx, NULL, "b", x));
@@ -1403,6 +1409,8 @@ static void module_rows(void)
             tn_add_buffer(ctx, net, "b", NULL));
     REFUSES(tn_add_buffer, TN_ERR_STATE, "add_buffer: b requires a gradient",
             tn_add_buffer(ctx, net, "b", p));
+    REFUSES(tn_add_buffer, TN_ERR_STATE, "add_buffer: the tensor requires a gradient",
+            tn_add_buffer(ctx, net, NULL, p));
     REFUSES(tn_add_buffer, TN_ERR_ARGUMENT, "add_buffer: b belongs to another context",
             tn_add_buffer(ctx, net, "b", T("f32[2]")));
     WORKS(tn_add_buffer, tn_add_buffer(ctx, net, "b", x));
@@ -1464,6 +1472,8 @@ static void init_rows(void)
             tn_init_kaiming_normal_(ctx, x, INIT(.nonlinearity = (tn_nonlinearity)9)));
     REFUSES(tn_init_kaiming_normal_, TN_ERR_ARGUMENT, "init_kaiming_normal_: gain nan",
             tn_init_kaiming_normal_(ctx, x, INIT(.slope = NAN)));
+    REFUSES(tn_init_xavier_normal_, TN_ERR_ARGUMENT, "init_xavier_normal_: gain inf",
+            tn_init_xavier_normal_(ctx, x, INFINITY));
     REFUSES(tn_init_xavier_normal_, TN_ERR_ARGUMENT, "init_xavier_normal_: gain -1",
             tn_init_xavier_normal_(ctx, x, -1));
     HOLDS(tn_init_gain, isnan(tn_init_gain((tn_nonlinearity)9, 0)));
