@@ -75,7 +75,8 @@ static void operators(tn_ctx *ctx, const tn_tensor *x)
          tn_matmul(ctx, x, tn_transpose(ctx, x, 0, 1)));
 }
 
-/* A program reads all elements through a pointer, or one of them as a double. */
+/* A program reads all elements through a pointer, or one of them as a double. Options are in a
+ * struct, where 0 stands for the default: here the mean is over all dimensions. */
 static void reading(tn_ctx *ctx, const tn_tensor *x)
 {
     const float *elements = tn_data_f32(x);

@@ -81,7 +81,7 @@ static void fit_a_line(tn_ctx *ctx)
         /* What is made inside of a scope is freed at its end, and the next step takes the same
          * memory again. Without it the tensors of all steps would stay until the context goes. */
         tn_scope scope = tn_scope_begin(ctx);
-        tn_tensor *line = tn_linear(ctx, x, slope, offset);
+        tn_tensor *line = tn_linear(ctx, x, slope, offset); /* x slope^T + offset */
         tn_tensor *loss = tn_mse_loss(ctx, line, y, (tn_mse_loss_opts){0});
         tn_backward(ctx, loss);
         if (step % 25 == 0)

@@ -70,7 +70,7 @@ int main(void)
     tn_module *net = tn_nn_linear(ctx, 784, 10);
     tn_optim *opt = tn_sgd(ctx, net, (tn_sgd_opts){.lr = 0.1});
 
-    for (int epoch = 1; epoch <= 5 && tn_error_status(ctx) == TN_OK; epoch++) {
+    for (int epoch = 1; epoch <= 5 && tn_ok(ctx); epoch++) {
         train(ctx, net, opt, training);
         printf("epoch %d: %.1f %% of the test images are recognised\n", epoch,
                accuracy(ctx, net, test));

@@ -17,7 +17,7 @@
  *     epoch 6: validation loss 0.21
  *     epoch 7: validation loss 0.21
  *     epoch 8: validation loss 0.22
- *     the best of them recognises 93.9 % of the test images */
+ *     at its best the network recognises 93.9 % of the test images */
 #include <math.h>
 #include <stdio.h>
 #include <tn/tn.h>
@@ -105,7 +105,7 @@ int main(void)
     tn_load_state_dict(ctx, net, best, (tn_load_opts){0});
     evaluate(ctx, net, test, &accuracy);
     if (tn_ok(ctx))
-        printf("the best of them recognises %.1f %% of the test images\n", accuracy);
+        printf("at its best the network recognises %.1f %% of the test images\n", accuracy);
 
     int failed = tn_error_status(ctx) != TN_OK;
     if (failed)

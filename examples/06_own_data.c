@@ -11,9 +11,9 @@
  *
  *     342 penguins, of which 100 are kept for the test
  *     98 of 100 are recognised
- *     the new one is of Adelie     with probability 0.29
- *     the new one is of Chinstrap  with probability 0.71
- *     the new one is of Gentoo     with probability 0.00 */
+ *     the new one is of species Adelie with probability 0.29
+ *     the new one is of species Chinstrap with probability 0.71
+ *     the new one is of species Gentoo with probability 0.00 */
 #include <stdio.h>
 #include <string.h>
 #include <tn/tn.h>
@@ -105,7 +105,7 @@ int main(void)
     if (tn_ok(ctx))
         printf("%d of %d are recognised\n", (int)right, TEST);
     for (int i = 0; p && i < SPECIES; i++)
-        printf("the new one is of %-10s with probability %.2f\n", species[i], p[i]);
+        printf("the new one is of species %s with probability %.2f\n", species[i], p[i]);
 
     int failed = tn_error_status(ctx) != TN_OK;
     if (failed)

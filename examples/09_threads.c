@@ -24,8 +24,8 @@ enum { THREADS = 4, IMAGES = 10000, REQUEST = 50 };
 typedef struct service {
     tn_module *net;
     const tn_tensor *images; /* [IMAGES, 784] of bytes */
-    atomic_int next;         /* the first image that nobody has taken */
-    atomic_int failures;
+    atomic_int next;         /* the first image that no thread has taken */
+    atomic_int failures;     /* threads that ended with an error */
     int64_t answers[IMAGES];
 } service;
 
@@ -90,21 +90,21 @@ int main(void)
     one.net = many.net;
     one.images = many.images;
 
-    if (tn_ok(ctx)) {
-        pthread_t threads[THREADS];
-        int started = 0;
-        while (started < THREADS && pthread_create(&threads[started], NULL, work, &many) == 0)
-            started++;
-        for (int i = 0; i < started; i++)
-            pthread_join(threads[i], NULL);
-        work(&one); /* all by itself */
-    }
+    pthread_t threads[THREADS];
+    int started = 0;
+    while (tn_ok(ctx) && started < THREADS &&
+           pthread_create(&threads[started], NULL, work, &many) == 0)
+        started++;
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (tn_ok(ctx))
+        work(&one); /* in this thread, all by itself */
     tn_tensor *answers = tn_from_blob(ctx, TN_I64, TN_SHAPE(IMAGES), many.answers, NULL, NULL);
     tn_tensor *labels = tn_cast(ctx, tn_load_idx(ctx, MNIST "t10k-labels-idx1-ubyte.gz"), TN_I64);
     int64_t right = tn_count_equal(ctx, answers, labels);
     if (tn_ok(ctx)) {
         bool same = memcmp(many.answers, one.answers, sizeof one.answers) == 0;
-        printf("%d threads: %.0f %% are recognised\n", THREADS, 100.0 * (double)right / IMAGES);
+        printf("%d threads: %.0f %% are recognised\n", started, 100.0 * (double)right / IMAGES);
         printf("one thread gives the same answers: %s\n", same ? "yes" : "no");
     }
 

@@ -19,8 +19,6 @@
 
 enum { POINTS = 100, STEPS = 1000, WIDTH = 640, HEIGHT = 400 };
 
-static const double noise = 0.2; /* the standard deviation of the points from the curve */
-
 /* The curve, for x from -1 to 1. */
 static double curve(double x)
 {
@@ -72,11 +70,22 @@ static void draw_line(FILE *file, const char *style, const tn_tensor *x, const t
     fprintf(file, "'/>\n");
 }
 
-static void draw_points(FILE *file, const tn_tensor *x, const tn_tensor *y)
+/* Returns false if the picture could not be written. */
+static bool draw(const tn_tensor *x, const tn_tensor *y, const tn_tensor *grid,
+                 const tn_tensor *truth, const tn_tensor *learnt)
 {
+    FILE *file = fopen(PICTURE, "w");
+    if (!file)
+        return false;
+    fprintf(file, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d'>\n", WIDTH, HEIGHT);
+    draw_line(file, "stroke='silver' stroke-width='6'", grid, truth);
     for (int64_t i = 0; i < tn_numel(x); i++)
         fprintf(file, "<circle cx='%.1f' cy='%.1f' r='3'/>\n", across(tn_data_f32(x)[i]),
                 down(tn_data_f32(y)[i]));
+    draw_line(file, "stroke='crimson' stroke-width='2'", grid, learnt);
+    fprintf(file, "</svg>\n");
+    bool written = !ferror(file);
+    return fclose(file) == 0 && written;
 }
 
 int main(void)
@@ -84,8 +93,8 @@ int main(void)
     tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.seed = 2});
     tn_tensor *x = tn_empty(ctx, TN_F32, TN_SHAPE(POINTS, 1));
     tn_uniform_(ctx, x, -1, 1);
-    tn_tensor *errors = tn_mul_scalar(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(POINTS, 1)), noise);
-    tn_tensor *y = tn_add(ctx, curve_at(ctx, x), errors);
+    tn_tensor *noise = tn_mul_scalar(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(POINTS, 1)), 0.2);
+    tn_tensor *y = tn_add(ctx, curve_at(ctx, x), noise);
     tn_module *net =
         tn_sequential(ctx, tn_nn_linear(ctx, 1, 32), tn_nn_tanh(ctx), tn_nn_linear(ctx, 32, 32),
                       tn_nn_tanh(ctx), tn_nn_linear(ctx, 32, 1));
@@ -99,21 +108,13 @@ int main(void)
     if (tn_ok(ctx))
         printf("without the noise: %.2f\n", tn_item(ctx, error));
 
-    FILE *file = fopen(PICTURE, "w");
-    if (!file) {
-        perror(PICTURE);
-        return 1;
-    }
-    fprintf(file, "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %d %d'>\n", WIDTH, HEIGHT);
-    draw_line(file, "stroke='silver' stroke-width='6'", grid, truth);
-    draw_points(file, x, y);
-    draw_line(file, "stroke='crimson' stroke-width='2'", grid, learnt);
-    fprintf(file, "</svg>\n");
-    fclose(file);
-
     int failed = tn_error_status(ctx) != TN_OK;
-    if (failed)
+    if (failed) {
         fprintf(stderr, "%s\n", tn_error(ctx));
+    } else if (!draw(x, y, grid, truth, learnt)) {
+        perror(PICTURE);
+        failed = 1;
+    }
     tn_ctx_free(ctx);
     return failed;
 }
