@@ -1,6 +1,7 @@
 #include "common/check_tn.h"
 
 #include <string.h>
+#include <tn/formula.h>
 
 /* Pairs of shapes and what they broadcast to; NULL: they do not. */
 static const struct {
