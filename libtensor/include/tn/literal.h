@@ -2,7 +2,8 @@
  *
  * In C these are compound literals, and live until the end of the block. C++ has none: there they
  * are temporaries of up to 64 elements, which live until the end of the full expression, so they
- * belong into the call itself. Elements are evaluated once, from left to right.
+ * belong into the call itself. Elements are evaluated once, in C++ from left to right, in C in the
+ * order that the compiler chooses, which is the same with gcc and clang.
  *
  * The other headers include this one. */
 #ifndef TN_LITERAL_H
