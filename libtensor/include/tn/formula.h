@@ -97,10 +97,10 @@
     TN_LOOP_FOR_(name##_f64, _v3, TN_TARGET_V3_)   \
     TN_LOOP_FOR_(name##_f64, _v4, TN_TARGET_V4_)
 
-#define TN_LOOP_FOR_(name, isa, target)                                                        \
-    target static void name##isa(int64_t n, void *const *p, const int64_t *s, const double *c) \
-    {                                                                                          \
-        name##_all(n, p, s, c);                                                                \
+#define TN_LOOP_FOR_(name, isa, target)                                                            \
+    target static void name##isa(int64_t n_, void *const *p_, const int64_t *s_, const double *c_) \
+    {                                                                                              \
+        name##_all(n_, p_, s_, c_);                                                                \
     }
 
 #define TN_CONSTANTS_(type)                                                                \
@@ -109,67 +109,67 @@
     (void)c;                                                                               \
     (void)sizeof(real)
 
-#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                    \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_,                   \
-                             const type *restrict pa_, int64_t sa_, const double *k_)        \
-    {                                                                                        \
-        TN_CONSTANTS_(type);                                                                 \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                \
-            const type a = pa_[i_ * sa_];                                                    \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                            \
-        }                                                                                    \
-    }                                                                                        \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k) \
-    {                                                                                        \
-        if (s[0] == 1 && s[1] == 1)                                                          \
-            name##_n(n, p[0], 1, p[1], 1, k);                                                \
-        else                                                                                 \
-            name##_n(n, p[0], s[0], p[1], s[1], k);                                          \
+#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_,                       \
+                             const type *restrict pa_, int64_t sa_, const double *k_)            \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_];                                                        \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1)                                                            \
+            name##_n(n_, p_[0], 1, p_[1], 1, k_);                                                \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], k_);                                        \
     }
 
-#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                           \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,  \
-                             int64_t sa_, const type *pb_, int64_t sb_, const double *k_)    \
-    {                                                                                        \
-        TN_CONSTANTS_(type);                                                                 \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_];                                 \
-            (void)a, (void)b;                                                                \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                            \
-        }                                                                                    \
-    }                                                                                        \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k) \
-    {                                                                                        \
-        if (s[0] == 1 && s[1] == 1 && s[2] == 1)                                             \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 1, k);                                       \
-        else if (s[0] == 1 && s[1] == 1 && s[2] == 0)                                        \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 0, k);                                       \
-        else if (s[0] == 1 && s[1] == 0 && s[2] == 1)                                        \
-            name##_n(n, p[0], 1, p[1], 0, p[2], 1, k);                                       \
-        else                                                                                 \
-            name##_n(n, p[0], s[0], p[1], s[1], p[2], s[2], k);                              \
+#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                               \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
+                             int64_t sa_, const type *pb_, int64_t sb_, const double *k_)        \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_];                                     \
+            (void)a, (void)b;                                                                    \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1)                                              \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, k_);                                      \
+        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0)                                         \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, k_);                                      \
+        else if (s_[0] == 1 && s_[1] == 0 && s_[2] == 1)                                         \
+            name##_n(n_, p_[0], 1, p_[1], 0, p_[2], 1, k_);                                      \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], k_);                          \
     }
 
-#define TN_LOOP3_(name, type, a, b, d, ...)                                                  \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,  \
-                             int64_t sa_, const type *pb_, int64_t sb_, const type *pd_,     \
-                             int64_t sd_, const double *k_)                                  \
-    {                                                                                        \
-        TN_CONSTANTS_(type);                                                                 \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_], d = pd_[i_ * sd_];              \
-            (void)a, (void)b, (void)d;                                                       \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                            \
-        }                                                                                    \
-    }                                                                                        \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k) \
-    {                                                                                        \
-        if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1)                                \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 1, p[3], 1, k);                              \
-        else if (s[0] == 1 && s[1] == 1 && s[2] == 0 && s[3] == 0)                           \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 0, p[3], 0, k);                              \
-        else                                                                                 \
-            name##_n(n, p[0], s[0], p[1], s[1], p[2], s[2], p[3], s[3], k);                  \
+#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
+                             int64_t sa_, const type *pb_, int64_t sb_, const type *pd_,         \
+                             int64_t sd_, const double *k_)                                      \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_], d = pd_[i_ * sd_];                  \
+            (void)a, (void)b, (void)d;                                                           \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1 && s_[3] == 1)                                \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, p_[3], 1, k_);                            \
+        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0 && s_[3] == 0)                           \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, p_[3], 0, k_);                            \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], p_[3], s_[3], k_);            \
     }
 
 #endif
