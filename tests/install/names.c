@@ -1,7 +1,14 @@
 /* names.c - a program, in C or C++, that uses names of <tgmath.h> and <complex.h> for things of its
- * own: compiled, not run, by headers.sh. */
+ * own, and in C++ takes the headers for such that do not know C++: compiled, not run, by
+ * headers.sh. */
 #include <math.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 #include <tn/tn.h>
+#ifdef __cplusplus
+}
+#endif
 
 typedef struct function {
     double (*sin)(double x);

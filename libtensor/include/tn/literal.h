@@ -2,7 +2,7 @@
  *
  * In C these are compound literals, and live until the end of the block. C++ has none: there they
  * are temporaries of up to 64 elements, which live until the end of the full expression, so they
- * belong into the call itself. Elements are evaluated once, in C++ from left to right, in C in the
+ * belong in the call itself. Elements are evaluated once, in C++ from left to right, in C in the
  * order that the compiler chooses, which is the same with gcc and clang.
  *
  * The other headers include this one. */
@@ -20,8 +20,8 @@
  *     tn_sgd(ctx, net, TN_OPTS(tn_sgd_opts, .lr = 0.1, .momentum = 0.9))
  *
  * is C, the same as (tn_sgd_opts){.lr = 0.1, .momentum = 0.9}, and C++ from C++11 on, inside of
- * functions. C++20 has {.lr = 0.1, .momentum = 0.9} besides. Where nothing is listed, C has
- * (tn_sgd_opts){0} and C++ {}. */
+ * functions. C++20 takes {.lr = 0.1, .momentum = 0.9} as well, though g++ -Wextra misses the other
+ * members there. Where nothing is listed, C has (tn_sgd_opts){0} and C++ {}. */
 #ifndef __cplusplus
 
 #define TN_OPTS(type, ...) ((type){__VA_ARGS__})

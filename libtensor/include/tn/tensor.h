@@ -104,8 +104,8 @@ TN_API bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_
                                 const tn_tensor *a, const char *name_b, const tn_tensor *b);
 
 /* The shape of t as text, for messages: "[8,3,32,32]". */
-#define TN_SHAPE_TEXT(t) (tn_shape_text_of(t).s)
-static inline tn_text tn_shape_text_of(const tn_tensor *t)
+#define TN_SHAPE_TEXT(t) (tn_tensor_shape_text(t).s)
+static inline tn_text tn_tensor_shape_text(const tn_tensor *t)
 {
     return tn_shape_text(tn_ndim(t), tn_shape(t));
 }
