@@ -15,6 +15,7 @@
  *     step 300: loss 0.02 */
 #include <math.h>
 #include <stdio.h>
+#include <tn/formula.h>
 #include <tn/tn.h>
 
 /* snake(x) = x + sin^2 x, an activation for periodic functions (Ziyin, Hartwig, Ueda: Neural

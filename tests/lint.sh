@@ -49,6 +49,8 @@ library=$(find libtensor -name '*.[ch]')
 never 'include <cblas.h>' 'only tensor/blas.c includes <cblas.h>' \
     $(echo "$library" | grep -v '^libtensor/tensor/blas.c$')
 never 'include <zlib.h>' 'only io/ includes <zlib.h>' $(echo "$library" | grep -v '^libtensor/io/')
+never 'include <(tgmath.h|tn/formula.h)>' 'headers leave the functions of <math.h> as they are' \
+    $(echo "$library" | grep '\.h$' | grep -vE '^libtensor/(kernels/.*|include/tn/formula)\.h$')
 never 'tn_tensor|tn_ctx|core/|tn/' 'kernels/ knows no tensors' libtensor/kernels/*.[ch]
 # The rooms from the bottom up: none includes a header of one above it.
 rooms='core base tensor autograd inspect ops dict io nn optim data state context'

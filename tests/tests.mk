@@ -52,6 +52,8 @@ check: lib $(TESTS)
 	done
 	@echo "an outside program, installed:"
 	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
+	@echo "the headers alone and beside others:"
+	@CC="$(CC)" CXX="$(CXX)" tests/install/headers.sh libtensor/include
 
 # 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
 soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads

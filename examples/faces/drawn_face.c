@@ -178,8 +178,8 @@ face_mood face_mood_of(const float n[FACE_MOODS])
     m.shade = n[22];
     m.cut = n[23];
     for (int c = 0; c < 3; c++) {
-        m.back[c] = 0.5 + 0.22 * tanh(n[16 + c]);
-        m.cloth[c] = 0.4 + 0.25 * tanh(n[19 + c]);
+        m.back[c] = 0.5 + 0.22 * tanhf(n[16 + c]);
+        m.cloth[c] = 0.4 + 0.25 * tanhf(n[19 + c]);
     }
     return m;
 }

@@ -18,8 +18,7 @@ static inline void finish(double count, double shift, double first, double secon
     *var = second / count - off * off;
 }
 
-/* ---- one column in doubles, where squares of `real` or their sum were too large ----------------
- */
+/* ---- one column in doubles, where squares of `real` or their sum were too large -------------- */
 
 /* The sums of d = scale x - shift and of d^2. */
 static void wide_sums(int64_t n, const real *x, int64_t ldx, double scale, double shift,

@@ -1,5 +1,5 @@
 /* abs(x):  y = |x|;  dx = dy where x > 0, -dy where x < 0, 0 elsewhere. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(abs, TN_SAVE_X, fabs(x), x > 0 ? dy : x < 0 ? -dy : 0);

@@ -1,5 +1,5 @@
 /* add(a, b):  y = a + b;  da = dy;  db = dy.  Shapes broadcast. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_BINARY(add, TN_SAVE_NOTHING, a + b, dy, dy);

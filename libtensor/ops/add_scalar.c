@@ -1,5 +1,5 @@
 /* add_scalar(x, s):  y = x + s;  dx = dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(add_scalar, TN_SAVE_NOTHING, x + c[0], dy);

@@ -1,5 +1,6 @@
 /* amax(x), amin(x):  y = the largest or smallest element over some dimensions;
  * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
+#include <tn/formula.h>
 #include "ops/ops.h"
 
 TN_FORMULA2(is_equal, x, y, x == y);

@@ -3,6 +3,7 @@
  *
  *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
  *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
+#include <tn/formula.h>
 #include "ops/ops.h"
 
 #define NAME "binary_cross_entropy_with_logits"

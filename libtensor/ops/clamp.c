@@ -1,6 +1,6 @@
 /* clamp(x, low, high):  y = min(max(x, low), high), NaN for NaN;  dx = dy where low <= x <= high,
  * 0 elsewhere. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(clamp, TN_SAVE_X,

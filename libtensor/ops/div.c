@@ -1,5 +1,5 @@
 /* div(a, b):  y = a / b;  da = dy / b;  db = -a dy / b^2.  Shapes broadcast. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_BINARY(div, TN_SAVE_AB, a / b, dy / b, -dy * (a / b / b));

@@ -1,5 +1,6 @@
 /* dropout(x, p):  y = m x / (1 - p), m = 0 with probability p and 1 otherwise;
  * dx = m dy / (1 - p). */
+#include <tn/formula.h>
 #include "core/core.h"
 
 TN_FORMULA2(masked, x, m, m == 0 ? 0 : x * c[0]);

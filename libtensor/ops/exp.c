@@ -1,5 +1,5 @@
 /* exp(x):  y = e^x;  dx = y dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(exp, TN_SAVE_Y, exp(x), y * dy);

@@ -1,7 +1,7 @@
 /* gelu(x):  y = x F(x), F(x) = erfc(-x / 2^(1/2)) / 2 the normal distribution;
  * dx = dy (F(x) + x f(x)), f(x) = e^(-x^2 / 2) / (2 pi)^(1/2) its density. At -infinity y = 0, and
  * x f(x) = 0 at both ends, where the products would be NaN. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 #define DISTRIBUTION(x) ((real)0.5 * erfc(-(x) * (real)0.7071067811865476))

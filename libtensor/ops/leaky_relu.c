@@ -1,5 +1,5 @@
 /* leaky_relu(x, s):  y = x where x > 0, s x elsewhere;  dx = dy where x > 0, s dy elsewhere. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(leaky_relu, TN_SAVE_X, x > 0 ? x : c[0] * x, x > 0 ? dy : c[0] * dy);

@@ -1,5 +1,5 @@
 /* log(x):  y = ln x;  dx = dy / x. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(log, TN_SAVE_X, log(x), dy / x);

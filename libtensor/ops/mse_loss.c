@@ -1,5 +1,6 @@
 /* mse_loss(a, b):  loss = (a - b)^2, the mean or sum of these;  da = 2 (a - b) dy, divided by their
  * number for the mean;  db = -da.  Shapes broadcast. */
+#include <tn/formula.h>
 #include "ops/ops.h"
 
 TN_FORMULA2(squared, a, b, (a - b) * (a - b));

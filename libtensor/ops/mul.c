@@ -1,5 +1,5 @@
 /* mul(a, b):  y = a b;  da = b dy;  db = a dy.  Shapes broadcast. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_BINARY(mul, TN_SAVE_AB, a * b, b * dy, a * dy);

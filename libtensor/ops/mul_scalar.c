@@ -1,5 +1,5 @@
 /* mul_scalar(x, s):  y = s x;  dx = s dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(mul_scalar, TN_SAVE_NOTHING, c[0] * x, c[0] * dy);

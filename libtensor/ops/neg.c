@@ -1,5 +1,5 @@
 /* neg(x):  y = -x;  dx = -dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(neg, TN_SAVE_NOTHING, -x, -dy);

@@ -1,6 +1,6 @@
 /* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0, and where |x| < 1
  * with p = infinity. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]),

@@ -1,5 +1,5 @@
 /* relu(x):  y = max(x, 0), NaN for NaN;  dx = 0 where y <= 0, dy elsewhere. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(relu, TN_SAVE_Y, x < 0 ? 0 : x, y <= 0 ? 0 : dy);

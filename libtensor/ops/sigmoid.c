@@ -1,5 +1,5 @@
 /* sigmoid(x):  y = e^x / (1 + e^x);  dx = y (1 - y) dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 #define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */

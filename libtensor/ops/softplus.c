@@ -1,5 +1,5 @@
 /* softplus(x):  y = ln(1 + e^x);  dx = dy e^x / (1 + e^x). */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 #define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */

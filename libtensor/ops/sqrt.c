@@ -1,5 +1,5 @@
 /* sqrt(x):  y = x^(1/2);  dx = dy / 2y. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(sqrt, TN_SAVE_Y, sqrt(x), dy / (2 * y));

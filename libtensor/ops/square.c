@@ -1,5 +1,5 @@
 /* square(x):  y = x^2;  dx = 2 x dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(square, TN_SAVE_X, x * x, 2 * (x * dy));

@@ -1,5 +1,5 @@
 /* sub(a, b):  y = a - b;  da = dy;  db = -dy.  Shapes broadcast. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_BINARY(sub, TN_SAVE_NOTHING, a - b, dy, -dy);

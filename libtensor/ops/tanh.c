@@ -1,5 +1,5 @@
 /* tanh(x):  y = tanh x;  dx = (1 - y^2) dy. */
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <tn/ops.h>
 
 TN_UNARY(tanh, TN_SAVE_Y, tanh(x), (1 - y * y) * dy);

@@ -1,5 +1,5 @@
 /* calls_ops.c - calls of the operators, the library's and the program's. */
-#include <math.h>
+#include <tn/formula.h>
 #include "calls.h"
 
 TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)),

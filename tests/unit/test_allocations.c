@@ -6,10 +6,9 @@
 #include "common/files.h"
 #include "common/functions.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <tn/op.h>
+#include <tn/formula.h>
 #include <unistd.h>
 
 TN_UNARY(cube, TN_SAVE_X, x * x * x, 3 * x * x * dy);

@@ -1,8 +1,8 @@
 #include "common/check_tn.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <tn/formula.h>
 
 static tn_status run(tn_gradcheck_fn fn, tn_tensor *x, const tn_gradcheck_opts *opts,
                      tn_gradcheck_report *report)

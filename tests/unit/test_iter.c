@@ -1,6 +1,7 @@
 #include "common/check_tn.h"
 
 #include <string.h>
+#include <tn/formula.h>
 
 /* Pairs of shapes and what they broadcast to; NULL: they do not. */
 static const struct {
@@ -108,6 +109,7 @@ static double naive_at(const tn_tensor *t, int64_t i, int64_t j, int64_t k)
 }
 
 TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z);
+
 static void check_mix(const tn_tensor *const *operands)
 {
     tn_tensor *y = tn_map(ctx, "mix", &mix, NULL, operands);
@@ -123,6 +125,17 @@ static void check_mix(const tn_tensor *const *operands)
     }
     ck_assert_int_eq(wrong, 0);
 }
+
+/* Beside its operands a formula has the names of the file, and none of the loop around it. */
+static const float pa = 2, sa = 3, so = 4;
+TN_FORMULA1(named, x, x * (pa + sa + so));
+
+START_TEST(names_in_formulas)
+{
+    const tn_tensor *operands[] = {F64(1, 2, 3)};
+    ck_tn_equal(tn_map(ctx, "named", &named, NULL, operands), 9, 18, 27);
+}
+END_TEST
 
 /* Loops of one data type do not do for a formula. */
 START_TEST(formulas_without_loops)
@@ -268,6 +281,7 @@ int main(void)
 {
     Suite *suite = suite_create("iter");
     TCase *tc = tn_case(suite, "iter");
+    tcase_add_test(tc, names_in_formulas);
     tcase_add_test(tc, formulas_without_loops);
     tcase_add_test(tc, broadcast_shapes);
     tcase_add_test(tc, broadcasts_to);

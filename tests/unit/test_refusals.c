@@ -5,10 +5,9 @@
 #include "common/files.h"
 #include "common/functions.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <tn/op.h>
+#include <tn/formula.h>
 
 TN_UNARY(cube, TN_SAVE_X, x * x * x, 3 * x * x * dy);
 TN_BINARY(less, TN_SAVE_NOTHING, a - b, dy, -dy);

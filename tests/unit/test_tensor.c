@@ -171,6 +171,31 @@ START_TEST(at_an_index)
 }
 END_TEST
 
+static int next(int *count)
+{
+    return ++*count;
+}
+
+static const tn_tensor *count(const tn_tensor *t, int *calls)
+{
+    ++*calls;
+    return t;
+}
+
+/* The macros that list things evaluate each of them once. */
+START_TEST(lists_are_evaluated_once)
+{
+    int calls = 0;
+    const tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(next(&calls), 2, 3));
+    ck_assert_str_eq(TN_SHAPE_TEXT(count(t, &calls)), "[1,2,3]");
+    ck_assert_int_eq(calls, 2);
+    ck_tn_shape(tn_sum(ctx, t, TN_DIMS(next(&calls) - 3, 1)), "[3]");
+    ck_tn_shape(tn_sum(ctx, t, TN_KEEPDIMS(next(&calls) - 4)), "[1,2,3]");
+    ck_tn_shape(tn_cat(ctx, TN_TENSORS(count(t, &calls), t), 0), "[2,2,3]");
+    ck_assert_int_eq(calls, 5);
+}
+END_TEST
+
 START_TEST(arange)
 {
     ck_tn_equal(tn_arange(ctx, TN_F64, 1, 2, 0.25), 1, 1.25, 1.5, 1.75);
@@ -311,6 +336,7 @@ int main(void)
     tcase_add_test(tc, zero_elements);
     tcase_add_loop_test(tc, item_of_every_dtype, 0, TN_DTYPES);
     tcase_add_test(tc, at_an_index);
+    tcase_add_test(tc, lists_are_evaluated_once);
     tcase_add_test(tc, arange);
     tcase_add_test(tc, from_data_copies);
     tcase_add_test(tc, blob_is_shared_and_released_once);

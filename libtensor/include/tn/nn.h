@@ -54,9 +54,7 @@ TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);
 /* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
 TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children);
-#define tn_sequential(ctx, ...)                                                                   \
-    tn_sequential_of(ctx, (int)(sizeof((tn_module *const[]){__VA_ARGS__}) / sizeof(tn_module *)), \
-                     (tn_module *const[]){__VA_ARGS__})
+#define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))
 
 TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x);
 

@@ -1,18 +1,8 @@
 /* op.h - declaring an operator, in the library or in a program that uses it, on equal terms.
  *
- * An operator is a function that computes a tensor and records how to differentiate it:
- *
- *     // swish(x): y = x s(x), s(x) = 1 / (1 + e^-x);   dx = dy (s + y (1 - s))
- *     TN_UNARY(swish, TN_SAVE_X,
- *              x / (1 + exp(-x)),
- *              dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)));
- *
- *     tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x)
- *     {
- *         return tn_unary(ctx, &swish_op, x, NULL);
- *     }
- *
- * docs/adding-an-op.md shows this form and the general one, tn_record with a backward function. */
+ * An operator is a function that computes a tensor and records how to differentiate it. If it is
+ * one expression for each element, <tn/formula.h> writes it from that and from its derivative;
+ * tn_record with a backward function is the general form. docs/adding-an-op.md shows both. */
 #ifndef TN_OP_H
 #define TN_OP_H
 
@@ -66,10 +56,7 @@ TN_API void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 /* ---- formulas --------------------------------------------------------------------------------
  *
  * A formula is one C expression, computed for every element of broadcast, strided operands. The
- * macros below write its loop for float and double and for each instruction set of context.h; in
- * the expression `real` is the scalar type, the functions are those of <tgmath.h>, and c[0],
- * c[1]... are the constants given with the call. Write real constants as (real)0.5, so that float
- * stays float. */
+ * macros of <tn/formula.h> make a tn_formula, tn_unary_op or tn_binary_op of it. */
 
 #define TN_ISAS 3
 #define TN_MAX_OPERANDS 4
@@ -126,154 +113,6 @@ TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
 
 #ifdef __cplusplus
 }
-#else
-
-#include <tgmath.h>
-
-/* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
- * three operands. */
-#define TN_FORMULA1(name, a, ...)                  \
-    TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 1)
-#define TN_FORMULA2(name, a, b, ...)                \
-    TN_LOOPS_(TN_LOOP2_, name, a, b, , __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 2)
-#define TN_FORMULA3(name, a, b, d, ...)              \
-    TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 3)
-
-/* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
- * dy, db of a, b, dy); define name_op. */
-#define TN_UNARY(id, saved, forward, backward_x)                                            \
-    TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                            \
-    TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                     \
-    static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
-                                        .save = (saved),                                    \
-                                        .y = TN_TABLE_(id##_y, 1),                          \
-                                        .dx = TN_TABLE_(id##_dx, 3)}
-
-#define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
-    TN_LOOPS_(TN_LOOP2_, id##_y, a, b, , forward)                                             \
-    TN_LOOPS_(TN_LOOP3_, id##_da, a, b, dy, backward_a)                                       \
-    TN_LOOPS_(TN_LOOP3_, id##_db, a, b, dy, backward_b)                                       \
-    static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
-                                         .save = (saved),                                     \
-                                         .y = TN_TABLE_(id##_y, 2),                           \
-                                         .da = TN_TABLE_(id##_da, 3),                         \
-                                         .db = TN_TABLE_(id##_db, 3)}
-
-#define TN_TABLE_(formula, count)                                \
-    {                                                            \
-        .name = #formula, .operands = (count), .loops = {        \
-            {formula##_f32, formula##_f32_v3, formula##_f32_v4}, \
-            {formula##_f64, formula##_f64_v3, formula##_f64_v4}  \
-        }                                                        \
-    }
-
-/* How the loops are written. The body is inlined into a function per instruction set, and there
- * with the strides that matter as constants, so that the compiler can vectorise it. */
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define TN_TARGET_V3_ __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")))
-#define TN_TARGET_V4_                                                                         \
-    __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,avx512f,avx512bw,avx512cd," \
-                          "avx512dq,avx512vl")))
-#else
-#define TN_TARGET_V3_
-#define TN_TARGET_V4_
-#endif
-
-#if defined(__GNUC__)
-#define TN_INLINE_ static inline __attribute__((always_inline, unused))
-#else
-#define TN_INLINE_ static inline
-#endif
-
-#define TN_LOOPS_(LOOP, name, a, b, d, ...)        \
-    LOOP(name##_f32, float, a, b, d, __VA_ARGS__)  \
-    LOOP(name##_f64, double, a, b, d, __VA_ARGS__) \
-    TN_LOOP_FOR_(name##_f32, , )                   \
-    TN_LOOP_FOR_(name##_f32, _v3, TN_TARGET_V3_)   \
-    TN_LOOP_FOR_(name##_f32, _v4, TN_TARGET_V4_)   \
-    TN_LOOP_FOR_(name##_f64, , )                   \
-    TN_LOOP_FOR_(name##_f64, _v3, TN_TARGET_V3_)   \
-    TN_LOOP_FOR_(name##_f64, _v4, TN_TARGET_V4_)
-
-#define TN_LOOP_FOR_(name, isa, target)                                                        \
-    target static void name##isa(int64_t n, void *const *p, const int64_t *s, const double *c) \
-    {                                                                                          \
-        name##_all(n, p, s, c);                                                                \
-    }
-
-#define TN_CONSTANTS_(type)                                                            \
-    const type c[TN_MAX_CONSTANTS] = {(type)k[0], (type)k[1], (type)k[2], (type)k[3]}; \
-    typedef type real;                                                                 \
-    (void)c;                                                                           \
-    (void)sizeof(real)
-
-#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
-    TN_INLINE_ void name##_n(int64_t n, type *restrict out, int64_t so, const type *restrict pa, \
-                             int64_t sa, const double *k)                                        \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                        \
-            const type a = pa[i * sa];                                                           \
-            out[i * so] = (type)(__VA_ARGS__);                                                   \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k)     \
-    {                                                                                            \
-        if (s[0] == 1 && s[1] == 1)                                                              \
-            name##_n(n, p[0], 1, p[1], 1, k);                                                    \
-        else                                                                                     \
-            name##_n(n, p[0], s[0], p[1], s[1], k);                                              \
-    }
-
-#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                           \
-    TN_INLINE_ void name##_n(int64_t n, type *restrict out, int64_t so, const type *pa,      \
-                             int64_t sa, const type *pb, int64_t sb, const double *k)        \
-    {                                                                                        \
-        TN_CONSTANTS_(type);                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                    \
-            const type a = pa[i * sa], b = pb[i * sb];                                       \
-            (void)a, (void)b;                                                                \
-            out[i * so] = (type)(__VA_ARGS__);                                               \
-        }                                                                                    \
-    }                                                                                        \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k) \
-    {                                                                                        \
-        if (s[0] == 1 && s[1] == 1 && s[2] == 1)                                             \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 1, k);                                       \
-        else if (s[0] == 1 && s[1] == 1 && s[2] == 0)                                        \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 0, k);                                       \
-        else if (s[0] == 1 && s[1] == 0 && s[2] == 1)                                        \
-            name##_n(n, p[0], 1, p[1], 0, p[2], 1, k);                                       \
-        else                                                                                 \
-            name##_n(n, p[0], s[0], p[1], s[1], p[2], s[2], k);                              \
-    }
-
-#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
-    TN_INLINE_ void name##_n(int64_t n, type *restrict out, int64_t so, const type *pa,          \
-                             int64_t sa, const type *pb, int64_t sb, const type *pd, int64_t sd, \
-                             const double *k)                                                    \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                        \
-            const type a = pa[i * sa], b = pb[i * sb], d = pd[i * sd];                           \
-            (void)a, (void)b, (void)d;                                                           \
-            out[i * so] = (type)(__VA_ARGS__);                                                   \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n, void *const *p, const int64_t *s, const double *k)     \
-    {                                                                                            \
-        if (s[0] == 1 && s[1] == 1 && s[2] == 1 && s[3] == 1)                                    \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 1, p[3], 1, k);                                  \
-        else if (s[0] == 1 && s[1] == 1 && s[2] == 0 && s[3] == 0)                               \
-            name##_n(n, p[0], 1, p[1], 1, p[2], 0, p[3], 0, k);                                  \
-        else                                                                                     \
-            name##_n(n, p[0], s[0], p[1], s[1], p[2], s[2], p[3], s[3], k);                      \
-    }
-
 #endif
 
 #endif

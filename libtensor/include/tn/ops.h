@@ -73,18 +73,10 @@ typedef struct tn_reduce_opts {
 } tn_reduce_opts;
 
 /* Options that reduce over the dimensions listed: tn_sum(ctx, x, TN_DIMS(0, 2)). */
-#define TN_DIMS(...)                                               \
-    (tn_reduce_opts)                                               \
-    {                                                              \
-        .dims = (const int[]){__VA_ARGS__},                        \
-        .ndims = (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)) \
-    }
-#define TN_KEEPDIMS(...)                                                            \
-    (tn_reduce_opts)                                                                \
-    {                                                                               \
-        .dims = (const int[]){__VA_ARGS__},                                         \
-        .ndims = (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), .keepdim = true \
-    }
+#define TN_DIMS(...) TN_REDUCE_(false, __VA_ARGS__)
+#define TN_KEEPDIMS(...) TN_REDUCE_(true, __VA_ARGS__)
+#define TN_REDUCE_(keepdim, ...) \
+    (TN_STRUCT_(tn_reduce_opts){TN_ARRAY_(int, __VA_ARGS__), TN_COUNT_(int, __VA_ARGS__), keepdim})
 
 /* The sum or mean over no elements is 0 or NaN. */
 TN_API tn_tensor *tn_sum(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
@@ -292,11 +284,7 @@ TN_API tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int
 
 /* Several tensors, all of one dtype, as the next two take them:
  * tn_cat(ctx, TN_TENSORS(a, b), 0). */
-#define TN_TENSORS(...)                                                                            \
-    (int)(sizeof((const tn_tensor *[]){__VA_ARGS__}) / sizeof(tn_tensor *)), (const tn_tensor *[]) \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
+#define TN_TENSORS(...) TN_LIST_(const tn_tensor *, __VA_ARGS__)
 
 /* The tensors one after another along `dim`, in which alone their sizes may differ; along a new
  * dimension before `dim` of the result. Copies. */

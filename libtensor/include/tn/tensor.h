@@ -29,11 +29,7 @@ typedef enum tn_dtype {
 
 /* A number of dimensions and a shape, as the functions below take them:
  * tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3)). A tensor of no dimensions has TN_SCALAR. */
-#define TN_SHAPE(...)                                                            \
-    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) \
-    {                                                                            \
-        __VA_ARGS__                                                              \
-    }
+#define TN_SHAPE(...) TN_LIST_(int64_t, __VA_ARGS__)
 #define TN_SCALAR 0, NULL
 
 TN_API const char *tn_dtype_name(tn_dtype dtype); /* "f32" */
@@ -108,7 +104,11 @@ TN_API bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_
                                 const tn_tensor *a, const char *name_b, const tn_tensor *b);
 
 /* The shape of t as text, for messages: "[8,3,32,32]". */
-#define TN_SHAPE_TEXT(t) (tn_shape_text(tn_ndim(t), tn_shape(t)).s)
+#define TN_SHAPE_TEXT(t) (tn_tensor_shape_text(t).s)
+static inline tn_text tn_tensor_shape_text(const tn_tensor *t)
+{
+    return tn_shape_text(tn_ndim(t), tn_shape(t));
+}
 
 /* ---- changing in place ------------------------------------------------------------------------
  * No gradient flows through these. While gradients are enabled a tensor that requires one is

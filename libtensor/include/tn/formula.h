@@ -1,0 +1,177 @@
+/* formula.h - the macros that make an operator of an expression and its derivative. C alone.
+ *
+ *     // swish(x): y = x s(x), s(x) = 1 / (1 + e^-x);   dx = dy (s + y (1 - s))
+ *     TN_UNARY(swish, TN_SAVE_X,
+ *              x / (1 + exp(-x)),
+ *              dy * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x)));
+ *
+ *     tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x)
+ *     {
+ *         return tn_unary(ctx, &swish_op, x, NULL);
+ *     }
+ *
+ * The macros write a loop for float and one for double, for each instruction set of context.h. In
+ * the expressions `real` is the scalar type, the functions are those of <tgmath.h>, and c[0],
+ * c[1]... are the constants given with the call: these and the operands are the names that they
+ * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
+ *
+ * This header brings <tgmath.h>, whose macros change what sqrt(x), exp(x) and I mean in the rest of
+ * the file, so <tn/tn.h> leaves it out: include it where operators are declared. C++ has no
+ * <tgmath.h> of this kind, and there the header is op.h; declare the operator in a C file, and call
+ * its function from C++. docs/adding-an-op.md has the rules. */
+#ifndef TN_FORMULA_H
+#define TN_FORMULA_H
+
+#include <tn/op.h>
+
+#ifndef __cplusplus
+
+#include <tgmath.h>
+
+/* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
+ * three operands. */
+#define TN_FORMULA1(name, a, ...)                  \
+    TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 1)
+#define TN_FORMULA2(name, a, b, ...)                \
+    TN_LOOPS_(TN_LOOP2_, name, a, b, , __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 2)
+#define TN_FORMULA3(name, a, b, d, ...)              \
+    TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__) \
+    static const tn_formula name = TN_TABLE_(name, 3)
+
+/* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
+ * dy, db of a, b, dy); define name_op. */
+#define TN_UNARY(id, saved, forward, backward_x)                                            \
+    TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                            \
+    TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                     \
+    static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
+                                        .save = (saved),                                    \
+                                        .y = TN_TABLE_(id##_y, 1),                          \
+                                        .dx = TN_TABLE_(id##_dx, 3)}
+
+#define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
+    TN_LOOPS_(TN_LOOP2_, id##_y, a, b, , forward)                                             \
+    TN_LOOPS_(TN_LOOP3_, id##_da, a, b, dy, backward_a)                                       \
+    TN_LOOPS_(TN_LOOP3_, id##_db, a, b, dy, backward_b)                                       \
+    static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
+                                         .save = (saved),                                     \
+                                         .y = TN_TABLE_(id##_y, 2),                           \
+                                         .da = TN_TABLE_(id##_da, 3),                         \
+                                         .db = TN_TABLE_(id##_db, 3)}
+
+#define TN_TABLE_(formula, count)                                \
+    {                                                            \
+        .name = #formula, .operands = (count), .loops = {        \
+            {formula##_f32, formula##_f32_v3, formula##_f32_v4}, \
+            {formula##_f64, formula##_f64_v3, formula##_f64_v4}  \
+        }                                                        \
+    }
+
+/* How the loops are written. The body is inlined into a function per instruction set, and there
+ * with the strides that matter as constants, so that the compiler can vectorise it. */
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define TN_TARGET_V3_ __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")))
+#define TN_TARGET_V4_                                                                         \
+    __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,avx512f,avx512bw,avx512cd," \
+                          "avx512dq,avx512vl")))
+#else
+#define TN_TARGET_V3_
+#define TN_TARGET_V4_
+#endif
+
+#if defined(__GNUC__)
+#define TN_INLINE_ static inline __attribute__((always_inline, unused))
+#else
+#define TN_INLINE_ static inline
+#endif
+
+#define TN_LOOPS_(LOOP, name, a, b, d, ...)        \
+    LOOP(name##_f32, float, a, b, d, __VA_ARGS__)  \
+    LOOP(name##_f64, double, a, b, d, __VA_ARGS__) \
+    TN_LOOP_FOR_(name##_f32, , )                   \
+    TN_LOOP_FOR_(name##_f32, _v3, TN_TARGET_V3_)   \
+    TN_LOOP_FOR_(name##_f32, _v4, TN_TARGET_V4_)   \
+    TN_LOOP_FOR_(name##_f64, , )                   \
+    TN_LOOP_FOR_(name##_f64, _v3, TN_TARGET_V3_)   \
+    TN_LOOP_FOR_(name##_f64, _v4, TN_TARGET_V4_)
+
+#define TN_LOOP_FOR_(name, isa, target)                                                            \
+    target static void name##isa(int64_t n_, void *const *p_, const int64_t *s_, const double *c_) \
+    {                                                                                              \
+        name##_all(n_, p_, s_, c_);                                                                \
+    }
+
+#define TN_CONSTANTS_(type)                                                                \
+    const type c[TN_MAX_CONSTANTS] = {(type)k_[0], (type)k_[1], (type)k_[2], (type)k_[3]}; \
+    typedef type real;                                                                     \
+    (void)c;                                                                               \
+    (void)sizeof(real)
+
+#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_,                       \
+                             const type *restrict pa_, int64_t sa_, const double *k_)            \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_];                                                        \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1)                                                            \
+            name##_n(n_, p_[0], 1, p_[1], 1, k_);                                                \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], k_);                                        \
+    }
+
+#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                               \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
+                             int64_t sa_, const type *pb_, int64_t sb_, const double *k_)        \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_];                                     \
+            (void)a, (void)b;                                                                    \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1)                                              \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, k_);                                      \
+        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0)                                         \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, k_);                                      \
+        else if (s_[0] == 1 && s_[1] == 0 && s_[2] == 1)                                         \
+            name##_n(n_, p_[0], 1, p_[1], 0, p_[2], 1, k_);                                      \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], k_);                          \
+    }
+
+#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
+                             int64_t sa_, const type *pb_, int64_t sb_, const type *pd_,         \
+                             int64_t sd_, const double *k_)                                      \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_], d = pd_[i_ * sd_];                  \
+            (void)a, (void)b, (void)d;                                                           \
+            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
+        }                                                                                        \
+    }                                                                                            \
+    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
+    {                                                                                            \
+        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1 && s_[3] == 1)                                \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, p_[3], 1, k_);                            \
+        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0 && s_[3] == 0)                           \
+            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, p_[3], 0, k_);                            \
+        else                                                                                     \
+            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], p_[3], s_[3], k_);            \
+    }
+
+#endif
+
+#endif
