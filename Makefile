@@ -224,7 +224,7 @@ help:
 	@echo "demo-faces learns to tell drawn faces apart; results in out/generated-faces"
 	@echo "demo-alexnet the same on top of AlexNet's convolutions with random weights"
 	@echo "results    runs all that the examples can do, for docs/results; results in out/"
-	@echo "report     makes the pages of docs/results from them"
+	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
 	@echo "gradcheck  checks every operator's gradient and prints a table"

@@ -5,9 +5,16 @@ set -eu
 cd "$(dirname "$0")/.."
 pages=${1:-docs/results}
 
-# value NAME KEY: what metrics.json of out/NAME says; text without its quotes.
+if ! command -v jq >/dev/null; then
+    echo "report: jq cannot be run; its package is named jq" >&2
+    exit 2
+fi
+
+# value NAME KEY [FILE]: what metrics.json of out/NAME says, or another file of it.
 value() {
-    sed -n "s/^  \"$2\": \"*\([^\"]*[^\",]\)\"*,*$/\1/p" "out/$1/metrics.json"
+    file=out/$1/${3:-metrics.json}
+    jq -r --arg key "$2" --arg file "$file" \
+        'if has($key) then .[$key] else "report: \($file) has no \($key)\n" | halt_error end' "$file"
 }
 
 number() { # NAME KEY FORMAT [FACTOR]
@@ -20,16 +27,12 @@ percent() {
 
 # The command that made out/NAME, and how long it took.
 command_of() {
-    sed -n '1s/.*/`build\/bin\/&`/p' "out/$1/run.txt"
-}
-
-seconds_of() {
-    sed -n '2s/$/ s/p' "out/$1/run.txt"
+    echo "\`build/bin/$(value "$1" command run.json)\`"
 }
 
 ran() {
     echo
-    echo "$(command_of "$1") took $(seconds_of "$1")."
+    echo "$(command_of "$1") took $(value "$1" seconds run.json) s."
 }
 
 # picture NAME FILE TEXT: copies a picture and shows it.
@@ -64,7 +67,7 @@ table() { # FILE COLUMNS TITLES FORMAT
 
 model_row() { # NAME TITLE
     runs=$(value "$1" runs)
-    each=$(sed -n 2p "out/$1/run.txt" | awk -v runs="$runs" '{ printf "%.0f s", $1 / runs }')
+    each=$(value "$1" seconds run.json | awk -v runs="$runs" '{ printf "%.0f s", $1 / runs }')
     echo "| $2 | $(percent "$1" test_accuracy) | $(percent "$1" test_accuracy_low) to" \
         "$(percent "$1" test_accuracy_high) | $runs | $each | $(command_of "$1") |"
 }
@@ -247,7 +250,7 @@ EOF
 }
 
 for part in filters study balance control sweep finetune; do
-    if [ ! -f "out/alexnet/$part/run.txt" ]; then
+    if [ ! -f "out/alexnet/$part/run.json" ]; then
         echo "report: out/alexnet/$part has no results; make results needs data/alexnet_features.pth" \
             "and data/faces227" >&2
         exit 2
@@ -255,14 +258,14 @@ for part in filters study balance control sweep finetune; do
 done
 
 for part in train control study generated weights; do
-    if [ ! -f "out/faces/$part/run.txt" ]; then
+    if [ ! -f "out/faces/$part/run.json" ]; then
         echo "report: out/faces/$part has no results; make results needs photographs in data/faces" >&2
         exit 2
     fi
 done
 
 for part in show forward gradcheck train compare contour backprop-cost softmax mlp cnn; do
-    if [ ! -f "out/digits/$part/run.txt" ]; then
+    if [ ! -f "out/digits/$part/run.json" ]; then
         echo "report: out/digits/$part has no results; make results runs the examples" >&2
         exit 2
     fi

@@ -1,11 +1,20 @@
 #!/bin/sh
 # Runs the examples as docs/results shows them; results in out/, with the command and the seconds
-# that each took in run.txt. usage: examples/results.sh BUILD
+# that each took in run.json. usage: examples/results.sh BUILD
 set -eu
 bin=${1:-build}/bin
 cd "$(dirname "$0")/.."
+if ! command -v jq >/dev/null; then
+    echo "results: jq cannot be run; its package is named jq" >&2
+    exit 2
+fi
 # Threads that wait should sleep, not spin: other work on the machine disturbs less.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+
+# seconds START END: with one decimal
+seconds() {
+    awk -v start="$1" -v end="$2" 'BEGIN { printf "%.1f", end - start }'
+}
 
 # run NAME PROGRAM ARGUMENTS...: results in out/NAME
 run() {
@@ -18,8 +27,8 @@ run() {
     shift
     "$bin/$program" "$@" --out "out/$name"
     end=$(date +%s.%N)
-    echo "$program $* --out out/$name" >"out/$name/run.txt"
-    echo "$end $start" | awk '{ printf "%.1f\n", $1 - $2 }' >>"out/$name/run.txt"
+    jq -n --arg command "$program $* --out out/$name" --argjson seconds "$(seconds "$start" "$end")" \
+        '{$command, $seconds}' >"out/$name/run.json"
 }
 
 for part in show forward gradcheck train compare contour backprop-cost; do

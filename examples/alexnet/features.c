@@ -57,26 +57,12 @@ static bool resize_and_crop(const image *photo, image *square)
     return made;
 }
 
-static bool make_square(const image *photo, int input, image *square)
-{
-    int size = photo->width < photo->height ? photo->width : photo->height;
-    image middle;
-    if (input == INPUT_224)
-        return resize_and_crop(photo, square);
-    if (!image_crop(photo, (photo->width - size) / 2, (photo->height - size) / 2, size, size,
-                    &middle))
-        return false;
-    bool made = image_resize(&middle, 227, 227, square);
-    image_free(&middle);
-    return made;
-}
-
 bool feature_pixels(const image *photo, int input, bool mirrored, float *pixels)
 {
     static const float mean[] = {0.485F, 0.456F, 0.406F}, deviation[] = {0.229F, 0.224F, 0.225F};
     int side = feature_side(input);
     image square;
-    if (!make_square(photo, input, &square))
+    if (input == INPUT_224 ? !resize_and_crop(photo, &square) : !image_square(photo, side, &square))
         return false;
     for (int c = 0; c < 3; c++) {
         for (int i = 0; i < side * side; i++) {
@@ -116,6 +102,12 @@ static bool read_batch(const cli_program *program, const people *p, const featur
 
 /* ---- batches that are kept ------------------------------------------------------------------- */
 
+/* Photographs in the batch that begins with `first`. */
+static int64_t in_batch(const people *p, int64_t first)
+{
+    return p->count - first < FEATURE_BATCH ? p->count - first : FEATURE_BATCH;
+}
+
 path features_name(const alexnet *a, const people *p, const feature_opts *opts, int64_t first)
 {
     char text[128 + (FEATURE_BATCH + 1) * sizeof(sha256)];
@@ -124,7 +116,7 @@ path features_name(const alexnet *a, const people *p, const feature_opts *opts, 
     memcpy(text, &a->hash, sizeof(sha256));
     size += (size_t)snprintf(text + size, 128, "%s %s %d", NET_NAMES[opts->step],
                              FEATURE_INPUTS[opts->input], opts->mirrored);
-    for (int64_t i = first; i < p->count && i < first + FEATURE_BATCH; i++) {
+    for (int64_t i = first; i < first + in_batch(p, first); i++) {
         memcpy(text + size, &p->photos[i].hash, sizeof(sha256));
         size += sizeof(sha256);
     }
@@ -138,7 +130,7 @@ static tn_tensor *compute_batch(const cli_program *program, tn_ctx *ctx, const a
                                 const people *p, const feature_opts *opts, int64_t first,
                                 bool mirrored)
 {
-    int64_t left = p->count - first, count = left < FEATURE_BATCH ? left : FEATURE_BATCH;
+    int64_t count = in_batch(p, first);
     int64_t side = feature_side(opts->input);
     tn_tensor *x = tn_empty(ctx, TN_F32, 4, (const int64_t[]){count, 3, side, side}), *y = NULL;
     if (x && read_batch(program, p, opts, first, count, mirrored, x))
@@ -182,8 +174,7 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
         able = there || keep_batch(program, ctx, a, p, opts, first, file.s);
         counts->kept += there;
         counts->computed += able && !there;
-        int64_t done = first + FEATURE_BATCH;
-        progress_update(&shown, done < p->count ? done : p->count, "%s", NET_NAMES[opts->step]);
+        progress_update(&shown, first + in_batch(p, first), "%s", NET_NAMES[opts->step]);
     }
     tn_set_grad_enabled(ctx, enabled);
     progress_end(&shown);
@@ -213,7 +204,7 @@ static bool fits(const feature_set *f, const tn_tensor *t, int64_t count)
 static bool read_file(const cli_program *program, tn_ctx *ctx, const char *file, const people *p,
                       bool mirrored, int64_t first, feature_set *f)
 {
-    int64_t left = p->count - first, count = left < FEATURE_BATCH ? left : FEATURE_BATCH;
+    int64_t count = in_batch(p, first);
     tn_dict *dict = tn_load_dict(ctx, file);
     tn_tensor *t[] = {dict ? tn_dict_get(dict, "features") : NULL,
                       dict && mirrored ? tn_dict_get(dict, "mirrored") : NULL};

@@ -55,11 +55,7 @@ tn_status head_save(tn_ctx *ctx, const alexnet *a, const head_shape *shape, cons
     return tn_dict_set(dict, "alexnet", tn_from_data(ctx, TN_U8, 1, &length, a->hash.hex));
 }
 
-static bool no_head(const cli_program *program, const char *file, const char *why)
-{
-    cli_error(program, "%s is no model of alexnet train: %s", file, why);
-    return false;
-}
+static const char TRAINER[] = "alexnet train";
 
 static bool holds(const tn_tensor *t, tn_dtype dtype, int64_t count)
 {
@@ -90,11 +86,11 @@ static bool read_head(const cli_program *program, tn_ctx *ctx, const alexnet *a,
     const tn_tensor *hash = tn_dict_get(dict, "alexnet"), *mean = tn_dict_get(dict, "mean");
     int persons;
     if (!holds(shape, TN_I64, SHAPE_NUMBERS) || !holds(scale, TN_F64, 2) || !holds(hash, TN_U8, 64))
-        return no_head(program, file, "'shape', 'scale' or 'alexnet' is missing");
+        return names_refuse(program, file, TRAINER, "'shape', 'scale' or 'alexnet' is missing");
     if (!read_shape(shape, &h->shape))
-        return no_head(program, file, "'shape' is that of no network");
+        return names_refuse(program, file, TRAINER, "'shape' is that of no network");
     if (!holds(mean, TN_F32, h->shape.in[0] * h->shape.in[1] * h->shape.in[2]))
-        return no_head(program, file, "'mean' is missing or misshapen");
+        return names_refuse(program, file, TRAINER, "'mean' is missing or misshapen");
     if (memcmp(tn_data(hash), a->hash.hex, 64) != 0) {
         cli_error(program, "%s was trained on top of other weights (SHA-256 %.64s, these have %s)",
                   file, (const char *)tn_data(hash), a->hash.hex);
@@ -105,10 +101,10 @@ static bool read_head(const cli_program *program, tn_ctx *ctx, const alexnet *a,
     h->mean = tn_clone(ctx, mean);
     if (!names_unpack(tn_dict_get(dict, "persons"), &h->text, &h->names, &persons) ||
         persons != h->shape.persons)
-        return no_head(program, file, "'persons' holds no names");
+        return names_refuse(program, file, TRAINER, "'persons' holds no names");
     h->net = head_make(ctx, a, &h->shape);
     if (tn_load_state_dict(ctx, h->net, dict, (tn_load_opts){.prefix = "net."}) != TN_OK)
-        return no_head(program, file, tn_error(ctx));
+        return names_refuse(program, file, TRAINER, tn_error(ctx));
     tn_train(h->net, false);
     return true;
 }

@@ -51,7 +51,7 @@ void image_put(image *picture, int x, int y, const image *other, int zoom)
                    pixel_at(other, column / zoom, row / zoom), (size_t)other->channels);
 }
 
-static int clamped(int i, int size)
+int image_clamp(int i, int size)
 {
     return i < 0 ? 0 : i < size ? i : size - 1;
 }
@@ -63,7 +63,8 @@ bool image_crop(const image *from, int x, int y, int width, int height, image *t
     for (int row = 0; row < height; row++)
         for (int column = 0; column < width; column++)
             memcpy(pixel_at(to, column, row),
-                   pixel_at(from, clamped(x + column, from->width), clamped(y + row, from->height)),
+                   pixel_at(from, image_clamp(x + column, from->width),
+                            image_clamp(y + row, from->height)),
                    (size_t)from->channels);
     return true;
 }
@@ -81,8 +82,8 @@ typedef struct window {
 static void set_window(window *w, int i, int in, int out)
 {
     double scale = (double)in / out, reach = fmax(scale, 1), centre = (i + 0.5) * scale, sum = 0;
-    w->first = clamped((int)floor(centre - reach + 0.5), in);
-    int end = clamped((int)floor(centre + reach + 0.5) - 1, in) + 1;
+    w->first = image_clamp((int)floor(centre - reach + 0.5), in);
+    int end = image_clamp((int)floor(centre + reach + 0.5) - 1, in) + 1;
     w->count = end - w->first;
     for (int j = 0; j < w->count; j++) {
         w->weight[j] = fmax(0, 1 - fabs(w->first + j + 0.5 - centre) / reach);
@@ -148,6 +149,17 @@ bool image_resize(const image *from, int width, int height, image *to)
     free(across);
     free(down);
     free(narrow);
+    return made;
+}
+
+bool image_square(const image *from, int side, image *to)
+{
+    int size = from->width < from->height ? from->width : from->height;
+    image middle;
+    if (!image_crop(from, (from->width - size) / 2, (from->height - size) / 2, size, size, &middle))
+        return false;
+    bool made = image_resize(&middle, side, side, to);
+    image_free(&middle);
     return made;
 }
 

@@ -35,6 +35,12 @@ bool image_crop(const image *from, int x, int y, int width, int height, image *t
  * memory is short. */
 bool image_resize(const image *from, int width, int height, image *to);
 
+/* The square in the middle at another size. False if memory is short. */
+bool image_square(const image *from, int side, image *to);
+
+/* The nearest of 0 .. size - 1. */
+int image_clamp(int i, int size);
+
 /* Writes DIR/NAME, whole or not at all. False with errno. */
 bool image_write_png(const image *picture, const char *dir, const char *name);
 

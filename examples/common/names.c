@@ -40,6 +40,13 @@ bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count
     return true;
 }
 
+bool names_refuse(const cli_program *program, const char *file, const char *trainer,
+                  const char *why)
+{
+    cli_error(program, "%s is no model of %s: %s", file, trainer, why);
+    return false;
+}
+
 bool names_print(tn_ctx *ctx, const char *file, const tn_tensor *probabilities, char *const *names,
                  int64_t top, const char *remark)
 {

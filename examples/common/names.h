@@ -14,6 +14,11 @@ tn_tensor *names_pack(tn_ctx *ctx, char *const *names, int count);
  * memory is short. */
 bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count);
 
+/* Says why a file is no model of a program, "FILE is no model of faces train: WHY", and returns
+ * false. */
+bool names_refuse(const cli_program *program, const char *file, const char *trainer,
+                  const char *why);
+
 /* Prints the `top` likeliest persons of a photograph with their probabilities, [1, persons], and
  * what is to be remarked: "FILE: bracco 97.1 %, hader 2.0 %". False if there are no probabilities;
  * the error is in ctx. */

@@ -138,18 +138,14 @@ int look_distance(const uint64_t *a, const uint64_t *b)
 
 bool people_square(const image *from, int side, uint8_t *planes)
 {
-    image square, small;
-    int size = from->width < from->height ? from->width : from->height;
-    if (!image_crop(from, (from->width - size) / 2, (from->height - size) / 2, size, size, &square))
+    image square;
+    if (!image_square(from, side, &square))
         return false;
-    bool made = image_resize(&square, side, side, &small);
-    for (int i = 0; made && i < side * side; i++)
+    for (int i = 0; i < side * side; i++)
         for (int c = 0; c < 3; c++)
-            planes[c * side * side + i] = small.pixels[3 * i + c];
+            planes[c * side * side + i] = square.pixels[3 * i + c];
     image_free(&square);
-    if (made)
-        image_free(&small);
-    return made;
+    return true;
 }
 
 /* The group of a photograph: it leads to its first one, step by step. */

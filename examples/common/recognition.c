@@ -55,8 +55,7 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
         {"control", CLI_CHOICE, &s->control, "none|permute", .choices = controls,
          .help =
              "deal the labels out at random before training: what is then recognised is chance"},
-        {"seed", CLI_INT, &s->run.seed, "S", .max = INFINITY,
-         .help = "of the random numbers: split, start, order"},
+        run_seed_option(&s->run, "of the random numbers: split, start, order"),
         {"runs", CLI_INT, &t->runs, "N", .min = 1, .max = 1000,
          .help =
              "train N times, with seeds S, S + 1, ..., each with a split of its own, and report "

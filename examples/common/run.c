@@ -1,6 +1,7 @@
 #include "common/run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 static const char METRICS[] = "metrics.json";
@@ -25,6 +26,16 @@ int run_command(run *r, const cli_option *options, int argc, char **argv, run_wo
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
+
+cli_option run_seed_option(run *r, const char *help)
+{
+    return (cli_option){.name = "seed",
+                        .type = CLI_INT,
+                        .value = &r->seed,
+                        .argument = "S",
+                        .max = INFINITY,
+                        .help = help};
+}
 
 cli_option run_threads_option(run *r)
 {

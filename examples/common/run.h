@@ -28,6 +28,7 @@ int run_command(run *r, const cli_option *options, int argc, char **argv, run_wo
 int run_in_context(run *r, run_work work, void *payload);
 
 /* Options that many commands have. */
+cli_option run_seed_option(run *r, const char *help);
 cli_option run_threads_option(run *r);
 cli_option run_out_option(run *r);
 cli_option run_quiet_option(run *r, const char *help);

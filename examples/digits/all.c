@@ -1,10 +1,8 @@
 /* digits all: every other sub-command in turn, with the options that they share. */
-#include <math.h>
 #include <stdio.h>
 
-#include "common/cli.h"
-#include "common/report.h"
 #include "digits/digits.h"
+#include "digits/sets.h"
 
 static const cli_program PROGRAM = {
     .name = "digits all",
@@ -16,7 +14,7 @@ static const cli_program PROGRAM = {
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} PARTS[] = {
+} COMMANDS[] = {
     {"show", digits_show},
     {"forward", digits_forward},
     {"gradcheck", digits_gradcheck},
@@ -26,54 +24,49 @@ static const struct {
     {"backprop-cost", digits_backprop_cost},
 };
 
-typedef struct settings {
-    const char *data, *out;
-    int64_t use, seed, threads;
-    bool quiet;
-} settings;
+enum { COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
-static int run_part(const settings *s, const char *name, int (*run)(int argc, char **argv))
+/* One part, with the options that all share. */
+static int run_part(const run *r, const digit_source *source, size_t part)
 {
-    char use[32], seed[32], threads[32];
-    path out = path_join(s->out, name), data;
-    snprintf(use, sizeof(use), "--train=%lld", (long long)s->use);
-    snprintf(seed, sizeof(seed), "--seed=%lld", (long long)s->seed);
-    snprintf(threads, sizeof(threads), "--threads=%lld", (long long)s->threads);
-    char option_out[] = "--out", option_data[] = "--data", quiet[] = "--quiet";
-    char *argv[8] = {use, seed, threads, option_out, out.s};
+    char use[32], seed[32], threads[32], out_name[] = "--out", data_name[] = "--data";
+    char quiet[] = "--quiet";
+    path out = path_join(r->out, COMMANDS[part].name), data = {""};
+    snprintf(use, sizeof(use), "--train=%lld", (long long)source->use);
+    snprintf(seed, sizeof(seed), "--seed=%lld", (long long)r->seed);
+    snprintf(threads, sizeof(threads), "--threads=%lld", (long long)r->threads);
+    char *argv[8] = {use, seed, threads, out_name, out.s};
     int argc = 5;
-    if (s->data) {
-        snprintf(data.s, sizeof(data.s), "%s", s->data);
-        argv[argc++] = option_data;
+    if (source->data) {
+        snprintf(data.s, sizeof(data.s), "%s", source->data);
+        argv[argc++] = data_name;
         argv[argc++] = data.s;
     }
-    if (s->quiet)
+    if (r->quiet)
         argv[argc++] = quiet;
     else
-        printf("\n---- digits %s\n", name);
-    return run(argc, argv);
+        printf("\n---- digits %s\n", COMMANDS[part].name);
+    return COMMANDS[part].run(argc, argv);
 }
 
 int digits_all(int argc, char **argv)
 {
-    settings s = {.out = "out/digits", .seed = 1};
-    cli_option options[] = {
-        {"data", CLI_STRING, &s.data, "PATH",
-         .help = "folder with MNIST as IDX files or as mnist_all.mat, or such a .mat file",
-         .shown_default = "data/mnist if the full set is there, else examples/data/mnist"},
-        {"train", CLI_INT, &s.use, "N", .max = INFINITY,
-         .help = "use only the first N training images; 0: all of them"},
-        {"seed", CLI_INT, &s.seed, "S", .max = INFINITY, .help = "of the random numbers"},
-        {"threads", CLI_INT, &s.threads, "N", .max = 1024, .help = "0: as many as there are cores"},
-        {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the folders of results"},
-        {"quiet", CLI_FLAG, &s.quiet, .help = "show neither progress nor what was found"},
+    run r = {.program = &PROGRAM, .out = "out/digits", .seed = 1};
+    digit_source source = {.data = NULL};
+    cli_option out = run_out_option(&r);
+    out.help = "folder for the folders of results";
+    const cli_option options[] = {
+        digit_data_option(&source),
+        digit_train_option(&source),
+        run_seed_option(&r, "of the random numbers"),
+        run_threads_option(&r),
+        out,
+        run_quiet_option(&r, "show neither progress nor what was found"),
         {.name = NULL},
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
-    if (parsed != CLI_RUN)
-        return (int)parsed;
-    int status = 0;
-    for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]) && status == 0; i++)
-        status = run_part(&s, PARTS[i].name, PARTS[i].run);
+    int status = parsed == CLI_RUN ? 0 : (int)parsed;
+    for (size_t i = 0; i < COUNT && parsed == CLI_RUN && status == 0; i++)
+        status = run_part(&r, &source, i);
     return status;
 }

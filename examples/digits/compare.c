@@ -33,21 +33,6 @@ typedef struct comparison {
 
 /* ---- descending ------------------------------------------------------------------------------ */
 
-static double step(const run *s, const comparison *c, tn_module *net, tn_optim *opt,
-                   const tn_tensor *x)
-{
-    tn_scope scope = tn_scope_begin(s->ctx);
-    tn_tensor *logits = tn_forward(s->ctx, net, x);
-    tn_tensor *loss =
-        tn_cross_entropy(s->ctx, logits, c->digits.labels, (tn_cross_entropy_opts){0});
-    double value = tn_item(s->ctx, loss);
-    tn_zero_grad(opt);
-    tn_backward(s->ctx, loss);
-    tn_step(opt);
-    tn_scope_end(s->ctx, scope);
-    return value;
-}
-
 /* One step more than is asked for: each step tells the loss before it. */
 static bool descend(const run *s, comparison *c, int method, const tn_tensor *x)
 {
@@ -57,7 +42,7 @@ static bool descend(const run *s, comparison *c, int method, const tn_tensor *x)
     tn_optim *opt = tn_sgd(s->ctx, net, opts);
     double start = seconds_now();
     for (int64_t i = 0; i <= c->iterations; i++) {
-        double loss = c->loss[method][i] = step(s, c, net, opt, x);
+        double loss = c->loss[method][i] = digit_step(s->ctx, net, opt, x, c->digits.labels);
         if (!tn_ok(s->ctx))
             return run_library_failed(s);
         if (!isfinite(loss)) {

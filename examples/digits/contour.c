@@ -61,15 +61,8 @@ static void train(const run *s, const contour *c, tn_module *net, const tn_tenso
     tn_optim *opt = tn_sgd(s->ctx, net, opts);
     progress shown = progress_begin("training", c->iterations, s->quiet);
     for (int64_t i = 0; i < c->iterations && tn_ok(s->ctx); i++) {
-        tn_scope scope = tn_scope_begin(s->ctx);
-        tn_tensor *logits = tn_forward(s->ctx, net, x);
-        tn_tensor *loss =
-            tn_cross_entropy(s->ctx, logits, c->digits.labels, (tn_cross_entropy_opts){0});
-        tn_zero_grad(opt);
-        tn_backward(s->ctx, loss);
-        tn_step(opt);
-        progress_update(&shown, i + 1, "loss %.5g", tn_item(s->ctx, loss));
-        tn_scope_end(s->ctx, scope);
+        double loss = digit_step(s->ctx, net, opt, x, c->digits.labels);
+        progress_update(&shown, i + 1, "loss %.5g", loss);
     }
     progress_end(&shown);
     tn_optim_free(opt);

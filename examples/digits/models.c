@@ -67,3 +67,17 @@ tn_module *softmax_net(tn_ctx *ctx, double init_std)
 {
     return digit_net(ctx, &DIGIT_MODELS[MODEL_SOFTMAX], init_std);
 }
+
+double digit_step(tn_ctx *ctx, tn_module *net, tn_optim *opt, const tn_tensor *images,
+                  const tn_tensor *labels)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *logits = tn_forward(ctx, net, images);
+    tn_tensor *loss = tn_cross_entropy(ctx, logits, labels, (tn_cross_entropy_opts){0});
+    double value = tn_item(ctx, loss);
+    tn_zero_grad(opt);
+    tn_backward(ctx, loss);
+    tn_step(opt);
+    tn_scope_end(ctx, scope);
+    return value;
+}

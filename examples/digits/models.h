@@ -27,4 +27,9 @@ tn_module *softmax_net(tn_ctx *ctx, double init_std);
  * that deviation. */
 tn_module *digit_net(tn_ctx *ctx, const digit_model *model, double init_std);
 
+/* A step on images [n, 784] and their labels, in a scope of its own. Returns the mean of the losses
+ * before it. */
+double digit_step(tn_ctx *ctx, tn_module *net, tn_optim *opt, const tn_tensor *images,
+                  const tn_tensor *labels);
+
 #endif

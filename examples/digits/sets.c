@@ -83,7 +83,7 @@ int digits_run(run *r, digit_images *d, const cli_option *own, int argc, char **
     cli_option options[MOST_OPTIONS + 7] = {digit_data_option(&d->source),
                                             digit_train_option(&d->source)};
     const cli_option last[] = {
-        {"seed", CLI_INT, &r->seed, "S", .max = INFINITY, .help = "of the random numbers"},
+        run_seed_option(r, "of the random numbers"),
         run_threads_option(r),
         run_out_option(r),
         run_quiet_option(r, "show neither progress nor what was found"),

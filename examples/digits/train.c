@@ -55,7 +55,7 @@ static cli_result parse(train_settings *s, int argc, char **argv)
          .help = "of the losses of the images"},
         {"init-std", CLI_DOUBLE, &s->init_std, "S", .max = 1000,
          .help = "weights and biases start from N(0, S^2); 0: as PyTorch starts them"},
-        {"seed", CLI_INT, &s->run.seed, "S", .max = INFINITY, .help = "of the random numbers"},
+        run_seed_option(&s->run, "of the random numbers"),
         {"runs", CLI_INT, &t->runs, "N", .min = 1, .max = 1000,
          .help = "train N times, with seeds S, S + 1, ..., and report the mean with its 95 % "
                  "confidence interval; the pictures are of the first"},

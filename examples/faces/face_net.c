@@ -18,11 +18,7 @@ tn_module *face_net_make(tn_ctx *ctx, int side, int64_t hidden, double dropout, 
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool not_a_face_net(const cli_program *program, const char *file, const char *why)
-{
-    cli_error(program, "%s is no model of faces train: %s", file, why);
-    return false;
-}
+static const char TRAINER[] = "faces train";
 
 static bool is_cube(const tn_tensor *t)
 {
@@ -40,18 +36,19 @@ static bool read_net(const cli_program *program, tn_ctx *ctx, const char *file, 
     f->mean = tn_dict_get(dict, "mean");
     f->deviation = tn_dict_get(dict, "deviation");
     if (!names || !first || tn_ndim(first) != 2)
-        return not_a_face_net(program, file, "'persons' or 'net.0.weight' is missing");
+        return names_refuse(program, file, TRAINER, "'persons' or 'net.0.weight' is missing");
     if (!is_cube(f->mean) || !is_cube(f->deviation) ||
         tn_size(f->mean, 1) != tn_size(f->deviation, 1))
-        return not_a_face_net(program, file, "'mean' or 'deviation' is missing or misshapen");
+        return names_refuse(program, file, TRAINER,
+                            "'mean' or 'deviation' is missing or misshapen");
     if (!names_unpack(names, &f->text, &f->names, &f->persons))
-        return not_a_face_net(program, file, "'persons' holds no names");
+        return names_refuse(program, file, TRAINER, "'persons' holds no names");
     f->side = (int)tn_size(f->mean, 1);
     f->hidden = (int)tn_size(first, 0);
     double dropout = tn_dict_get(dict, "net.3.weight") ? 0.5 : 0;
     f->net = face_net_make(ctx, f->side, f->hidden, dropout, f->persons);
     if (tn_load_state_dict(ctx, f->net, dict, (tn_load_opts){.prefix = "net."}) != TN_OK)
-        return not_a_face_net(program, file, tn_error(ctx));
+        return names_refuse(program, file, TRAINER, tn_error(ctx));
     tn_train(f->net, false);
     return true;
 }
@@ -76,22 +73,17 @@ void face_net_free(face_net *f)
 
 /* ---- inputs ---------------------------------------------------------------------------------- */
 
-static int clamped(int i, int size)
-{
-    return i < 0 ? 0 : i < size ? i : size - 1;
-}
-
 void face_net_input(const face_net *f, const uint8_t *pixels, face_move move, float *input)
 {
     const float *mean = tn_data_f32(f->mean), *deviation = tn_data_f32(f->deviation);
     int side = f->side, from[FACE_MOST_SIDE];
     for (int column = 0; column < side; column++) {
-        int x = clamped(column - move.right, side);
+        int x = image_clamp(column - move.right, side);
         from[column] = move.mirrored ? side - 1 - x : x;
     }
     for (int row = 0; row < 3 * side; row++) {
         const uint8_t *line =
-            pixels + (row / side * side + clamped(row % side - move.down, side)) * side;
+            pixels + (row / side * side + image_clamp(row % side - move.down, side)) * side;
         for (int column = 0; column < side; column++, input++)
             *input = (line[from[column]] - *mean++) / *deviation++;
     }
