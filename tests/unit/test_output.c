@@ -420,6 +420,24 @@ START_TEST(survives_every_failure_of_the_system)
 }
 END_TEST
 
+/* Where standard input is closed, a file gets its number, 0, which a failing save gives back. */
+START_TEST(closes_a_file_in_the_place_of_standard_input)
+{
+    int before = dup(0);
+    close(0);
+    host.failing = 'w';
+    host.error = ENOSPC;
+    tn_status status = save_npy(folder_path("x"), large());
+    reset_host();
+    int next = dup(before);
+    ck_assert_int_eq(dup2(before, 0), 0);
+    close(before);
+    ck_assert_int_eq(status, TN_ERR_FILE);
+    ck_assert_int_eq(next, 0);
+    check_error(TN_ERR_FILE, "save_npy: %: No space left on device", folder_path("x"));
+}
+END_TEST
+
 /* All is written and on the disk before the file gets its name, and then the name is, too. */
 START_TEST(waits_for_the_disk)
 {
@@ -728,6 +746,7 @@ int main(void)
     tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
     tcase_add_test(tc, leaves_signals_as_they_were);
     tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);
+    tcase_add_test(tc, closes_a_file_in_the_place_of_standard_input);
     tcase_add_test(tc, waits_for_the_disk);
     tcase_add_test(tc, keeps_secrets_meanwhile);
     tcase_add_loop_test(tc, keeps_owner_and_permissions, 0, 4);
