@@ -241,6 +241,28 @@ START_TEST(knows_the_size_of_a_file_before)
 }
 END_TEST
 
+/* The local header has 20 bytes more where the size, or what Deflate makes of it, takes more than 32
+ * bits. */
+START_TEST(begins_zip64_in_time)
+{
+    static const struct {
+        int64_t size;
+        bool is64;
+    } sizes[] = {{0, false},         {4000000000, false},     {4290000000, false},
+                 {4290700000, true}, {4294967295, true},      {4294967296, true},
+                 {4299000000, true}, {INT64_C(1) << 40, true}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        tn__output out;
+        tn__zip_writer w = {.out = &out};
+        ck_assert(tn__output_open(&out, ctx, "save_npz", folder_path("x")));
+        ck_assert(tn__zip_begin(&w, "name", sizes[i].size));
+        ck_assert_int_eq(w.contents - w.offset, sizes[i].is64 ? 54 : 34);
+        tn__output_close(&out, false);
+        ck_assert_int_eq(files_in_folder(), 0);
+    }
+}
+END_TEST
+
 /* More entries than 16 bits count, and names that are not ASCII. */
 START_TEST(writes_zip64)
 {
@@ -740,6 +762,7 @@ int main(void)
     tcase_add_test(tc, writes_the_bytes_of_numpy);
     tcase_add_test(tc, compresses);
     tcase_add_test(tc, knows_the_size_of_a_file_before);
+    tcase_add_test(tc, begins_zip64_in_time);
     tcase_add_test(tc, writes_zip64);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
     tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
