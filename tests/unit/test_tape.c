@@ -70,6 +70,19 @@ START_TEST(gradients_of_leaves_are_their_own)
 }
 END_TEST
 
+/* The same on the way: dy of a sum is the gradient of both, and what is added to one of them stays
+ * with it. */
+START_TEST(gradients_on_the_way_are_their_own)
+{
+    tn_tensor *x = LEAF(2, 3), *y = LEAF(4, 5);
+    tn_tensor *a = tn_square(ctx, x), *b = tn_square(ctx, y), *c = tn_mul_scalar(ctx, a, 10);
+    tn_tensor *both = tn_add(ctx, a, b);
+    ck_assert_int_eq(tn_backward_with(ctx, tn_sub(ctx, both, c), F64(1, 2)), TN_OK);
+    ck_tn_equal(tn_grad(x), -36, -108);
+    ck_tn_equal(tn_grad(y), 8, 20);
+}
+END_TEST
+
 /* What the program took of a gradient does not change under it. */
 START_TEST(gathering_spares_views)
 {
@@ -595,6 +608,7 @@ int main(void)
     tcase_add_test(tc, tensor_used_twice);
     tcase_add_test(tc, diamond);
     tcase_add_test(tc, gradients_of_leaves_are_their_own);
+    tcase_add_test(tc, gradients_on_the_way_are_their_own);
     tcase_add_test(tc, gathering_spares_views);
     tcase_add_test(tc, backward_twice);
     tcase_add_test(tc, changed_in_place);
