@@ -544,8 +544,6 @@ static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
 static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
 {
     bool before = tn_set_grad_enabled(ctx, false);
-    tn__var *outer = ctx->reached; /* of a pass that this one is part of */
-    ctx->reached = NULL;
     int64_t last = root->node ? root->node->position : -1;
     if (root->node && root->node->done)
         pass(ctx, root->node);
@@ -557,7 +555,6 @@ static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
     if (!tn_ok(ctx))
         drop_pending(ctx);
     deliver_all(ctx);
-    ctx->reached = outer;
     tn_set_grad_enabled(ctx, before);
     return ctx->status;
 }
@@ -566,7 +563,10 @@ static bool check_root(tn_ctx *ctx, const tn_tensor *t)
 {
     if (!tn_check_input(ctx, "backward", "loss", t))
         return false;
-    if (!t->var || t->var->ctx != ctx)
+    if (ctx->passing)
+        tn_fail(ctx, TN_ERR_STATE, "backward: inside of the backward function of %s",
+                ctx->passing->op->name);
+    else if (!t->var || t->var->ctx != ctx)
         tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s requires %s", TN_SHAPE_TEXT(t),
                 t->var ? "its gradient in another context" : "no gradient");
     return tn_ok(ctx);

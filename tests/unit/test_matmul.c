@@ -159,6 +159,10 @@ START_TEST(test_errors)
     tn_tensor *wide = tn_expand(ctx, s, TN_SHAPE(1, INT64_C(1) << 31));
     check_fails(tn_matmul(ctx, wide, wide), TN_ERR_SHAPE,
                 "matmul: matrix [1,2147483648] has a size or stride above 2147483647");
+    check_fails(tn_matmul(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(0, 0)),
+                          tn_zeros(ctx, TN_F32, TN_SHAPE(0, 2147483648))),
+                TN_ERR_SHAPE,
+                "matmul: matrix [0,2147483648] has a size or stride above 2147483647");
     ck_assert_ptr_null(tn_matmul(NULL, a, a));
 }
 END_TEST

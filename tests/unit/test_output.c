@@ -241,6 +241,28 @@ START_TEST(knows_the_size_of_a_file_before)
 }
 END_TEST
 
+/* The local header has 20 bytes more where the size, or what Deflate makes of it, takes more than 32
+ * bits. */
+START_TEST(begins_zip64_in_time)
+{
+    static const struct {
+        int64_t size;
+        bool is64;
+    } sizes[] = {{0, false},         {4000000000, false},     {4290000000, false},
+                 {4290700000, true}, {4294967295, true},      {4294967296, true},
+                 {4299000000, true}, {INT64_C(1) << 40, true}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        tn__output out;
+        tn__zip_writer w = {.out = &out};
+        ck_assert(tn__output_open(&out, ctx, "save_npz", folder_path("x")));
+        ck_assert(tn__zip_begin(&w, "name", sizes[i].size));
+        ck_assert_int_eq(w.contents - w.offset, sizes[i].is64 ? 54 : 34);
+        tn__output_close(&out, false);
+        ck_assert_int_eq(files_in_folder(), 0);
+    }
+}
+END_TEST
+
 /* More entries than 16 bits count, and names that are not ASCII. */
 START_TEST(writes_zip64)
 {
@@ -417,6 +439,24 @@ START_TEST(survives_every_failure_of_the_system)
         close(after);
         ck_assert_int_eq(after, next);
     }
+}
+END_TEST
+
+/* Where standard input is closed, a file gets its number, 0, which a failing save gives back. */
+START_TEST(closes_a_file_in_the_place_of_standard_input)
+{
+    int before = dup(0);
+    close(0);
+    host.failing = 'w';
+    host.error = ENOSPC;
+    tn_status status = save_npy(folder_path("x"), large());
+    reset_host();
+    int next = dup(before);
+    ck_assert_int_eq(dup2(before, 0), 0);
+    close(before);
+    ck_assert_int_eq(status, TN_ERR_FILE);
+    ck_assert_int_eq(next, 0);
+    check_error(TN_ERR_FILE, "save_npy: %: No space left on device", folder_path("x"));
 }
 END_TEST
 
@@ -722,12 +762,14 @@ int main(void)
     tcase_add_test(tc, writes_the_bytes_of_numpy);
     tcase_add_test(tc, compresses);
     tcase_add_test(tc, knows_the_size_of_a_file_before);
+    tcase_add_test(tc, begins_zip64_in_time);
     tcase_add_test(tc, writes_zip64);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
     tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
     tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
     tcase_add_test(tc, leaves_signals_as_they_were);
     tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);
+    tcase_add_test(tc, closes_a_file_in_the_place_of_standard_input);
     tcase_add_test(tc, waits_for_the_disk);
     tcase_add_test(tc, keeps_secrets_meanwhile);
     tcase_add_loop_test(tc, keeps_owner_and_permissions, 0, 4);

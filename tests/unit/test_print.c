@@ -189,6 +189,20 @@ START_TEST(test_print)
 }
 END_TEST
 
+/* Exponents are for what is small or far from the rest, whatever the largest is. */
+START_TEST(test_exponents)
+{
+    static const double numbers[][2] = {{1, 1e-5}, {1, 0.5}, {1, 1e-4}, {0, 1e-5}, {0, 0}};
+    static const char *const texts[] = {"[1.e+00, 1.e-05]", "[1. , 0.5]", "[1.e+00, 1.e-04]",
+                                        "[0.e+00, 1.e-05]", "[0., 0.]"};
+    for (int i = 0; i < 5; i++) {
+        char text[64];
+        tn_format(tn_from_data(ctx, TN_F64, TN_SHAPE(2), numbers[i]), text, sizeof text);
+        ck_assert_str_eq(text, texts[i]);
+    }
+}
+END_TEST
+
 START_TEST(test_print_of_a_full_line)
 {
     ck_assert_str_eq(printed(tn_zeros(ctx, TN_I32, TN_SHAPE(23))),
@@ -222,6 +236,7 @@ int main(void)
     tcase_add_test(tcase, test_cut);
     tcase_add_test(tcase, test_null_is_empty);
     tcase_add_test(tcase, test_print);
+    tcase_add_test(tcase, test_exponents);
     tcase_add_test(tcase, test_print_of_a_full_line);
     tcase_add_test(tcase, test_print_null);
     suite_add_tcase(suite, tcase);

@@ -223,6 +223,7 @@ static const struct {
     {BYTES(NAMED(X)), 1, NULL},
     {BYTES(OBJECT(X)), 1, NULL},
     {BYTES(OBJECT("](" X X "e")), 2, NULL},
+    {BYTES(OBJECT("](" X "(NN1" X "e")), 2, NULL},
     {BYTES(OBJECT("(" X X "t")), 2, NULL},
     {BYTES(OBJECT(X X X "\x87")), 3, NULL},
     {BYTES(OBJECT("]" X "a")), 1, NULL},

@@ -70,6 +70,57 @@ START_TEST(gradients_of_leaves_are_their_own)
 }
 END_TEST
 
+static void give_both(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    tn_add_grad(c, node, 0, dy);
+    tn_add_grad(c, node, 1, dy);
+}
+
+/* The same on the way: what is added to the gradient of one input stays with it. */
+START_TEST(gradients_on_the_way_are_their_own)
+{
+    static const tn_op op = {.name = "sum", .backward = give_both};
+    tn_tensor *x = LEAF(2, 3), *y = LEAF(4, 5);
+    tn_tensor *a = tn_square(ctx, x), *b = tn_square(ctx, y), *c = tn_mul_scalar(ctx, a, 10);
+    tn_tensor *both = tn_record(ctx, &op, F64(20, 34), (tn_record_args){.inputs = {a, b}});
+    ck_assert_int_eq(tn_backward_with(ctx, tn_sub(ctx, both, c), F64(1, 2)), TN_OK);
+    ck_tn_equal(tn_grad(x), -36, -108);
+    ck_tn_equal(tn_grad(y), 8, 20);
+}
+END_TEST
+
+/* Starts a pass of its own, with and without a gradient given. */
+static void pass_within(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    bool before = tn_set_grad_enabled(c, true);
+    tn_tensor *z = LEAF(3);
+    if (*(const bool *)tn_node_data(node))
+        ck_assert_int_eq(tn_backward_with(c, tn_square(c, z), dy), TN_ERR_STATE);
+    else
+        ck_assert_int_eq(tn_backward(c, sum(tn_square(c, z))), TN_ERR_STATE);
+    ck_assert_ptr_null(tn_grad(z));
+    tn_set_grad_enabled(c, before);
+    tn_add_grad(c, node, 0, dy);
+}
+
+/* It would pass over what the outer one has gathered so far. */
+START_TEST(backward_within_backward)
+{
+    static const tn_op op = {.name = "within", .backward = pass_within};
+    tn_tensor *x = LEAF(1), *y = LEAF(2);
+    bool with = _i == 1;
+    tn_record_args args = {.inputs = {x}, .data = &with, .size = sizeof with};
+    tn_tensor *first = tn_record(ctx, &op, F64(6), args);
+    ck_assert_int_eq(tn_backward(ctx, tn_mul(ctx, first, y)), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE, "backward: inside of the backward function of within");
+    ck_assert_ptr_null(tn_grad(x));
+    ck_assert_ptr_null(tn_grad(y));
+    ck_assert_int_eq(tn_backward(ctx, tn_mul(ctx, x, y)), TN_OK);
+    ck_tn_equal(tn_grad(x), 2);
+    ck_tn_equal(tn_grad(y), 1);
+}
+END_TEST
+
 /* What the program took of a gradient does not change under it. */
 START_TEST(gathering_spares_views)
 {
@@ -595,6 +646,8 @@ int main(void)
     tcase_add_test(tc, tensor_used_twice);
     tcase_add_test(tc, diamond);
     tcase_add_test(tc, gradients_of_leaves_are_their_own);
+    tcase_add_test(tc, gradients_on_the_way_are_their_own);
+    tcase_add_loop_test(tc, backward_within_backward, 0, 2);
     tcase_add_test(tc, gathering_spares_views);
     tcase_add_test(tc, backward_twice);
     tcase_add_test(tc, changed_in_place);

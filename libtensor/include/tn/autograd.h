@@ -25,7 +25,7 @@ TN_API void tn_clear_grad(tn_tensor *t);
 /* Adds d(loss)/d(leaf) to the gradient of every leaf below `loss`, which has one element, or to
  * none if it fails. The record is used up in either case: a second backward through it is
  * TN_ERR_STATE, and so is one through a tensor that was changed in place after it had been
- * saved. */
+ * saved, and one within an operator's backward function. */
 TN_API tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss);
 
 /* The same for any tensor, from the gradient `grad` of its shape and dtype (a vector-Jacobian
