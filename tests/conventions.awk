@@ -1,5 +1,6 @@
-# The order of arguments that CONTRIBUTING.md asks for, in the public headers: one line for each
-# function that has another. Usage: awk -f conventions.awk libtensor/include/tn/*.h
+# What CONTRIBUTING.md asks of the public headers: the order of arguments, and a comment for each
+# function, above it or behind it. One line for each function that has another or none.
+# Usage: awk -f conventions.awk libtensor/include/tn/*.h
 
 function complain(why)
 {
@@ -33,11 +34,13 @@ function check(list,    argument, n, i, last, here)
     if (name ~ /_of$/ && name != "tn_dtype_of" && list !~ /count,/) complain("_of takes a list")
 }
 
-/^TN_API / { text = ""; reading = 1 }
+/^TN_API / { text = ""; reading = 1; told = above }
+{ above = /^(\/\*| \*).*\*\/ *$/ }
 reading {
     text = text " " $0
     if (/;/) {
         reading = 0
+        told = told || text ~ /\/\*/
         sub(/;.*/, "", text)
         gsub(/ +/, " ", text)
         name = text
@@ -47,6 +50,7 @@ reading {
         sub(/^[^(]*\(/, "", list)
         sub(/\)$/, "", list)
         check(list)
+        if (!told) complain("it has no comment of its own")
     }
 }
 END { exit wrong }

@@ -15,11 +15,15 @@ extern "C" {
 /* Makes a leaf (a tensor that no operator made) ask for a gradient, or not. TN_F32 and TN_F64
  * only. TN_ERR_STATE for a tensor that an operator made, or of another context. */
 TN_API tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad);
+
+/* Does t ask for a gradient, or does what it was made from? False for NULL. */
 TN_API bool tn_requires_grad(const tn_tensor *t);
 
 /* The gradient that a leaf has gathered, of its shape and dtype; NULL while there is none.
  * It belongs to `t` and stays until it is cleared. */
 TN_API tn_tensor *tn_grad(const tn_tensor *t);
+
+/* Drops the gradient, so that the next backward begins anew. NULL is allowed. */
 TN_API void tn_clear_grad(tn_tensor *t);
 
 /* Adds d(loss)/d(leaf) to the gradient of every leaf below `loss`, which has one element, or to
@@ -35,6 +39,8 @@ TN_API tn_status tn_backward_with(tn_ctx *ctx, const tn_tensor *t, const tn_tens
 /* Enables or disables recording and returns what was set before, so that calls nest:
  * bool before = tn_set_grad_enabled(ctx, false); ... tn_set_grad_enabled(ctx, before); */
 TN_API bool tn_set_grad_enabled(tn_ctx *ctx, bool enabled);
+
+/* Is recording enabled? False for NULL. */
 TN_API bool tn_is_grad_enabled(const tn_ctx *ctx);
 
 /* A view of `t` that no gradient flows through. */

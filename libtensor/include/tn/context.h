@@ -106,10 +106,12 @@ TN_API const char *tn_error(const tn_ctx *ctx);
 /* The status of the first error, or TN_OK. TN_ERR_ARGUMENT for a NULL context. */
 TN_API tn_status tn_error_status(const tn_ctx *ctx);
 
+/* Forgets the error: calls work again. */
 TN_API void tn_clear_error(tn_ctx *ctx);
 
-/* Calls `hook` with each first error, before the failing call returns. NULL takes it away. */
 typedef void (*tn_error_hook)(tn_status status, const char *message, void *payload);
+
+/* Calls `hook` with each first error, before the failing call returns. NULL takes it away. */
 TN_API void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload);
 
 /* For functions that are written on top of these: */
@@ -122,10 +124,12 @@ TN_API bool tn_ok(const tn_ctx *ctx);
  * status of the first error. */
 TN_API tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...) TN_PRINTF(3, 4);
 
-/* A shape as text, for messages: "[8,3,32,32]". Returned by value, long enough for 8 dimensions. */
+/* Text that is returned by value, long enough for a shape of 8 dimensions. */
 typedef struct tn_text {
     char s[176];
 } tn_text;
+
+/* A shape as text, for messages: "[8,3,32,32]". */
 TN_API tn_text tn_shape_text(int ndim, const int64_t *shape);
 
 /* ---- memory: scopes that grow, and are reused -------------------------------------------------
@@ -140,6 +144,7 @@ typedef struct tn_scope {
     uint64_t id;
 } tn_scope;
 
+/* Opens a scope inside the innermost one. */
 TN_API tn_scope tn_scope_begin(tn_ctx *ctx);
 
 /* Ends `scope` and those begun inside it. It works while an error is recorded, too.
@@ -159,7 +164,10 @@ typedef struct tn_memory_stats {
     int64_t allocations;  /* calls of the allocator so far */
 } tn_memory_stats;
 
+/* What the context holds at this moment; zeros for NULL. */
 TN_API tn_memory_stats tn_memory(const tn_ctx *ctx);
+
+/* Makes what is live now the peak. */
 TN_API void tn_memory_reset_peak(tn_ctx *ctx);
 
 /* Gives the memory that is kept for reuse back to the allocator. */
@@ -178,6 +186,8 @@ TN_API void tn_empty_cache(tn_ctx *ctx);
 /* The number of threads that one call may use; at least 1. Results of float operators may differ in
  * the last bits between thread counts, never between runs with the same one. */
 TN_API tn_status tn_set_threads(tn_ctx *ctx, int threads);
+
+/* The number of threads that one call may use; 0 for NULL. */
 TN_API int tn_threads(const tn_ctx *ctx);
 
 /* The instruction set of the kernels in use: "baseline", "v3" or "v4". */
@@ -197,7 +207,10 @@ typedef struct tn_rng_state {
 /* Starts the stream of `seed` at its beginning. */
 TN_API void tn_manual_seed(tn_ctx *ctx, uint64_t seed);
 
+/* Where the stream is. */
 TN_API tn_rng_state tn_get_rng_state(const tn_ctx *ctx);
+
+/* Goes there: the numbers that came after tn_get_rng_state come again. */
 TN_API void tn_set_rng_state(tn_ctx *ctx, tn_rng_state state);
 
 #ifdef __cplusplus

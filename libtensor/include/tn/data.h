@@ -47,6 +47,7 @@ TN_API tn_dict *tn_loader_state_dict(const tn_loader *loader);
  * epochs come. */
 TN_API tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict);
 
+/* Frees the loader with the tensors of its batch. NULL is allowed. */
 TN_API void tn_loader_free(tn_loader *loader);
 
 #ifdef __cplusplus

@@ -16,15 +16,25 @@ typedef struct tn_dict tn_dict;
 
 /* An empty dictionary. It lives until tn_dict_free, or goes with the context. */
 TN_API tn_dict *tn_dict_new(tn_ctx *ctx);
+
+/* Frees the dictionary with the tensors that it owns. NULL is allowed. */
 TN_API void tn_dict_free(tn_dict *dict);
 
 /* Sets `name` to a view of t that the dictionary owns; a name that is there already is replaced. */
 TN_API tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t);
 
+/* How many entries there are; 0 for NULL. */
 TN_API int64_t tn_dict_count(const tn_dict *dict);
-TN_API const char *tn_dict_name(const tn_dict *dict, int64_t i);      /* NULL out of range */
-TN_API tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i);         /* NULL out of range */
-TN_API tn_tensor *tn_dict_get(const tn_dict *dict, const char *name); /* NULL if not there */
+
+/* The name of entry i in the order in which they were set; NULL out of range. It belongs to the
+ * dictionary, and stays until the entry goes. */
+TN_API const char *tn_dict_name(const tn_dict *dict, int64_t i);
+
+/* The tensor of entry i, which belongs to the dictionary; NULL out of range. */
+TN_API tn_tensor *tn_dict_at(const tn_dict *dict, int64_t i);
+
+/* The tensor under that name, which belongs to the dictionary; NULL if there is none. */
+TN_API tn_tensor *tn_dict_get(const tn_dict *dict, const char *name);
 
 /* Sets the entries of `from`, each under its name with `prefix` in front (NULL: none). */
 TN_API tn_status tn_dict_update(tn_dict *dict, const char *prefix, const tn_dict *from);

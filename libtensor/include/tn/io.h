@@ -29,32 +29,39 @@ extern "C" {
  * and 32-bit integers TN_I32, floats TN_F32, doubles TN_F64. */
 TN_API tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path);
 
-/* ---- MATLAB ----------------------------------------------------------------------------------
- * Level 5 MAT-files (MathWorks: MAT-File Format), compressed or not, of either byte order: every
+/* ---- MATLAB ---------------------------------------------------------------------------------- */
+
+typedef struct tn_mat_opts {
+    const char *const *names; /* which to read, ended by NULL; NULL: all */
+} tn_mat_opts;
+
+/* Level 5 MAT-files (MathWorks: MAT-File Format), compressed or not, of either byte order: every
  * numeric, logical and char array that is real and full, under its name, with MATLAB's dimensions;
  * element (i, j) is element [i, j]. double -> TN_F64, single -> TN_F32, (u)int8 .. int64 -> the
  * smallest of TN_U8, TN_I32, TN_I64 that holds them, logical -> TN_BOOL; uint64 beyond 2^63 - 1 is
  * TN_ERR_FORMAT. Arrays of other kinds (cells, structures, sparse, complex) are TN_ERR_FORMAT by
  * name, unless `names` leaves them out. */
-typedef struct tn_mat_opts {
-    const char *const *names; /* which to read, ended by NULL; NULL: all */
-} tn_mat_opts;
-
 TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts);
 
 /* ---- NumPy -----------------------------------------------------------------------------------
  * .npy, versions 1 to 3, C and Fortran order, either byte order; .npz, stored or deflated, ZIP64
- * included (NumPy: numpy.lib.format). float16 is widened to TN_F32; (u)int8 .. uint64 as above.
- * In a dictionary the names have no ".npy". What else is in an archive is passed over. */
+ * included (NumPy: numpy.lib.format). float16 is widened to TN_F32; (u)int8 .. uint64 as above. */
+
+/* The array of an .npy file. */
 TN_API tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path);
+
+/* Every array of an archive, under its name without ".npy". What else is in the archive is
+ * passed over. */
 TN_API tn_dict *tn_load_npz(tn_ctx *ctx, const char *path);
 
 typedef struct tn_npz_opts {
     bool compress; /* deflate, as numpy.savez_compressed */
 } tn_npz_opts;
 
-/* Version 1 of .npy in C order, as numpy.save and numpy.savez write it. */
+/* Writes version 1 of .npy in C order, as numpy.save does. */
 TN_API tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path);
+
+/* Writes an archive, as numpy.savez does, or numpy.savez_compressed. */
 TN_API tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path, tn_npz_opts opts);
 
 /* ---- safetensors -----------------------------------------------------------------------------
@@ -67,6 +74,7 @@ typedef struct tn_safetensors_opts {
     const char *const *metadata; /* key, value, key, value, ..., NULL; or NULL */
 } tn_safetensors_opts;
 
+/* Writes a file of named tensors, the widest elements first, so that each part is aligned. */
 TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const char *path,
                                      tn_safetensors_opts opts);
 
@@ -84,10 +92,13 @@ TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const cha
  * model. */
 TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
 
-/* ---- any of these ----------------------------------------------------------------------------
- * Reading, the format is seen from the contents: .npz, safetensors, or PyTorch's. Writing, it is
- * the one that the path ends in, ".npz" or ".safetensors"; other endings are TN_ERR_ARGUMENT. */
+/* ---- any of these ---------------------------------------------------------------------------- */
+
+/* Reads .npz, safetensors, or PyTorch's files: the format is seen from the contents. */
 TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
+
+/* Writes .npz or safetensors: the one that the path ends in, ".npz" or ".safetensors"; other
+ * endings are TN_ERR_ARGUMENT. */
 TN_API tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path);
 
 #ifdef __cplusplus

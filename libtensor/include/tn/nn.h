@@ -20,6 +20,8 @@ typedef struct tn_module tn_module;
 /* x [..., in] -> [..., out], y = x weight^T + bias; weight and bias uniform on
  * [-1/sqrt(in), 1/sqrt(in)), as torch.nn.Linear. */
 TN_API tn_module *tn_nn_linear(tn_ctx *ctx, int64_t in, int64_t out);
+
+/* The same without a bias. */
 TN_API tn_module *tn_nn_linear_nobias(tn_ctx *ctx, int64_t in, int64_t out);
 
 /* tn_conv2d: [n, in, h, w] -> [n, out, ...]. weight [out, in/groups, kernel_h, kernel_w], both
@@ -27,6 +29,8 @@ TN_API tn_module *tn_nn_linear_nobias(tn_ctx *ctx, int64_t in, int64_t out);
  * k = in/groups kernel_h kernel_w, as torch.nn.Conv2d. The second has no bias. */
 TN_API tn_module *tn_nn_conv2d(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                tn_conv2d_opts opts);
+
+/* The same without a bias. */
 TN_API tn_module *tn_nn_conv2d_nobias(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                       tn_conv2d_opts opts);
 
@@ -35,9 +39,13 @@ TN_API tn_module *tn_nn_conv2d_nobias(tn_ctx *ctx, int64_t in, int64_t out, int6
  * ignored. torch.nn.BatchNorm2d. */
 TN_API tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts);
 
-/* tn_max_pool2d, tn_avg_pool2d and tn_adaptive_avg_pool2d. */
+/* tn_max_pool2d. torch.nn.MaxPool2d. */
 TN_API tn_module *tn_nn_max_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts);
+
+/* tn_avg_pool2d. torch.nn.AvgPool2d. */
 TN_API tn_module *tn_nn_avg_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts);
+
+/* tn_adaptive_avg_pool2d. torch.nn.AdaptiveAvgPool2d. */
 TN_API tn_module *tn_nn_adaptive_avg_pool2d(tn_ctx *ctx, int64_t out_h, int64_t out_w);
 
 /* tn_dropout with probability p, when the module is training. */
@@ -45,17 +53,19 @@ TN_API tn_module *tn_nn_dropout(tn_ctx *ctx, double p);
 
 TN_API tn_module *tn_nn_flatten(tn_ctx *ctx); /* [n, ...] -> [n, the product of the others] */
 
-TN_API tn_module *tn_nn_relu(tn_ctx *ctx);
-TN_API tn_module *tn_nn_leaky_relu(tn_ctx *ctx, double negative_slope);
-TN_API tn_module *tn_nn_sigmoid(tn_ctx *ctx);
-TN_API tn_module *tn_nn_tanh(tn_ctx *ctx);
-TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);
+TN_API tn_module *tn_nn_relu(tn_ctx *ctx);                              /* tn_relu */
+TN_API tn_module *tn_nn_leaky_relu(tn_ctx *ctx, double negative_slope); /* tn_leaky_relu */
+TN_API tn_module *tn_nn_sigmoid(tn_ctx *ctx);                           /* tn_sigmoid */
+TN_API tn_module *tn_nn_tanh(tn_ctx *ctx);                              /* tn_tanh */
+TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_gelu */
 
 /* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
 TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children);
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))
 
+/* Runs the module on x. The result belongs to the innermost scope; NULL with what the first
+ * failing operator recorded. */
 TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x);
 
 /* Frees the module, its children and its parameters. NULL is allowed. */
@@ -64,14 +74,18 @@ TN_API void tn_module_free(tn_module *module);
 /* Sets the module and its children to training, which they are when they are made, or to
  * evaluation: dropout and batch normalisation differ. torch.nn.Module.train, .eval. */
 TN_API void tn_train(tn_module *module, bool training);
+
+/* Is the module training? False for NULL. */
 TN_API bool tn_is_training(const tn_module *module);
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-/* How many parameters the module and its children have, and number i of them in the order of
- * PyTorch's named_parameters(): its tensor (belongs to the module) and its name. The name is
- * written to `name`, cut to `size`; the call returns NULL for an i out of range. */
+/* How many parameters the module and its children have; 0 for NULL. */
 TN_API int64_t tn_parameter_count(const tn_module *module);
+
+/* Parameter number i in the order of PyTorch's named_parameters(), which belongs to the module;
+ * NULL for an i out of range. Its name is written to `name`, cut to `size`; NULL and 0 ask for
+ * none. */
 TN_API tn_tensor *tn_parameter(const tn_module *module, int64_t i, char *name, size_t size);
 
 /* The parameter of that name, or NULL (nothing is recorded). */
@@ -80,10 +94,14 @@ TN_API tn_tensor *tn_parameter_named(const tn_module *module, const char *name);
 /* The numbers in all parameters. */
 TN_API int64_t tn_parameter_numel(const tn_module *module);
 
-/* The same for buffers: tensors that belong to the state of a module but are not trained, such as
- * the running statistics of batch normalisation. */
+/* How many buffers there are: tensors that belong to the state of a module but are not trained,
+ * such as the running statistics of batch normalisation. */
 TN_API int64_t tn_buffer_count(const tn_module *module);
+
+/* Buffer number i, and its name, as tn_parameter. */
 TN_API tn_tensor *tn_buffer(const tn_module *module, int64_t i, char *name, size_t size);
+
+/* The buffer of that name, or NULL (nothing is recorded). */
 TN_API tn_tensor *tn_buffer_named(const tn_module *module, const char *name);
 
 /* Makes every parameter require no gradient, or one again: what is frozen is not recorded, and
@@ -142,13 +160,19 @@ typedef struct tn_init_opts {
     double gain; /* 0: that of the nonlinearity; TN_ZERO: 0 */
 } tn_init_opts;
 
-/* std = gain / sqrt(fan), normal, or uniform on [-sqrt(3) std, sqrt(3) std) (He and others). */
+/* Uniform on [-sqrt(3) std, sqrt(3) std), std = gain / sqrt(fan) (He and others: Delving deep into
+ * rectifiers, ICCV 2015). */
 TN_API tn_status tn_init_kaiming_uniform_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
+
+/* The same std, normal. */
 TN_API tn_status tn_init_kaiming_normal_(tn_ctx *ctx, tn_tensor *t, tn_init_opts opts);
 
-/* std = gain sqrt(2 / (fan_in + fan_out)), likewise (Glorot and Bengio); a gain of 0 means 1,
- * and TN_ZERO 0. */
+/* The same with std = gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio: Understanding the
+ * difficulty of training deep feedforward neural networks, AISTATS 2010); a gain of 0 means 1, and
+ * TN_ZERO 0. */
 TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain);
+
+/* The same std, normal. */
 TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 
 /* torch.nn.init.calculate_gain; NaN for what is no nonlinearity. */
@@ -166,6 +190,8 @@ typedef struct tn_module_type {
 
 /* A module of `type`, which must outlive it, with `size` bytes of zeroed state of its own. */
 TN_API tn_module *tn_module_new(tn_ctx *ctx, const tn_module_type *type, size_t size);
+
+/* The state of its own that the module was made with; NULL for NULL, or if it has none. */
 TN_API void *tn_module_state(const tn_module *module);
 
 /* Gives the module a parameter: takes `t` out of its scope and makes it require a gradient; the

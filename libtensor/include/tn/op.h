@@ -41,13 +41,18 @@ TN_API tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_recor
 /* True if a call of tn_record with these inputs would record: whether saving is worth the work. */
 TN_API bool tn_will_record(const tn_ctx *ctx, int count, const tn_tensor *const *inputs);
 
-/* In backward: is the gradient of input i wanted? Tensor i of `saved`; the copied data; the shape
- * of input i. */
+/* In backward: is the gradient of input i wanted? */
 TN_API bool tn_wants_grad(const tn_node *node, int i);
+
+/* In backward: tensor i of `saved`, which belongs to the node. */
 TN_API const tn_tensor *tn_saved(const tn_node *node, int i);
+
+/* In backward: the copy of `data`. */
 TN_API const void *tn_node_data(const tn_node *node);
+
+/* In backward: the number of dimensions of input i, and its shape. */
 TN_API int tn_input_ndim(const tn_node *node, int i);
-TN_API const int64_t *tn_input_shape(const tn_node *node, int i);
+TN_API const int64_t *tn_input_shape(const tn_node *node, int i); /* [ndim], of the node */
 
 /* In backward: adds dx to the gradient of input i. Where the input was broadcast, dx is summed to
  * its shape. Does nothing if the gradient is not wanted or dx is NULL. */
@@ -104,11 +109,17 @@ typedef struct tn_binary_op {
 
 #define TN_MAX_CONSTANTS 4
 
-/* y = f(x) or f(a, b), recorded. `c`: TN_MAX_CONSTANTS constants, or NULL. */
+/* y = f(x), recorded. `c`: TN_MAX_CONSTANTS constants, or NULL. */
 TN_API tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, const double *c);
+
+/* y = f(a, b), recorded; shapes broadcast. */
 TN_API tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a,
                             const tn_tensor *b);
+
+/* The backward of a tn_unary_op; TN_UNARY sets it. */
 TN_API void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
+
+/* The backward of a tn_binary_op; TN_BINARY sets it. */
 TN_API void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
 
 #ifdef __cplusplus

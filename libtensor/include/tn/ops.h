@@ -51,14 +51,13 @@ TN_API tn_tensor *tn_softplus(tn_ctx *ctx, const tn_tensor *x); /* ln(1 + e^x) *
  * alone: not of the dtype, the strides or the threads. */
 TN_API tn_tensor *tn_dropout(tn_ctx *ctx, const tn_tensor *x, double p, bool training);
 
-/* a == b, a != b, a < b, a <= b, a > b, a >= b as TN_BOOL. Every dtype, the same on both sides; no
- * gradient. */
-TN_API tn_tensor *tn_eq(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
-TN_API tn_tensor *tn_ne(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
-TN_API tn_tensor *tn_lt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
-TN_API tn_tensor *tn_le(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
-TN_API tn_tensor *tn_gt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
-TN_API tn_tensor *tn_ge(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b);
+/* Comparisons give TN_BOOL. Every dtype, the same on both sides; no gradient. */
+TN_API tn_tensor *tn_eq(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a == b */
+TN_API tn_tensor *tn_ne(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a != b */
+TN_API tn_tensor *tn_lt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a < b */
+TN_API tn_tensor *tn_le(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a <= b */
+TN_API tn_tensor *tn_gt(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a > b */
+TN_API tn_tensor *tn_ge(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b); /* a >= b */
 
 /* a where `condition`, of TN_BOOL, is true, and b elsewhere; a and b of every dtype. */
 TN_API tn_tensor *tn_where(tn_ctx *ctx, const tn_tensor *condition, const tn_tensor *a,
@@ -78,8 +77,10 @@ typedef struct tn_reduce_opts {
 #define TN_REDUCE_(keepdim, ...) \
     (TN_STRUCT_(tn_reduce_opts){TN_ARRAY_(int, __VA_ARGS__), TN_COUNT_(int, __VA_ARGS__), keepdim})
 
-/* The sum or mean over no elements is 0 or NaN. */
+/* The sum over some dimensions; 0 over no elements (torch.sum). */
 TN_API tn_tensor *tn_sum(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
+
+/* The mean over some dimensions; NaN over no elements (torch.mean). */
 TN_API tn_tensor *tn_mean(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 
 typedef struct tn_var_opts {
@@ -92,21 +93,28 @@ typedef struct tn_var_opts {
 /* The variance: sum (x - mean)^2 / (n - correction) over some dimensions (torch.var). */
 TN_API tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts);
 
-/* The largest and smallest element along `dim` (torch.max and min with a dimension); `indices`, if
+/* The largest element along `dim` (torch.max and min with a dimension); `indices`, if
  * it is not NULL, becomes their indices, TN_I64 of the result's shape. Of equal elements the first
  * one is taken, and gets the gradient; NaN comes before all others. Every dtype. */
 TN_API tn_tensor *tn_max(tn_ctx *ctx, const tn_tensor *x, int dim, bool keepdim,
                          tn_tensor **indices);
+
+/* The smallest element along `dim`, in the same way. */
 TN_API tn_tensor *tn_min(tn_ctx *ctx, const tn_tensor *x, int dim, bool keepdim,
                          tn_tensor **indices);
 
-/* The same over any set of dimensions; equal elements share the gradient (torch.amax, amin). */
+/* The largest element over any set of dimensions; equal elements share the gradient
+ * (torch.amax). */
 TN_API tn_tensor *tn_amax(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
+
+/* The smallest element, in the same way (torch.amin). */
 TN_API tn_tensor *tn_amin(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 
-/* The index of the largest or smallest element along `dim`, the first one where several are equal;
+/* The index of the largest element along `dim`, the first one where several are equal;
  * NaN comes before all others. TN_I64, of x's shape without `dim`. Every dtype; no gradient. */
 TN_API tn_tensor *tn_argmax(tn_ctx *ctx, const tn_tensor *x, int dim);
+
+/* The index of the smallest element along `dim`, in the same way. */
 TN_API tn_tensor *tn_argmin(tn_ctx *ctx, const tn_tensor *x, int dim);
 
 /* The k largest or smallest elements along `dim`, in order, and their indices as of tn_max; of
@@ -120,8 +128,10 @@ TN_API int64_t tn_count_equal(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *
 
 /* ---- soft-max -------------------------------------------------------------------------------- */
 
-/* e^x_i / sum_j e^x_j along `dim`, and its logarithm; stable for large x. */
+/* e^x_i / sum_j e^x_j along `dim`; stable for large x. */
 TN_API tn_tensor *tn_softmax(tn_ctx *ctx, const tn_tensor *x, int dim);
+
+/* ln softmax(x) along `dim`, without the loss of digits that the two steps would have. */
 TN_API tn_tensor *tn_log_softmax(tn_ctx *ctx, const tn_tensor *x, int dim);
 
 /* ---- products -------------------------------------------------------------------------------- */
@@ -260,6 +270,8 @@ TN_API tn_tensor *tn_flatten(tn_ctx *ctx, const tn_tensor *x, int start, int end
 
 /* Dimension i of the result is dimension dims[i] of x; dims is a permutation of [ndim]. */
 TN_API tn_tensor *tn_permute(tn_ctx *ctx, const tn_tensor *x, const int *dims);
+
+/* x with two dimensions swapped. */
 TN_API tn_tensor *tn_transpose(tn_ctx *ctx, const tn_tensor *x, int dim0, int dim1);
 
 /* x[start:end:step] along `dim`, by Python's rules: negative ends count from the end, and both are
@@ -274,9 +286,10 @@ TN_API tn_tensor *tn_narrow(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t st
 /* The part of x at `index` of `dim`, without that dimension. */
 TN_API tn_tensor *tn_select(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t index);
 
-/* Drops `dim` if its size is 1 and leaves x as it is otherwise (as PyTorch does); adds a dimension
- * of size 1 before `dim` of the result. */
+/* Drops `dim` if its size is 1, and leaves x as it is otherwise (as PyTorch does). */
 TN_API tn_tensor *tn_squeeze(tn_ctx *ctx, const tn_tensor *x, int dim);
+
+/* Adds a dimension of size 1 before `dim` of the result. */
 TN_API tn_tensor *tn_unsqueeze(tn_ctx *ctx, const tn_tensor *x, int dim);
 
 /* x broadcast to `shape`, without a copy; -1 keeps a size of x. */
@@ -286,9 +299,10 @@ TN_API tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int
  * tn_cat(ctx, TN_TENSORS(a, b), 0). */
 #define TN_TENSORS(...) TN_LIST_(const tn_tensor *, __VA_ARGS__)
 
-/* The tensors one after another along `dim`, in which alone their sizes may differ; along a new
- * dimension before `dim` of the result. Copies. */
+/* The tensors one after another along `dim`, in which alone their sizes may differ. A copy. */
 TN_API tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
+
+/* The tensors, all of one shape, along a new dimension before `dim` of the result. A copy. */
 TN_API tn_tensor *tn_stack(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
 
 /* The parts of x at index[0], index[1]... of `dim`: index [n] of TN_I64, TN_I32 or TN_U8. An index

@@ -44,7 +44,10 @@ typedef struct tn_adam_opts {
     double weight_decay;
 } tn_adam_opts;
 
+/* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts);
+
+/* That of a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_adam_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                             tn_adam_opts opts);
 
@@ -57,7 +60,10 @@ typedef struct tn_adamw_opts {
     double weight_decay; /* 0: 1e-2; TN_ZERO: 0 */
 } tn_adamw_opts;
 
+/* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
+
+/* That of a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                              tn_adamw_opts opts);
 
@@ -74,7 +80,10 @@ typedef struct tn_rmsprop_opts {
     bool centered;
 } tn_rmsprop_opts;
 
+/* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts);
+
+/* That of a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                                tn_rmsprop_opts opts);
 
@@ -86,6 +95,7 @@ TN_API tn_status tn_step(tn_optim *opt);
 /* Clears the gradients of the parameters. */
 TN_API void tn_zero_grad(tn_optim *opt);
 
+/* Frees the optimiser and its state; its schedules must be gone. NULL is allowed. */
 TN_API void tn_optim_free(tn_optim *opt);
 
 /* ---- groups -----------------------------------------------------------------------------------
@@ -100,12 +110,16 @@ typedef struct tn_group_opts {
     double weight_decay; /* the same */
 } tn_group_opts;
 
-/* Makes a new group of the parameters of a module, or of a list of leaves that require a gradient.
- * Those that the optimiser has already leave their group and keep their state; others are added.
- * Returns the group's number, or the status of an error, which leaves everything as it was. */
+/* Makes a new group of the parameters of a module. Those that the optimiser has already leave
+ * their group and keep their state; others are added. Returns the group's number, or the status of
+ * an error, which leaves everything as it was. */
 TN_API int64_t tn_add_group(tn_optim *opt, tn_module *module, tn_group_opts opts);
+
+/* Makes a new group of a list of leaves that require a gradient, in the same way. */
 TN_API int64_t tn_add_group_of(tn_optim *opt, int64_t count, tn_tensor *const *params,
                                tn_group_opts opts);
+
+/* How many groups there are, at least 1; 0 for NULL. */
 TN_API int64_t tn_group_count(const tn_optim *opt);
 
 /* What the optimiser has gathered, under PyTorch's names ("state.0.exp_avg", "param_groups.0.lr"),
@@ -118,10 +132,16 @@ TN_API tn_dict *tn_optim_state_dict(const tn_optim *opt);
  * changes and the status is TN_ERR_FORMAT. */
 TN_API tn_status tn_optim_load_state_dict(tn_optim *opt, const tn_dict *dict);
 
-/* The learning rate of group 0, and of any group; >= 0 and finite. That of no group is 0. */
+/* The learning rate of group 0; 0 for NULL. */
 TN_API double tn_lr(const tn_optim *opt);
+
+/* Sets the learning rate of group 0: >= 0 and finite, or TN_ERR_ARGUMENT. */
 TN_API tn_status tn_set_lr(tn_optim *opt, double lr);
+
+/* The learning rate of any group; 0 for one that is not there. */
 TN_API double tn_group_lr(const tn_optim *opt, int64_t group);
+
+/* Sets the learning rate of any group. TN_ERR_ARGUMENT for one that is not there, too. */
 TN_API tn_status tn_set_group_lr(tn_optim *opt, int64_t group, double lr);
 
 /* ---- limits -----------------------------------------------------------------------------------
@@ -177,18 +197,25 @@ typedef struct tn_plateau_opts {
     double eps; /* changes that are no larger are left out; 0: 1e-8; TN_ZERO: 0 */
 } tn_plateau_opts;
 
+/* The schedule of an optimiser, to be stepped by tn_schedule_step_with. */
 TN_API tn_schedule *tn_reduce_lr_on_plateau(tn_ctx *ctx, tn_optim *opt, tn_plateau_opts opts);
 
-/* One step; the second is that of a plateau, which takes the metric, a loss for instance.
- * TN_ERR_ARGUMENT for the other kind. */
+/* One step. TN_ERR_ARGUMENT for a plateau, which needs the metric. */
 TN_API tn_status tn_schedule_step(tn_schedule *schedule);
+
+/* One step of a plateau, which takes the metric, a loss for instance. TN_ERR_ARGUMENT for a
+ * schedule of another kind. */
 TN_API tn_status tn_schedule_step_with(tn_schedule *schedule, double metric);
 
-/* The state of a schedule, and back, as for an optimiser: the rates themselves are in that one's
- * state. The schedule must be of the same kind with the same options. */
+/* The state of a schedule; the rates themselves are in that of the optimiser. A dictionary to be
+ * freed, or to go with the context. */
 TN_API tn_dict *tn_schedule_state_dict(const tn_schedule *schedule);
+
+/* Puts the schedule into that state. It must be of the same kind with the same options, or
+ * nothing changes and the status is TN_ERR_FORMAT. */
 TN_API tn_status tn_schedule_load_state_dict(tn_schedule *schedule, const tn_dict *dict);
 
+/* Frees the schedule; the optimiser keeps the rates that it has. NULL is allowed. */
 TN_API void tn_schedule_free(tn_schedule *schedule);
 
 #ifdef __cplusplus

@@ -12,13 +12,14 @@
 extern "C" {
 #endif
 
-/* ---- models -----------------------------------------------------------------------------------
- * tn_load_dict and tn_load_state_dict in one:
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* tn_load_dict and tn_load_state_dict in one, with the errors of both:
  *
- *     tn_load(ctx, net, "checkpoint.pth", (tn_load_opts){.prefix = "model."});
- *
- * and tn_state_dict and tn_save_dict. */
+ *     tn_load(ctx, net, "checkpoint.pth", (tn_load_opts){.prefix = "model."}); */
 TN_API tn_status tn_load(tn_ctx *ctx, tn_module *module, const char *path, tn_load_opts opts);
+
+/* tn_state_dict and tn_save_dict in one. */
 TN_API tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path);
 
 /* ---- checkpoints ------------------------------------------------------------------------------

@@ -37,12 +37,21 @@ TN_API size_t tn_dtype_size(tn_dtype dtype);      /* bytes of an element; 0 if u
 
 /* ---- making tensors -------------------------------------------------------------------------- */
 
+/* A contiguous tensor whose elements are not set yet. */
 TN_API tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* A tensor of zeros. */
 TN_API tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* A tensor of ones. */
 TN_API tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* A tensor whose elements are all `value`, converted to the dtype as by tn_cast. */
 TN_API tn_tensor *tn_full(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
                           double value);
-TN_API tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value); /* shape [] */
+
+/* A tensor of one number, without dimensions. */
+TN_API tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value);
 
 /* [start, start + step, ...), as numpy.arange: ceil((end - start) / step) elements. */
 TN_API tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, double step);
@@ -57,8 +66,10 @@ TN_API tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int6
                                void *data, void (*release)(void *data, void *payload),
                                void *payload);
 
-/* From the context's random stream, TN_F32 or TN_F64: uniform on [0, 1), or standard normal. */
+/* Numbers uniform on [0, 1) from the context's random stream, TN_F32 or TN_F64. */
 TN_API tn_tensor *tn_rand(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
+
+/* Standard normal numbers from the context's random stream, TN_F32 or TN_F64. */
 TN_API tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
 
 /* The numbers 0 .. n-1 in random order, TN_I64 [n] (Fisher and Yates). */
@@ -71,20 +82,27 @@ TN_API void tn_free(tn_tensor *tensor);
 /* ---- asking ----------------------------------------------------------------------------------
  * A NULL tensor has no dimensions, no elements, dtype TN_F32 and no data. */
 
+/* The dtype of the elements. */
 TN_API tn_dtype tn_dtype_of(const tn_tensor *t);
+
+/* The number of dimensions. */
 TN_API int tn_ndim(const tn_tensor *t);
 TN_API const int64_t *tn_shape(const tn_tensor *t);   /* [ndim], belongs to the tensor */
 TN_API const int64_t *tn_strides(const tn_tensor *t); /* [ndim], in elements */
 TN_API int64_t tn_size(const tn_tensor *t, int dim);  /* of one dimension; 0 if there is none */
+
+/* The number of elements, the product of the sizes: 1 without dimensions. */
 TN_API int64_t tn_numel(const tn_tensor *t);
 TN_API bool tn_is_contiguous(const tn_tensor *t); /* row-major without gaps */
 
-/* The first element. The elements follow in row-major order if tn_is_contiguous. Writing through
- * tn_data_mut counts as a change in place: backward refuses a saved tensor that was changed. */
+/* The first element; the others follow in row-major order if tn_is_contiguous. */
 TN_API const void *tn_data(const tn_tensor *t);
 TN_API const float *tn_data_f32(const tn_tensor *t);   /* NULL unless TN_F32 */
 TN_API const double *tn_data_f64(const tn_tensor *t);  /* NULL unless TN_F64 */
 TN_API const int64_t *tn_data_i64(const tn_tensor *t); /* NULL unless TN_I64 */
+
+/* The first element, to be written to. It counts as a change in place: backward refuses a saved
+ * tensor that was changed. */
 TN_API void *tn_data_mut(tn_tensor *t);
 
 /* The only element of a tensor that has one, of any dtype, as a double.
@@ -96,10 +114,14 @@ TN_API double tn_at(tn_ctx *ctx, const tn_tensor *t, const int64_t *index);
 
 /* ---- checking ------------------------------------------------------------------------------- */
 
-/* Check an input: not NULL; TN_F32 or TN_F64; of the dtype of another. False means that the error
- * is recorded. `what` names the operator and `name` its argument. */
+/* True if t is there. `what` names the operator and `name` its argument, for the error that is
+ * recorded otherwise. */
 TN_API bool tn_check_input(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
+
+/* True if t is there, of TN_F32 or TN_F64; otherwise the error is recorded. */
 TN_API bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t);
+
+/* True if b is there, of the dtype of a; otherwise the error is recorded. */
 TN_API bool tn_check_same_dtype(tn_ctx *ctx, const char *what, const char *name_a,
                                 const tn_tensor *a, const char *name_b, const tn_tensor *b);
 
@@ -115,15 +137,19 @@ static inline tn_text tn_tensor_shape_text(const tn_tensor *t)
  * refused with TN_ERR_STATE; wrap the change in tn_set_grad_enabled(ctx, false). An expanded
  * tensor, whose elements share memory, is refused with TN_ERR_ARGUMENT. */
 
+/* Every element becomes `value`, converted to the dtype as by tn_cast. */
 TN_API tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value);
 
 /* dst[...] = src[...], src broadcast to dst's shape; dtypes must be the same. */
 TN_API tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src);
 
-/* From the context's random stream: uniform on [low, high), normal, or 1 with probability p and 0
- * otherwise. The first two take TN_F32 and TN_F64, the last every dtype. */
+/* Numbers uniform on [low, high) from the context's random stream. TN_F32 and TN_F64. */
 TN_API tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high);
+
+/* Normal numbers from the context's random stream. TN_F32 and TN_F64; std >= 0. */
 TN_API tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std);
+
+/* 1 with probability p and 0 otherwise, from the context's random stream. Every dtype. */
 TN_API tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p);
 
 /* ---- showing --------------------------------------------------------------------------------- */
