@@ -20,7 +20,7 @@
 
 /* snake(x) = x + sin^2 x, an activation for periodic functions (Ziyin, Hartwig, Ueda: Neural
  * networks fail to learn periodic functions, NeurIPS 2020), and the gradient of x from dy, that of
- * the result. The macro writes the loops, for float and double; TN_SAVE_X keeps x for backward. */
+ * the result. The macro, of formula.h, writes the loops; TN_SAVE_X keeps x for the derivative. */
 TN_UNARY(snake, TN_SAVE_X, x + sin(x) * sin(x), dy * (1 + sin(2 * x)));
 
 /* The same with a mistake in the derivative. */

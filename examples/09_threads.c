@@ -100,7 +100,7 @@ int main(void)
     if (tn_ok(ctx))
         work(&one); /* in this thread, all by itself */
     tn_tensor *answers = tn_from_blob(ctx, TN_I64, TN_SHAPE(IMAGES), many.answers, NULL, NULL);
-    tn_tensor *labels = tn_cast(ctx, tn_load_idx(ctx, MNIST "t10k-labels-idx1-ubyte.gz"), TN_I64);
+    tn_tensor *labels = tn_load_idx(ctx, MNIST "t10k-labels-idx1-ubyte.gz");
     int64_t right = tn_count_equal(ctx, answers, labels);
     if (tn_ok(ctx)) {
         bool same = memcmp(many.answers, one.answers, sizeof one.answers) == 0;

@@ -34,6 +34,10 @@ for standard in c++11 c++14 c++17 c++20; do
     build_and_run $standard-shared $CXX -std=$standard $warnings -Wold-style-cast $cflags \
         "$here/outside.cpp" "$swish" $shared
 done
+# The lessons, by the line of examples/README.md.
+for lesson in "$here"/../../examples/[0-9]*.c; do
+    $CC -pthread -o "$stage/lesson" "$lesson" $cflags $shared
+done
 # The static library alone, without the shared one beside it.
 rm "$stage"/usr/lib/libtensor.so*
 build_and_run c-static $CC -std=c11 $cflags "$here/outside.c" "$swish" $static
@@ -41,4 +45,4 @@ build_and_run c++-static $CXX $cflags "$here/outside.cpp" "$swish" $static
 
 ${MAKE:-make} -s install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc"
-echo "100%: Checks: 9, Failures: 0, Errors: 0"
+echo "100%: Checks: 10, Failures: 0, Errors: 0"
