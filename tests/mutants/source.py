@@ -34,6 +34,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
+BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of arrays, in mutants
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
@@ -561,7 +562,7 @@ class Trial:
 
     def __call__(self, mutant):
         folder = self.worker_folder()
-        objects = list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        objects = list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), BOUNDS, folder))
         if any(made is None for _, made in objects):
             return mutant, "does not compile"
         if all(original == made for original, made in objects):
@@ -583,7 +584,7 @@ class Trial:
     def finish(self, mutant):
         """Tries it with all tests."""
         folder = self.worker_folder()
-        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), BOUNDS, folder))
         self.link(self.build, mutant, folder)
         test = self.killer(self.build, mutant, self.tests_of(mutant), folder, PATIENCE)
         return mutant, f"killed by {test}" if test else "survived"
