@@ -465,9 +465,15 @@ def cached(path, make):
         with gzip.open(path, "rt") as file:
             return json.load(file)
     value = make()
-    with gzip.open(path, "wt") as file:
-        json.dump(value, file)
+    keep(path, gzip.compress(json.dumps(value).encode()))
     return value
+
+
+def keep(path, contents):
+    """As a whole or not at all, also when the program is ended meanwhile."""
+    with open(path + ".new", "wb") as file:
+        file.write(contents)
+    os.replace(path + ".new", path)
 
 
 def contents(test, words):
@@ -729,8 +735,7 @@ class Sample:
 
     def add(self, mutant, how):
         self.kept[mutant.key] = how, self.tests
-        with open(self.path, "w") as file:
-            json.dump(self.kept, file)
+        keep(self.path, json.dumps(self.kept).encode())
         reason = self.reasons.of(mutant)
         self.results[mutant.key] = mutant, "explained" if reason and is_alive(how) else how
         if is_alive(how):
