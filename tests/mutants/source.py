@@ -34,6 +34,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
+BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of arrays, in mutants
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
@@ -464,9 +465,15 @@ def cached(path, make):
         with gzip.open(path, "rt") as file:
             return json.load(file)
     value = make()
-    with gzip.open(path, "wt") as file:
-        json.dump(value, file)
+    keep(path, gzip.compress(json.dumps(value).encode()))
     return value
+
+
+def keep(path, contents):
+    """As a whole or not at all, also when the program is ended meanwhile."""
+    with open(path + ".new", "wb") as file:
+        file.write(contents)
+    os.replace(path + ".new", path)
 
 
 def contents(test, words):
@@ -561,7 +568,7 @@ class Trial:
 
     def __call__(self, mutant):
         folder = self.worker_folder()
-        objects = list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        objects = list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), BOUNDS, folder))
         if any(made is None for _, made in objects):
             return mutant, "does not compile"
         if all(original == made for original, made in objects):
@@ -583,7 +590,7 @@ class Trial:
     def finish(self, mutant):
         """Tries it with all tests."""
         folder = self.worker_folder()
-        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), [], folder))
+        list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), BOUNDS, folder))
         self.link(self.build, mutant, folder)
         test = self.killer(self.build, mutant, self.tests_of(mutant), folder, PATIENCE)
         return mutant, f"killed by {test}" if test else "survived"
@@ -728,8 +735,7 @@ class Sample:
 
     def add(self, mutant, how):
         self.kept[mutant.key] = how, self.tests
-        with open(self.path, "w") as file:
-            json.dump(self.kept, file)
+        keep(self.path, json.dumps(self.kept).encode())
         reason = self.reasons.of(mutant)
         self.results[mutant.key] = mutant, "explained" if reason and is_alive(how) else how
         if is_alive(how):

@@ -135,6 +135,12 @@ START_TEST(test_errors)
     check_message("[1,1,2,2]", 3, (tn_pool2d_opts){0}, TN_ERR_SHAPE,
                   "avg_pool2d: kernel [3,3] with dilation [1,1] does not fit input [1,1,2,2] with "
                   "padding [0,0]");
+    check_message("[1,1,4,0]", 2, (tn_pool2d_opts){.padding = 1}, TN_ERR_SHAPE,
+                  "avg_pool2d: kernel [2,2] with dilation [1,1] does not fit input [1,1,4,0] with "
+                  "padding [1,1]");
+    check_message("[1,1,0,4]", 2, (tn_pool2d_opts){.padding = 1}, TN_ERR_SHAPE,
+                  "avg_pool2d: kernel [2,2] with dilation [1,1] does not fit input [1,1,0,4] with "
+                  "padding [1,1]");
     check_message("[1,1,2,2]", 2, (tn_pool2d_opts){.divisor = -1}, TN_ERR_ARGUMENT,
                   "avg_pool2d: the divisor -1 is not positive");
     check_message("[1,1,9,9]", 2, (tn_pool2d_opts){.dilation_w = 2}, TN_ERR_ARGUMENT,
