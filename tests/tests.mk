@@ -2,7 +2,7 @@
 
 CHECK_LIBS = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm -pthread)
 TEST_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/common/*.c)))
-TEST_OBJECTS := $(TEST_COMMON) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c))
+TEST_OBJECTS := $(TEST_COMMON) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c tests/rows/*.c))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedantic
@@ -11,6 +11,11 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
 	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
+
+# The rows of each public header are a program of their own: test_refusals_ops has those of ops.h.
+$(filter $(BUILD)/tests/test_refusals_%,$(TESTS)): $(BUILD)/obj/tests/rows/refusals.o
+$(filter $(BUILD)/tests/test_allocations_%,$(TESTS)): $(BUILD)/obj/tests/rows/allocations.o \
+    $(BUILD)/obj/tests/rows/world.o
 
 # The example programs are run by their tests, which read the pictures that they write.
 $(BUILD)/obj/tests/common/programs.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'

@@ -4,15 +4,19 @@
 
 #include <stdbool.h>
 
-/* Lists the functions that a header such as "ops.h" declares, or all headers if it is NULL. */
+/* Lists the functions that a header such as "ops.h" declares. */
 void list_functions(const char *header);
 
-/* There is a row for this function; `kinds` are bits of what the row shows. False if no header that
- * was listed declares it. */
+/* There is a row for this function; `kinds` are bits of what the row shows. False if the header
+ * that was listed does not declare it. */
 bool see_function(const char *name, unsigned kinds);
 
 /* Prints each function without a row of this kind, and returns how many they are; `what` follows
  * "has no row". */
 int unseen_functions(unsigned kind, const char *what);
+
+/* Prints each header that declares functions and for whose NAME.h there is no
+ * tests/unit/test_KIND_NAME.c, and returns how many they are. What was listed is forgotten. */
+int headers_without_test(const char *kind);
 
 #endif

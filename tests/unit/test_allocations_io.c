@@ -1,0 +1,49 @@
+/* The functions of <tn/io.h> while memory runs out. */
+#include "rows/allocations.h"
+#include "common/files.h"
+
+static void loading_rows(void)
+{
+    CALLS(tn_load_idx, "", tn_load_idx(ctx, data_path("u1.idx")));
+    CALLS(tn_load_idx, "", tn_load_idx(ctx, data_path("cube.idx.gz")));
+    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("little.mat"), (tn_mat_opts){0}));
+    CALLS(tn_load_mat, "", tn_load_mat(ctx, data_path("compressed.mat"), (tn_mat_opts){0}));
+    CALLS(tn_load_npy, "", tn_load_npy(ctx, data_path("fortran.npy")));
+    CALLS(tn_load_npz, "", tn_load_npz(ctx, data_path("stored.npz")));
+    CALLS(tn_load_npz, "", tn_load_npz(ctx, data_path("deflated.npz")));
+    CALLS(tn_load_safetensors, "", tn_load_safetensors(ctx, data_path("types.safetensors")));
+    CALLS(tn_load_pth, "", tn_load_pth(ctx, data_path("torch/nested_zip.pth")));
+    CALLS(tn_load_pth, "", tn_load_pth(ctx, data_path("torch/nested_legacy.pth")));
+    CALLS(tn_load_dict, "", tn_load_dict(ctx, data_path("torch/tiny.pth")));
+    CALLS(tn_load_dict, "", tn_load_dict(ctx, data_path("types.safetensors")));
+}
+
+static void saving_rows(void)
+{
+    CALLS(tn_save_npy, "", tn_save_npy(ctx, tn_transpose(ctx, x, 0, 1), folder_path("x.npy")));
+    CALLS(tn_save_npz, "", tn_save_npz(ctx, dict, folder_path("x.npz"), (tn_npz_opts){0}));
+    CALLS(tn_save_npz, "",
+          tn_save_npz(ctx, dict, folder_path("x.npz"), (tn_npz_opts){.compress = true}));
+    CALLS(tn_save_safetensors, "",
+          tn_save_safetensors(ctx, dict, folder_path("x.safetensors"), (tn_safetensors_opts){0}));
+    CALLS(tn_save_dict, "", tn_save_dict(ctx, dict, folder_path("x.npz")));
+}
+
+/* One of the files that are written is there already. */
+static void file_rows(void)
+{
+    make_folder();
+    make_world("");
+    tn_save_npy(ctx, p, folder_path("x.npy"));
+    ck_tn_ok();
+    end_world();
+    loading_rows();
+    writing = true;
+    saving_rows();
+    remove_folder();
+}
+
+int main(void)
+{
+    return run_allocations("io.h", file_rows);
+}

@@ -1,0 +1,65 @@
+/* The functions of <tn/io.h>, given what does not fit. */
+#include "rows/refusals.h"
+#include "common/files.h"
+
+#define FILE_ROWS(function, name, ...)                                                          \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL", function(ctx, NULL __VA_ARGS__)); \
+    REFUSES(function, TN_ERR_FILE, name ": no/such/file: No such file or directory",            \
+            function(ctx, "no/such/file" __VA_ARGS__));                                         \
+    REFUSES(function, TN_ERR_FILE, name ": tests: Is a directory",                              \
+            function(ctx, "tests" __VA_ARGS__))
+
+static void loading_rows(void)
+{
+    FILE_ROWS(tn_load_idx, "load_idx");
+    WORKS(tn_load_idx, tn_load_idx(ctx, data_path("u1.idx")));
+    FILE_ROWS(tn_load_mat, "load_mat", , (tn_mat_opts){0});
+    WORKS(tn_load_mat, tn_load_mat(ctx, data_path("little.mat"), (tn_mat_opts){0}));
+    FILE_ROWS(tn_load_npy, "load_npy");
+    WORKS(tn_load_npy, tn_load_npy(ctx, data_path("c.npy")));
+    FILE_ROWS(tn_load_npz, "load_npz");
+    WORKS(tn_load_npz, tn_load_npz(ctx, data_path("stored.npz")));
+    FILE_ROWS(tn_load_safetensors, "load_safetensors");
+    WORKS(tn_load_safetensors, tn_load_safetensors(ctx, data_path("types.safetensors")));
+    FILE_ROWS(tn_load_pth, "load_pth");
+    WORKS(tn_load_pth, tn_load_pth(ctx, data_path("torch/alone.pth")));
+    FILE_ROWS(tn_load_dict, "load_dict");
+    WORKS(tn_load_dict, tn_load_dict(ctx, data_path("torch/tiny_legacy.pth")));
+}
+
+#define SAVE_ROWS(function, name, ...)                                                   \
+    HOLDS(function, function(NULL, dict, "x.npz" __VA_ARGS__) == TN_ERR_ARGUMENT);       \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": the dictionary is NULL",                  \
+            function(ctx, NULL, "x.npz" __VA_ARGS__));                                   \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": path is NULL",                            \
+            function(ctx, dict, NULL __VA_ARGS__));                                      \
+    REFUSES(function, TN_ERR_FILE, name ": no/such/file.npz: No such file or directory", \
+            function(ctx, dict, "no/such/file.npz" __VA_ARGS__));                        \
+    WORKS(function, function(ctx, dict, folder_path("x.npz") __VA_ARGS__))
+
+static void saving_rows(void)
+{
+    FILE_ROWS_OF(tn_save_npy, "save_npy", x);
+    REFUSES(tn_save_npy, TN_ERR_ARGUMENT, "save_npy: tensor is NULL",
+            tn_save_npy(ctx, NULL, folder_path("x")));
+    WORKS(tn_save_npy, tn_save_npy(ctx, x, folder_path("x")));
+    SAVE_ROWS(tn_save_npz, "save_npz", , (tn_npz_opts){0});
+    SAVE_ROWS(tn_save_safetensors, "save_safetensors", , (tn_safetensors_opts){0});
+    SAVE_ROWS(tn_save_dict, "save_dict");
+    REFUSES(tn_save_dict, TN_ERR_ARGUMENT,
+            "save_dict: x.pth: it ends in neither .npz nor .safetensors",
+            tn_save_dict(ctx, dict, "x.pth"));
+}
+
+static void file_rows(void)
+{
+    make_folder();
+    loading_rows();
+    saving_rows();
+    remove_folder();
+}
+
+int main(void)
+{
+    return run_refusals("io.h", file_rows);
+}

@@ -1,0 +1,45 @@
+/* The functions of <tn/state.h>, given what does not fit. */
+#include "rows/refusals.h"
+#include "common/files.h"
+
+static void model_rows(void)
+{
+    tn_load_opts strict = {0};
+    REFUSES(tn_load, TN_ERR_ARGUMENT, "load: path is NULL", tn_load(ctx, net, NULL, strict));
+    REFUSES(tn_load, TN_ERR_FILE, "load: no/such/file: No such file or directory",
+            tn_load(ctx, net, "no/such/file", strict));
+    REFUSES(tn_load, TN_ERR_SHAPE, "load: tests/data/none.npz: missing weight, bias",
+            tn_load(ctx, net, "tests/data/none.npz", strict));
+    WORKS(tn_load, tn_load(ctx, net, data_path("none.npz"), (tn_load_opts){.lenient = true}));
+    REFUSES(tn_save, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
+            tn_save(ctx, NULL, folder_path("x.npz")));
+    REFUSES(tn_save, TN_ERR_ARGUMENT, "save: path is NULL", tn_save(ctx, net, NULL));
+    WORKS(tn_save, tn_save(ctx, net, folder_path("x.npz")));
+    FILE_ROWS_OF(tn_load_checkpoint, "load_checkpoint", (tn_checkpoint){0});
+    REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
+            "load_checkpoint: tests/data/none.npz: checkpoint is missing",
+            tn_load_checkpoint(ctx, (tn_checkpoint){0}, "tests/data/none.npz"));
+    WORKS(tn_load_checkpoint,
+          tn_load_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("checkpoint.npz")));
+    REFUSES(tn_save_checkpoint, TN_ERR_ARGUMENT, "save_checkpoint: path is NULL",
+            tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, NULL));
+    WORKS(tn_save_checkpoint,
+          tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("x.npz")));
+}
+
+/* A checkpoint of Linear(3, 2) is there. */
+static void file_rows(void)
+{
+    tn_ctx *other = tn_ctx_new(NULL);
+    tn_checkpoint parts = {.module = tn_nn_linear(other, 3, 2)};
+    make_folder();
+    ck_assert_int_eq(tn_save_checkpoint(other, parts, folder_path("checkpoint.npz")), TN_OK);
+    model_rows();
+    remove_folder();
+    tn_ctx_free(other);
+}
+
+int main(void)
+{
+    return run_refusals("state.h", file_rows);
+}
