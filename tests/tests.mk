@@ -92,7 +92,7 @@ mutants-run: $(OP_TESTS)
 	@tests/mutants/terms.sh $(BUILD)
 
 ifdef MUTANTS
-$(BUILD)/obj/libtensor/autograd/tape.o: TN_CFLAGS += -Dtn_add_grad=tn__unmutated_add_grad
+$(BUILD)/obj/libtensor/autograd/accumulate.o: TN_CFLAGS += -Dtn_add_grad=tn__unmutated_add_grad
 $(STATIC) $(SHARED): $(BUILD)/obj/tests/mutants/mutant.o
 endif
 

@@ -1,7 +1,8 @@
 /* index.c - where a name is in an array: a hash table of the array's numbers (open addressing,
  * linear probing). Each name is hashed once: its hash stays in the table. */
 #include <string.h>
-#include "core/core.h"
+#include "base/index.h"
+#include "base/memory.h"
 
 uint64_t tn__hash(const tn_ctx *ctx, const char *name)
 {

@@ -1,9 +1,9 @@
 /* isa.c - which instruction set the kernels use, and the tables of kernels. */
 #include <stdlib.h>
 #include <string.h>
-#include "core/core.h"
+#include "base/isa.h"
 
-static const char *const isa_names[TN_ISAS] = {"baseline", "v3", "v4"};
+static const char *const isa_names[] = {"baseline", "v3", "v4"};
 
 /* The features that the kernels are compiled for: x86-64-v3 and x86-64-v4 of the psABI. */
 static int best_isa(void)
@@ -35,15 +35,15 @@ const char *tn_isa(const tn_ctx *ctx)
     return ctx ? isa_names[ctx->isa] : "";
 }
 
-const tn__kernels *tn__kernel_table(tn_dtype dtype, int isa)
+const tn__kernels *tn__kernel_table(int dtype, int isa)
 {
 #if defined(__x86_64__)
-    static const tn__kernels *const tables[2][TN_ISAS] = {
+    static const tn__kernels *const tables[2][3] = {
         {&tn__table_f32_baseline, &tn__table_f32_v3, &tn__table_f32_v4},
         {&tn__table_f64_baseline, &tn__table_f64_v3, &tn__table_f64_v4}};
     return tables[dtype][isa];
 #else
     (void)isa;
-    return dtype == TN_F32 ? &tn__table_f32_baseline : &tn__table_f64_baseline;
+    return dtype == 0 ? &tn__table_f32_baseline : &tn__table_f64_baseline;
 #endif
 }

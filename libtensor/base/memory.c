@@ -4,10 +4,12 @@
  * goes to the list of its class and is the first to be used again. A large one also serves sizes
  * down to half of its own, so that layers whose results differ in size take turns in the same
  * memory. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/asan.h"
-#include "core/core.h"
+#include "base/error.h"
+#include "base/memory.h"
 
 /* Debug builds fill freed blocks with 0xff, a NaN in every float type; under the address sanitizer
  * they cannot be touched either. */
@@ -125,7 +127,7 @@ static tn__block *new_block(tn__memory *memory, int bin, size_t size)
 
 void *tn__try_alloc(tn_ctx *ctx, size_t size)
 {
-    tn__memory *memory = &ctx->memory;
+    tn__memory *memory = ctx->memory;
     if (size > PTRDIFF_MAX / 2)
         return NULL;
     size_t rounded;
@@ -185,22 +187,22 @@ void tn__free(tn_ctx *ctx, void *memory)
     if (!memory)
         return;
     tn__block *block = block_of(memory);
-    ctx->memory.stats.live_bytes -= (int64_t)block->size;
+    ctx->memory->stats.live_bytes -= (int64_t)block->size;
     if (EXACT_BLOCKS) {
-        give_back(&ctx->memory, block);
+        give_back(ctx->memory, block);
         return;
     }
     forbid(memory, block->size);
-    block->next = ctx->memory.cache[block->bin];
-    ctx->memory.cache[block->bin] = block;
-    ctx->memory.stats.cached_bytes += (int64_t)block->size;
+    block->next = ctx->memory->cache[block->bin];
+    ctx->memory->cache[block->bin] = block;
+    ctx->memory->stats.cached_bytes += (int64_t)block->size;
 }
 
 void tn_empty_cache(tn_ctx *ctx)
 {
     if (!ctx)
         return;
-    tn__memory *memory = &ctx->memory;
+    tn__memory *memory = ctx->memory;
     for (int bin = 0; memory->stats.cached_bytes > 0 && bin < TN_SIZE_CLASSES; bin++)
         for (tn__block *block; (block = take_cached(memory, bin));)
             give_back(memory, block);
@@ -246,11 +248,11 @@ char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c)
 
 tn_memory_stats tn_memory(const tn_ctx *ctx)
 {
-    return ctx ? ctx->memory.stats : (tn_memory_stats){0};
+    return ctx ? ctx->memory->stats : (tn_memory_stats){0};
 }
 
 void tn_memory_reset_peak(tn_ctx *ctx)
 {
     if (ctx)
-        ctx->memory.stats.peak_bytes = ctx->memory.stats.live_bytes;
+        ctx->memory->stats.peak_bytes = ctx->memory->stats.live_bytes;
 }

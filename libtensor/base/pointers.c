@@ -1,4 +1,5 @@
 /* pointers.c - a list of pointers with a table of hashes, open to the next free entry. */
+#include "base/memory.h"
 #include "base/pointers.h"
 
 /* The entry of the table where it is, or would be. Multiplication by 2^64 / phi carries every bit

@@ -2,7 +2,7 @@
 #ifndef TN_BASE_POINTERS_H
 #define TN_BASE_POINTERS_H
 
-#include "core/core.h"
+#include "base/context.h"
 
 /* Empty when it is full of zeros. */
 typedef struct tn__pointers {

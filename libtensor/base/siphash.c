@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-#include "core/core.h"
+#include "base/siphash.h"
 
 static uint64_t rotate(uint64_t x, int bits)
 {

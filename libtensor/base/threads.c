@@ -8,7 +8,7 @@
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
-#include "core/core.h"
+#include "base/threads.h"
 
 /* Looking that often takes some milliseconds; waking a sleeping thread takes 50 microseconds. */
 #define SPINS 50000
@@ -44,7 +44,7 @@ tn_status tn_set_threads(tn_ctx *ctx, int threads)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "set_threads: %d is not between 1 and %d", threads,
                        TN_MAX_THREADS);
     ctx->threads = threads;
-    ctx->pool.refused = false;
+    ctx->pool->refused = false;
     return TN_OK;
 }
 
@@ -231,7 +231,7 @@ static void run_parts(tn__pool *pool)
 /* A loop inside of a part, or of a parallel region of the program's own, keeps to its thread. */
 void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload)
 {
-    tn__pool *pool = &ctx->pool;
+    tn__pool *pool = ctx->pool;
     int64_t parts = grain > 0 ? n / grain : n;
     parts = parts < ctx->threads ? parts : ctx->threads;
     if (parts <= 1) {

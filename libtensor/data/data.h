@@ -4,8 +4,8 @@
 
 #include <tn/data.h>
 
-/* tn_loader_load_state_dict for those who load more than one thing, see core.h: called twice,
- * `apply` the second time. Errors begin with `what`. */
+/* tn_loader_load_state_dict for those who load more than one thing, see dict/entries.h: called
+ * twice, `apply` the second time. Errors begin with `what`. */
 bool tn__loader_load(tn_loader *loader, const char *what, const tn_dict *dict, bool apply);
 
 #endif

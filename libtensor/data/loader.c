@@ -1,9 +1,20 @@
 /* loader.c - batches of samples in order or shuffled. */
 #include <math.h>
 #include <string.h>
-#include <tn/data.h>
-#include "core/core.h"
+#include "autograd/tape.h"
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/object.h"
+#include "base/options.h"
+#include "base/threads.h"
 #include "data/data.h"
+#include "dict/dict.h"
+#include "dict/entries.h"
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
+#include "tensor/random.h"
+#include "tensor/scope.h"
+#include "tensor/view.h"
 
 struct tn_loader {
     tn__object object;

@@ -1,7 +1,12 @@
 /* dict.c - dictionaries: named tensors in the order in which they were first set. */
 #include <string.h>
 #include <tn/ops.h>
-#include "core/core.h"
+#include "base/index.h"
+#include "base/memory.h"
+#include "base/object.h"
+#include "dict/dict.h"
+#include "tensor/scope.h"
+#include "tensor/view.h"
 
 typedef struct entry {
     char *name;

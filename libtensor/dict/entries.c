@@ -3,7 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/core.h"
+#include "dict/dict.h"
+#include "dict/entries.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 tn_text tn__name(const char *prefix, const char *name)
 {

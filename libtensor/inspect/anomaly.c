@@ -1,15 +1,10 @@
-/* anomaly.c - finding the operator that made the first NaN or infinity (autograd.h). */
+/* anomaly.c - finding the operator that made the first NaN or infinity. */
 #include <math.h>
-#include "core/core.h"
-
-bool tn_detect_anomaly(tn_ctx *ctx, bool enabled)
-{
-    if (!ctx)
-        return false;
-    bool before = ctx->detect_anomaly;
-    ctx->detect_anomaly = enabled;
-    return before;
-}
+#include "autograd/tape.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "inspect/inspect.h"
+#include "tensor/dtype.h"
 
 /* The elements of a tensor: how many are not finite, the first of these, the range of the
  * others. */
@@ -91,7 +86,8 @@ static void describe_range(tn__text *text, const char *what, int i, const tn_ten
 
 bool tn__check_result(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args)
 {
-    if (ctx->passing || !tn__is_float(y->dtype)) /* in backward, gradients are looked at instead */
+    if (ctx->tape->passing ||
+        !tn__is_float(y->dtype)) /* in backward, gradients are looked at instead */
         return true;
     survey s = survey_of(y);
     if (s.bad == 0)
@@ -99,7 +95,7 @@ bool tn__check_result(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn
     char buffer[TN_ERROR_SIZE] = "";
     tn__text text = {.buffer = buffer, .size = sizeof buffer};
     if (tn_will_record(ctx, TN_MAX_INPUTS, args->inputs))
-        tn__append(&text, "step %lld on the tape, ", (long long)ctx->n_tape);
+        tn__append(&text, "step %lld on the tape, ", (long long)ctx->tape->count);
     tn__append(&text, "forward: ");
     describe_finding(&text, "result", y, &s);
     for (int i = 0; i < TN_MAX_INPUTS; i++)

@@ -1,16 +1,21 @@
 /* profile.c - calls, time and bytes by operator (autograd.h).
  *
- * An operator begins when it checks its first input and ends when it records its result; both
- * happen in the core. The operators that have begun are on a stack, so that the time of one used
- * inside another counts for the inner one alone. Functions that check and never record stay on the
- * stack until the same name, or something that contains it, begins anew. */
+ * An operator begins with tn_begin and ends when it records its result. The operators that have
+ * begun are on a stack, so that the time of one used inside another counts for the inner one alone.
+ * What begins and never records stays on the stack until it, or something that contains it, begins
+ * anew, or an error is recorded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "core/core.h"
+#include <tn/autograd.h>
+#include "autograd/tape.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "inspect/inspect.h"
 
-enum { DEPTH = 32, NAME_SIZE = 32 };
+enum { DEPTH = 32 };
 
 typedef struct row {
     const tn_op *op;
@@ -21,10 +26,9 @@ typedef struct row {
 
 /* An operator that has begun. */
 typedef struct entry {
-    char name[NAME_SIZE];
-    int64_t start;   /* ns */
-    int64_t inner;   /* ns spent in operators inside it */
-    int64_t records; /* made in the context when it began */
+    const tn_op *op;
+    int64_t start; /* ns */
+    int64_t inner; /* ns spent in operators inside it */
 } entry;
 
 struct tn__profile {
@@ -32,7 +36,7 @@ struct tn__profile {
     int64_t n_rows, capacity;
     entry stack[DEPTH];
     int depth;
-    int64_t records;
+    uint64_t errors; /* of the context, when the stack was last used */
 };
 
 int64_t tn__now(void)
@@ -44,32 +48,28 @@ int64_t tn__now(void)
 
 void tn__profile_free(tn_ctx *ctx)
 {
-    if (ctx->profile)
-        tn__free(ctx, ctx->profile->rows);
-    tn__free(ctx, ctx->profile);
-    ctx->profile = NULL;
+    if (ctx->inspect->profile)
+        tn__free(ctx, ctx->inspect->profile->rows);
+    tn__free(ctx, ctx->inspect->profile);
+    ctx->inspect->profile = NULL;
 }
 
-tn_status tn_profile(tn_ctx *ctx, bool enable)
+bool tn__profile_restart(tn_ctx *ctx)
 {
-    if (!ctx)
-        return TN_ERR_ARGUMENT;
-    tn__profile *anew = enable && tn_ok(ctx) ? tn__alloc_zeroed(ctx, sizeof *anew) : NULL;
-    if (anew) {
-        tn__profile_free(ctx);
-        ctx->profile = anew;
-    }
-    if (anew || !enable)
-        ctx->profiling = enable;
-    return ctx->status;
+    tn__profile *anew = tn__alloc_zeroed(ctx, sizeof *anew);
+    if (!anew)
+        return false;
+    tn__profile_free(ctx);
+    ctx->inspect->profile = anew;
+    return true;
 }
 
 /* ---- gathering ------------------------------------------------------------------------------- */
 
-static int find_entry(const tn__profile *p, const char *name)
+static int find_entry(const tn__profile *p, const tn_op *op)
 {
     int i = p->depth - 1;
-    while (i >= 0 && strncmp(p->stack[i].name, name, NAME_SIZE - 1) != 0)
+    while (i >= 0 && p->stack[i].op != op)
         i--;
     return i;
 }
@@ -84,14 +84,22 @@ static int64_t drop_entries(tn__profile *p, int at)
     return inner;
 }
 
-void tn__profile_begin(tn_ctx *ctx, const char *name)
+/* What had begun before an error will not end. */
+static void forget_failed(tn_ctx *ctx)
 {
-    tn__profile *p = ctx->profile;
-    if (ctx->passing)
+    tn__profile *p = ctx->inspect->profile;
+    if (p->errors != ctx->failure->count)
+        p->depth = 0;
+    p->errors = ctx->failure->count;
+}
+
+void tn__profile_begin(tn_ctx *ctx, const tn_op *op)
+{
+    tn__profile *p = ctx->inspect->profile;
+    if (ctx->tape->passing)
         return;
-    int at = find_entry(p, name);
-    if (at >= 0 && at == p->depth - 1 && p->stack[at].records == p->records)
-        return; /* the second input of the same call */
+    forget_failed(ctx);
+    int at = find_entry(p, op);
     if (at < 0 && p->depth == DEPTH)
         memmove(p->stack, p->stack + 1, (size_t)--p->depth * sizeof *p->stack);
     at = at < 0 ? p->depth : at;
@@ -99,18 +107,12 @@ void tn__profile_begin(tn_ctx *ctx, const char *name)
     if (at > 0)
         p->stack[at - 1].inner += inner;
     p->depth = at + 1;
-    p->stack[at] = (entry){.start = tn__now(), .records = p->records};
-    snprintf(p->stack[at].name, NAME_SIZE, "%s", name);
-}
-
-void tn__profile_forget(tn_ctx *ctx)
-{
-    ctx->profile->depth = 0;
+    p->stack[at] = (entry){.op = op, .start = tn__now()};
 }
 
 static row *row_of(tn_ctx *ctx, const tn_op *op)
 {
-    tn__profile *p = ctx->profile;
+    tn__profile *p = ctx->inspect->profile;
     for (int64_t i = 0; i < p->n_rows; i++)
         if (p->rows[i].op == op)
             return &p->rows[i];
@@ -121,9 +123,9 @@ static row *row_of(tn_ctx *ctx, const tn_op *op)
 }
 
 /* The time since the operator began, without that of the operators inside it. */
-static int64_t end(tn__profile *p, const char *name, int64_t now)
+static int64_t end(tn__profile *p, const tn_op *op, int64_t now)
 {
-    int at = find_entry(p, name);
+    int at = find_entry(p, op);
     if (at < 0)
         return 0;
     int64_t whole = now - p->stack[at].start;
@@ -142,11 +144,11 @@ static bool is_view(const tn_tensor *y, const tn_record_args *args)
 
 bool tn__profile_end(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args)
 {
-    if (ctx->passing)
+    if (ctx->tape->passing)
         return true;
-    int64_t time = end(ctx->profile, op->name, tn__now());
+    forget_failed(ctx);
+    int64_t time = end(ctx->inspect->profile, op, tn__now());
     row *r = row_of(ctx, op);
-    ctx->profile->records++;
     if (!r)
         return false;
     r->calls++;
@@ -184,7 +186,7 @@ static void write_row(tn__text *text, const char *name, const row *r)
 int64_t tn_profile_report(tn_ctx *ctx, char *buffer, size_t size)
 {
     tn__text text = {.buffer = buffer, .size = buffer ? size : 0};
-    tn__profile *p = ctx ? ctx->profile : NULL;
+    tn__profile *p = ctx ? ctx->inspect->profile : NULL;
     row total = {0};
     tn__append(&text, "%-20s %9s %12s %12s %14s\n", "operator", "calls", "forward ms",
                "backward ms", "bytes");

@@ -1,14 +1,14 @@
 /* file.c - regular files read by position (POSIX pread), 64-bit sizes, and the errors of this
  * room. */
 #define _FILE_OFFSET_BITS 64
-
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "io/io.h"
+#include "io/file.h"
 
 /* The most that one call of pread is asked for; some systems allow no more than 2^31 - 4096. */
 #define READ_SIZE ((int64_t)1 << 30)

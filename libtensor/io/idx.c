@@ -1,6 +1,7 @@
 /* idx.c - the IDX format of the MNIST database (LeCun, Cortes, Burges): two zero bytes, the type,
  * the number of dimensions, each dimension as 32 bits, then the numbers, all of it big-endian. */
-#include "io/io.h"
+#include "io/numbers.h"
+#include "io/stream.h"
 
 /* The types by the third byte; a size of 0 marks those that are not defined. */
 static const tn__number types[] = {

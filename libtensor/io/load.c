@@ -1,6 +1,8 @@
 /* load.c - dictionaries from and to files of any format. */
 #include <string.h>
-#include "io/io.h"
+#include "io/formats.h"
+#include "io/numbers.h"
+#include "io/zip.h"
 
 /* PyTorch's files and NumPy's are both zip archives. */
 static tn_dict *read_zip(tn__file *file)

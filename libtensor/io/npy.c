@@ -3,7 +3,12 @@
  * numbers. */
 #include <stdio.h>
 #include <string.h>
-#include "io/io.h"
+#include "base/text.h"
+#include "io/npy.h"
+#include "io/numbers.h"
+#include "io/output.h"
+#include "io/stream.h"
+#include "tensor/tensor.h"
 
 #define MAX_HEADER 10000 /* NumPy's, too */
 

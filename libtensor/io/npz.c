@@ -1,7 +1,13 @@
 /* npz.c - NumPy's .npz format (NumPy: numpy.savez): a zip archive of .npy files, one for each
  * array. */
 #include <string.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "dict/dict.h"
+#include "io/formats.h"
+#include "io/npy.h"
+#include "io/output.h"
+#include "io/stream.h"
+#include "io/zip.h"
 
 static bool ends_in(const char *name, const char *ending)
 {

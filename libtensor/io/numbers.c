@@ -2,7 +2,12 @@
  * to 64 bits, in either byte order, and arrays of them in row-major or column-major order. */
 #include <math.h>
 #include <string.h>
-#include "io/io.h"
+#include "io/numbers.h"
+#include "io/output.h"
+#include "io/stream.h"
+#include "tensor/dtype.h"
+#include "tensor/iter.h"
+#include "tensor/shape.h"
 
 #define CHUNK_SIZE 16384
 

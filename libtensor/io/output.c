@@ -3,10 +3,10 @@
 #define _FILE_OFFSET_BITS 64
 #define _XOPEN_SOURCE 700
 #define ZLIB_CONST
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "io/file.h"
+#include "io/output.h"
 
 #define BUFFER_SIZE 65536
 #define PIECE_SIZE ((int64_t)1 << 30) /* zlib takes sizes of 32 bits, some systems of 31 */

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/memory.h"
+#include "io/numbers.h"
 #include "io/pickle.h"
+#include "io/stream.h"
 
 #define MARK (-1)
 #define MAX_PROTOCOL 5

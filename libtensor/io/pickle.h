@@ -3,7 +3,8 @@
 #ifndef TN_IO_PICKLE_H
 #define TN_IO_PICKLE_H
 
-#include "io/io.h"
+#include "io/numbers.h"
+#include "io/stream.h"
 
 /* The things that a pickle may refer to by name and that mean something here; the others are
  * opaque. */

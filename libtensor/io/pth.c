@@ -7,8 +7,16 @@
  * elements in 64 bits, and the elements. */
 #include <stdio.h>
 #include <string.h>
-#include "io/io.h"
+#include "base/index.h"
+#include "base/memory.h"
+#include "io/formats.h"
+#include "io/numbers.h"
 #include "io/pickle.h"
+#include "io/stream.h"
+#include "io/utf8.h"
+#include "io/zip.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
 
 #define MAGIC "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 #define MAGIC_SIZE 10

@@ -8,7 +8,15 @@
  * The offsets count from the end of the header, and the parts follow each other without gaps. */
 #include <stdio.h>
 #include <string.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "dict/dict.h"
+#include "io/formats.h"
+#include "io/numbers.h"
+#include "io/output.h"
+#include "io/stream.h"
+#include "io/utf8.h"
+#include "tensor/shape.h"
 
 #define METADATA "__metadata__"
 #define MAX_HEADER 100000000 /* bytes, and */

@@ -2,7 +2,9 @@
  * wrappings (RFC 1950, 1951 and 1952, by zlib). What is in memory at a time is a small buffer. */
 #include <string.h>
 #include <zlib.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "io/stream.h"
+#include "tensor/tensor.h"
 
 /* Deflate codes at most 258 bytes in two bits. What claims to be more than so many times as long as
  * it is, is inflated to see it before memory is taken. */

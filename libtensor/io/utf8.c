@@ -1,5 +1,6 @@
 /* utf8.c - code points as bytes (RFC 3629). */
-#include "io/io.h"
+#include <stdbool.h>
+#include "io/utf8.h"
 
 /* The code point is the shortest that those bytes can be, and none of those that stand for halves
  * of others in UTF-16. */

@@ -1,7 +1,12 @@
 /* zip.c - the directory of a zip archive and its entries, stored or deflated, with ZIP64 (PKWARE:
  * APPNOTE.TXT, .ZIP File Format Specification). All numbers are little-endian. */
 #include <string.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "io/numbers.h"
+#include "io/stream.h"
+#include "io/utf8.h"
+#include "io/zip.h"
+#include "tensor/tensor.h"
 
 #define END_SIZE 22
 #define LOCATOR_SIZE 20

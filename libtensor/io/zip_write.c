@@ -2,7 +2,12 @@
  * APPNOTE.TXT, .ZIP File Format Specification). All dates are the format's first day, so that the
  * same contents give the same file. */
 #include <string.h>
-#include "io/io.h"
+#include "base/memory.h"
+#include "io/numbers.h"
+#include "io/output.h"
+#include "io/utf8.h"
+#include "io/zip.h"
+#include "tensor/tensor.h"
 
 #define MAX32 0xffffffffU
 #define MAX16 0xffffU

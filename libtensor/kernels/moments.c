@@ -200,7 +200,7 @@ static void line_sums(int64_t n, const real *x, real shift, double total[2])
 
 static void line_moments(int64_t n, const real *x, double *mean, double *var)
 {
-    real shift;
+    real shift = 0;
     double total[2];
     KERNEL(sum)(n, x, &shift);
     shift /= (real)n;

@@ -1,5 +1,5 @@
 /* activations.c - modules that apply a function to each element, those of ops.h. */
-#include "nn/nn.h"
+#include <tn/nn.h>
 
 /* A module without parameters and options. */
 #define ACTIVATION(function, title)                                                               \

@@ -1,6 +1,7 @@
 /* batch_norm2d.c - channels of images normalised by the batch in training, by what was seen so far
  * in evaluation. */
 #include "nn/nn.h"
+#include "tensor/tensor.h"
 
 typedef struct norm_state {
     tn_tensor *weight, *bias;

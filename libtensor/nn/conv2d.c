@@ -1,5 +1,5 @@
 /* conv2d.c - images convolved with kernels, plus a bias for each channel. */
-#include "core/core.h"
+#include "base/options.h"
 #include "nn/nn.h"
 
 typedef struct conv_state {

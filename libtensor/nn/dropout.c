@@ -1,5 +1,5 @@
 /* dropout.c - elements put to 0 at random in training, nothing in evaluation. */
-#include "nn/nn.h"
+#include <tn/nn.h>
 
 static tn_tensor *dropout_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {

@@ -1,5 +1,5 @@
 /* flatten.c - [n, ...] to [n, all the rest]. */
-#include "nn/nn.h"
+#include <tn/nn.h>
 
 static tn_tensor *flatten_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {

@@ -1,7 +1,9 @@
 /* graph.c - the tape below a tensor as a graph for Graphviz. */
 #include <stdio.h>
+#include "autograd/tape.h"
+#include "base/memory.h"
 #include "base/pointers.h"
-#include "core/core.h"
+#include "base/text.h"
 #include "nn/nn.h"
 
 typedef struct graph {
@@ -76,9 +78,9 @@ static void write_graph(graph *g, const tn__var *root)
         g->wanted[root->node->position] = true;
     else
         leaf_number(g, root);
-    for (int64_t i = g->ctx->n_tape - 1; i >= 0 && tn_ok(g->ctx); i--)
+    for (int64_t i = g->ctx->tape->count - 1; i >= 0 && tn_ok(g->ctx); i--)
         if (g->wanted[i])
-            write_node(g, g->ctx->tape[i]);
+            write_node(g, g->ctx->tape->nodes[i]);
     tn__append(&g->text, "}\n");
 }
 
@@ -114,7 +116,7 @@ int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, c
                        TN_SHAPE_TEXT(t));
     graph g = {.ctx = ctx,
                .text = {.buffer = buffer, .size = buffer ? size : 0},
-               .wanted = tn__alloc_zeroed(ctx, (size_t)ctx->n_tape * sizeof *g.wanted)};
+               .wanted = tn__alloc_zeroed(ctx, (size_t)ctx->tape->count * sizeof *g.wanted)};
     if (g.wanted)
         tn__each_tensor(module, false, put_name, &g);
     if (tn_ok(ctx))

@@ -4,8 +4,10 @@
  * "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010
  * (xavier). */
 #include <math.h>
-#include "core/core.h"
+#include <tn/autograd.h>
+#include "base/options.h"
 #include "nn/nn.h"
+#include "tensor/tensor.h"
 
 static double gain_of(tn_init_opts opts)
 {

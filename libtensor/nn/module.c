@@ -1,8 +1,14 @@
 /* module.c - modules: parameters, buffers and children by name, in the order they were added. */
 #include <stdio.h>
 #include <string.h>
-#include "core/core.h"
+#include <tn/autograd.h>
+#include "autograd/tape.h"
+#include "base/memory.h"
+#include "base/object.h"
+#include "dict/dict.h"
 #include "nn/nn.h"
+#include "tensor/dtype.h"
+#include "tensor/scope.h"
 
 typedef struct entry {
     char *name;

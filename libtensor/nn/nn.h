@@ -2,10 +2,7 @@
 #ifndef TN_NN_ROOM_H
 #define TN_NN_ROOM_H
 
-#include <tn/autograd.h>
 #include <tn/nn.h>
-#include <tn/op.h>
-#include <tn/ops.h>
 
 /* Frees the module, if there is one, and those of its `count` children to be that no other module
  * has. */

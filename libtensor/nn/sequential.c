@@ -1,7 +1,8 @@
 /* sequential.c - modules one after another. */
 #include <stdio.h>
-#include "core/core.h"
+#include <tn/autograd.h>
 #include "nn/nn.h"
+#include "tensor/scope.h"
 
 /* What a module makes besides its result goes at once, so that nothing else refers to its input. */
 static tn_tensor *run(tn_ctx *ctx, tn_module *module, const tn_tensor *x)

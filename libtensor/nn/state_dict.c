@@ -1,8 +1,13 @@
 /* state_dict.c - a module's parameters and buffers as a dictionary, and back. */
 #include <stdlib.h>
 #include <string.h>
-#include "core/core.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "dict/dict.h"
 #include "nn/nn.h"
+#include "tensor/copy.h"
+#include "tensor/shape.h"
 
 tn_dict *tn_state_dict(tn_ctx *ctx, const tn_module *module)
 {

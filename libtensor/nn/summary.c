@@ -4,8 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/core.h"
+#include <tn/autograd.h>
+#include "base/memory.h"
+#include "base/text.h"
 #include "nn/nn.h"
+#include "tensor/tensor.h"
 
 enum { NAME_SIZE = 128 };
 

@@ -1,6 +1,12 @@
 /* adaptive_avg_pool2d(x):  y_p = the mean of x over window p; along a dimension of size n, windows
  * are floor(i n / out) .. ceil((i + 1) n / out);  dx as that of avg_pool2d. */
-#include "ops/ops.h"
+#include <math.h>
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "ops/shared/window.h"
+#include "tensor/copy.h"
 
 #define GRAIN 16384 /* elements of x that are worth a thread of their own */
 
@@ -82,6 +88,7 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, int64_t out_h, int6
 
 tn_tensor *tn_adaptive_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t out_h, int64_t out_w)
 {
+    tn_begin(ctx, &adaptive_avg_pool2d_op);
     if (!check_arguments(ctx, x, out_h, out_w))
         return NULL;
     tn__window w = {.h = tn_size(x, -2), .w = tn_size(x, -1), .out_h = out_h, .out_w = out_w};

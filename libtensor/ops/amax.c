@@ -1,7 +1,12 @@
 /* amax(x), amin(x):  y = the largest or smallest element over some dimensions;
  * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
 #include <tn/formula.h>
-#include "ops/ops.h"
+#include "ops/shared/dims.h"
+#include "ops/shared/elements.h"
+#include "ops/shared/extreme.h"
+#include "tensor/copy.h"
+#include "tensor/reduce.h"
+#include "tensor/view.h"
 
 TN_FORMULA2(is_equal, x, y, x == y);
 TN_FORMULA2(share, dy, count, dy / count);
@@ -72,6 +77,7 @@ static bool check_sizes(tn_ctx *ctx, const char *what, const tn_tensor *x, const
 
 static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
+    tn_begin(ctx, op);
     amax_data data = {{false}};
     int64_t shape[TN_MAX_DIMS];
     if (!tn_check_input(ctx, op->name, "input", x) ||

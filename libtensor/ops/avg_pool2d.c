@@ -1,6 +1,12 @@
 /* avg_pool2d(x):  y_p = sum of x under window p / n_p, n_p the number of elements in the window;
  * dx_i = sum of dy_p / n_p over the windows p that i is in. */
-#include "ops/ops.h"
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "ops/shared/window.h"
+#include "tensor/copy.h"
 
 #define GRAIN 16384 /* elements under windows that are worth a thread of their own */
 
@@ -77,6 +83,7 @@ static bool check_options(tn_ctx *ctx, const tn_pool2d_opts *opts)
 
 tn_tensor *tn_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size, tn_pool2d_opts opts)
 {
+    tn_begin(ctx, &avg_pool2d_op);
     pool_data data = {.exclude_padding = opts.exclude_padding, .divisor = opts.divisor};
     if (!tn_check_float(ctx, "avg_pool2d", "input", x) || !check_options(ctx, &opts) ||
         !tn__pool_window(ctx, "avg_pool2d", x, kernel_size, &opts, &data.w))

@@ -3,7 +3,14 @@
  *     dx = w / sqrt(var + eps) (dy - mean of dy - h mean of h dy) in training, where mean and var
  *     are those of the batch; w / sqrt(var + eps) dy in evaluation. */
 #include <math.h>
-#include "ops/ops.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "base/isa.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "tensor/change.h"
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
 
 #define GRAIN 16384 /* elements that are worth a thread of their own */
 
@@ -214,6 +221,7 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
                          tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
                          tn_batch_norm_opts opts)
 {
+    tn_begin(ctx, &batch_norm_op);
     norm_data data = {.training = opts.training,
                       .momentum = tn__real_option(opts.momentum, 0.1),
                       .eps = tn__real_option(opts.eps, 1e-5)};

@@ -4,7 +4,9 @@
  *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
  *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
 #include <tn/formula.h>
-#include "ops/ops.h"
+#include "ops/shared/loss.h"
+#include "tensor/broadcast.h"
+#include "tensor/shape.h"
 
 #define NAME "binary_cross_entropy_with_logits"
 #define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(exp(-fabs(x)))) /* ln(1 + e^x) */
@@ -67,6 +69,7 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ta
 tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *logits,
                                                const tn_tensor *target, tn_bce_opts opts)
 {
+    tn_begin(ctx, &bce_op);
     if (!check_arguments(ctx, logits, target, &opts))
         return NULL;
     const tn_tensor *one = tn_scalar(ctx, logits->dtype, 1);

@@ -1,7 +1,10 @@
 /* cat(x_0, x_1...):  y = the x_i one after another along a dimension;  dx_i = its part of dy. */
-#include <stdio.h>
 #include <string.h>
-#include "ops/ops.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "ops/shared/list.h"
+#include "tensor/copy.h"
+#include "tensor/shape.h"
 
 typedef struct cat_data {
     int dim, count;
@@ -42,23 +45,6 @@ static bool joined_shape(tn_ctx *ctx, int count, const tn_tensor *const *x, int 
     return true;
 }
 
-bool tn__check_list(tn_ctx *ctx, const char *what, int count, const tn_tensor *const *x)
-{
-    if (!tn_ok(ctx))
-        return false;
-    if (count < 1 || !x) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %d tensors%s", what, count, x ? "" : " at NULL");
-        return false;
-    }
-    for (int i = 0; i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "tensor %d", i);
-        if (!tn_check_same_dtype(ctx, what, "tensor 0", x[0], name, x[i]))
-            return false;
-    }
-    return true;
-}
-
 /* Writes x one after another into y. */
 static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
 {
@@ -89,6 +75,7 @@ static tn_tensor *cat_groups(tn_ctx *ctx, int count, const tn_tensor *const *x, 
 
 tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim)
 {
+    tn_begin(ctx, &cat_op);
     int64_t shape[TN_MAX_DIMS];
     if (!tn__check_list(ctx, "cat", count, tensors) ||
         (dim = tn__dim(ctx, "cat", dim, tensors[0]->ndim)) < 0 ||

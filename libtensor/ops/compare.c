@@ -1,6 +1,8 @@
 /* eq(a, b), ne, lt, le, gt, ge:  y = is a equal to b, different, less...;  no gradient.
  * Shapes broadcast. */
-#include "core/core.h"
+#include <tn/ops.h>
+#include "tensor/broadcast.h"
+#include "tensor/iter.h"
 
 typedef enum relation {
     EQUAL,

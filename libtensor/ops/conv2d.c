@@ -10,7 +10,17 @@
  * image, or several images where they are small. */
 #include <limits.h>
 #include <string.h>
-#include "ops/ops.h"
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "ops/shared/window.h"
+#include "ops/shared/winograd.h"
+#include "tensor/blas.h"
+#include "tensor/copy.h"
+#include "tensor/long_sum.h"
+#include "tensor/shape.h"
 
 #define TILE_BYTES 393216 /* of a tile of m, */
 #define ROW_BYTES 2048    /* and of a row of it, about */
@@ -374,8 +384,8 @@ static void add_taps(const conv *a, const tn__columns *columns, int64_t c, char 
     }
 }
 
-/* Padded rows p += dm. Of many taps, runs are added up apart, and what rounding takes from their sum
- * is kept: `part` is padded rows of zeros for the one, and as many for the other. */
+/* Padded rows p += dm. Of many taps, runs are added up apart, and what rounding takes from their
+ * sum is kept: `part` is padded rows of zeros for the one, and as many for the other. */
 static void put_back(const conv *a, const tn__columns *columns, matrix dm, char *part, char *p)
 {
     tn__columns run = *columns;
@@ -688,6 +698,7 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *we
 tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                      const tn_tensor *bias, tn_conv2d_opts opts)
 {
+    tn_begin(ctx, &conv2d_op);
     conv_data data = {.groups = tn__option(0, opts.groups, 1)};
     if (!check_arguments(ctx, x, weight, bias, data.groups) || !check_kernel(ctx, weight, &opts))
         return NULL;

@@ -1,5 +1,8 @@
 /* count_equal(a, b):  how many elements are the same;  no gradient. */
-#include "core/core.h"
+#include <tn/ops.h>
+#include "tensor/dtype.h"
+#include "tensor/iter.h"
+#include "tensor/shape.h"
 
 typedef struct count_args {
     tn_dtype a, b;

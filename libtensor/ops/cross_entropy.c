@@ -4,7 +4,13 @@
  *
  *     dx_ic = dy_i ((1 - s) w_t (p_ic - [c = t]) + s/C (p_ic sum_k w_k - w_c)),  p = e^(x -
  * lse). */
-#include "ops/ops.h"
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/options.h"
+#include "base/threads.h"
+#include "ops/shared/elements.h"
+#include "ops/shared/loss.h"
+#include "tensor/copy.h"
 
 typedef struct loss_data {
     tn_cross_entropy_opts opts;
@@ -94,6 +100,7 @@ static const tn_tensor *side_by_side(tn_ctx *ctx, const tn_tensor *x)
 tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tensor *target,
                             tn_cross_entropy_opts opts)
 {
+    tn_begin(ctx, &cross_entropy_op);
     opts.label_smoothing = tn__real_option(opts.label_smoothing, 0);
     opts.ignore_index = tn__int_option(opts.ignore_index, -100);
     if (!check_arguments(ctx, logits, target, &opts))

@@ -1,7 +1,8 @@
 /* dropout(x, p):  y = m x / (1 - p), m = 0 with probability p and 1 otherwise;
  * dx = m dy / (1 - p). */
 #include <tn/formula.h>
-#include "core/core.h"
+#include <tn/ops.h>
+#include "tensor/tensor.h"
 
 TN_FORMULA2(masked, x, m, m == 0 ? 0 : x * c[0]);
 
@@ -15,6 +16,7 @@ static const tn_op dropout_op = {.name = "dropout", .backward = dropout_backward
 
 tn_tensor *tn_dropout(tn_ctx *ctx, const tn_tensor *x, double p, bool training)
 {
+    tn_begin(ctx, &dropout_op);
     if (!tn_check_float(ctx, "dropout", "input", x))
         return NULL;
     if (!(p >= 0 && p <= 1)) {

@@ -1,5 +1,8 @@
 /* expand(x, shape):  y = x broadcast;  dx = dy summed over the dimensions that were broadcast. */
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/broadcast.h"
+#include "tensor/shape.h"
 
 static void expand_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
@@ -24,6 +27,7 @@ static bool expanded_shape(const tn_tensor *x, int ndim, const int64_t *wanted, 
 
 tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *shape)
 {
+    tn_begin(ctx, &expand_op);
     int64_t full[TN_MAX_DIMS];
     if (!tn_check_input(ctx, "expand", "input", x) || !tn__check_dims(ctx, "expand", ndim, shape))
         return NULL;

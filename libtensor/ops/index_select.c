@@ -1,7 +1,10 @@
 /* index_select(x, dim, index):  y[i, j, k] = x[i, index[j], k], the indices along a dimension;
  * dx[i, index[j], k] += dy[i, j, k]. */
 #include <string.h>
-#include "ops/ops.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "ops/shared/elements.h"
+#include "tensor/shape.h"
 
 /* The indices in the shape of the result, the same for all elements along the other dimensions. */
 static tn_tensor *spread(tn_ctx *ctx, const tn_tensor *index, int ndim, const int64_t *shape,
@@ -36,6 +39,7 @@ static tn_tensor *only(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *index)
 
 tn_tensor *tn_index_select(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index)
 {
+    tn_begin(ctx, &index_select_op);
     if (!tn_check_input(ctx, "index_select", "input", x) ||
         !tn_check_input(ctx, "index_select", "index", index) ||
         (dim = tn__dim_of(ctx, "index_select", dim, x)) < 0)

@@ -2,7 +2,14 @@
  *     dx = dy w,  dw = dy^T x,  db = sum of dy over all but the last dimension. */
 #include <limits.h>
 #include <string.h>
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "base/isa.h"
+#include "base/threads.h"
+#include "tensor/blas.h"
+#include "tensor/copy.h"
+#include "tensor/long_sum.h"
+#include "tensor/view.h"
 
 #define GRAIN 500000 /* multiply-adds that are worth a thread of their own */
 #define LONG 512     /* rows whose dw are added one after another */
@@ -211,6 +218,7 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
 tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                      const tn_tensor *bias)
 {
+    tn_begin(ctx, &linear_op);
     if (!check_arguments(ctx, x, weight, bias))
         return NULL;
     const tn_tensor *rows = rows_of(ctx, x), *w = tn__contiguous(ctx, weight);

@@ -2,7 +2,13 @@
  * Leading dimensions broadcast. */
 #include <limits.h>
 #include <string.h>
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/blas.h"
+#include "tensor/broadcast.h"
+#include "tensor/copy.h"
+#include "tensor/iter.h"
+#include "tensor/view.h"
 
 /* A matrix as BLAS takes it: rows `ld` apart, transposed or not. */
 typedef struct layout {
@@ -165,6 +171,7 @@ static tn_tensor *product_folded(tn_ctx *ctx, const tn_tensor *a, const tn_tenso
 
 tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {
+    tn_begin(ctx, &matmul_op);
     if (!tn_check_float(ctx, "matmul", "input", a) || !tn_check_float(ctx, "matmul", "other", b) ||
         !tn_check_same_dtype(ctx, "matmul", "input", a, "other", b))
         return NULL;

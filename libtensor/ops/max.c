@@ -1,6 +1,11 @@
 /* max(x), min(x):  y = the largest or smallest element along a dimension;  dx = dy at its index, 0
  * elsewhere. */
-#include "ops/ops.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "ops/shared/elements.h"
+#include "ops/shared/extreme.h"
+#include "tensor/shape.h"
+#include "tensor/view.h"
 
 static void max_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
@@ -20,6 +25,7 @@ static const tn_op min_op = {.name = "min", .backward = max_backward};
 static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int dim, bool keepdim,
                           tn_tensor **indices)
 {
+    tn_begin(ctx, op);
     if (indices)
         *indices = NULL;
     if (!tn_check_input(ctx, op->name, "input", x) || (dim = tn__dim_of(ctx, op->name, dim, x)) < 0)

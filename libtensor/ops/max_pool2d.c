@@ -1,6 +1,11 @@
 /* max_pool2d(x):  y_p = max of x under window p;  dx_i = sum of dy_p over the windows p that took
  * element i. */
-#include "ops/ops.h"
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "ops/shared/window.h"
+#include "tensor/copy.h"
 
 #define GRAIN 16384 /* elements under windows that are worth a thread of their own */
 
@@ -60,6 +65,7 @@ static const tn_op max_pool2d_op = {.name = "max_pool2d", .backward = max_pool2d
 
 tn_tensor *tn_max_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size, tn_pool2d_opts opts)
 {
+    tn_begin(ctx, &max_pool2d_op);
     tn__window w;
     if (!tn_check_float(ctx, "max_pool2d", "input", x) ||
         !tn__pool_window(ctx, "max_pool2d", x, kernel_size, &opts, &w))

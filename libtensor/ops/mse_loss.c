@@ -1,7 +1,7 @@
 /* mse_loss(a, b):  loss = (a - b)^2, the mean or sum of these;  da = 2 (a - b) dy, divided by their
  * number for the mean;  db = -da.  Shapes broadcast. */
 #include <tn/formula.h>
-#include "ops/ops.h"
+#include "ops/shared/loss.h"
 
 TN_FORMULA2(squared, a, b, (a - b) * (a - b));
 TN_FORMULA3(mse_da, a, b, dy, c[0] * (a - b) * dy);
@@ -22,6 +22,7 @@ static const tn_op mse_loss_op = {.name = "mse_loss", .backward = mse_loss_backw
 tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
                        tn_mse_loss_opts opts)
 {
+    tn_begin(ctx, &mse_loss_op);
     if (!tn__check_reduction(ctx, "mse_loss", opts.reduction))
         return NULL;
     tn_tensor *losses =

@@ -2,7 +2,12 @@
  * sum_i loss_i / sum_i w_t.
  *
  *     dx_ic = -w_t dy_i where c = t, 0 elsewhere. */
-#include "ops/ops.h"
+#include <tn/op.h>
+#include "base/options.h"
+#include "ops/shared/elements.h"
+#include "ops/shared/loss.h"
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
 
 typedef struct loss_data {
     bool one_dy;
@@ -67,6 +72,7 @@ static tn_tensor *losses_of(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ta
 tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
                        tn_nll_loss_opts opts)
 {
+    tn_begin(ctx, &nll_loss_op);
     if (!tn__check_classes(ctx, "nll_loss", "input", input, target, opts.weight) ||
         !tn__check_reduction(ctx, "nll_loss", opts.reduction))
         return NULL;

@@ -1,7 +1,9 @@
 /* pad(x):  y = x with constants around it, or without its edges where a padding is negative;
  * dx = dy padded the other way, with zeros. */
 #include <string.h>
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/copy.h"
 
 typedef struct padding {
     int count;
@@ -79,6 +81,7 @@ static bool check_padding(tn_ctx *ctx, const tn_tensor *x, int count, const int6
 
 tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int count, const int64_t *pad, double value)
 {
+    tn_begin(ctx, &pad_op);
     int64_t shape[TN_MAX_DIMS];
     if (!tn_check_input(ctx, "pad", "input", x) || !check_padding(ctx, x, count, pad, shape))
         return NULL;

@@ -1,5 +1,7 @@
 /* permute(x, dims):  dimension i of y is dimension dims[i] of x;  dx = dy permuted back. */
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/shape.h"
 
 typedef struct permutation {
     int dims[TN_MAX_DIMS];
@@ -34,6 +36,7 @@ static tn_tensor *record(tn_ctx *ctx, const tn_tensor *x, const permutation *p)
 
 tn_tensor *tn_permute(tn_ctx *ctx, const tn_tensor *x, const int *dims)
 {
+    tn_begin(ctx, &permute_op);
     if (!tn_check_input(ctx, "permute", "input", x))
         return NULL;
     if (!dims && x->ndim > 0) {
@@ -58,6 +61,7 @@ tn_tensor *tn_permute(tn_ctx *ctx, const tn_tensor *x, const int *dims)
 
 tn_tensor *tn_transpose(tn_ctx *ctx, const tn_tensor *x, int dim0, int dim1)
 {
+    tn_begin(ctx, &permute_op);
     if (!tn_check_input(ctx, "transpose", "input", x) ||
         (dim0 = tn__dim_of(ctx, "transpose", dim0, x)) < 0 ||
         (dim1 = tn__dim_of(ctx, "transpose", dim1, x)) < 0)

@@ -1,7 +1,10 @@
 /* reshape(x, shape), flatten(x, start, end), squeeze and unsqueeze:  y = x in another shape, the
  * elements in the same row-major order;  dx = dy in x's shape. */
 #include <string.h>
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/copy.h"
+#include "tensor/shape.h"
 
 static void reshape_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
@@ -70,6 +73,7 @@ static bool infer_shape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t
 
 tn_tensor *tn_reshape(tn_ctx *ctx, const tn_tensor *x, int ndim, const int64_t *wanted)
 {
+    tn_begin(ctx, &reshape_op);
     int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
     if (!tn_check_input(ctx, "reshape", "input", x) ||
         !tn__check_dims(ctx, "reshape", ndim, wanted) || !infer_shape(ctx, x, ndim, wanted, shape))

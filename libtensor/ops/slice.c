@@ -1,7 +1,10 @@
 /* slice(x, dim, start, end, step), narrow and select:  y is part of x;  dx = dy there, 0
  * elsewhere. */
 #include <string.h>
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/copy.h"
+#include "tensor/shape.h"
 
 typedef struct part {
     int dim;
@@ -57,6 +60,7 @@ static int64_t bound(int64_t i, int64_t size)
 tn_tensor *tn_slice(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t start, int64_t end,
                     int64_t step)
 {
+    tn_begin(ctx, &slice_op);
     if (!tn_check_input(ctx, "slice", "input", x) ||
         (dim = tn__dim(ctx, "slice", dim, x->ndim)) < 0)
         return NULL;
@@ -74,6 +78,7 @@ tn_tensor *tn_slice(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t start, int
 
 tn_tensor *tn_narrow(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t start, int64_t length)
 {
+    tn_begin(ctx, &slice_op);
     if (!tn_check_input(ctx, "narrow", "input", x) ||
         (dim = tn__dim(ctx, "narrow", dim, x->ndim)) < 0)
         return NULL;
@@ -87,6 +92,7 @@ tn_tensor *tn_narrow(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t start, in
 
 tn_tensor *tn_select(tn_ctx *ctx, const tn_tensor *x, int dim, int64_t index)
 {
+    tn_begin(ctx, &slice_op);
     if (!tn_check_input(ctx, "select", "input", x) ||
         (dim = tn__dim(ctx, "select", dim, x->ndim)) < 0)
         return NULL;

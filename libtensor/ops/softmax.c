@@ -2,7 +2,13 @@
  * log_softmax(x):  y_i = x_i - ln sum_j e^x_j;        dx = dy - e^y sum_j dy_j.
  *
  * The kernels work on rows, so another dimension than the last is moved to the end and back. */
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "base/isa.h"
+#include "base/threads.h"
+#include "tensor/copy.h"
+#include "tensor/shape.h"
+#include "tensor/view.h"
 
 typedef struct softmax_args {
     void (*forward)(int64_t rows, int64_t n, const void *x, void *y);
@@ -77,6 +83,7 @@ static const tn_op log_softmax_op = {.name = "log_softmax", .backward = log_soft
 
 static tn_tensor *forward(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int dim)
 {
+    tn_begin(ctx, op);
     if (!tn_check_float(ctx, op->name, "input", x) || (dim = tn__dim_of(ctx, op->name, dim, x)) < 0)
         return NULL;
     const tn__kernels *k = tn__kernels_of(ctx, x->dtype);

@@ -1,5 +1,8 @@
 /* stack(x_0, x_1...):  y = the x_i one after another along a new dimension:  cat of unsqueeze. */
-#include "ops/ops.h"
+#include <tn/ops.h>
+#include "base/memory.h"
+#include "ops/shared/list.h"
+#include "tensor/shape.h"
 
 static bool check_shapes(tn_ctx *ctx, int count, const tn_tensor *const *x)
 {

@@ -1,6 +1,12 @@
 /* sum(x):  y = sum of x over some dimensions;  dx = dy, broadcast to x's shape.
  * mean(x):  y = sum(x) / n, n the number of elements in each sum;  dx = dy / n. */
-#include "core/core.h"
+#include <math.h>
+#include <tn/autograd.h>
+#include <tn/op.h>
+#include "ops/shared/dims.h"
+#include "tensor/broadcast.h"
+#include "tensor/reduce.h"
+#include "tensor/view.h"
 
 typedef struct sum_data {
     bool reduce[TN_MAX_DIMS];
@@ -23,6 +29,7 @@ static const tn_op mean_op = {.name = "mean", .backward = sum_backward};
 
 static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
+    tn_begin(ctx, op);
     sum_data data = {.scale = 1};
     if (!tn_check_float(ctx, op->name, "input", x) ||
         !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))

@@ -1,6 +1,13 @@
 /* topk(x, k):  y = the k largest or smallest elements along a dimension, the first one first;
  * dx = dy at their indices, 0 elsewhere. */
-#include "ops/ops.h"
+#include <math.h>
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "ops/shared/elements.h"
+#include "tensor/dtype.h"
+#include "tensor/iter.h"
+#include "tensor/shape.h"
+#include "tensor/view.h"
 
 typedef struct topk_args {
     const tn_tensor *x;
@@ -112,6 +119,7 @@ static tn_tensor *only(tn_ctx *ctx, const tn_tensor *x, bool largest, tn_tensor 
 tn_tensor *tn_topk(tn_ctx *ctx, const tn_tensor *x, int64_t k, int dim, bool largest,
                    tn_tensor **indices)
 {
+    tn_begin(ctx, &topk_op);
     if (indices)
         *indices = NULL;
     if (!tn_check_float(ctx, "topk", "input", x) || (dim = tn__dim_of(ctx, "topk", dim, x)) < 0)

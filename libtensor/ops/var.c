@@ -4,7 +4,15 @@
  * Means and variances are doubles until y is written. Those of equal parts make those of the whole:
  * m is the mean of the m_i, v the mean of the v_i and the variance of the m_i together, where all
  * variances are those with correction 0. */
-#include "core/core.h"
+#include <math.h>
+#include <tn/op.h>
+#include "base/isa.h"
+#include "base/options.h"
+#include "ops/shared/dims.h"
+#include "tensor/dtype.h"
+#include "tensor/iter.h"
+#include "tensor/reduce.h"
+#include "tensor/view.h"
 
 /* By so much numbers are made smaller of which the sum, or that of the squares, fits no double:
  * even the squares of what rounding the mean leaves of the largest ones fit then. */
@@ -161,6 +169,7 @@ static moments kept_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
 
 tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
 {
+    tn_begin(ctx, &var_op);
     var_data data = {{false}, 0};
     tn_reduce_opts over = {.dims = opts.dims, .ndims = opts.ndims, .keepdim = true};
     if (!tn_check_float(ctx, "var", "input", x) ||

@@ -1,6 +1,9 @@
 /* where(c, a, b):  y = a where c, b elsewhere;  da = dy where c, 0 elsewhere;  db = 0 where c, dy
  * elsewhere.  Shapes broadcast. */
-#include "core/core.h"
+#include <tn/op.h>
+#include <tn/ops.h>
+#include "tensor/broadcast.h"
+#include "tensor/iter.h"
 
 #define CHOOSE_LOOP(type)           \
     for (int64_t i = 0; i < n; i++) \
@@ -44,6 +47,7 @@ static bool check_arguments(tn_ctx *ctx, const tn_tensor *condition, const tn_te
 
 tn_tensor *tn_where(tn_ctx *ctx, const tn_tensor *condition, const tn_tensor *a, const tn_tensor *b)
 {
+    tn_begin(ctx, &where_op);
     int ndim, ndim_ab;
     int64_t shape[TN_MAX_DIMS], shape_ab[TN_MAX_DIMS];
     if (!check_arguments(ctx, condition, a, b) ||

@@ -1,6 +1,9 @@
 /* adam.c - Adam (Kingma, Ba: Adam, a method for stochastic optimization, ICLR 2015) and AdamW
  * (Loshchilov, Hutter: Decoupled weight decay regularization, ICLR 2019). */
 #include <math.h>
+#include "base/isa.h"
+#include "base/options.h"
+#include "dict/entries.h"
 #include "optim/optim.h"
 
 /* Both, after their defaults have been filled in. */

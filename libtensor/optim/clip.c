@@ -1,5 +1,8 @@
 /* clip.c - limiting the gradients of an optimiser's parameters. */
 #include <math.h>
+#include <tn/autograd.h>
+#include "base/exact_sum.h"
+#include "base/isa.h"
 #include "optim/optim.h"
 
 static bool check(const tn_optim *opt, const char *what, const char *option, double limit)

@@ -1,8 +1,15 @@
 /* optim.c - making, grouping, stepping and freeing optimisers. */
 #include <math.h>
 #include <string.h>
+#include <tn/autograd.h>
+#include "autograd/tape.h"
+#include "base/memory.h"
+#include "base/object.h"
+#include "base/options.h"
+#include "base/pointers.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
+#include "tensor/scope.h"
 
 static void free_object(tn__object *object)
 {

@@ -3,8 +3,10 @@
 #define TN_OPTIM_ROOM_H
 
 #include "base/pointers.h"
-#include "core/core.h"
 #include <tn/optim.h>
+#include "base/object.h"
+#include "dict/entries.h"
+#include "tensor/tensor.h"
 
 #define TN_MAX_MOMENTS 3
 
@@ -50,8 +52,8 @@ tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *mod
 /* Gives the parameter its moments, full of 0, if it has none yet: all of them, or none. */
 bool tn__make_moments(tn_optim *opt, tn__slot *slot);
 
-/* tn_optim_load_state_dict and its kin for those who load more than one thing, see core.h: called
- * twice, `apply` the second time. Errors begin with `what`. */
+/* tn_optim_load_state_dict and its kin for those who load more than one thing, see dict/entries.h:
+ * called twice, `apply` the second time. Errors begin with `what`. */
 bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool apply);
 bool tn__schedule_load(tn_schedule *schedule, const char *what, const tn_dict *dict, bool apply);
 

@@ -1,6 +1,9 @@
 /* rmsprop.c - RMSprop (Tieleman, Hinton: Lecture 6.5, Coursera 2012), also centered (Graves:
  * Generating sequences with recurrent neural networks, arXiv 1308.0850). */
 #include <math.h>
+#include "base/isa.h"
+#include "base/options.h"
+#include "dict/entries.h"
 #include "optim/optim.h"
 
 /* Moment 0 is the mean of the squares, then come those of the gradients and of the steps. */

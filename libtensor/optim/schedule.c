@@ -3,6 +3,11 @@
  * Each rule makes the next rate of a group of the one it has now, so schedules of one optimiser
  * compose, and what tn_set_lr does in between stays. */
 #include <math.h>
+#include "base/memory.h"
+#include "base/object.h"
+#include "base/options.h"
+#include "dict/dict.h"
+#include "dict/entries.h"
 #include "optim/optim.h"
 
 struct tn_schedule {

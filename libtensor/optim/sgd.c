@@ -1,4 +1,7 @@
 /* sgd.c - stochastic gradient descent with momentum. */
+#include "base/isa.h"
+#include "base/options.h"
+#include "dict/entries.h"
 #include "optim/optim.h"
 
 static void sgd_update(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad)

@@ -8,7 +8,11 @@
  *     state.0.exp_avg, ...         and its moments */
 #include <float.h>
 #include <stdio.h>
+#include "base/memory.h"
+#include "dict/dict.h"
+#include "dict/entries.h"
 #include "optim/optim.h"
+#include "tensor/copy.h"
 
 /* A group that has met no schedule has a negative initial rate. */
 static const tn__field group_fields[] = {

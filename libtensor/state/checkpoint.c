@@ -1,8 +1,11 @@
 /* checkpoint.c - the state of a whole training in one file. */
 #include <stdio.h>
 #include <tn/state.h>
+#include "base/error.h"
 #include "data/data.h"
-#include "io/io.h"
+#include "dict/dict.h"
+#include "dict/entries.h"
+#include "io/formats.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
 

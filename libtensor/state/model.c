@@ -1,7 +1,8 @@
 /* model.c - modules from and to files of any format. */
 #include <stdio.h>
 #include <tn/state.h>
-#include "io/io.h"
+#include "base/error.h"
+#include "io/formats.h"
 #include "nn/nn.h"
 
 tn_status tn_load(tn_ctx *ctx, tn_module *module, const char *path, tn_load_opts opts)

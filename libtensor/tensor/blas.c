@@ -14,7 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "core/core.h"
+#include "base/error.h"
+#include "base/isa.h"
+#include "base/threads.h"
+#include "tensor/blas.h"
+#include "tensor/long_sum.h"
+#include "tensor/tensor.h"
 
 /* Multiply-adds that are worth a thread of their own. */
 #define GRAIN 200000

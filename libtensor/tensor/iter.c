@@ -1,15 +1,11 @@
 /* iter.c - walking broadcast, strided operands together. */
-#include "core/core.h"
+#include <tn/op.h>
+#include "base/threads.h"
+#include "tensor/broadcast.h"
+#include "tensor/iter.h"
 
 /* Rows are spread over threads when there are more elements than this for each. */
 #define GRAIN 16384
-
-/* The stride of t along dimension `dim` of a shape of `ndim` dimensions that t broadcasts to. */
-static int64_t stride_in(const tn_tensor *t, int dim, int ndim)
-{
-    int i = dim - (ndim - t->ndim);
-    return i < 0 || t->shape[i] == 1 ? 0 : t->strides[i];
-}
 
 /* Where there are no elements, strides can be so large that the product overflows. */
 static bool can_join(const tn__iter *it, int outer, int inner)
@@ -35,7 +31,7 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
         int last = it.ndim;
         it.shape[last] = shape[i];
         for (int j = 0; j < n; j++)
-            it.strides[j][last] = stride_in(operands[j], i, ndim);
+            it.strides[j][last] = tn__broadcast_stride(operands[j], i, ndim);
         if (last == 0 || !can_join(&it, last - 1, last)) {
             it.ndim++;
             continue;
@@ -112,39 +108,4 @@ void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)
     int64_t rows;
     run_args args = arguments(it, fn, payload, &rows);
     run_range(0, rows, &args);
-}
-
-bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
-                   const int64_t *b, int *ndim, int64_t *shape)
-{
-    *ndim = ndim_a > ndim_b ? ndim_a : ndim_b;
-    for (int i = 1; i <= *ndim; i++) {
-        int64_t size_a = i <= ndim_a ? a[ndim_a - i] : 1;
-        int64_t size_b = i <= ndim_b ? b[ndim_b - i] : 1;
-        if (size_a != size_b && size_a != 1 && size_b != 1) {
-            tn_fail(ctx, TN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
-                    tn_shape_text(ndim_a, a).s, tn_shape_text(ndim_b, b).s);
-            return false;
-        }
-        shape[*ndim - i] = size_a == 1 ? size_b : size_a;
-    }
-    return true;
-}
-
-bool tn__broadcasts_to(const tn_tensor *t, int ndim, const int64_t *shape)
-{
-    if (t->ndim > ndim)
-        return false;
-    for (int i = 1; i <= t->ndim; i++)
-        if (t->shape[t->ndim - i] != 1 && t->shape[t->ndim - i] != shape[ndim - i])
-            return false;
-    return true;
-}
-
-tn_tensor *tn__broadcast_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape)
-{
-    int64_t strides[TN_MAX_DIMS];
-    for (int i = 0; i < ndim; i++)
-        strides[i] = stride_in(t, i, ndim);
-    return tn__view(ctx, t, ndim, shape, strides, t->offset);
 }

@@ -1,6 +1,8 @@
 /* long_sum.c - matrices that are sums of many matrices, without an error that grows with their
  * number (kernels/long_sum.c has the formulas). */
-#include "core/core.h"
+#include "base/memory.h"
+#include "tensor/long_sum.h"
+#include "tensor/tensor.h"
 
 bool tn__long_sum_alloc(tn_ctx *ctx, tn__long_sum *s)
 {

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/core.h"
+#include "base/memory.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 enum {
     LINE_WIDTH = 75,

@@ -1,36 +1,14 @@
-/* random.c - random numbers of a context: Philox 4x32-10.
+/* random.c - random numbers of a context.
  *
- * Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. Block number
- * i of a stream is a function of i and the seed alone, so threads can fill parts of a tensor and
- * the numbers are the same. Every call starts at a new block. */
+ * Block number i of a stream is a function of i and the seed alone (base/philox.c), so threads can
+ * fill parts of a tensor and the numbers are the same. Every call starts at a new block. */
 #include <math.h>
-#include <string.h>
-#include "core/core.h"
-
-void tn__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
-{
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < 10; round++) {
-        uint64_t a = (uint64_t)0xD2511F53 * c0, b = (uint64_t)0xCD9E8D57 * c2;
-        uint32_t next0 = (uint32_t)(b >> 32) ^ c1 ^ k0, next2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
-        c1 = (uint32_t)b;
-        c3 = (uint32_t)a;
-        c0 = next0;
-        c2 = next2;
-        k0 += 0x9E3779B9;
-        k1 += 0xBB67AE85;
-    }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
-}
-
-static void block(tn_rng_state rng, uint64_t i, uint32_t out[4])
-{
-    uint64_t position = rng.position + i;
-    uint32_t counter[4] = {(uint32_t)position, (uint32_t)(position >> 32), 0, 0};
-    uint32_t key[2] = {(uint32_t)rng.seed, (uint32_t)(rng.seed >> 32)};
-    tn__philox(counter, key, out);
-}
+#include "base/philox.h"
+#include "base/threads.h"
+#include "tensor/change.h"
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
+#include "tensor/random.h"
 
 void tn_manual_seed(tn_ctx *ctx, uint64_t seed)
 {
@@ -90,7 +68,7 @@ static int per_block(const random_args *args)
 static void block_values(const random_args *args, int64_t i, double values[4])
 {
     uint32_t word[4];
-    block(args->rng, (uint64_t)i, word);
+    tn__random_block(args->rng, (uint64_t)i, word);
     if (per_block(args) == 4)
         for (int j = 0; j < 4; j++)
             values[j] = unit24(word[j]);
@@ -216,7 +194,7 @@ uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound)
 {
     for (;;) {
         uint32_t word[4];
-        block(ctx->rng, 0, word);
+        tn__random_block(ctx->rng, 0, word);
         ctx->rng.position++;
         uint64_t x = ((uint64_t)word[1] << 32) | word[0];
         __extension__ unsigned __int128 product = (unsigned __int128)x * bound;

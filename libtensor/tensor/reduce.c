@@ -1,6 +1,10 @@
 /* reduce.c - reductions over sets of dimensions, of what lies in memory. */
 #include <string.h>
-#include "core/core.h"
+#include "base/isa.h"
+#include "base/threads.h"
+#include "tensor/broadcast.h"
+#include "tensor/copy.h"
+#include "tensor/reduce.h"
 
 /* ---- axes and steps -------------------------------------------------------------------------- */
 
@@ -242,56 +246,6 @@ const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int
         any = any || reduce[i];
     }
     return any ? drop_leading(ctx, tn__sum_dims(ctx, t, reduce), extra) : t;
-}
-
-bool tn__reduced_dims(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_reduce_opts opts,
-                      bool *reduce)
-{
-    reduce[0] = false; /* there may be no dimension, and it be listed */
-    for (int i = 0; i < x->ndim; i++)
-        reduce[i] = opts.ndims == 0;
-    if (opts.ndims < 0 || (opts.ndims > 0 && !opts.dims)) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %d dimensions to reduce%s", what, opts.ndims,
-                opts.dims ? "" : ", but dims is NULL");
-        return false;
-    }
-    for (int i = 0; i < opts.ndims; i++) {
-        int dim = tn__dim_of(ctx, what, opts.dims[i], x);
-        if (dim < 0)
-            return false;
-        if (reduce[dim]) {
-            tn_fail(ctx, TN_ERR_ARGUMENT, "%s: dimension %d is listed twice", what, dim);
-            return false;
-        }
-        reduce[dim] = true;
-    }
-    return true;
-}
-
-tn_tensor *tn__drop_dims(tn_ctx *ctx, const tn_tensor *t, const bool *drop)
-{
-    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
-    int ndim = 0;
-    for (int i = 0; i < t->ndim; i++)
-        if (!drop[i]) {
-            shape[ndim] = t->shape[i];
-            strides[ndim++] = t->strides[i];
-        }
-    return tn__view(ctx, t, ndim, shape, strides, t->offset);
-}
-
-tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *keep)
-{
-    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
-    int from = 0;
-    bool dropped = t->ndim < ndim;
-    for (int i = 0; i < ndim; i++) {
-        bool absent = keep[i] && dropped;
-        shape[i] = absent ? 1 : t->shape[from];
-        strides[i] = absent ? 0 : t->strides[from];
-        from += !absent;
-    }
-    return tn__view(ctx, t, ndim, shape, strides, t->offset);
 }
 
 void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape)

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/core.h"
+#include <tn/ops.h>
+#include "autograd/tape.h"
 
 void tn__unmutated_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 

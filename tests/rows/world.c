@@ -272,7 +272,7 @@ uint64_t digest_of_world(void)
     tn_rng_state rng = tn_get_rng_state(ctx);
     mix(&rng, sizeof rng);
     mix_number(tn_is_grad_enabled(ctx));
-    mix_number((double)ctx->n_scopes);
+    mix_number((double)ctx->scopes->count);
     for (int i = 0; i < n_inputs; i++) {
         mix_tensor(in[i]);
         mix_number((double)version_of(in[i]));

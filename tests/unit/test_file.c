@@ -10,12 +10,13 @@
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
-#include "io/io.h"
+#include "io/file.h"
 
 /* ---- the system ------------------------------------------------------------------------------ */
 
 /* What the system does with the next calls: reads that a signal ends, reads of less than all, a
- * read that fails as those after it do, and what is there being a pipe when it is looked at again. */
+ * read that fails as those after it do, and what is there being a pipe when it is looked at
+ * again. */
 static struct {
     int signals;
     int reads, failing; /* so far; the number of the one that fails, from 1 */

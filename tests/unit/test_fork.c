@@ -287,9 +287,9 @@ START_TEST(with_the_lock_held)
     double expected[NUMBERS];
     work(ctx, expected);
     ck_assert_int_eq(helpers_of(ctx), 1);
-    pthread_mutex_lock(&ctx->pool.lock);
+    pthread_mutex_lock(ctx->pool->lock);
     bool right = in_child(both_contexts, expected);
-    pthread_mutex_unlock(&ctx->pool.lock);
+    pthread_mutex_unlock(ctx->pool->lock);
     ck_assert(right);
 }
 END_TEST
@@ -363,8 +363,8 @@ START_TEST(programs_are_started)
     double expected[NUMBERS];
     tn_set_threads(ctx, 4);
     work(ctx, expected);
-    int helpers = ctx->pool.n_helpers, status = -1;
-    unsigned process = ctx->pool.process;
+    int helpers = ctx->pool->n_helpers, status = -1;
+    unsigned process = ctx->pool->process;
     ck_assert_int_eq(helpers, 3);
     for (int i = 0; i < 5; i++) {
         pid_t child = starts[_i]();
@@ -373,8 +373,8 @@ START_TEST(programs_are_started)
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert_int_eq(status, 0);
     }
-    ck_assert_int_eq(ctx->pool.n_helpers, helpers);
-    ck_assert_uint_eq(ctx->pool.process, process);
+    ck_assert_int_eq(ctx->pool->n_helpers, helpers);
+    ck_assert_uint_eq(ctx->pool->process, process);
 }
 END_TEST
 

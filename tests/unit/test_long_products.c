@@ -86,7 +86,8 @@ START_TEST(test_conv2d)
 }
 END_TEST
 
-/* The middle of x meets as many taps as y has elements; images and channels have factors of their own. */
+/* The middle of x meets as many taps as y has elements; images and channels have factors of their
+ * own. */
 static void check_dx(int64_t kernel, int64_t out)
 {
     tn_scope scope = tn_scope_begin(ctx);

@@ -10,7 +10,10 @@
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
-#include "io/io.h"
+#include "io/npy.h"
+#include "io/output.h"
+#include "io/utf8.h"
+#include "io/zip.h"
 
 /* ---- the system, which can fail -------------------------------------------------------------- */
 
@@ -241,8 +244,8 @@ START_TEST(knows_the_size_of_a_file_before)
 }
 END_TEST
 
-/* The local header has 20 bytes more where the size, or what Deflate makes of it, takes more than 32
- * bits. */
+/* The local header has 20 bytes more where the size, or what Deflate makes of it, takes more than
+ * 32 bits. */
 START_TEST(begins_zip64_in_time)
 {
     static const struct {

@@ -89,17 +89,18 @@ static void slow_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
 
 static const tn_op slow_op = {.name = "slow", .backward = slow_backward};
 
+static const tn_op inner_op = {.name = "inner", .backward = slow_backward};
+
 /* 20 ms of its own and 100 in another slow operator. */
 static tn_tensor *slow(const tn_tensor *x, bool outer)
 {
-    if (!tn_check_float(ctx, outer ? "slow" : "inner", "input", x))
-        return NULL;
+    const tn_op *op = outer ? &slow_op : &inner_op;
+    tn_begin(ctx, op);
     sleep_ms(outer ? 10 : 100);
-    static const tn_op inner_op = {.name = "inner", .backward = slow_backward};
     tn_tensor *y = outer ? slow(tn_detach(ctx, x), false) : tn_mul_scalar(ctx, x, 2);
     if (outer)
         sleep_ms(10);
-    return tn_record(ctx, outer ? &slow_op : &inner_op, y, (tn_record_args){.inputs = {x}});
+    return tn_record(ctx, op, y, (tn_record_args){.inputs = {x}});
 }
 
 /* The time of an operator is its own alone, and not that between operators. */
@@ -128,8 +129,18 @@ START_TEST(own_time)
 }
 END_TEST
 
-/* A call that fails, or one that checks its input and records nothing, is not the beginning of the
- * next one of that name. */
+/* Operators that begin and record nothing, so that they stay on the stack of 32. */
+static tn_op others[100];
+
+static void begin_others(int count)
+{
+    for (int i = 0; i < count; i++) {
+        others[i] = (tn_op){.name = "other", .backward = slow_backward};
+        tn_begin(ctx, &others[i]);
+    }
+}
+
+/* A call that fails, or one that records nothing, is not the beginning of the next one. */
 START_TEST(calls_that_record_nothing)
 {
     tn_tensor *x = LEAF(1, 2), *wrong = F64(1, 2, 3);
@@ -138,15 +149,11 @@ START_TEST(calls_that_record_nothing)
     tn_clear_error(ctx);
     sleep_ms(200);
     tn_add(ctx, x, x);
-    ck_assert(tn_check_float(ctx, "slow", "input", x));
+    tn_begin(ctx, &slow_op);
     tn_add(ctx, x, x);
     sleep_ms(200);
     slow(x, true);
-    for (int i = 0; i < 100; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "name %d that is long enough", i);
-        ck_assert(tn_check_float(ctx, name, "input", x));
-    }
+    begin_others(100);
     slow(x, true);
     report();
     ck_assert_int_eq(line_of("add").calls, 2);
@@ -156,24 +163,44 @@ START_TEST(calls_that_record_nothing)
 }
 END_TEST
 
-/* Begins operators that record nothing, so that their names stay on the stack of 32. */
-static void begin_others(const tn_tensor *x, int count)
-{
-    for (int i = 0; i < count; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "other %d", i);
-        ck_assert(tn_check_float(ctx, name, "input", x));
-    }
-}
-
-/* One name too many takes the oldest alone off the stack. */
-START_TEST(names_beyond_the_stack)
+/* What had begun before an error does not end with the next record, which has no time then. */
+START_TEST(what_an_error_ends)
 {
     tn_tensor *x = F64(1, 2), *y = F64(1, 2);
     tn_profile(ctx, true);
-    ck_assert(tn_check_float(ctx, "oldest", "input", x));
+    tn_begin(ctx, &slow_op);
+    sleep_ms(20);
+    tn_fail(ctx, TN_ERR_SHAPE, "wrong");
+    tn_clear_error(ctx);
+    tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
+    report();
+    ck_assert_int_eq(line_of("slow").calls, 1);
+    ck_assert_double_eq(line_of("slow").forward, 0);
+}
+END_TEST
+
+/* A check says nothing to the profile. */
+START_TEST(checks_begin_nothing)
+{
+    tn_tensor *x = F64(1, 2), *y = F64(1, 2);
+    tn_profile(ctx, true);
     ck_assert(tn_check_float(ctx, "slow", "input", x));
-    begin_others(x, 31);
+    sleep_ms(20);
+    tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
+    report();
+    ck_assert_int_eq(line_of("slow").calls, 1);
+    ck_assert_double_eq(line_of("slow").forward, 0);
+}
+END_TEST
+
+/* One too many takes the oldest alone off the stack. */
+START_TEST(operators_beyond_the_stack)
+{
+    tn_tensor *x = F64(1, 2), *y = F64(1, 2);
+    tn_profile(ctx, true);
+    tn_begin(ctx, &inner_op);
+    tn_begin(ctx, &slow_op);
+    begin_others(31);
     sleep_ms(20);
     tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
     report();
@@ -182,19 +209,34 @@ START_TEST(names_beyond_the_stack)
 }
 END_TEST
 
-/* The time inside a name that begins anew stays that of an operator inside the one below it. */
-START_TEST(inner_time_of_names_that_begin_anew)
+/* The time inside an operator that begins anew stays that of one inside the one below it. */
+START_TEST(inner_time_of_operators_that_begin_anew)
 {
     tn_tensor *x = F64(1, 2), *y = F64(1, 2);
     tn_profile(ctx, true);
-    ck_assert(tn_check_float(ctx, "slow", "input", x));
-    ck_assert(tn_check_float(ctx, "check", "input", x));
+    tn_begin(ctx, &slow_op);
+    begin_others(1);
     slow(x, false);
-    ck_assert(tn_check_float(ctx, "check", "input", x));
+    begin_others(1);
     tn_record(ctx, &slow_op, y, (tn_record_args){.inputs = {x}});
     report();
     ck_assert_double_ge(line_of("inner").forward, 100);
     ck_assert_double_lt(line_of("slow").forward, line_of("inner").forward);
+}
+END_TEST
+
+/* Operators that share a function and a record each have their own time. */
+START_TEST(views_have_time)
+{
+    tn_tensor *x = F64(1, 2, 3, 4);
+    tn_profile(ctx, true);
+    for (int i = 0; i < 100; i++) {
+        tn_narrow(ctx, x, 0, 1, 2);
+        tn_transpose(ctx, tn_reshape(ctx, x, TN_SHAPE(2, 2)), 0, 1);
+    }
+    report();
+    ck_assert_double_gt(line_of("slice").forward, 0);
+    ck_assert_double_gt(line_of("permute").forward, 0);
 }
 END_TEST
 
@@ -277,8 +319,11 @@ int main(void)
     tcase_add_test(tc, backward_is_time_of_the_operator_on_the_tape);
     tcase_add_test(tc, own_time);
     tcase_add_test(tc, calls_that_record_nothing);
-    tcase_add_test(tc, names_beyond_the_stack);
-    tcase_add_test(tc, inner_time_of_names_that_begin_anew);
+    tcase_add_test(tc, what_an_error_ends);
+    tcase_add_test(tc, checks_begin_nothing);
+    tcase_add_test(tc, operators_beyond_the_stack);
+    tcase_add_test(tc, inner_time_of_operators_that_begin_anew);
+    tcase_add_test(tc, views_have_time);
     tcase_add_test(tc, switching);
     tcase_add_test(tc, memory_of_the_profile);
     return tn_run(suite);

@@ -6,7 +6,8 @@
 #include <time.h>
 #include "common/check_tn.h"
 #include "common/files.h"
-#include "io/io.h"
+#include "io/output.h"
+#include "io/zip.h"
 
 static bool load(const char *path)
 {

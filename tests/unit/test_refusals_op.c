@@ -26,6 +26,8 @@ static void op_rows(void)
     REFUSES(tn_record, TN_ERR_ARGUMENT, "same: size without data", record(x, &same_op, 8));
     REFUSES(tn_record, TN_ERR_STATE, "same: the result of shape [2] requires a gradient already",
             record(y, &same_op, 0));
+    HOLDS(tn_begin, (tn_begin(NULL, &same_op), tn_begin(own, NULL), tn_ok(own)));
+    WORKS(tn_begin, (tn_begin(ctx, &same_op), tn_ok(ctx)));
     WORKS(tn_record, record(x, &same_op, 0));
     HOLDS(tn_record, record(NULL, &same_op, 0) == NULL);
     HOLDS(tn_will_record, !tn_will_record(NULL, 0, NULL));

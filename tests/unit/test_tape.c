@@ -372,7 +372,7 @@ START_TEST(tape_is_compacted)
         tn_free(y);
         y = next;
     }
-    ck_assert_int_lt(ctx->tape_capacity, 64);
+    ck_assert_int_lt(ctx->tape->capacity, 64);
     ck_assert_int_eq(tn_backward(ctx, sum(y)), TN_OK);
     ck_tn_equal(tn_grad(x), 4, 32);
 }
@@ -521,8 +521,8 @@ START_TEST(error_in_the_middle)
     ck_tn_error(errors[_i].status, errors[_i].text);
     ck_assert(tn_is_grad_enabled(ctx));
     ck_assert_int_le(tn_memory(ctx).tensors, tensors);
-    for (int64_t i = 0; i < ctx->n_tape; i++)
-        ck_assert_ptr_null(ctx->tape[i] ? ctx->tape[i]->output->grad.sum : NULL);
+    for (int64_t i = 0; i < ctx->tape->count; i++)
+        ck_assert_ptr_null(ctx->tape->nodes[i] ? ctx->tape->nodes[i]->output->grad.sum : NULL);
     ck_assert_int_eq(tn_scope_end(ctx, tn_scope_begin(ctx)), TN_OK);
     ck_assert_ptr_null(tn_grad(x));
     ck_assert_int_eq(tn_backward(ctx, sum(tn_square(ctx, x))), TN_OK);

@@ -111,9 +111,9 @@ START_TEST(nobody_waits_for_the_late)
     ck_assert_int_eq(pipe(gate), 0);
     ck_assert_ptr_ne(signal(SIGTRAP, stay_at_gate), SIG_ERR);
     tn__parallel(ctx, 2, 1, mark, count);
-    ck_assert_int_eq(ctx->pool.n_helpers, 1);
+    ck_assert_int_eq(ctx->pool->n_helpers, 1);
     usleep(50000);
-    ck_assert_int_eq(pthread_kill(ctx->pool.helpers[0], SIGTRAP), 0);
+    ck_assert_int_eq(pthread_kill(ctx->pool->helpers[0], SIGTRAP), 0);
     while (!atomic_load(&at_gate))
         usleep(1000);
     for (int round = 0; round < 100; round++)

@@ -225,7 +225,7 @@ static bool fail_in_step(trainer *t, const tn_batch *b, step_fn step, int64_t k)
     tn_scope_end(ctx, scope);
     tn_zero_grad(t->opt);
     ck_assert(tn_is_grad_enabled(ctx));
-    ck_assert_int_eq(ctx->n_scopes, 1);
+    ck_assert_int_eq(ctx->scopes->count, 1);
     ck_assert_int_eq(tn_memory(ctx).live_bytes, before.live_bytes);
     ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
     ck_assert_int_eq(tn_memory(ctx).nodes, 0);

@@ -1,6 +1,6 @@
 #include <string.h>
 #include "common/check_tn.h"
-#include "io/io.h"
+#include "io/utf8.h"
 
 static bool is_code_point(int32_t code)
 {

@@ -6,7 +6,10 @@
 #include <zlib.h>
 #include "common/check_tn.h"
 #include "common/files.h"
-#include "io/io.h"
+#include "io/file.h"
+#include "io/output.h"
+#include "io/stream.h"
+#include "io/zip.h"
 
 /* ---- what other programs write --------------------------------------------------------------- */
 

@@ -108,9 +108,8 @@ TN_API tn_status tn_profile(tn_ctx *ctx, bool enable);
  *
  * A call of an operator is counted when it records its result, or would record it if something
  * required a gradient; functions that have none, such as tn_argmax, do not appear. Forward is wall
- * time from the first check of an input under the operator's name to that point, without the
- * operators inside it, which have lines of their own; 0 where there is no such check, as in the
- * views that one operator makes under several names. Backward is wall time in the operator's
+ * time from tn_begin (op.h) to that point, without the operators inside it, which have lines of
+ * their own; 0 for an operator that does not call it. Backward is wall time in the operator's
  * backward function with everything that it calls. Bytes are the elements of results that are no
  * views. Neither the optimiser's steps nor reading data is part of it. */
 TN_API int64_t tn_profile_report(tn_ctx *ctx, char *buffer, size_t size);

@@ -34,6 +34,10 @@ typedef struct tn_record_args {
     size_t size;
 } tn_record_args;
 
+/* Says that a call of `op` begins: the first line of an operator. tn_profile takes the time from
+ * here to tn_record; otherwise nothing happens. */
+TN_API void tn_begin(tn_ctx *ctx, const tn_op *op);
+
 /* Records that `op` made y from the inputs, if gradients are enabled and an input requires one.
  * Returns y, or NULL if y is NULL or memory is short. */
 TN_API tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args);

@@ -1,5 +1,9 @@
 /* loss.c - what the losses share: checking targets, and reduction. */
-#include "ops/ops.h"
+#include "base/exact_sum.h"
+#include "base/isa.h"
+#include "ops/shared/loss.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction)
 {

@@ -1,7 +1,10 @@
 /* window.c - what convolution and pooling share: the sizes of windows that slide over planes. */
 #include <limits.h>
+#include <math.h>
 #include <string.h>
-#include "ops/ops.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "ops/shared/window.h"
 
 int64_t tn__option(int64_t one, int64_t both, int64_t otherwise)
 {

@@ -3,7 +3,13 @@
  * in the last-level cache; 16 products share the threads. */
 #include <limits.h>
 #include <string.h>
-#include "ops/ops.h"
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "ops/shared/winograd.h"
+#include "tensor/blas.h"
+#include "tensor/long_sum.h"
+#include "tensor/tensor.h"
 
 #define PARTS 16
 #define MIN_CHANNELS 32 /* on both sides, and tiles: with fewer the transforms cost too much */

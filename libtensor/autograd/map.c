@@ -1,6 +1,11 @@
 /* map.c - formulas over broadcast, strided operands, and the operators made of them (op.h). */
+#include <assert.h>
 #include <string.h>
-#include "core/core.h"
+#include "autograd/tape.h"
+#include "tensor/broadcast.h"
+#include "tensor/iter.h"
+
+static_assert(TN_MAX_OPERANDS <= TN__MAX_OPERANDS, "a walk has room for a formula's operands");
 
 typedef struct map_args {
     tn_loop loop;
@@ -74,6 +79,7 @@ tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, cons
 {
     if (!check_op(ctx, "unary", op))
         return NULL;
+    tn_begin(ctx, &op->op);
     tn_tensor *y = tn_map(ctx, op->op.name, &op->y, c, (const tn_tensor *[]){x});
     tn_record_args args = {.inputs = {x}};
     if (op->save & TN_SAVE_X)
@@ -101,6 +107,7 @@ tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a, co
 {
     if (!check_op(ctx, "binary", op))
         return NULL;
+    tn_begin(ctx, &op->op);
     tn_tensor *y = tn_map(ctx, op->op.name, &op->y, NULL, (const tn_tensor *[]){a, b});
     tn_record_args args = {.inputs = {a, b}};
     if (op->save & TN_SAVE_A)

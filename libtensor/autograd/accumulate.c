@@ -1,0 +1,207 @@
+/* accumulate.c - adding up gradients.
+ *
+ * What arrives at the output of a node is passed on soon, and is added where it is. What arrives at
+ * a leaf is gathered beside its gradient, and delivered when the whole backward pass has succeeded:
+ * all leaves get theirs, or none. */
+#include <string.h>
+#include "autograd/accumulate.h"
+#include "autograd/tape.h"
+#include "base/isa.h"
+#include "tensor/copy.h"
+#include "tensor/iter.h"
+#include "tensor/reduce.h"
+#include "tensor/scope.h"
+#include "tensor/view.h"
+
+/* True if nobody but `holders` objects refers to g's elements, and they are laid out plainly. */
+static bool is_own(const tn_tensor *g, int holders)
+{
+    return atomic_load(&g->storage->refs) == holders && !g->storage->borrowed &&
+           tn_is_contiguous(g);
+}
+
+/* The first gradient is kept as it is where that is safe; that of a leaf, which its owner may
+ * change in place, gets elements of its own. */
+static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
+{
+    if (!var->node && !is_own(g, 1)) {
+        tn_tensor *copy = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
+        if (copy)
+            tn__copy(ctx, copy, g);
+        g = copy;
+    }
+    return g ? tn__alias(ctx, g, false) : NULL;
+}
+
+/* More gradients than this are not added one after another: the sum would lose digits. */
+#define FEW 64
+
+/* The next addition needs no memory then. */
+static bool prepare_addition(tn_ctx *ctx, tn__gathered *to)
+{
+    if (to->lost || to->additions < FEW)
+        return true;
+    to->lost = tn_zeros(ctx, to->sum->dtype, to->sum->ndim, to->sum->shape);
+    if (to->lost)
+        tn__disown(to->lost);
+    return to->lost;
+}
+
+static void add_in_place(tn_ctx *ctx, tn__gathered *to, const tn_tensor *plain)
+{
+    const tn__kernels *k = tn__kernels_of(ctx, to->sum->dtype);
+    if (to->lost)
+        k->add_to_changed(tn_numel(to->sum), tn__ptr(plain), tn__ptr(to->lost), tn__ptr(to->sum));
+    else
+        k->add_to(tn_numel(to->sum), tn__ptr(plain), tn__ptr(to->sum));
+    to->additions++;
+}
+
+typedef struct sum_args {
+    const tn__kernels *k;
+    tn_dtype dtype;
+} sum_args;
+
+#define SUM_LOOP(type)              \
+    for (int64_t i = 0; i < n; i++) \
+    ((type *)p[0])[i * s[0]] = ((const type *)p[1])[i * s[1]] + ((const type *)p[2])[i * s[2]]
+
+static void sum_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const sum_args *args = payload;
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1) {
+        memcpy(p[0], p[1], (size_t)n * tn_dtype_size(args->dtype));
+        args->k->add_to(n, p[2], p[0]);
+    } else if (args->dtype == TN_F32) {
+        SUM_LOOP(float);
+    } else {
+        SUM_LOOP(double);
+    }
+}
+
+/* The second gradient goes beside the first where somebody else refers to that. */
+static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
+{
+    tn_tensor *sum = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
+    if (!sum)
+        return;
+    tn__iter it = tn__iter_new(g->ndim, g->shape, 3, (const tn_tensor *[]){sum, to->sum, g});
+    tn__iter_run(ctx, &it, sum_row, &(sum_args){tn__kernels_of(ctx, g->dtype), g->dtype});
+    tn__disown(sum);
+    tn__release(to->sum);
+    to->sum = sum;
+    to->additions++;
+}
+
+/* The others are added in place. */
+static void accumulate_more(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
+{
+    if (!is_own(to->sum, 1)) {
+        replace_by_sum(ctx, to, g);
+        return;
+    }
+    const tn_tensor *plain = tn__contiguous(ctx, g);
+    if (plain && prepare_addition(ctx, to))
+        add_in_place(ctx, to, plain);
+}
+
+static void reach(tn_ctx *ctx, tn__var *leaf)
+{
+    tn__var_retain(leaf);
+    leaf->next_reached = ctx->tape->reached;
+    ctx->tape->reached = leaf;
+}
+
+void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
+{
+    tn__gathered *to = var->node ? &var->grad : &var->arriving;
+    if (to->sum) {
+        accumulate_more(ctx, to, g);
+        return;
+    }
+    to->sum = first_gradient(ctx, var, g);
+    if (to->sum && !var->node)
+        reach(ctx, var);
+}
+
+void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
+{
+    if (!dx || !tn_ok(ctx))
+        return;
+    if (!node || i < 0 || i >= TN_MAX_INPUTS) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "backward: %s has no input %d",
+                node ? node->op->name : "an operator", i);
+        return;
+    }
+    if (!tn_wants_grad(node, i))
+        return;
+    tn__var *var = node->inputs[i];
+    if (dx->dtype != var->dtype) {
+        tn_fail(ctx, TN_ERR_DTYPE, "backward: %s gave a gradient of %s for input %d of %s",
+                node->op->name, tn_dtype_name(dx->dtype), i, tn_dtype_name(var->dtype));
+        return;
+    }
+    dx = tn__sum_to(ctx, dx, var->ndim, var->shape);
+    if (!dx)
+        return;
+    if (dx->ndim != var->ndim ||
+        memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)) != 0)
+        tn_fail(ctx, TN_ERR_SHAPE, "backward: %s gave a gradient %s for input %d of shape %s",
+                node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
+    else if (!ctx->tape->observer || ctx->tape->observer->passed(ctx, node, i, dx))
+        tn__accumulate(ctx, var, dx);
+}
+
+/* ---- delivery -------------------------------------------------------------------------------- */
+
+/* A gradient that somebody else refers to is not changed in place: it goes on in new elements. */
+static void prepare(tn_ctx *ctx, tn__var *leaf)
+{
+    tn__gathered *grad = &leaf->grad;
+    if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum, 1))
+        return;
+    leaf->moved = tn__new(ctx, "backward", grad->sum->dtype, grad->sum->ndim, grad->sum->shape);
+    if (!leaf->moved)
+        return;
+    tn__disown(leaf->moved);
+    tn__copy(ctx, leaf->moved, grad->sum);
+}
+
+/* The tensor stays, as its owner may hold it. */
+static void replace_elements(tn_tensor *t, tn_tensor *by)
+{
+    tn__storage *storage = t->storage;
+    t->storage = by->storage;
+    t->offset = by->offset;
+    memcpy(t->strides, by->strides, sizeof t->strides);
+    by->storage = storage;
+}
+
+static void deliver(tn_ctx *ctx, tn__var *leaf)
+{
+    if (!leaf->grad.sum) {
+        leaf->grad.sum = leaf->arriving.sum;
+        leaf->arriving.sum = NULL;
+        return;
+    }
+    if (leaf->moved)
+        replace_elements(leaf->grad.sum, leaf->moved);
+    add_in_place(ctx, &leaf->grad, leaf->arriving.sum);
+}
+
+/* Memory may run out in the first loop and not in the second, so leaves get all or nothing. */
+void tn__deliver_all(tn_ctx *ctx)
+{
+    for (tn__var *leaf = ctx->tape->reached; leaf && tn_ok(ctx); leaf = leaf->next_reached)
+        prepare(ctx, leaf);
+    while (ctx->tape->reached) {
+        tn__var *leaf = ctx->tape->reached;
+        ctx->tape->reached = leaf->next_reached;
+        if (tn_ok(ctx))
+            deliver(ctx, leaf);
+        tn__drop_gathered(&leaf->arriving);
+        tn__release(leaf->moved);
+        leaf->moved = NULL;
+        tn__var_release(leaf);
+    }
+}

@@ -1,0 +1,73 @@
+/* tape.h - the record of operators.
+ *
+ * A tensor that requires a gradient has a tn__var. The var of a result owns the node that made it,
+ * and the node owns the vars of its inputs; so a part of the graph lives as long as some result of
+ * it does. The tape lists the nodes in the order of recording, which is a topological order, and
+ * owns none. */
+#ifndef TN_AUTOGRAD_TAPE_H
+#define TN_AUTOGRAD_TAPE_H
+
+#include <tn/op.h>
+#include "autograd/observer.h"
+#include "tensor/tensor.h"
+
+/* A sum of gradients. */
+typedef struct tn__gathered {
+    tn_tensor *sum;  /* NULL: nothing yet */
+    tn_tensor *lost; /* in rounding, to be added with the next one; NULL while there are few */
+    int64_t additions;
+} tn__gathered;
+
+/* What the tape knows of a tensor that requires a gradient. Views of a leaf have their own. */
+struct tn__var {
+    tn__var_head head;
+    tn_ctx *ctx;
+    tn_node *node; /* that made it; NULL for a leaf */
+    tn__gathered grad;
+    tn__gathered arriving; /* at a leaf: in the backward pass that runs */
+    tn_tensor *moved;      /* at a leaf: grad.sum with elements of its own, before the delivery */
+    tn__var *next_reached;
+    tn_dtype dtype;
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
+};
+
+struct tn_node {
+    const tn_op *op;
+    tn__var *output;  /* owns this node */
+    int64_t position; /* on the tape */
+    bool done;        /* backward has passed */
+    int n_inputs;
+    int n_saved;
+    tn__var *inputs[TN_MAX_INPUTS]; /* NULL: wants no gradient */
+    tn_tensor *saved[TN_MAX_SAVED];
+    uint32_t versions[TN_MAX_SAVED];
+    void *data;
+    tn_node *next_dead;
+};
+
+struct tn__tape {
+    tn_node **nodes; /* in the order of recording; NULL where a node has died */
+    int64_t count, capacity;
+    tn_node *dead; /* being freed */
+    bool freeing;
+    const tn_node *passing;       /* whose backward runs; NULL outside of it */
+    tn__var *reached;             /* leaves at which gradients arrive, of the pass that runs */
+    const tn__observer *observer; /* NULL: nobody looks */
+};
+
+void tn__tape_close(tn_ctx *ctx);
+
+/* A var of t's dtype and shape without a node: that of a leaf. */
+tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
+
+/* A node on the tape, which keeps what it is given. To be freed by tn__node_free until it has an
+ * output, which owns it then. */
+tn_node *tn__node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *args);
+void tn__node_free(tn_ctx *ctx, tn_node *node);
+
+/* Frees what a node has saved, and what has been gathered. */
+void tn__release_saved(tn_node *node);
+void tn__drop_gathered(tn__gathered *gathered);
+
+#endif

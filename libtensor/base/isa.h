@@ -1,0 +1,18 @@
+/* isa.h - the kernels of the instruction set in use. */
+#ifndef TN_BASE_ISA_H
+#define TN_BASE_ISA_H
+
+#include "base/context.h"
+#include "kernels/kernels.h"
+
+int tn__choose_isa(void);
+
+/* The kernels for TN_F32 (0) or TN_F64 (1). */
+const tn__kernels *tn__kernel_table(int dtype, int isa);
+
+static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, int dtype)
+{
+    return ctx->kernels[dtype];
+}
+
+#endif

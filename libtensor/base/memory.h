@@ -1,0 +1,36 @@
+/* memory.h - memory of a context: from its allocator, in blocks that are kept for reuse. */
+#ifndef TN_BASE_MEMORY_H
+#define TN_BASE_MEMORY_H
+
+#include "base/context.h"
+
+#define TN_ALIGNMENT 64
+
+typedef struct tn__block tn__block;
+
+/* Freed blocks by size class, eight classes to each doubling. */
+extern const tn_allocator tn__system_allocator; /* aligned_alloc and free */
+#define TN_SIZE_CLASSES (64 * 8)
+
+struct tn__memory {
+    tn_allocator allocator;
+    tn__block *cache[TN_SIZE_CLASSES]; /* freed blocks by size class, eight to each doubling */
+    tn_memory_stats stats;
+};
+
+/* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second
+ * records nothing; the third is zeroed; the fourth keeps the contents of `memory` (NULL allowed),
+ * which stays valid on failure. */
+void *tn__alloc(tn_ctx *ctx, size_t size);
+void *tn__try_alloc(tn_ctx *ctx, size_t size);
+void *tn__alloc_zeroed(tn_ctx *ctx, size_t size);
+void *tn__realloc(tn_ctx *ctx, void *memory, size_t size);
+void tn__free(tn_ctx *ctx, void *memory);
+
+/* An array that grows: makes room for `count` elements of `size` bytes in *array, whose capacity is
+ * *capacity elements. */
+bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, size_t size);
+char *tn__strdup(tn_ctx *ctx, const char *text);
+char *tn__concat(tn_ctx *ctx, const char *a, const char *b, const char *c);
+
+#endif

@@ -1,0 +1,58 @@
+/* threads.h - loops on the threads of a context. */
+#ifndef TN_BASE_THREADS_H
+#define TN_BASE_THREADS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/context.h"
+
+#define TN_MAX_THREADS 1024
+
+typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
+
+/* The helpers of a context: threads that start with the first call that has work for them, sleep
+ * between calls, and end with the context. One round is one call of tn__parallel. */
+typedef struct tn__pool {
+    unsigned process; /* which of a line of forks made the helpers; 0: there are none */
+    int spins;        /* how often to look for work before sleeping */
+    int n_helpers;
+    bool refused; /* the system did not give as many threads as were asked for */
+    bool busy;
+    pthread_t helpers[TN_MAX_THREADS - 1];
+    atomic_int arrived; /* helpers that have a number */
+
+    pthread_mutex_t lock; /* of the rest */
+    pthread_cond_t wake, done;
+    atomic_uint round;
+    int wanted; /* helpers 0 .. wanted - 1 may enter this round */
+    bool open;  /* as long as there may be parts that nobody has taken */
+    bool ending;
+    atomic_int working; /* helpers that have entered and not left */
+
+    tn__range_fn fn;
+    void *payload;
+    int64_t n, parts;
+    atomic_int_fast64_t next; /* part that nobody has taken */
+} tn__pool;
+
+/* How many items of `cost` each are worth a thread of their own, if `work` is. Doubles, for the
+ * cost is a product of sizes, which may not fit an integer. */
+static inline int64_t tn__grain(double work, double cost)
+{
+    return (int64_t)(work / (cost + 1)) + 1;
+}
+
+/* Where part i of `parts` of [0, n) begins and the one before it ends: n i / parts, written so that
+ * no product is above n, or parts^2. */
+static inline int64_t tn__cut(int64_t n, int64_t parts, int64_t i)
+{
+    return n / parts * i + n % parts * i / parts;
+}
+
+/* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
+void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
+void tn__pool_open(tn__pool *pool);
+void tn__pool_close(tn__pool *pool);
+int tn__default_threads(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* file.h - files whose every length is checked.
+ *
+ * In this room functions that return bool or a count record an error before they return false or
+ * -1. */
+#ifndef TN_IO_FILE_H
+#define TN_IO_FILE_H
+
+#include <tn/io.h>
+
+typedef struct tn__file {
+    tn_ctx *ctx;
+    const char *what; /* the function that reads, for messages */
+    const char *path;
+    const char *part; /* the array being read, for messages; NULL: none yet */
+    int descriptor;
+    int64_t size;
+} tn__file;
+bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *path);
+void tn__file_close(tn__file *file);
+
+/* The `size` bytes at `offset`. */
+bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size);
+
+/* Records TN_ERR_FORMAT "what: path: part: ..."; returns false. */
+bool tn__file_fail(const tn__file *file, const char *format, ...) TN_PRINTF(2, 3);
+
+/* Records TN_ERR_FILE "what: path: the system's reason"; returns false. */
+bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error);
+
+/* The same of what is there instead of a regular file, whose mode is that of stat. */
+bool tn__fail_irregular(tn_ctx *ctx, const char *what, const char *path, unsigned mode);
+
+#endif

@@ -1,0 +1,16 @@
+/* utf8.h - text in UTF-8. */
+#ifndef TN_IO_UTF8_H
+#define TN_IO_UTF8_H
+
+#include <stdint.h>
+
+/* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
+int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code);
+
+/* How many of the `size` bytes are UTF-8, from the first on: all of them, if all are. */
+int64_t tn__utf8_length(const char *text, int64_t size);
+
+/* Writes up to four bytes; returns how many. */
+int tn__encode_utf8(int32_t code, unsigned char *out);
+
+#endif

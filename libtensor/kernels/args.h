@@ -1,0 +1,52 @@
+/* args.h - what kernels are told besides pointers and sizes. */
+#ifndef TN_KERNELS_ARGS_H
+#define TN_KERNELS_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct tn__cross_entropy {
+    int64_t classes, ldx;  /* rows of x are ldx apart */
+    const int64_t *target; /* [rows] */
+    const void *weight;    /* [classes], or NULL */
+    double smoothing;
+    int64_t ignore;
+} tn__cross_entropy;
+
+typedef struct tn__sgd {
+    double lr, momentum, dampening, weight_decay;
+    bool nesterov;
+    bool first; /* v is not there yet */
+} tn__sgd;
+
+typedef struct tn__adam {
+    double step; /* lr / (1 - beta1^t) */
+    double norm; /* 1 / sqrt(1 - beta2^t) */
+    double beta1, beta2, eps;
+    double l2;     /* added to the gradient, times p */
+    double shrink; /* p is multiplied by it first */
+} tn__adam;
+
+typedef struct tn__rmsprop {
+    double lr, alpha, eps, weight_decay, momentum;
+} tn__rmsprop;
+
+/* What kernels may read and write past the end of an array, in bytes. */
+#define TN__SLACK 64
+
+/* How batch normalisation sees one channel: `n` rows of `size` numbers, `stride` apart. */
+typedef struct tn__channel {
+    int64_t n, size, stride;
+} tn__channel;
+
+/* How Winograd's convolution sees planes: x of h x w, y of out_h x out_w, in rows x columns tiles
+ * of 2 x 2 elements of y, at most TN__WINOGRAD_WIDTH elements wide. */
+#define TN__WINOGRAD_WIDTH 256
+typedef struct tn__winograd {
+    int64_t h, w, out_h, out_w, padding_h, padding_w, rows, columns;
+} tn__winograd;
+
+/* Up to this many outputs the thin kernels are faster than BLAS. */
+#define TN__THIN 32
+
+#endif

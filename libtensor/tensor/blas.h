@@ -1,0 +1,32 @@
+/* blas.h - products of matrices. */
+#ifndef TN_TENSOR_BLAS_H
+#define TN_TENSOR_BLAS_H
+
+#include <tn/tensor.h>
+
+/* C = alpha op(A) op(B) + beta C, row-major; op transposes where trans is true; [m,k] [k,n] ->
+ * [m,n]; lda, ldb, ldc: elements from row to row as stored. */
+typedef struct tn__gemm_args {
+    tn_dtype dtype;
+    bool trans_a, trans_b;
+    int64_t m, n, k;
+    double alpha, beta;
+    const void *a, *b;
+    void *c;
+    int64_t lda, ldb, ldc;
+} tn__gemm_args;
+
+/* Products of more than some thousand columns of A are summed in parts. Records TN_ERR_MEMORY where
+ * there is no room for them, or for BLAS to work in. */
+void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
+
+/* The same on this thread alone, for functions that use threads themselves. Before they begin they
+ * ask whether BLAS has room: false, with TN_ERR_MEMORY recorded, if not. */
+void tn__gemm_serial(const tn__gemm_args *g);
+bool tn__gemm_ready(tn_ctx *ctx);
+
+/* Before the first product. A single thread is asked for once for the process: BLAS is called by
+ * threads of ours, it need not start its own. */
+void tn__blas_open(bool single_thread);
+
+#endif

@@ -1,0 +1,111 @@
+/* copy.c - filling in values and copying elements, of any strides. */
+#include <string.h>
+#include "base/isa.h"
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
+#include "tensor/iter.h"
+
+/* n elements that are all what `value` points to, as bits: loops over numbers of that size do. */
+static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void *to)
+{
+    if (size == 1)
+        memset(to, *(const unsigned char *)value, (size_t)n);
+    else
+        tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)->fill(n, value, to);
+}
+
+typedef struct fill_args {
+    tn_ctx *ctx;
+    size_t size;
+    char value[8];
+} fill_args;
+
+static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const fill_args *args = payload;
+    if (strides[0] == 1)
+        repeat(args->ctx, n, args->size, args->value, p[0]);
+    for (int64_t i = 0; strides[0] != 1 && i < n; i++)
+        memcpy((char *)p[0] + i * strides[0] * (int64_t)args->size, args->value, args->size);
+}
+
+void tn__fill(const tn_tensor *t, double value)
+{
+    tn__iter it = tn__iter_new(t->ndim, t->shape, 1, &t);
+    fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
+    tn__store_f64(t->dtype, args.value, value);
+    tn__iter_run(t->ctx, &it, fill_row, &args);
+}
+
+#define COPY_LOOP(type)             \
+    for (int64_t i = 0; i < n; i++) \
+    ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]
+
+typedef struct copy_args {
+    tn_ctx *ctx;
+    size_t size;
+} copy_args;
+
+static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const copy_args *args = payload;
+    size_t size = args->size;
+    if (strides[0] == 1 && strides[1] == 1)
+        memcpy(p[0], p[1], (size_t)n * size);
+    else if (strides[0] == 1 && strides[1] == 0)
+        repeat(args->ctx, n, size, p[1], p[0]);
+    else if (size == 8)
+        COPY_LOOP(uint64_t);
+    else if (size == 4)
+        COPY_LOOP(uint32_t);
+    else
+        COPY_LOOP(uint8_t);
+}
+
+void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
+{
+    copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
+    tn__iter it = tn__iter_new(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
+    tn__iter_run(ctx, &it, copy_row, &args);
+}
+
+tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
+{
+    if (!t)
+        return NULL;
+    if (tn_is_contiguous(t))
+        return tn__view(ctx, t, t->ndim, t->shape, NULL, t->offset);
+    tn_tensor *copy = tn__new(ctx, "contiguous", t->dtype, t->ndim, t->shape);
+    if (copy)
+        tn__copy(ctx, copy, t);
+    return copy;
+}
+
+typedef struct cast_args {
+    tn_dtype to, from;
+} cast_args;
+
+static void cast_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    const cast_args *args = payload;
+    int64_t to = strides[0] * (int64_t)tn_dtype_size(args->to);
+    int64_t from = strides[1] * (int64_t)tn_dtype_size(args->from);
+    char *y = p[0];
+    const char *x = p[1];
+    for (int64_t i = 0; i < n; i++, y += to, x += from)
+        if (tn__is_float(args->from))
+            tn__store_f64(args->to, y, tn__load_f64(args->from, x));
+        else
+            tn__store_i64(args->to, y, tn__load_i64(args->from, x));
+}
+
+tn_tensor *tn__converted(tn_ctx *ctx, const char *what, const tn_tensor *t, tn_dtype dtype)
+{
+    tn_tensor *y = tn__new(ctx, what, dtype, t->ndim, t->shape);
+    if (!y)
+        return NULL;
+    cast_args args = {.to = dtype, .from = t->dtype};
+    tn__iter it = tn__iter_new(y->ndim, y->shape, 2, (const tn_tensor *[]){y, t});
+    tn__iter_run(ctx, &it, cast_row, &args);
+    return y;
+}

@@ -1,0 +1,76 @@
+/* create.c - tensors of given values. */
+#include <math.h>
+#include <string.h>
+#include "tensor/copy.h"
+#include "tensor/dtype.h"
+
+tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    return tn__new(ctx, "empty", dtype, ndim, shape);
+}
+
+tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    tn_tensor *t = tn__new(ctx, "zeros", dtype, ndim, shape);
+    if (t)
+        memset(tn__ptr(t), 0, (size_t)tn_numel(t) * tn_dtype_size(dtype));
+    return t;
+}
+
+static tn_tensor *filled(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
+                         const int64_t *shape, double value)
+{
+    tn_tensor *t = tn__new(ctx, what, dtype, ndim, shape);
+    if (t)
+        tn__fill(t, value);
+    return t;
+}
+
+tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    return filled(ctx, "ones", dtype, ndim, shape, 1);
+}
+
+tn_tensor *tn_full(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape, double value)
+{
+    return filled(ctx, "full", dtype, ndim, shape, value);
+}
+
+tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value)
+{
+    return filled(ctx, "scalar", dtype, TN_SCALAR, value);
+}
+
+tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, double step)
+{
+    if (!tn_ok(ctx))
+        return NULL;
+    double count = ceil((end - start) / step);
+    if (!(step != 0) || isnan(count) || count >= 0x1p53) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "arange: no range from %g to %g in steps of %g", start, end,
+                step);
+        return NULL;
+    }
+    int64_t n = count > 0 ? (int64_t)count : 0;
+    tn_tensor *t = tn__new(ctx, "arange", dtype, 1, &n);
+    for (int64_t i = 0; t && i < n; i++)
+        tn__store_f64(dtype, (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(dtype),
+                      start + (double)i * step);
+    return t;
+}
+
+tn_tensor *tn_from_data(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
+                        const void *data)
+{
+    tn_tensor *t = tn__new(ctx, "from_data", dtype, ndim, shape);
+    if (!t)
+        return NULL;
+    size_t size = (size_t)tn_numel(t) * tn_dtype_size(dtype);
+    if (size && !data) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "from_data: data is NULL");
+        return NULL;
+    }
+    if (size)
+        memcpy(tn__ptr(t), data, size);
+    return t;
+}
