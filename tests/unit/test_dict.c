@@ -157,8 +157,8 @@ static int64_t steps_in(const tn__index *index)
     return steps;
 }
 
-/* In a table that is half full, names are half a place off on average, whoever chose them (Knuth, volume 3,
- * 6.4). Their order is that in which they came, whatever the key of the hash. */
+/* In a table that is half full, names are half a place off on average, whoever chose them (Knuth,
+ * volume 3, 6.4). Their order is that in which they came, whatever the key of the hash. */
 START_TEST(is_not_slowed_by_names_that_collide)
 {
     char parts[PARTS][2][PART + 1], name[PARTS * PART + 1];

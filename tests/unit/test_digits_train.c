@@ -110,8 +110,8 @@ static int run_in_parts(void)
     return stops;
 }
 
-/* However often it is stopped, it ends with the same bits. Where it came to its end before it could be
- * stopped, nothing is shown yet. */
+/* However often it is stopped, it ends with the same bits. Where it came to its end before it could
+ * be stopped, nothing is shown yet. */
 START_TEST(goes_on_where_it_stopped)
 {
     while (run_in_parts() == 0) {

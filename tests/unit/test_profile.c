@@ -33,8 +33,8 @@ static line line_of(const char *name)
     return l;
 }
 
-/* The clock of this program, in the place of the C library's: it goes by what the tests say, and by a
- * microsecond whenever it is read, so that times are the same on every machine. */
+/* The clock of this program, in the place of the C library's: it goes by what the tests say, and by
+ * a microsecond whenever it is read, so that times are the same on every machine. */
 static int64_t passed; /* in nanoseconds */
 
 int clock_gettime(clockid_t clock, struct timespec *t)
