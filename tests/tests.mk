@@ -21,7 +21,7 @@ $(filter $(BUILD)/tests/test_allocations_%,$(TESTS)): $(BUILD)/obj/tests/rows/al
 $(BUILD)/obj/tests/common/programs.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
 $(BUILD)/obj/tests/unit/test_digits_commands.o: TN_CFLAGS += $(PNG_CFLAGS)
 $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
-$(BUILD)/tests/test_digits_commands: | $(BUILD)/bin/digits
+$(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)

@@ -210,7 +210,7 @@ static bool read_file(const cli_program *program, tn_ctx *ctx, const char *file,
                       dict && mirrored ? tn_dict_get(dict, "mirrored") : NULL};
     bool read = fits(f, t[0], count) && (f->values || make_room(f, t[0], p, mirrored)) &&
                 (!mirrored || fits(f, t[1], count));
-    for (int i = 0; read && i <= mirrored; i++)
+    for (int i = 0; read && i < 1 + mirrored; i++)
         memcpy(f->values + (i * f->count + first) * f->numel, tn_data(t[i]),
                (size_t)(count * f->numel) * sizeof(*f->values));
     tn_dict_free(dict);

@@ -46,7 +46,7 @@ static bool write_filters(const settings *s)
 {
     const float *w = tn_data_f32(tn_parameter_named(s->alexnet.net, "features.0.weight"));
     int cell = FILTER_SIDE * ZOOM + BORDER, side = COLUMNS * cell + BORDER;
-    image sheet, filter;
+    image sheet, filter = {.pixels = NULL};
     bool made = image_make(&sheet, side, side, 3, 255) &&
                 image_make(&filter, FILTER_SIDE, FILTER_SIDE, 3, 0);
     for (int i = 0; made && i < FILTERS; i++) {

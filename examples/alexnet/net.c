@@ -135,7 +135,7 @@ int alexnet_step(const cli_program *program, const alexnet *a, const char *name)
     for (int step = 0; step < NET_STEPS; step++) {
         if (!NET_NAMES[step])
             continue;
-        if (strcmp(NET_NAMES[step], name) == 0 && step <= last)
+        if (step <= last && strcmp(NET_NAMES[step], name) == 0)
             return step;
         if (step <= last)
             snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", NET_NAMES[step]);

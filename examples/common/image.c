@@ -97,7 +97,7 @@ static void set_window(window *w, int i, int in, int out)
 static window *make_windows(int in, int out)
 {
     size_t most = (size_t)(2 * fmax((double)in / out, 1)) + 3, count = (size_t)out;
-    window *windows = malloc(count * (sizeof(window) + most * sizeof(double)));
+    window *windows = calloc(count, sizeof(window) + most * sizeof(double));
     for (int i = 0; windows && i < out; i++) {
         windows[i].weight = (double *)(windows + count) + (size_t)i * most;
         set_window(&windows[i], i, in, out);

@@ -31,9 +31,10 @@ static void list_add(name_list *l, const char *name)
     if (l->count == l->room) {
         int64_t room = 2 * l->room + 64;
         char **grown = realloc(l->name, (size_t)room * sizeof(*grown));
-        l->short_of_memory |= !grown;
-        l->name = grown ? grown : l->name;
-        l->room = grown ? room : l->room;
+        if (grown) {
+            l->name = grown;
+            l->room = room;
+        }
     }
     char *copy = l->count < l->room ? strdup(name) : NULL;
     l->short_of_memory |= !copy;
@@ -322,11 +323,13 @@ bool people_load(const cli_program *program, const char *dir, people_opts opts, 
     *p = (people){.dir = dir};
     if (!list_photos(&files, dir)) {
         cli_error(program, "%s: %s", dir, strerror(errno));
+        list_free(&files);
         return false;
     }
     if (files.count == 0 && !files.short_of_memory) {
         cli_error(program, "%s: no photographs, neither NAME/*.jpg nor NAME1.jpg (or .jpeg, .png)",
                   dir);
+        list_free(&files);
         return false;
     }
     bool read = !files.short_of_memory && make_room(p, &files, opts.side) && read_all(p, &opts);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,15 +50,13 @@ bool make_directories(const char *dir)
 
 bool report_open(report *r, const char *dir, const char *name)
 {
-    path temporary = path_join(dir, name);
-    *r = (report){.name = name, .target = temporary};
-    if (strlen(temporary.s) + sizeof(".tmp") > sizeof(temporary.s)) {
+    *r = (report){.name = name, .target = path_join(dir, name)};
+    int n = snprintf(r->temporary.s, sizeof(r->temporary.s), "%s.tmp", r->target.s);
+    if (!r->target.s[0] || n < 0 || (size_t)n >= sizeof(r->temporary.s)) {
         errno = ENAMETOOLONG;
         return false;
     }
-    strcat(temporary.s, ".tmp");
-    r->temporary = temporary;
-    r->file = fopen(temporary.s, "w");
+    r->file = fopen(r->temporary.s, "w");
     return r->file != NULL;
 }
 
@@ -104,7 +103,7 @@ static void put_number(FILE *file, double value)
     double back = NAN;
     for (int digits = 6; digits <= 17 && back != value; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        sscanf(text, "%lf", &back);
+        back = strtod(text, NULL);
     }
     fputs(text, file);
 }

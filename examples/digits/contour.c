@@ -486,7 +486,7 @@ static void frame(landscape *l)
 {
     const hessian *h = &l->best_curve;
     double excess = l->start.loss - l->best.loss, det = h->high * h->low, side = 0;
-    double half[] = {sqrt(2 * excess * h->bb / det), sqrt(2 * excess * h->aa / det)};
+    const double half[] = {sqrt(2 * excess * h->bb / det), sqrt(2 * excess * h->aa / det)};
     for (int i = 0; i < 2; i++) {
         l->low[i] = l->best.w[i] - half[i];
         l->high[i] = l->best.w[i] + half[i];
@@ -508,8 +508,8 @@ static bool evaluate_grid(const run *s, landscape *l, progress *shown, int64_t d
 {
     for (int row = 0; row < CONTOUR_GRID; row++) {
         for (int column = 0; column < CONTOUR_GRID; column++) {
-            double share[] = {(double)column / (CONTOUR_GRID - 1),
-                              (double)row / (CONTOUR_GRID - 1)};
+            const double share[] = {(double)column / (CONTOUR_GRID - 1),
+                                    (double)row / (CONTOUR_GRID - 1)};
             double w[] = {l->low[0] + share[0] * (l->high[0] - l->low[0]),
                           l->low[1] + share[1] * (l->high[1] - l->low[1])};
             l->grid[row][column] = loss_value(s, l, w);

@@ -234,7 +234,7 @@ static bool write_sheet(const settings *s)
 /* Prints text for gnuplot, in whose quotes a quote is doubled. */
 static void put_label(FILE *to, const char *text, int most)
 {
-    for (int i = 0; text[i] && i < most; i++)
+    for (int i = 0; i < most && text[i]; i++)
         fprintf(to, text[i] == '\'' ? "''" : "%c", text[i]);
 }
 

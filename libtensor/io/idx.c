@@ -12,7 +12,7 @@ static const tn__number types[] = {
 
 static tn_tensor *read_idx(tn__stream *s)
 {
-    unsigned char magic[4], sizes[4 * TN_MAX_DIMS];
+    unsigned char magic[4], sizes[TN_MAX_DIMS][4];
     int64_t shape[TN_MAX_DIMS];
     if (!tn__stream_take(s, magic, sizeof magic))
         return NULL;
@@ -28,10 +28,10 @@ static tn_tensor *read_idx(tn__stream *s)
                       TN_MAX_DIMS);
         return NULL;
     }
-    if (!tn__stream_take(s, sizes, 4 * ndim))
+    if (!tn__stream_take(s, sizes, ndim * (int64_t)sizeof *sizes))
         return NULL;
     for (int d = 0; d < ndim; d++)
-        shape[d] = (int64_t)tn__load_bytes(sizes + 4 * d, 4, true);
+        shape[d] = (int64_t)tn__load_bytes(sizes[d], 4, true);
     return tn__read_array(s, types[type], ndim, shape, false);
 }
 

@@ -14,7 +14,8 @@
 
 typedef struct npy_header {
     tn__file *file;
-    const char *text, *p; /* the dictionary, and how far it is read */
+    char text[MAX_HEADER + 1]; /* the dictionary */
+    const char *p;             /* how far it is read */
     bool has_type, has_order, has_shape;
     tn__number type;
     bool fortran;
@@ -229,14 +230,14 @@ static bool check_size(tn__file *file, int64_t size, int64_t left)
 
 static bool read_header(tn__stream *s, npy_header *h)
 {
-    char text[MAX_HEADER + 1] = "";
     int64_t size = read_preamble(s);
     if (size < 0 || !check_size(h->file, size, tn__stream_left(s)) ||
-        !tn__stream_take(s, text, size))
+        !tn__stream_take(s, h->text, size))
         return false;
-    h->text = h->p = text;
-    if (strlen(text) < (size_t)size)
-        return tn__file_fail(h->file, "header: byte %zu of its dictionary is zero", strlen(text));
+    h->p = h->text;
+    if (strlen(h->text) < (size_t)size)
+        return tn__file_fail(h->file, "header: byte %zu of its dictionary is zero",
+                             strlen(h->text));
     return parse_header(h);
 }
 

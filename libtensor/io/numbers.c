@@ -91,7 +91,7 @@ static double float_value(uint64_t bits, int size)
 static int64_t signed_value(uint64_t bits, int size)
 {
     uint64_t sign = (uint64_t)1 << (8 * size - 1);
-    return bits & sign ? -(int64_t)(~bits & (sign - 1)) - 1 : (int64_t)bits;
+    return (bits & sign) ? -(int64_t)(~bits & (sign - 1)) - 1 : (int64_t)bits;
 }
 
 static double value_f64(tn__number number, uint64_t bits)

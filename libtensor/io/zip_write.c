@@ -47,6 +47,12 @@ static void put_common(unsigned char **p, const tn__zip_writer *w, const char *n
     put(p, 2, strlen(name));
 }
 
+static void put_name(unsigned char **p, const char *name)
+{
+    while (*name)
+        *(*p)++ = (unsigned char)*name++;
+}
+
 /* Deflate adds a few bytes to what it cannot compress. */
 static bool needs64(int64_t size)
 {
@@ -61,8 +67,7 @@ static int64_t format_local(const tn__zip_writer *w, const char *name, int64_t s
     put(&p, 4, 0x04034b50);
     put_common(&p, w, name, is64, stored, size, crc);
     put(&p, 2, is64 ? LOCAL64_SIZE : 0);
-    memcpy(p, name, strlen(name));
-    p += strlen(name);
+    put_name(&p, name);
     if (is64) {
         put(&p, 2, 1);
         put(&p, 2, LOCAL64_SIZE - 4);
@@ -120,8 +125,7 @@ static bool add_record(tn__zip_writer *w, const char *name, int64_t stored)
     put(&p, 6, 0);
     put(&p, 4, (uint64_t)REGULAR_FILE << 16);
     put(&p, 4, is64 ? MAX32 : (uint64_t)w->offset);
-    memcpy(p, name, strlen(name));
-    p += strlen(name);
+    put_name(&p, name);
     if (is64) {
         put(&p, 2, 1);
         put(&p, 2, RECORD64_SIZE - 4);

@@ -12,7 +12,7 @@
 typedef int32_t bits;
 #define EXP_MANTISSA 23
 #define EXP_ROUND 0x1.8p23f
-#define EXP_LOWEST -87.0f
+#define EXP_LOWEST (-87.0f)
 #define EXP_LN2_HIGH 0x1.62e4p-1f
 #define EXP_LN2_LOW 0x1.7f7d1cp-20f
 #define EXP_TERMS 8
@@ -20,7 +20,7 @@ typedef int32_t bits;
 typedef int64_t bits;
 #define EXP_MANTISSA 52
 #define EXP_ROUND 0x1.8p52
-#define EXP_LOWEST -708.0
+#define EXP_LOWEST (-708.0)
 #define EXP_LN2_HIGH 0x1.62e42fefa38p-1
 #define EXP_LN2_LOW 0x1.ef35793c7673p-45
 #define EXP_TERMS 14

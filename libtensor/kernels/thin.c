@@ -170,7 +170,7 @@ static void fetch_next(int64_t depth, int64_t k, const real *x)
 static void outer_block(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
                         int64_t begin, int64_t end, real *w)
 {
-    real packed[2 * DEPTH * LANES];
+    real packed[2 * LANES * DEPTH];
     bool few = n <= GROUP;
     int64_t p = begin, ldx = few ? k : 2 * LANES;
     for (; p + 2 * LANES <= end; p += 2 * LANES) {

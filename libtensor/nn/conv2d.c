@@ -49,11 +49,12 @@ static tn_module *conv2d_new(tn_ctx *ctx, int64_t in, int64_t out, int64_t kerne
     tn_module *self = tn_module_new(ctx, &conv2d_type, sizeof(conv_state));
     if (!self)
         return NULL;
-    double fan_in = (double)(in / groups) * (double)kernel_h * (double)kernel_w;
+    int64_t in_group = in / groups;
+    double fan_in = (double)in_group * (double)kernel_h * (double)kernel_w;
     conv_state *s = tn_module_state(self);
     s->opts = opts;
-    s->weight = tn__add_uniform(ctx, self, "weight", TN_SHAPE(out, in / groups, kernel_h, kernel_w),
-                                fan_in);
+    s->weight =
+        tn__add_uniform(ctx, self, "weight", TN_SHAPE(out, in_group, kernel_h, kernel_w), fan_in);
     if (s->weight && with_bias)
         s->bias = tn__add_uniform(ctx, self, "bias", TN_SHAPE(out), fan_in);
     return tn__module_done(ctx, self);

@@ -33,7 +33,7 @@ tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children)
     if (tn_ok(ctx) && (count < 0 || (count > 0 && !children)))
         tn_fail(ctx, TN_ERR_ARGUMENT, "Sequential: %d children%s", count,
                 children ? "" : ", and the list is NULL");
-    if (!tn_ok(ctx) && !children)
+    if (count > 0 && !children)
         return NULL;
     tn_module *self = tn_module_new(ctx, &sequential_type, 0);
     for (int i = 0; i < count && tn_ok(ctx); i++) {

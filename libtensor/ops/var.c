@@ -140,7 +140,7 @@ static bool all_finite(const tn_tensor *t)
 static moments moments_of(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
 {
     moments m = scaled_moments(ctx, x, reduce, 1);
-    if (!tn_ok(ctx) || all_finite(m.var))
+    if (!tn_ok(ctx) || !m.var || all_finite(m.var))
         return m;
     moments small = scaled_moments(ctx, x, reduce, SMALLER);
     for (int64_t i = 0; tn_ok(ctx) && i < tn_numel(m.var); i++)

@@ -280,10 +280,10 @@ tn_status tn_set_lr(tn_optim *opt, double lr)
 
 /* ---- stepping -------------------------------------------------------------------------------- */
 
-static bool is_converted(const tn_optim *opt, const tn__slot *slot, const tn_tensor *grad)
+static bool is_converted(const tn__slot *slot, const tn_tensor *grad)
 {
-    const tn_tensor *p = slot->param;
-    return grad->dtype != p->dtype || (opt->moments && slot->moments[0]->dtype != p->dtype);
+    const tn_tensor *p = slot->param, *moment = slot->moments[0];
+    return grad->dtype != p->dtype || (moment && moment->dtype != p->dtype);
 }
 
 /* Everything that a step of the parameter needs. */
@@ -295,7 +295,7 @@ static bool prepare(tn_optim *opt, tn__slot *slot)
     slot->fresh = opt->moments > 0 && !slot->moments[0];
     if (!tn__make_moments(opt, slot))
         return false;
-    if (is_converted(opt, slot, grad))
+    if (is_converted(slot, grad))
         tn_fail(opt->ctx, TN_ERR_STATE,
                 "%s: a parameter of shape %s was converted; make the optimiser after tn_module_to",
                 opt->name, TN_SHAPE_TEXT(slot->param));

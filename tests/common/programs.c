@@ -2,10 +2,12 @@
 
 #include <check.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "common/files.h"
 
@@ -44,21 +46,31 @@ static void take_output(const char *name, char *text, size_t size)
     free(whole);
 }
 
-static int run(const char *before, const char *name, const char *arguments)
+static char line_of_shell[4096];
+
+static void make_line(const char *before, const char *name, const char *arguments)
 {
-    char command[4096];
-    size_t used =
-        (size_t)snprintf(command, sizeof command, "%s " TN_TEST_PROGRAMS "/%s ", before, name);
+    size_t used = (size_t)snprintf(line_of_shell, sizeof line_of_shell,
+                                   "%s " TN_TEST_PROGRAMS "/%s ", before, name);
     for (const char *c = arguments; *c; c++)
-        used += (size_t)snprintf(command + used, sizeof command - used, *c == '@' ? "%s" : "%.1s",
-                                 *c == '@' ? folder_path("") : c);
-    snprintf(command + used, sizeof command - used, " >%s 2>%s", folder_path("printed"),
+        used += (size_t)snprintf(line_of_shell + used, sizeof line_of_shell - used,
+                                 *c == '@' ? "%s" : "%.1s", *c == '@' ? folder_path("") : c);
+    snprintf(line_of_shell + used, sizeof line_of_shell - used, " >%s 2>%s", folder_path("printed"),
              folder_path("complained"));
-    int status = system(command);
+}
+
+static int take_results(int status)
+{
     take_output("printed", printed, sizeof printed);
     take_output("complained", complained, sizeof complained);
-    ck_assert_msg(WIFEXITED(status), "%s ended by signal %d", command, WTERMSIG(status));
+    ck_assert_msg(WIFEXITED(status), "%s ended by signal %d", line_of_shell, WTERMSIG(status));
     return WEXITSTATUS(status);
+}
+
+static int run(const char *before, const char *name, const char *arguments)
+{
+    make_line(before, name, arguments);
+    return take_results(system(line_of_shell));
 }
 
 int run_program(const char *name, const char *arguments, bool with_path)
@@ -66,11 +78,43 @@ int run_program(const char *name, const char *arguments, bool with_path)
     return run(with_path ? "" : "PATH=/nonexistent", name, arguments);
 }
 
-int run_interrupted(const char *name, const char *arguments, double seconds)
+/* Whether the process has become the program, and has a handler for Ctrl-C: proc(5) shows the
+ * signals that are caught as bits, of which the lowest is signal 1. */
+static bool waits_for_interrupts(pid_t process, const char *name)
 {
-    char before[80];
-    snprintf(before, sizeof before, "timeout --preserve-status -s INT %.1f", seconds);
-    return run(before, name, arguments);
+    char path[64], line[256], is[64] = "";
+    unsigned long long caught = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Name: %63s", is) != 1)
+            sscanf(line, "SigCgt: %llx", &caught);
+    if (file)
+        fclose(file);
+    return strcmp(is, name) == 0 && caught >> (SIGINT - 1) & 1;
+}
+
+/* The Ctrl-C arrives twice, as when timeout(1) sends it to a process and to its group. */
+int run_interrupted(const char *name, const char *arguments, bool (*ready)(void))
+{
+    int status;
+    make_line("exec", name, arguments);
+    pid_t process = fork();
+    ck_assert_int_ge(process, 0);
+    if (process == 0) {
+        execl("/bin/sh", "sh", "-c", line_of_shell, (char *)NULL);
+        _exit(127);
+    }
+    while (waitpid(process, &status, WNOHANG) == 0) {
+        if (waits_for_interrupts(process, name) && ready()) {
+            kill(process, SIGINT);
+            kill(process, SIGINT);
+            waitpid(process, &status, 0);
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return take_results(status);
 }
 
 void link_root(void)

@@ -15,8 +15,9 @@ void remove_work(void);
 int run_program(const char *name, const char *arguments, bool with_path);
 extern char printed[16384], complained[4096];
 
-/* The same, with a Ctrl-C after so many seconds, if it runs so long. */
-int run_interrupted(const char *name, const char *arguments, double seconds);
+/* The same with a Ctrl-C, once the program waits for one and `ready` says true; that is asked every
+ * millisecond. A program that has ended before gets none. */
+int run_interrupted(const char *name, const char *arguments, bool (*ready)(void));
 
 /* Makes links in the folder to all that is in this one, so that a program finds there what it finds
  * here; runs build/bin/NAME there, without arguments. */

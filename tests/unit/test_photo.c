@@ -12,6 +12,7 @@
 #include "common/check_tn.h"
 #include "common/files.h"
 #include "common/people.h"
+#include "common/report.h"
 
 enum { WIDTH = 61, HEIGHT = 43 };
 
@@ -590,6 +591,21 @@ START_TEST(near_duplicates_are_near)
 }
 END_TEST
 
+/* ---- reports --------------------------------------------------------------------------------- */
+
+START_TEST(refuses_paths_that_are_too_long)
+{
+    static char dir[4096];
+    report r;
+    for (size_t length = 4085; length < sizeof dir; length++) {
+        memset(dir, 'a', length);
+        ck_assert(!report_open(&r, dir, "x.csv"));
+        ck_assert_int_eq(errno, ENAMETOOLONG);
+        ck_assert_msg(!file_exists(".tmp"), "at %zu bytes", length);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("photo");
@@ -597,6 +613,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, sha256_is_right);
     tcase_add_test(tc, sha256_reads_files);
+    tcase_add_test(tc, refuses_paths_that_are_too_long);
     tcase_add_loop_test(tc, reads_jpeg, 0, JPEGS);
     tcase_add_loop_test(tc, reads_png, 0, PNGS);
     tcase_add_loop_test(tc, refuses_what_is_cut_off, 0, JPEGS + PNGS);
