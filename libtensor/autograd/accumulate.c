@@ -24,12 +24,8 @@ static bool is_own(const tn_tensor *g, int holders)
  * change in place, gets elements of its own. */
 static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
-    if (!var->node && !is_own(g, 1)) {
-        tn_tensor *copy = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
-        if (copy)
-            tn__copy(ctx, copy, g);
-        g = copy;
-    }
+    if (!var->node && !is_own(g, 1))
+        g = tn__copied(ctx, "backward", g);
     return g ? tn__alias(ctx, g, false) : NULL;
 }
 
@@ -160,11 +156,9 @@ static void prepare(tn_ctx *ctx, tn__var *leaf)
     tn__gathered *grad = &leaf->grad;
     if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum, 1))
         return;
-    leaf->moved = tn__new(ctx, "backward", grad->sum->dtype, grad->sum->ndim, grad->sum->shape);
-    if (!leaf->moved)
-        return;
-    tn__disown(leaf->moved);
-    tn__copy(ctx, leaf->moved, grad->sum);
+    leaf->moved = tn__copied(ctx, "backward", grad->sum);
+    if (leaf->moved)
+        tn__disown(leaf->moved);
 }
 
 /* The tensor stays, as its owner may hold it. */

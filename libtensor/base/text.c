@@ -1,8 +1,6 @@
-/* text.c - text written piece by piece into memory of the caller's, and shapes as text. */
+/* text.c - text written piece by piece into memory of the caller's. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
-#include <tn/tensor.h>
 #include "base/text.h"
 
 void tn__append(tn__text *text, const char *format, ...)
@@ -14,17 +12,4 @@ void tn__append(tn__text *text, const char *format, ...)
         vsnprintf(used < text->size ? text->buffer + used : NULL, text->size - used, format, args);
     va_end(args);
     text->length += n > 0 ? n : 0;
-}
-
-tn_text tn_shape_text(int ndim, const int64_t *shape)
-{
-    tn_text text = {"["};
-    size_t length = 1;
-    for (int i = 0; shape && i < ndim && i < TN_MAX_DIMS; i++) {
-        int n = snprintf(text.s + length, sizeof text.s - length, i ? ",%lld" : "%lld",
-                         (long long)shape[i]);
-        length += (size_t)n;
-    }
-    memcpy(text.s + length, "]", 2);
-    return text;
 }

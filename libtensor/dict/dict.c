@@ -1,10 +1,10 @@
 /* dict.c - dictionaries: named tensors in the order in which they were first set. */
 #include <string.h>
-#include <tn/ops.h>
 #include "base/index.h"
 #include "base/memory.h"
 #include "base/object.h"
 #include "dict/dict.h"
+#include "tensor/copy.h"
 #include "tensor/scope.h"
 #include "tensor/view.h"
 
@@ -190,9 +190,10 @@ tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix)
 tn_dict *tn_dict_clone(const tn_dict *dict)
 {
     tn_dict *copy = tn_dict_select(dict, NULL);
-    for (int64_t i = 0; copy && i < copy->count; i++) {
-        tn_tensor *t = tn_clone(dict->object.ctx, copy->entries[i].t);
-        tn_dict_set(copy, copy->entries[i].name, t);
+    for (int64_t i = 0; copy && tn_ok(dict->object.ctx) && i < copy->count; i++) {
+        tn_tensor *t = tn__copied(dict->object.ctx, "dict_clone", copy->entries[i].t);
+        if (t)
+            tn_dict_set(copy, copy->entries[i].name, t);
         tn_free(t);
     }
     if (!copy || tn_ok(dict->object.ctx))

@@ -26,10 +26,7 @@ tn_tensor *tn_clone(tn_ctx *ctx, const tn_tensor *x)
     tn_begin(ctx, &clone_op);
     if (!tn_check_input(ctx, "clone", "input", x))
         return NULL;
-    tn_tensor *y = tn__new(ctx, "clone", x->dtype, x->ndim, x->shape);
-    if (y)
-        tn__copy(ctx, y, x);
-    return tn_record(ctx, &clone_op, y, (tn_record_args){.inputs = {x}});
+    return tn_record(ctx, &clone_op, tn__copied(ctx, "clone", x), (tn_record_args){.inputs = {x}});
 }
 
 tn_tensor *tn_contiguous(tn_ctx *ctx, const tn_tensor *x)

@@ -41,12 +41,7 @@ tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
 /* src, or a copy of it if its elements may share memory with dst's. */
 static const tn_tensor *apart(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
-    if (dst->storage != src->storage)
-        return src;
-    tn_tensor *copy = tn__new(ctx, "copy_", src->dtype, src->ndim, src->shape);
-    if (copy)
-        tn__copy(ctx, copy, src);
-    return copy;
+    return dst->storage == src->storage ? tn__copied(ctx, "copy_", src) : src;
 }
 
 tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)

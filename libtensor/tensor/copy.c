@@ -69,16 +69,21 @@ void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
     tn__iter_run(ctx, &it, copy_row, &args);
 }
 
+tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t)
+{
+    tn_tensor *copy = tn__new(ctx, what, t->dtype, t->ndim, t->shape);
+    if (copy)
+        tn__copy(ctx, copy, t);
+    return copy;
+}
+
 tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
 {
     if (!t)
         return NULL;
     if (tn_is_contiguous(t))
         return tn__view(ctx, t, t->ndim, t->shape, NULL, t->offset);
-    tn_tensor *copy = tn__new(ctx, "contiguous", t->dtype, t->ndim, t->shape);
-    if (copy)
-        tn__copy(ctx, copy, t);
-    return copy;
+    return tn__copied(ctx, "contiguous", t);
 }
 
 typedef struct cast_args {

@@ -7,6 +7,10 @@
 /* A contiguous tensor with t's elements: a view of t, or a copy. No gradient flows. */
 tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t);
 
+/* A contiguous tensor with the elements of t, which are its own. `what` names the caller in
+ * messages. */
+tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t);
+
 /* Every element = value. */
 void tn__fill(const tn_tensor *t, double value);
 

@@ -1,5 +1,4 @@
 /* iter.c - walking broadcast, strided operands together. */
-#include <tn/op.h>
 #include "base/threads.h"
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
@@ -49,8 +48,8 @@ typedef struct run_args {
     const tn__iter *it;
     tn__row_fn fn;
     void *payload;
-    int64_t strides[TN_MAX_OPERANDS]; /* of the rows */
-    int64_t pieces;                   /* that each row is cut into */
+    int64_t strides[TN__MAX_OPERANDS]; /* of the rows */
+    int64_t pieces;                    /* that each row is cut into */
 } run_args;
 
 /* Piece `number` of all the rows: its coordinates are the digits of number / pieces. */
@@ -64,7 +63,7 @@ static void run_piece(const run_args *args, int64_t number)
         begin = tn__cut(end, args->pieces, number % args->pieces);
         end = tn__cut(end, args->pieces, number % args->pieces + 1);
     }
-    void *p[TN_MAX_OPERANDS];
+    void *p[TN__MAX_OPERANDS];
     for (int j = 0; j < it->n; j++)
         p[j] = it->data[j] + begin * it->strides[j][inner] * (int64_t)it->size[j];
     for (int i = inner - 1; i >= 0; i--) {

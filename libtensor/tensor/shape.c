@@ -1,7 +1,21 @@
-/* shape.c - shapes and strides: checking, comparing, counting. */
+/* shape.c - shapes and strides: showing, checking, comparing, counting. */
+#include <stdio.h>
 #include <string.h>
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
+
+tn_text tn_shape_text(int ndim, const int64_t *shape)
+{
+    tn_text text = {"["};
+    size_t length = 1;
+    for (int i = 0; shape && i < ndim && i < TN_MAX_DIMS; i++) {
+        int n = snprintf(text.s + length, sizeof text.s - length, i ? ",%lld" : "%lld",
+                         (long long)shape[i]);
+        length += (size_t)n;
+    }
+    memcpy(text.s + length, "]", 2);
+    return text;
+}
 
 void tn__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides)
 {

@@ -256,7 +256,7 @@ static void do_nothing(int64_t begin, int64_t end, void *payload)
 static int helpers_of(tn_ctx *c)
 {
     tn__parallel(c, 2, 1, do_nothing, NULL);
-    return c->pool.n_helpers;
+    return c->pool->n_helpers;
 }
 
 /* A system that gave none is not asked in every call, but again when the program sets a number. */
@@ -287,9 +287,9 @@ START_TEST(with_the_lock_held)
     double expected[NUMBERS];
     work(ctx, expected);
     ck_assert_int_eq(helpers_of(ctx), 1);
-    pthread_mutex_lock(ctx->pool->lock);
+    pthread_mutex_lock(&ctx->pool->lock);
     bool right = in_child(both_contexts, expected);
-    pthread_mutex_unlock(ctx->pool->lock);
+    pthread_mutex_unlock(&ctx->pool->lock);
     ck_assert(right);
 }
 END_TEST

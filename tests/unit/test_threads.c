@@ -458,7 +458,7 @@ START_TEST(policy_of_waiting)
     for (int i = 0; i < 4; i++) {
         policies[i] ? setenv("OMP_WAIT_POLICY", policies[i], 1) : unsetenv("OMP_WAIT_POLICY");
         tn_ctx *other = tn_ctx_new(NULL);
-        ck_assert_int_eq(other->pool.spins > 0, i >= 2);
+        ck_assert_int_eq(other->pool->spins > 0, i >= 2);
         tn_ctx_free(other);
     }
     kept ? setenv("OMP_WAIT_POLICY", kept, 1) : unsetenv("OMP_WAIT_POLICY");

@@ -1,4 +1,4 @@
-/* inspect.c - the observer of the tape: the search for numbers that are not finite, and the
+/* observer.c - the observer of the tape: the search for numbers that are not finite, and the
  * profile, each where it is enabled. */
 #include <tn/autograd.h>
 #include "autograd/tape.h"
