@@ -1,7 +1,7 @@
 #include "common/check_tn.h"
+#include "common/layouts.h"
 
 #include <string.h>
-#include <tn/formula.h>
 
 /* Pairs of shapes and what they broadcast to; NULL: they do not. */
 static const struct {
@@ -72,97 +72,7 @@ START_TEST(broadcasts_to)
 }
 END_TEST
 
-/* ---- every layout of an operand of [2, 4, 3] ---------------------------------------------------
- * Which dimensions are of size 1 (8), in what order they lie in memory (6), whether every other
- * element is left out (2). */
-
-#define LAYOUTS 96
-
-static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-static const int64_t full_shape[3] = {2, 4, 3};
-
-static tn_tensor *numbered(int layout, double first)
-{
-    const int *order = orders[layout / 8 % 6];
-    int64_t shape[3], step = layout < 48 ? 1 : 2;
-    int back[3];
-    for (int i = 0; i < 3; i++) {
-        int64_t size = layout & 1 << order[i] ? 1 : full_shape[order[i]];
-        shape[i] = step * size;
-        back[order[i]] = i;
-    }
-    double n = (double)(shape[0] * shape[1] * shape[2]);
-    tn_tensor *t = tn_arange(ctx, TN_F64, first, first + n, 1);
-    t = tn_permute(ctx, tn_reshape(ctx, t, 3, shape), back);
-    for (int i = 0; i < 3; i++)
-        t = tn_slice(ctx, t, i, step - 1, INT64_MAX, step);
-    return t;
-}
-
-/* The element that a broadcast operand has at i, j, k, by its strides alone. */
-static double naive_at(const tn_tensor *t, int64_t i, int64_t j, int64_t k)
-{
-    int64_t index[3] = {i, j, k}, offset = 0;
-    for (int d = 0; d < 3; d++)
-        offset += tn_size(t, d) == 1 ? 0 : index[d] * tn_strides(t)[d];
-    return tn_data_f64(t)[offset];
-}
-
-TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z);
-
-static void check_mix(const tn_tensor *const *operands)
-{
-    tn_tensor *y = tn_map(ctx, "mix", &mix, NULL, operands);
-    ck_assert_ptr_nonnull(y);
-    ck_assert(tn_is_contiguous(y));
-    int wrong = 0;
-    for (int64_t n = 0; n < tn_numel(y); n++) {
-        int64_t k = n % tn_size(y, 2), j = n / tn_size(y, 2) % tn_size(y, 1),
-                i = n / tn_size(y, 2) / tn_size(y, 1);
-        double expected = naive_at(operands[0], i, j, k) + 1000 * naive_at(operands[1], i, j, k) +
-                          1000000 * naive_at(operands[2], i, j, k);
-        wrong += tn_data_f64(y)[n] != expected;
-    }
-    ck_assert_int_eq(wrong, 0);
-}
-
-/* Beside its operands a formula has the names of the file, and none of the loop around it. */
-static const float pa = 2, sa = 3, so = 4;
-TN_FORMULA1(named, x, x * (pa + sa + so));
-
-START_TEST(names_in_formulas)
-{
-    const tn_tensor *operands[] = {F64(1, 2, 3)};
-    ck_tn_equal(tn_map(ctx, "named", &named, NULL, operands), 9, 18, 27);
-}
-END_TEST
-
-/* Loops of one data type do not do for a formula. */
-START_TEST(formulas_without_loops)
-{
-    const tn_tensor *operands[] = {F64(1), F64(2), F64(3)};
-    for (int dtype = 0; dtype < 2; dtype++) {
-        tn_formula half = mix;
-        half.loops[dtype][ctx->isa] = NULL;
-        ck_assert_ptr_null(tn_map(ctx, "half", &half, NULL, operands));
-        ck_tn_error(TN_ERR_ARGUMENT, "half: no formula, or one without loops or operands");
-    }
-}
-END_TEST
-
-START_TEST(every_combination_of_strides)
-{
-    for (int a = 0; a < LAYOUTS; a++)
-        for (int b = 0; b < LAYOUTS; b++) {
-            tn_scope scope = tn_scope_begin(ctx);
-            int c = (37 * a + 11 * b) % LAYOUTS;
-            check_mix((const tn_tensor *[]){numbered(a, 0), numbered(b, 100), numbered(c, 200)});
-            tn_scope_end(ctx, scope);
-        }
-}
-END_TEST
-
-/* The same through the loops of two operands, into strided memory. */
+/* Through the loops of two operands, into strided memory. */
 START_TEST(every_pair_of_copies)
 {
     for (int a = 0; a < LAYOUTS; a += 8)
@@ -262,34 +172,15 @@ START_TEST(every_element_is_visited_once)
 }
 END_TEST
 
-START_TEST(sums_to_a_shape)
-{
-    tn_tensor *t = tn_reshape(ctx, tn_arange(ctx, TN_F64, 0, 6, 1), TN_SHAPE(1, 2, 3));
-    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(3)), 3, 5, 7);
-    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(2, 1)), 3, 12);
-    ck_tn_equal(tn__sum_to(ctx, t, TN_SCALAR), 15);
-    ck_tn_equal(tn__sum_to(ctx, tn_transpose(ctx, t, 1, 2), TN_SHAPE(2)), 3, 12);
-    ck_tn_shape(tn__sum_to(ctx, t, TN_SHAPE(1, 1)), "[1,1]");
-    ck_assert_ptr_eq(tn__sum_to(ctx, t, TN_SHAPE(1, 2, 3)), t);
-    t = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 3));
-    ck_tn_equal(tn__sum_to(ctx, t, TN_SHAPE(3)), 0, 0, 0);
-    ck_tn_shape(tn__sum_to(ctx, t, TN_SHAPE(0, 1)), "[0,1]");
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("iter");
     TCase *tc = tn_case(suite, "iter");
-    tcase_add_test(tc, names_in_formulas);
-    tcase_add_test(tc, formulas_without_loops);
     tcase_add_test(tc, broadcast_shapes);
     tcase_add_test(tc, broadcasts_to);
-    tcase_add_test(tc, every_combination_of_strides);
     tcase_add_test(tc, every_pair_of_copies);
     tcase_add_test(tc, dimensions_are_joined);
     tcase_add_test(tc, strides_that_overflow_are_not_joined);
     tcase_add_loop_test(tc, every_element_is_visited_once, 1, 6);
-    tcase_add_test(tc, sums_to_a_shape);
     return tn_run(suite);
 }

@@ -11,9 +11,6 @@
 #include "common/check_tn.h"
 #include "common/files.h"
 #include "io/npy.h"
-#include "io/output.h"
-#include "io/utf8.h"
-#include "io/zip.h"
 
 /* ---- the system, which can fail -------------------------------------------------------------- */
 
@@ -217,19 +214,6 @@ START_TEST(writes_the_bytes_of_numpy)
 }
 END_TEST
 
-START_TEST(compresses)
-{
-    struct stat plain, compressed;
-    tn_tensor *t = tn_zeros(ctx, TN_F64, TN_SHAPE(300, 300));
-    ck_assert_int_eq(save_npz(folder_path("plain"), t), TN_OK);
-    ck_assert_int_eq(save_compressed(folder_path("compressed"), t), TN_OK);
-    ck_assert_int_eq(stat(folder_path("plain"), &plain), 0);
-    ck_assert_int_eq(stat(folder_path("compressed"), &compressed), 0);
-    ck_assert_int_gt(plain.st_size, 720000);
-    ck_assert_int_lt(compressed.st_size, 3000);
-}
-END_TEST
-
 /* By which an archive chooses the form of its records. */
 START_TEST(knows_the_size_of_a_file_before)
 {
@@ -241,74 +225,6 @@ START_TEST(knows_the_size_of_a_file_before)
         ck_assert_int_eq(stat(path, &status), 0);
         ck_assert_int_eq(tn__npy_size(t), status.st_size);
     }
-}
-END_TEST
-
-/* The local header has 20 bytes more where the size, or what Deflate makes of it, takes more than
- * 32 bits. */
-START_TEST(begins_zip64_in_time)
-{
-    static const struct {
-        int64_t size;
-        bool is64;
-    } sizes[] = {{0, false},         {4000000000, false},     {4290000000, false},
-                 {4290700000, true}, {4294967295, true},      {4294967296, true},
-                 {4299000000, true}, {INT64_C(1) << 40, true}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        tn__output out;
-        tn__zip_writer w = {.out = &out};
-        ck_assert(tn__output_open(&out, ctx, "save_npz", folder_path("x")));
-        ck_assert(tn__zip_begin(&w, "name", sizes[i].size));
-        ck_assert_int_eq(w.contents - w.offset, sizes[i].is64 ? 54 : 34);
-        tn__output_close(&out, false);
-        ck_assert_int_eq(files_in_folder(), 0);
-    }
-}
-END_TEST
-
-/* More entries than 16 bits count, and names that are not ASCII. */
-START_TEST(writes_zip64)
-{
-    tn_dict *dict = tn_dict_new(ctx);
-    tn_tensor *t = tn_scalar(ctx, TN_U8, 7);
-    for (int i = 0; i < 66000; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "\303\244%d", i);
-        tn_dict_set(dict, name, t);
-    }
-    ck_assert_int_eq(tn_save_npz(ctx, dict, folder_path("many.npz"), (tn_npz_opts){0}), TN_OK);
-    tn_dict_free(dict);
-    dict = tn_load_npz(ctx, folder_path("many.npz"));
-    ck_assert_int_eq(tn_dict_count(dict), 66000);
-    ck_assert_str_eq(tn_dict_name(dict, 65999), "\303\24465999");
-    ck_assert_double_eq(tn_item(ctx, tn_dict_at(dict, 65999)), 7);
-}
-END_TEST
-
-START_TEST(refuses_names_that_do_not_fit)
-{
-    char name[70001];
-    memset(name, 'a', sizeof name - 1);
-    name[70000] = '\0';
-    tn_dict *dict = tn_dict_new(ctx);
-    tn_dict_set(dict, name, tn_scalar(ctx, TN_F32, 0));
-    const char *path = folder_path("x.npz");
-    ck_assert_int_eq(tn_save_npz(ctx, dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
-    check_error(TN_ERR_ARGUMENT, "save_npz: %: a name of 70004 bytes does not fit the format",
-                path);
-    ck_assert_int_eq(files_in_folder(), 0);
-}
-END_TEST
-
-START_TEST(refuses_names_that_are_not_utf8)
-{
-    static const char *const names[] = {"a\377", "\303", "\355\240\200"};
-    tn_dict *dict = tn_dict_new(ctx);
-    tn_dict_set(dict, names[_i], tn_scalar(ctx, TN_F32, 0));
-    const char *path = folder_path("x.npz");
-    ck_assert_int_eq(tn_save_npz(ctx, dict, path, (tn_npz_opts){0}), TN_ERR_ARGUMENT);
-    check_error(TN_ERR_ARGUMENT, "save_npz: %: a name that is not UTF-8", path);
-    ck_assert_int_eq(files_in_folder(), 0);
 }
 END_TEST
 
@@ -763,12 +679,7 @@ int main(void)
     tcase_add_loop_test(tc, round_trips, 0, FORMATS);
     tcase_add_loop_test(tc, round_trips_any_strides, 0, FORMATS);
     tcase_add_test(tc, writes_the_bytes_of_numpy);
-    tcase_add_test(tc, compresses);
     tcase_add_test(tc, knows_the_size_of_a_file_before);
-    tcase_add_test(tc, begins_zip64_in_time);
-    tcase_add_test(tc, writes_zip64);
-    tcase_add_test(tc, refuses_names_that_do_not_fit);
-    tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
     tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
     tcase_add_test(tc, leaves_signals_as_they_were);
     tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);

@@ -1,20 +1,8 @@
 #define _GNU_SOURCE
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include "common/check_tn.h"
-#include "common/files.h"
-#include "io/output.h"
-#include "io/zip.h"
-
-static bool load(const char *path)
-{
-    tn_dict *dict = tn_load_pth(ctx, path);
-    tn_dict_free(dict);
-    return dict != NULL;
-}
+#include "common/pickles.h"
 
 /* ---- files that PyTorch wrote ---------------------------------------------------------------- */
 
@@ -108,8 +96,6 @@ START_TEST(keeps_views)
 }
 END_TEST
 
-#define ALL "; tensors of real numbers in dictionaries, lists and tuples are all that is read"
-
 /* Tensors of other kinds, and tensors where they have no names. */
 static const char *const refused[][2] = {
     {"torch/module.pth", "load_pth: %: it is torch.nn.modules.linear.Linear" ALL},
@@ -130,21 +116,18 @@ START_TEST(refuses_other_objects)
 }
 END_TEST
 
-/* Bytes of memory that a byte of a pickle can take. */
-#define EXPANSION 512
-
 static const char *const small[] = {"torch/mixed_zip.pth", "torch/mixed_legacy.pth",
                                     "torch/protocol4.pth", "torch/protocol4_legacy.pth"};
 
 START_TEST(refuses_every_prefix)
 {
-    ck_assert_int_eq(load_prefixes(small[_i], load, EXPANSION), 0);
+    ck_assert_int_eq(load_prefixes(small[_i], load_pickled, PTH_EXPANSION), 0);
 }
 END_TEST
 
 START_TEST(survives_damage)
 {
-    load_damaged(small[_i], load, EXPANSION);
+    load_damaged(small[_i], load_pickled, PTH_EXPANSION);
 }
 END_TEST
 
@@ -155,7 +138,7 @@ START_TEST(survives_every_bit)
     unsigned char *bytes = read_bytes(data_path(tiny[_i]), &size);
     for (size_t bit = 0; bit < 8 * size; bit++) {
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-        if (!load(write_temporary(bytes, size)))
+        if (!load_pickled(write_temporary(bytes, size)))
             ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
         tn_clear_error(ctx);
         bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
@@ -167,102 +150,17 @@ END_TEST
 
 START_TEST(survives_without_memory)
 {
-    load_without_memory(small[_i], load);
+    load_without_memory(small[_i], load_pickled);
 }
 END_TEST
 
 /* ---- files made here, in the older format ---------------------------------------------------- */
 
-#define TEXT(length, s) "\x8c" length s
-#define MODULE "ctorch._utils\n"
-#define REBUILD MODULE "_rebuild_tensor_v2\n"
-#define FLOATS "ctorch\nFloatStorage\n"
-#define ZERO "K\0"
-#define STORAGE(class, count) \
-    "(" TEXT("\7", "storage") class TEXT("\1", "0") TEXT("\3", "cpu") count "NtQ"
-#define TENSOR(storage, offset, shape, strides) REBUILD "(" storage offset shape strides "\x89}tR"
-#define FOUR STORAGE(FLOATS, "K\4")
-#define X TENSOR(FOUR, ZERO, "K\4\x85", "K\1\x85")
-#define NO_HOOKS "ccollections\nOrderedDict\n)R"
-#define REBUILD3 MODULE "_rebuild_tensor_v3\n"
-#define WHOLE ZERO "K\4\x85K\1\x85"
-#define FROM_TYPE "ctorch._tensor\n_rebuild_from_type_v2\n"
-#define PARAMETER "ctorch.nn.parameter\nParameter\n"
-#define NAMESPACE "cargparse\nNamespace\n"
-#define OBJECT(value) "\x80\2" value "."
-#define NAMED(value) OBJECT("}" TEXT("\1", "x") value "s")
-#define BYTES(s) s, sizeof s - 1
-
-static const char preamble[] = "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
-                               "\x80\2M\xe9\3."
-                               "\x80\2}" TEXT("\x0d", "little_endian") "\x88s.";
-static const char storages[] =
-    "\x80\2](" TEXT("\1", "0") "e."
-                               "\4\0\0\0\0\0\0\0"
-                               "\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40";
-
-static unsigned char file[65536];
-
-/* The preamble, the pickle of an object, and a storage "0" of four floats, 1 to 4. */
-static const char *write_object(const char *object, size_t size)
-{
-    size_t at = sizeof preamble - 1;
-    ck_assert_uint_lt(at + size + sizeof storages, sizeof file);
-    memcpy(file, preamble, at);
-    memcpy(file + at, object, size);
-    memcpy(file + at + size, storages, sizeof storages - 1);
-    return write_temporary(file, at + size + sizeof storages - 1);
-}
-
-/* Without an error, it is `count` tensors, each of [4] or what the test says. */
-static const struct {
-    const char *object;
-    size_t size;
-    int count;
-    const char *error;
-} objects[] = {
+static const pickled objects[] = {
     {BYTES(NAMED(X)), 1, NULL},
-    {BYTES(OBJECT(X)), 1, NULL},
-    {BYTES(OBJECT("](" X X "e")), 2, NULL},
-    {BYTES(OBJECT("](" X "(NN1" X "e")), 2, NULL},
-    {BYTES(OBJECT("(" X X "t")), 2, NULL},
-    {BYTES(OBJECT(X X X "\x87")), 3, NULL},
-    {BYTES(OBJECT("]" X "a")), 1, NULL},
-    {BYTES(OBJECT("}(K\7" X "\x8a\1\xff" X "\x8a\0" X "u")), 3, NULL},
-    {BYTES(OBJECT("ccollections\nOrderedDict\n)R(" TEXT("\1", "x") X TEXT("\1", "y") X "u}b")), 2,
-     NULL},
-    {BYTES(OBJECT("ccollections\nOrderedDict\n](" TEXT("\1", "x") X "\x86" TEXT("\1", "y") X
-                  "\x86"
-                  "e\x85R")),
-     2, NULL},
     {BYTES(NAMED(MODULE "_rebuild_parameter\n" X "\x88}\x87R")), 1, NULL},
     {BYTES(NAMED(MODULE "_rebuild_tensor\n(" FOUR ZERO "K\4\x85K\1\x85tR")), 1, NULL},
     {BYTES(NAMED(TENSOR(FOUR, ZERO, "ctorch\nSize\nK\4\x85\x85R", "K\1\x85"))), 1, NULL},
-    {BYTES(NAMED("(" TEXT("\5", "torch") TEXT("\4", "Size") "\x93" X "0t")), 0, NULL},
-    {BYTES(OBJECT(X "2\x86")), 2, NULL},
-    {BYTES(OBJECT(X "q\1(X\4\0\0\0more1h\1j\1\0\0\0\x86")), 2, NULL},
-    {BYTES(OBJECT("](NG\x3f\xe0\0\0\0\0\0\0U\1zT\2\0\0\0zzC\1zB\1\0\0\0z\x8d\1\0\0\0\0\0\0\0z"
-                  "\x8e\1\0\0\0\0\0\0\0z\x8b\2\0\0\0\1\2\x8a\x9zzzzzzzzz" X "e")),
-     1, NULL},
-    {BYTES(OBJECT(FOUR "0N")), 0, NULL},
-
-    /* What is opaque holds no tensors. */
-    {BYTES(OBJECT("}(" TEXT("\1", "a") NAMESPACE ")\x81}" TEXT("\1", "b") "Nsb" TEXT("\1", "x") X
-                  "u")),
-     1, NULL},
-    {BYTES(OBJECT("}(" TEXT("\1", "a") NAMESPACE ")}\x92" TEXT("\1", "x") X "u")), 1, NULL},
-    {BYTES(OBJECT("}(" TEXT("\1", "a") "\x8f(K\1K\2\x90" TEXT("\1", "x") X "u")), 1, NULL},
-    {BYTES(OBJECT("}(" TEXT("\1", "a") "(K\1K\2\x91" TEXT("\1", "x") X "u")), 1, NULL},
-    {BYTES(OBJECT("}(K\1K\2\x86K\5NK\6G\x3f\xe0\0\0\0\0\0\0K\7C\1bK\x8" TEXT("\1", "x") X "u")), 1,
-     NULL},
-    {BYTES(OBJECT("}(" TEXT("\3", "a\0b") "N" TEXT("\2", "\xc3(") "N" TEXT("\1", "x") X "u")), 1,
-     NULL},
-    {BYTES(OBJECT("}(" TEXT("\1", "d") "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R" TEXT(
-         "\1", "x") X "su")),
-     1, NULL},
-    {BYTES(OBJECT("(I01\nI-12\nL123456789012345678901234567890L\nI00\n" X "t")), 1, NULL},
-    {BYTES(OBJECT("](cmine\nf\n)R)R\x96\1\0\0\0\0\0\0\0z" X "e")), 1, NULL},
-    {BYTES(OBJECT("cmine\nf\n0" X)), 1, NULL},
 
     /* What tensors are made of. */
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "\x88" NO_HOOKS "tR")), 1, NULL},
@@ -277,17 +175,10 @@ static const struct {
     {BYTES(NAMED(FROM_TYPE "(" REBUILD PARAMETER "(" FOUR WHOLE "\x89}t}tR")), 1, NULL},
     {BYTES(NAMED(FROM_TYPE "(" MODULE "_rebuild_parameter\nctorch\nTensor\n(" X "\x88}t}tR")), 1,
      NULL},
-
-    {BYTES(OBJECT("}M\0\1" X "s")), 1, NULL},
     {BYTES(OBJECT("Nq\4")), 0, "load_pth: %: storage 0 is listed but not described"},
     {BYTES(NAMED(MODULE "_rebuild_parameter\n" FROM_TYPE "(" REBUILD PARAMETER "(" FOUR WHOLE
                         "\x89}t}tR\x88}\x87R")),
      1, NULL},
-    {BYTES(OBJECT("Nq\5")), 0,
-     "load_pth: %: pickle: a place that the memo does not have is used at byte 5"},
-    {BYTES(OBJECT("ccollections\nOrderedDict\n]NNN\x87"
-                  "a\x85R")),
-     0, "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 35"},
     {BYTES(OBJECT(STORAGE(FLOATS, ZERO))), 0,
      "load_pth: %: storage 0 has 4 elements, but is described with 0"},
     {BYTES(NAMED(REBUILD3 "(" FOUR WHOLE "\x89}ctorch\nfloat32\nNNtR")), 0,
@@ -345,19 +236,8 @@ static const struct {
     {BYTES(OBJECT("]cmine\nf\n(" FOUR "tRa")), 0, "load_pth: %: it is a part of mine.f" ALL},
     {BYTES(OBJECT("]cmine\nf\n)R" X "aa")), 0, "load_pth: %: 0: it is a part of mine.f" ALL},
     {BYTES(OBJECT("]cmine\nf\n)R" X X "sa")), 0, "load_pth: %: 0: it is a part of mine.f" ALL},
-    {BYTES(OBJECT("cmine\nf\n)RNR")), 0,
-     "load_pth: %: pickle: something that cannot be called is called at byte 14"},
     {BYTES(OBJECT("]cmine\nf\n" X "\x85R)Ra")), 0, "load_pth: %: 0: it is a part of mine.f" ALL},
-    {BYTES(OBJECT("N)}\x92")), 0,
-     "load_pth: %: pickle: something that cannot be called is called at byte 6"},
-    {BYTES(OBJECT("Ix\n")), 0,
-     "load_pth: %: pickle: something else than an integer ends at byte 5"},
-    {BYTES(OBJECT("I1LL\n")), 0,
-     "load_pth: %: pickle: something else than an integer ends at byte 7"},
-    {BYTES(OBJECT("L-\n")), 0,
-     "load_pth: %: pickle: something else than an integer ends at byte 5"},
     {BYTES(OBJECT("}" X X "s")), 0, "load_pth: %: it is a part of a key" ALL},
-
     {BYTES(OBJECT("cposix\nsystem\n" TEXT("\4", "true") "\x85R")), 0,
      "load_pth: %: it refers to posix.system; tensors of real numbers in dictionaries, lists and "
      "tuples are all that is read"},
@@ -371,40 +251,6 @@ static const struct {
     {BYTES(OBJECT("ctorch\n_utils._rebuild_tensor_v2\n")), 0,
      "load_pth: %: it refers to torch._utils._rebuild_tensor_v2; tensors of real numbers in "
      "dictionaries, lists and tuples are all that is read"},
-    {BYTES(OBJECT("(S'true'\niposix\nsystem\n")), 0,
-     "load_pth: %: pickle: opcode 53 at byte 3 cannot be read"},
-    {BYTES("\x80\6."), 0, "load_pth: %: pickle: a protocol that cannot be read is named at byte 2"},
-    {BYTES(OBJECT("N)R")), 0,
-     "load_pth: %: pickle: something that cannot be called is called at byte 5"},
-    {BYTES(OBJECT("ctorch\nSize\nNR")), 0,
-     "load_pth: %: pickle: something that cannot be called is called at byte 16"},
-    {BYTES(OBJECT(FLOATS ")R")), 0,
-     "load_pth: %: pickle: something that cannot be called is called at byte 24"},
-    {BYTES(OBJECT("ccollections\nOrderedDict\nK\1\x85R")), 0,
-     "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 31"},
-    {BYTES(OBJECT("ccollections\nOrderedDict\n]K\1a\x85R")), 0,
-     "load_pth: %: pickle: an OrderedDict is made of something else than pairs at byte 33"},
-    {BYTES(OBJECT("N}b")), 0,
-     "load_pth: %: pickle: something else than a dictionary has attributes at byte 5"},
-    {BYTES(OBJECT("NNs")), 0, "load_pth: %: pickle: a dictionary is missing at byte 5"},
-    {BYTES(OBJECT("}NNNs")), 0, "load_pth: %: pickle: a dictionary is missing at byte 7"},
-    {BYTES(OBJECT("}(Nu")), 0, "load_pth: %: pickle: a value is missing at byte 6"},
-    {BYTES(OBJECT("(NNu")), 0, "load_pth: %: pickle: a dictionary is missing at byte 6"},
-    {BYTES(OBJECT("}Na")), 0, "load_pth: %: pickle: a list is missing at byte 5"},
-    {BYTES(OBJECT("N(Ne")), 0, "load_pth: %: pickle: a list is missing at byte 6"},
-    {BYTES(OBJECT("](a")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
-    {BYTES(OBJECT("Nt")), 0, "load_pth: %: pickle: a mark is missing at byte 4"},
-    {BYTES(OBJECT("N(\x85")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
-    {BYTES(OBJECT("NN\x93")), 0, "load_pth: %: pickle: a name is missing at byte 5"},
-    {BYTES(OBJECT("h\1")), 0, "load_pth: %: pickle: an empty place of the memo is used at byte 4"},
-    {BYTES(OBJECT("Nr\xff\xff\xff\xff")), 0,
-     "load_pth: %: pickle: a place that the memo does not have is used at byte 8"},
-    {BYTES(OBJECT("(q\1")), 0, "load_pth: %: pickle: a value is missing at byte 5"},
-    {BYTES(OBJECT("\x8d\xff\xff\xff\xff\xff\xff\xff\xff")), 0,
-     "load_pth: %: pickle: text of 18446744073709551615 bytes begins where 34 are left"},
-    {BYTES(OBJECT("")), 0, "load_pth: %: pickle: a value is missing at byte 3"},
-    {BYTES(OBJECT("(")), 0, "load_pth: %: pickle: a value is missing at byte 4"},
-
     {BYTES(OBJECT("NQ")), 0, "load_pth: %: a storage is not described as PyTorch does it"},
     {BYTES(OBJECT("(" TEXT("\6", "stores") FLOATS TEXT("\1", "0") TEXT("\3", "cpu") "K\4tQ")), 0,
      "load_pth: %: a storage is not described as PyTorch does it"},
@@ -425,7 +271,6 @@ static const struct {
     {BYTES(OBJECT(STORAGE("ctorch\nHalfStorage\n", "K\4"))), 0, NULL},
     {BYTES(OBJECT("N(" TEXT("\7", "storage") FLOATS TEXT("\1", "1") TEXT("\3", "cpu") "K\4tQ0")), 0,
      "load_pth: %: storage 0 is listed but not described"},
-
     {BYTES(NAMED(TENSOR(FOUR, "K\1", "K\4\x85", "K\1\x85"))), 0,
      "load_pth: %: x: shape [4] with strides [1] at 1 does not fit a storage of 4 elements"},
     {BYTES(NAMED(TENSOR(FOUR, ZERO, "K\2K\2\x86", "K\3K\1\x86"))), 0,
@@ -462,7 +307,6 @@ static const struct {
      "load_pth: %: x: a tensor is not described as PyTorch does it"},
     {BYTES(NAMED(FOUR "0" MODULE "_rebuild_parameter\n)R")), 0,
      "load_pth: %: a parameter is not described as PyTorch does it"},
-
     {BYTES(OBJECT("}(" TEXT("\1", "x") X TEXT("\1", "x") X "u")), 0,
      "load_pth: %: x: there are two tensors of this name"},
     {BYTES(OBJECT("}(" TEXT("\3", "a.x") X TEXT("\1", "a") "}" TEXT("\1", "x") X "su")), 0,
@@ -478,89 +322,7 @@ static const struct {
 
 START_TEST(reads_or_refuses)
 {
-    const char *path = write_object(objects[_i].object, objects[_i].size);
-    tn_memory_reset_peak(ctx);
-    tn_dict *dict = tn_load_pth(ctx, path);
-    ck_assert_int_lt(tn_memory(ctx).peak_bytes, 200000);
-    if (objects[_i].error)
-        check_error(TN_ERR_FORMAT, objects[_i].error, path);
-    ck_tn_ok();
-    ck_assert_int_eq(dict == NULL, objects[_i].error != NULL);
-    ck_assert_int_eq(tn_dict_count(dict), objects[_i].count);
-    for (int i = 0; i < objects[_i].count; i++)
-        ck_tn_equal(tn_dict_at(dict, i), 1, 2, 3, 4);
-    remove_temporary();
-}
-END_TEST
-
-/* Every opcode on an empty stack, after a mark, and after values, with what may follow it. */
-/* A text that ends with the file, and one that goes on beyond it. */
-START_TEST(reads_text_up_to_the_end)
-{
-    static const char whole[] = "\x80\2U\3abc", beyond[] = "\x80\2U\4abc";
-    size_t at = sizeof preamble - 1;
-    memcpy(file, preamble, at);
-    memcpy(file + at, whole, sizeof whole - 1);
-    const char *path = write_temporary(file, at + sizeof whole - 1);
-    ck_assert_ptr_null(tn_load_pth(ctx, path));
-    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: it is cut off at byte 7", path);
-    memcpy(file + at, beyond, sizeof beyond - 1);
-    ck_assert_ptr_null(tn_load_pth(ctx, write_temporary(file, at + sizeof beyond - 1)));
-    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: text of 4 bytes begins where 3 are left",
-                path);
-    remove_temporary();
-}
-END_TEST
-
-START_TEST(survives_every_opcode)
-{
-    static const struct {
-        const char *bytes;
-        size_t size;
-    } before[] = {{BYTES("")},   {BYTES("(")},       {BYTES("N")},
-                  {BYTES("](")}, {BYTES("}(NN")},    {BYTES("q\0h\0")},
-                  {BYTES(X)},    {BYTES("(K\1K\2")}, {BYTES("\x8c\1a\x8c\1b")}};
-    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
-        for (int opcode = 0; opcode < 256; opcode++) {
-            char object[256] = "\x80\2";
-            size_t size = before[i].size + 2;
-            memcpy(object + 2, before[i].bytes, before[i].size);
-            object[size++] = (char)opcode;
-            memset(object + size, 1 + opcode % 3, 9);
-            object[size + 9] = '.';
-            load(write_object(object, size + 10));
-            tn_clear_error(ctx);
-        }
-    remove_temporary();
-}
-END_TEST
-
-static size_t append(char *object, size_t size, const char *bytes, size_t count)
-{
-    memcpy(object + size, bytes, count);
-    return size + count;
-}
-
-/* Integers of one to eight bytes, with a sign, as keys. */
-START_TEST(names_what_has_integers_for_keys)
-{
-    static const char object[] =
-        OBJECT("}(" ZERO X "M\0\1" X "M\xff\xff" X "J\xfe\xff\xff\xff" X "\x8a\1\xff" X
-               "\x8a\2\0\x80" X "\x8a\7\xfd\xff\xff\xff\xff\xff\xff" X
-               "\x8a\7\xfd\xff\xff\xff\xff\xff\x7f" X "\x8a\x8\xfc\xff\xff\xff\xff\xff\xff\xff" X
-               "\x8a\x8\1\0\0\0\0\0\0\x80" X "I-12\n" X "I999999999999999999\n" X "u");
-    static const char *const expected[] = {"0",     "256",
-                                           "65535", "-2",
-                                           "-1",    "-32768",
-                                           "-3",    "36028797018963965",
-                                           "-4",    "-9223372036854775807",
-                                           "-12",   "999999999999999999"};
-    tn_dict *dict = tn_load_pth(ctx, write_object(BYTES(object)));
-    ck_tn_ok();
-    ck_assert_int_eq(tn_dict_count(dict), 12);
-    for (int i = 0; i < 12; i++)
-        ck_assert_str_eq(tn_dict_name(dict, i), expected[i]);
-    remove_temporary();
+    check_object(&objects[_i]);
 }
 END_TEST
 
@@ -589,7 +351,7 @@ static const struct {
 static void check_numbers(int i, const char *storage, const char *dtype, int count)
 {
     char object[512];
-    size_t size = 0, at = sizeof preamble - 1, list = sizeof "\x80\2](" TEXT("\1", "0") "e." - 1;
+    size_t size = 0, at = sizeof PREAMBLE - 1, list = sizeof "\x80\2](" TEXT("\1", "0") "e." - 1;
     const char *const pieces[] = {"\x80\2", dtype ? REBUILD3 "(" : REBUILD "(",
                                   "(" TEXT("\7", "storage"), storage};
     for (int k = 0; k < 4; k++)
@@ -601,11 +363,11 @@ static void check_numbers(int i, const char *storage, const char *dtype, int cou
         size += (size_t)snprintf(object + size, 64, "ctorch\n%s\n", dtype);
     size = append(object, size, BYTES("tR."));
     write_object(object, size);
-    file[at + size + list] = (unsigned char)count;
-    memset(file + at + size + list + 8, 0, 64);
-    file[at + size + list + 8] = 1;
-    tn_dict *dict =
-        tn_load_pth(ctx, write_temporary(file, at + size + list + 8 + 8 * (size_t)numbers[i].size));
+    pickled_file[at + size + list] = (unsigned char)count;
+    memset(pickled_file + at + size + list + 8, 0, 64);
+    pickled_file[at + size + list + 8] = 1;
+    tn_dict *dict = tn_load_pth(
+        ctx, write_temporary(pickled_file, at + size + list + 8 + 8 * (size_t)numbers[i].size));
     ck_tn_ok();
     ck_assert_int_eq(tn_dtype_of(tn_dict_at(dict, 0)), numbers[i].made);
     ck_tn_shape(tn_dict_at(dict, 0), "[8]");
@@ -628,17 +390,6 @@ START_TEST(knows_storages_and_dtypes)
 END_TEST
 
 /* ---- little that says much ------------------------------------------------------------------- */
-
-static void check_bomb(const char *object, size_t size, const char *error)
-{
-    const char *path = write_object(object, size);
-    tn_memory_reset_peak(ctx);
-    int64_t live = tn_memory(ctx).live_bytes;
-    ck_assert_ptr_null(tn_load_pth(ctx, path));
-    check_error(TN_ERR_FORMAT, error, path);
-    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, 100000 + EXPANSION * (int64_t)size);
-    remove_temporary();
-}
 
 /* [[...]], and d[d] = d with text for the key. */
 START_TEST(limits_depth)
@@ -698,7 +449,7 @@ START_TEST(counts_the_depth)
         size = append(object, size, nested[_i].end, sizes[4]);
         size = append(object, size, ".", 1);
         const char *path = write_object(object, size);
-        ck_assert_int_eq(load(path), !more);
+        ck_assert_int_eq(load_pickled(path), !more);
         if (more)
             ck_assert_ptr_nonnull(strstr(tn_error(ctx), "it is nested more than 64 deep"));
         else
@@ -728,22 +479,6 @@ START_TEST(limits_repetition)
                   BYTES("h\x1d"
                         "a."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
-}
-END_TEST
-
-/* One list of a thousand pairs, of which dictionaries are made again and again. */
-START_TEST(limits_dictionaries_of_pairs)
-{
-    char object[32768];
-    size_t size = append(object, 0, BYTES("ccollections\nOrderedDict\nq\0NN\x86q\1]q\2("));
-    for (int i = 0; i < 1000; i++)
-        size = append(object, size, BYTES("h\1"));
-    size = append(object, size, BYTES("e"));
-    for (int i = 0; i < 1000; i++)
-        size = append(object, size, BYTES("h\0h\2\x85R"));
-    size = append(object, size, BYTES("."));
-    check_bomb(object, size,
-               "load_pth: %: pickle: it has used the same values too often at byte 2049");
 }
 END_TEST
 
@@ -808,18 +543,13 @@ START_TEST(limits_tensors)
 }
 END_TEST
 
-static double seconds(clock_t since)
-{
-    return (double)(clock() - since) / CLOCKS_PER_SEC;
-}
-
 /* One key of 200,000 bytes, 20,000 times: it is looked up once, not four thousand million bytes. */
 START_TEST(long_keys_cost_little)
 {
     enum { KEY = 200000, USES = 20000 };
     static const char use[] = "(h\0h\1h\2h\3K\0tQ0";
     char *object = calloc(1, 2 * KEY + USES * sizeof use + 1024), length[4] = {0x40, 0x0d, 3, 0};
-    size_t size = append(object, 0, BYTES(preamble));
+    size_t size = append(object, 0, BYTES(PREAMBLE));
     size = append(object, size, BYTES("\x80\2" TEXT("\7", "storage") "q\0" FLOATS "q\1X"));
     size = append(object, size, length, 4);
     memset(object + size, 'k', KEY);
@@ -845,7 +575,7 @@ START_TEST(tiny_tensors_take_little)
 {
     enum { COUNT = 20000, ROOM = 160 };
     char *bytes = calloc(COUNT, 2 * ROOM), key[32];
-    size_t size = append(bytes, 0, BYTES(preamble));
+    size_t size = append(bytes, 0, BYTES(PREAMBLE));
     size = append(bytes, size, BYTES("\x80\2}("));
     for (int i = 0; i < COUNT; i++) {
         snprintf(key, sizeof key, "X\5%c%c%c%05d", 0, 0, 0, i);
@@ -898,10 +628,10 @@ static const struct {
 START_TEST(checks_the_older_format)
 {
     write_object(BYTES(NAMED(X)));
-    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
+    size_t size = sizeof PREAMBLE - 1 + sizeof NAMED(X) - 1 + sizeof STORAGES - 1;
     size_t at = changes[_i].at < 0 ? size - (size_t)-changes[_i].at : (size_t)changes[_i].at;
-    memcpy(file + at, changes[_i].bytes, changes[_i].size);
-    const char *path = write_temporary(file, size);
+    memcpy(pickled_file + at, changes[_i].bytes, changes[_i].size);
+    const char *path = write_temporary(pickled_file, size);
     ck_assert_ptr_null(tn_load_pth(ctx, path));
     check_error(TN_ERR_FORMAT, changes[_i].error, path);
     remove_temporary();
@@ -912,10 +642,10 @@ START_TEST(refuses_storages_listed_twice)
 {
     static const char list[] = "\x80\2](" TEXT("\1", "0") TEXT("\1", "0") "e.";
     write_object(BYTES(NAMED(X)));
-    size_t at = sizeof preamble - 1 + sizeof NAMED(X) - 1;
-    memcpy(file + at, list, sizeof list - 1);
-    memcpy(file + at + sizeof list - 1, storages + sizeof storages - 1 - 24, 24);
-    const char *path = write_temporary(file, at + sizeof list - 1 + 24);
+    size_t at = sizeof PREAMBLE - 1 + sizeof NAMED(X) - 1;
+    memcpy(pickled_file + at, list, sizeof list - 1);
+    memcpy(pickled_file + at + sizeof list - 1, STORAGES + sizeof STORAGES - 25, 24);
+    const char *path = write_temporary(pickled_file, at + sizeof list - 1 + 24);
     ck_assert_ptr_null(tn_load_pth(ctx, path));
     check_error(TN_ERR_FORMAT, "load_pth: %: storage 0 is listed twice", path);
     remove_temporary();
@@ -982,9 +712,10 @@ END_TEST
 START_TEST(passes_over_what_follows)
 {
     write_object(BYTES(NAMED(X)));
-    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
-    file[size] = 1;
-    ck_tn_equal(tn_dict_get(tn_load_pth(ctx, write_temporary(file, size + 1)), "x"), 1, 2, 3, 4);
+    size_t size = sizeof PREAMBLE - 1 + sizeof NAMED(X) - 1 + sizeof STORAGES - 1;
+    pickled_file[size] = 1;
+    ck_tn_equal(tn_dict_get(tn_load_pth(ctx, write_temporary(pickled_file, size + 1)), "x"), 1, 2,
+                3, 4);
     remove_temporary();
 }
 END_TEST
@@ -1007,20 +738,11 @@ START_TEST(negates)
 }
 END_TEST
 
-START_TEST(refuses_what_is_too_short)
-{
-    const char *path = write_temporary("\x80\2N", 3);
-    ck_assert_ptr_null(tn_load_pth(ctx, path));
-    check_error(TN_ERR_FORMAT, "load_pth: %: pickle: it is cut off at byte 3", path);
-    remove_temporary();
-}
-END_TEST
-
 START_TEST(refuses_tar)
 {
-    memset(file, 0, 1024);
-    memcpy(file + 257, "ustar", 5);
-    const char *path = write_temporary(file, 1024);
+    memset(pickled_file, 0, 1024);
+    memcpy(pickled_file + 257, "ustar", 5);
+    const char *path = write_temporary(pickled_file, 1024);
     ck_assert_ptr_null(tn_load_pth(ctx, path));
     check_error(TN_ERR_FORMAT,
                 "load_pth: %: the tar format of PyTorch before 0.1.10 cannot be read", path);
@@ -1035,10 +757,10 @@ START_TEST(reads_the_other_byte_order)
     static const unsigned char data[] = {0,    0, 0, 0, 0,    0,    0, 4, 0x3f, 0x80, 0, 0,
                                          0x40, 0, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0x80, 0, 0};
     write_object(BYTES(NAMED(X)));
-    size_t size = sizeof preamble - 1 + sizeof NAMED(X) - 1 + sizeof storages - 1;
-    file[sizeof preamble - 4] = 0x89;
-    memcpy(file + size - 24, data, 24);
-    tn_dict *dict = tn_load_pth(ctx, write_temporary(file, size));
+    size_t size = sizeof PREAMBLE - 1 + sizeof NAMED(X) - 1 + sizeof STORAGES - 1;
+    pickled_file[sizeof PREAMBLE - 4] = 0x89;
+    memcpy(pickled_file + size - 24, data, 24);
+    tn_dict *dict = tn_load_pth(ctx, write_temporary(pickled_file, size));
     ck_tn_ok();
     ck_tn_equal(tn_dict_at(dict, 0), 1, 2, 3, 4);
     remove_temporary();
@@ -1060,25 +782,6 @@ END_TEST
 
 /* ---- archives made here ---------------------------------------------------------------------- */
 
-typedef struct entry {
-    const char *name, *bytes;
-    size_t size;
-} entry;
-
-/* As the library itself writes archives. */
-static void write_entries(const char *path, const entry *entries, int count, bool compress)
-{
-    tn__output out;
-    tn__zip_writer w = {.out = &out, .compress = compress};
-    ck_assert(tn__output_open(&out, ctx, "test", path));
-    for (int i = 0; i < count; i++)
-        ck_assert(tn__zip_begin(&w, entries[i].name, (int64_t)entries[i].size) &&
-                  tn__output_write(&out, entries[i].bytes, (int64_t)entries[i].size) &&
-                  tn__zip_end(&w, entries[i].name));
-    ck_assert(tn__zip_finish(&w) && tn__output_close(&out, true));
-    tn__free(ctx, w.directory);
-}
-
 #define ARCHIVED "(" TEXT("\7", "storage") FLOATS TEXT("\1", "0") TEXT("\3", "cpu") "K\4tQ"
 #define PICKLE NAMED(TENSOR(ARCHIVED, ZERO, "K\4\x85", "K\1\x85"))
 #define UNTYPED(size)                                                                              \
@@ -1092,7 +795,7 @@ static void write_entries(const char *path, const entry *entries, int count, boo
 #define MAX_ENTRIES 4
 
 static const struct {
-    entry entries[MAX_ENTRIES];
+    archive_entry entries[MAX_ENTRIES];
     const char *error;
 } archives[] = {
     {{{"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}}, NULL},
@@ -1182,109 +885,19 @@ START_TEST(checks_the_pickles_crc)
 }
 END_TEST
 
-/* Pickles that deflate makes a thousand times smaller: lists in lists, and text. */
-typedef struct bomb {
-    const char *begin;
-    size_t size;
-    char middle;
-} bomb;
-
-static const bomb bombs[] = {
-    {BYTES("\x80\2"), ']'},
-    {BYTES("\x80\2"), '('},
-    {BYTES("\x80\2N"), '2'},
-    {BYTES("\x80\2N"), (char)0x94},
-    {BYTES("\x80\2X\0\0\x3f\0"), 'x'},
-    {BYTES("\x80\2C\1"), 'C'},
-};
-
-START_TEST(deflated_pickles_take_little)
-{
-    enum { SIZE = 1 << 22 };
-    char *object = malloc(SIZE);
-    memset(object, bombs[_i].middle, SIZE);
-    append(object, 0, bombs[_i].begin, bombs[_i].size);
-    make_folder();
-    const char *path = folder_path("x.pth");
-    write_entries(path, &(entry){"a/data.pkl", object, SIZE}, 1, true);
-    size_t packed;
-    free(read_bytes(path, &packed));
-    ck_assert_uint_lt(packed, SIZE / 500);
-    tn_memory_reset_peak(ctx);
-    int64_t live = tn_memory(ctx).live_bytes;
-    clock_t begin = clock();
-    ck_assert_ptr_null(tn_load_pth(ctx, path));
-    ck_assert_ptr_nonnull(strstr(tn_error(ctx), ": pickle: its values take more than "));
-    tn_clear_error(ctx);
-    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, (256 << 10) + EXPANSION * (int64_t)packed);
-    ck_assert_double_lt(seconds(begin), 0.5);
-    free(object);
-    remove_folder();
-}
-END_TEST
-
-/* The values of a pickle are counted up to 64 bytes for each byte of the file. Arrays that grow are
- * there twice for a moment, the new one twice as large, and blocks are rounded up by an eighth:
- * 64 (1 + 2) 9 / 8. */
-#define PICKLE_EXPANSION 216
-
-/* The same pickles behind bytes that deflate cannot make smaller: a file of this size at least. */
-static size_t write_filled_bomb(const char *path, const bomb *b, size_t filling)
-{
-    enum { SIZE = 1 << 22 };
-    char *object = malloc(SIZE);
-    uint32_t state = 1;
-    memset(object, b->middle, SIZE);
-    size_t size = append(object, 0, b->begin, 2);
-    size = append(object, size, (char[]){'B', (char)filling, (char)(filling >> 8), 0, 0}, 5);
-    for (size_t i = 0; i < filling; i++)
-        object[size++] = (char)((state = state * 1664525 + 1013904223) >> 24);
-    size = append(object, size, "0", 1);
-    append(object, size, b->begin + 2, b->size - 2);
-    write_entries(path, &(entry){"a/data.pkl", object, SIZE}, 1, true);
-    free(object);
-    free(read_bytes(path, &size));
-    return size;
-}
-
-START_TEST(pickles_take_what_is_stated)
-{
-    make_folder();
-    const char *path = folder_path("x.pth");
-    for (size_t filling = 8000; filling < 32000; filling += 3000) {
-        size_t size = write_filled_bomb(path, &bombs[_i], filling);
-        tn_empty_cache(ctx);
-        tn_memory_reset_peak(ctx);
-        int64_t live = tn_memory(ctx).live_bytes;
-        ck_assert_ptr_null(tn_load_pth(ctx, path));
-        ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
-        tn_clear_error(ctx);
-        int64_t peak = tn_memory(ctx).peak_bytes - live;
-        ck_assert_int_lt(peak, (256 << 10) + PICKLE_EXPANSION * (int64_t)size);
-    }
-    remove_folder();
-}
-END_TEST
-
 static void add_hostile_tests(Suite *suite)
 {
     TCase *tc = tn_case(suite, "hostile");
     tcase_add_loop_test(tc, reads_or_refuses, 0, (int)(sizeof objects / sizeof *objects));
-    tcase_add_test(tc, names_what_has_integers_for_keys);
     tcase_add_loop_test(tc, knows_storages_and_dtypes, 0, (int)(sizeof numbers / sizeof *numbers));
-    tcase_add_test(tc, reads_text_up_to_the_end);
-    tcase_add_test(tc, survives_every_opcode);
     tcase_add_test(tc, limits_depth);
     tcase_add_loop_test(tc, counts_the_depth, 0, (int)(sizeof nested / sizeof *nested));
     tcase_add_loop_test(tc, limits_repetition, 0, 2);
-    tcase_add_test(tc, limits_dictionaries_of_pairs);
     tcase_add_test(tc, limits_names);
     tcase_add_test(tc, counts_the_bytes_of_names);
     tcase_add_test(tc, limits_tensors);
     tcase_add_test(tc, long_keys_cost_little);
     tcase_add_test(tc, tiny_tensors_take_little);
-    tcase_add_loop_test(tc, deflated_pickles_take_little, 0, (int)(sizeof bombs / sizeof *bombs));
-    tcase_add_loop_test(tc, pickles_take_what_is_stated, 0, (int)(sizeof bombs / sizeof *bombs));
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
     tcase_add_test(tc, refuses_storages_listed_twice);
     tcase_add_test(tc, reads_empty_views);
@@ -1293,7 +906,6 @@ static void add_hostile_tests(Suite *suite)
                         (int)(sizeof idle_strides / sizeof *idle_strides));
     tcase_add_test(tc, passes_over_what_follows);
     tcase_add_test(tc, negates);
-    tcase_add_test(tc, refuses_what_is_too_short);
     tcase_add_test(tc, refuses_tar);
     tcase_add_test(tc, reads_the_other_byte_order);
     tcase_add_test(tc, reports_the_system);

@@ -1,0 +1,159 @@
+/* NumPy's archives of arrays; test_zip.c has the archives, and test_npy.c the arrays in them. */
+#include <math.h>
+#include <stdio.h>
+#include "common/check_tn.h"
+#include "common/files.h"
+
+static bool load(const char *path)
+{
+    tn_dict *dict = tn_load_npz(ctx, path);
+    tn_dict_free(dict);
+    return dict != NULL;
+}
+
+#define HIGH63 9223372036854775807.0
+
+static const struct {
+    const char *name;
+    tn_dtype dtype;
+    double values[6];
+} types[] = {
+    {"i1", TN_I32, {-128, -1, 2, 3, 100, 127}},
+    {"i2", TN_I32, {-32768, -1, 2, 3, 100, 32767}},
+    {"i4", TN_I32, {-2147483648.0, -1, 2, 3, 100, 2147483647}},
+    {"i8", TN_I64, {-HIGH63, -1, 2, 3, 100, HIGH63}},
+    {"u1", TN_U8, {0, 1, 2, 3, 100, 255}},
+    {"u2", TN_I32, {0, 1, 2, 3, 100, 65535}},
+    {"u4", TN_I64, {0, 1, 2, 3, 100, 4294967295.0}},
+    {"u8", TN_I64, {0, 1, 2, 3, 100, HIGH63}},
+    {"f2", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f4", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f8", TN_F64, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"b1", TN_BOOL, {1, 0, 0, 1, 1, 0}},
+};
+
+#define TYPES ((int)(sizeof types / sizeof *types))
+
+static void check_values(const tn_tensor *t, tn_dtype dtype, const double *values)
+{
+    ck_assert_int_eq(tn_dtype_of(t), dtype);
+    ck_assert_str_eq(TN_SHAPE_TEXT(t), "[2,3]");
+    for (int64_t i = 0; i < 6; i++) {
+        double value = tn_at(ctx, t, (int64_t[]){i / 3, i % 3});
+        ck_assert(value == values[i] || (isnan(value) && isnan(values[i])));
+    }
+}
+
+START_TEST(reads_every_type)
+{
+    char big[16];
+    tn_dict *dict = tn_load_npz(ctx, data_path("types.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_int_eq(tn_dict_count(dict), 2 * TYPES - 1);
+    for (int i = 0; i < TYPES; i++) {
+        check_values(tn_dict_get(dict, types[i].name), types[i].dtype, types[i].values);
+        snprintf(big, sizeof big, "big_%s", types[i].name);
+        if (types[i].dtype != TN_BOOL)
+            check_values(tn_dict_get(dict, big), types[i].dtype, types[i].values);
+    }
+    ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "i8"))[0], INT64_MIN);
+    ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "big_u8"))[5], INT64_MAX);
+}
+END_TEST
+
+START_TEST(reads_deflated)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("deflated.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_str_eq(tn_dict_name(dict, 0), "x");
+    ck_assert_str_eq(tn_dict_name(dict, 1), "y");
+    ck_assert_int_eq(tn_dict_count(dict), 2);
+    ck_assert_str_eq(TN_SHAPE_TEXT(tn_dict_at(dict, 0)), "[300]");
+    for (int i = 0; i < 300; i++)
+        ck_assert_int_eq(tn_data_i64(tn_dict_at(dict, 0))[i], i);
+    ck_assert_float_eq(tn_data_f32(tn_dict_at(dict, 1))[3], 1);
+}
+END_TEST
+
+START_TEST(reads_zip64)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("zip64.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    check_values(tn_dict_get(dict, "x"), TN_F64, (double[]){0, 1, 2, 3, 4, 5});
+    ck_assert_double_eq(tn_at(ctx, tn_dict_get(dict, "y"), (int64_t[]){3}), 3);
+}
+END_TEST
+
+START_TEST(reads_an_empty_archive)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("none.npz"));
+    ck_assert_ptr_nonnull(dict);
+    ck_assert_int_eq(tn_dict_count(dict), 0);
+}
+END_TEST
+
+START_TEST(outlives_the_scope)
+{
+    tn_memory_stats before = tn_memory(ctx);
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_dict *dict = tn_load_npz(ctx, data_path("stored.npz"));
+    ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors + 2);
+    tn_scope_end(ctx, scope);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "y")), 1.5);
+    tn_dict_free(dict);
+    ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
+}
+END_TEST
+
+START_TEST(refuses_every_prefix)
+{
+    ck_assert_int_eq(load_prefixes("stored.npz", load, 16), 0);
+    ck_assert_int_eq(load_prefixes("deflated.npz", load, 1032), 0);
+    ck_assert_int_eq(load_prefixes("zip64.npz", load, 1032), 0);
+}
+END_TEST
+
+START_TEST(survives_damage)
+{
+    load_damaged("stored.npz", load, 16);
+    load_damaged("deflated.npz", load, 1032);
+    load_damaged("zip64.npz", load, 1032);
+}
+END_TEST
+
+START_TEST(survives_without_memory)
+{
+    load_without_memory("deflated.npz", load);
+    load_without_memory("zip64.npz", load);
+}
+END_TEST
+
+START_TEST(reports_the_system)
+{
+    ck_assert_ptr_null(tn_load_npz(ctx, "no/such/file"));
+    check_error(TN_ERR_FILE, "load_npz: %: No such file or directory", "no/such/file");
+    ck_assert_ptr_null(tn_load_npz(ctx, "tests"));
+    check_error(TN_ERR_FILE, "load_npz: %: Is a directory", "tests");
+    ck_assert_ptr_null(tn_load_npz(ctx, NULL));
+    ck_assert_str_eq(tn_error(ctx), "load_npz: path is NULL");
+    ck_assert_ptr_null(tn_load_npz(ctx, data_path("stored.npz")));
+    ck_assert_ptr_null(tn_load_npz(NULL, data_path("stored.npz")));
+    tn_clear_error(ctx);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("npz");
+    TCase *tc = tn_case(suite, "npz");
+    tcase_add_test(tc, reads_every_type);
+    tcase_add_test(tc, reads_deflated);
+    tcase_add_test(tc, reads_zip64);
+    tcase_add_test(tc, reads_an_empty_archive);
+    tcase_add_test(tc, outlives_the_scope);
+    tcase_add_test(tc, refuses_every_prefix);
+    tcase_add_test(tc, survives_damage);
+    tcase_add_test(tc, survives_without_memory);
+    tcase_add_test(tc, reports_the_system);
+    return tn_run(suite);
+}
