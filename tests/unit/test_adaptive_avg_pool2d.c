@@ -79,6 +79,9 @@ END_TEST
 
 START_TEST(test_errors)
 {
+    tn_tensor *full = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3, 4, 4));
+    ck_tn_shape(tn_adaptive_avg_pool2d(ctx, full, 0, 2), "[2,3,0,2]");
+    ck_tn_shape(tn_adaptive_avg_pool2d(ctx, full, 2, 0), "[2,3,2,0]");
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3, 0, 4)), *i = tn_cast(ctx, x, TN_I64);
     check_fails(tn_adaptive_avg_pool2d(ctx, x, 2, 2), TN_ERR_SHAPE,
                 "adaptive_avg_pool2d: input [2,3,0,4] has planes without elements");

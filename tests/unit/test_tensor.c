@@ -78,6 +78,8 @@ START_TEST(asks_nothing)
     ck_assert_int_eq(tn_ndim(NULL), 0);
     ck_assert_ptr_null(tn_shape(NULL));
     ck_assert_ptr_null(tn_strides(NULL));
+    ck_assert_int_eq(tn_size(tn_ones(ctx, TN_F32, TN_SHAPE(1, 1, 1, 1, 1, 1, 1, 2)), TN_MAX_DIMS),
+                     0);
     ck_assert_int_eq(tn_size(NULL, 0), 0);
     ck_assert_int_eq(tn_size(NULL, -1), 0);
     ck_assert_int_eq(tn_numel(NULL), 0);
