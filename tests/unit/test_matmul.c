@@ -137,6 +137,31 @@ START_TEST(test_one_tensor_twice)
 }
 END_TEST
 
+static void check_shared(int64_t m, int64_t k, int64_t n)
+{
+    tn_tensor *a = tn_empty(ctx, TN_F64, TN_SHAPE(m, k)),
+              *b = tn_empty(ctx, TN_F64, TN_SHAPE(k, n));
+    for (int64_t i = 0; i < m * k; i++)
+        ((double *)tn__ptr(a))[i] = (double)(i % 7 - 3);
+    for (int64_t i = 0; i < k * n; i++)
+        ((double *)tn__ptr(b))[i] = (double)(i % 11 - 5);
+    tn_set_threads(ctx, 1);
+    tn_tensor *expected = tn_matmul(ctx, a, b);
+    for (int threads = 2; threads <= 5; threads++) {
+        tn_set_threads(ctx, threads);
+        check_same_bits(tn_matmul(ctx, a, b), expected);
+    }
+}
+
+/* The longer side of a product is shared out: whole numbers show each element exactly. */
+START_TEST(test_shared_sides)
+{
+    check_shared(40, 300, 301);
+    check_shared(301, 300, 40);
+    check_shared(130, 300, 130);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *a = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *s = tn_scalar(ctx, TN_F32, 1);
@@ -169,4 +194,4 @@ END_TEST
 
 OP_TESTS("matmul", cases, test_values, test_sizes, test_vectors,
          test_transposed_views_are_not_copied, test_special_values, test_one_tensor_twice,
-         test_errors)
+         test_shared_sides, test_errors)
