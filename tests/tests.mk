@@ -42,10 +42,10 @@ $(BUILD)/tests/test_alexnet: | $(BUILD)/bin/alexnet $(BUILD)/bin/faces
 # The fuzz targets with the inputs that are kept.
 $(BUILD)/tests/test_fuzz: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/libfuzzer.c %/mutate.c,$(wildcard tests/fuzz/*.c)))
 
-# Those whose results depend on the kernels run once for each instruction set.
-NUMERIC := $(patsubst libtensor/ops/%.c,%,$(wildcard libtensor/ops/*.c)) golden exhaustive_windows extreme_sizes \
-           long_sums long_products block_edges limits sgd adam rmsprop clip groups schedule training threads lessons
-NUMERIC_TESTS = $(filter $(NUMERIC:%=$(BUILD)/tests/test_%),$(TESTS))
+# Those whose results depend on the kernels run once for each instruction set: the tests of operators,
+# and those that say so (RUNS_WITH_EACH_ISA of common/check_tn.h).
+NUMERIC_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell \
+    grep -lE '^RUNS_WITH_EACH_ISA;|^\#include "common/ops.h"' tests/unit/test_*.c))
 
 tests: $(TESTS)
 
@@ -82,7 +82,8 @@ valgrind: $(TESTS)
 
 # ---- mutants: a tn_add_grad that lies stands between every backward function and the tape --------------
 
-OP_TESTS = $(filter $(patsubst libtensor/ops/%.c,$(BUILD)/tests/test_%,$(wildcard libtensor/ops/*.c)),$(TESTS))
+OPERATORS := $(basename $(notdir $(wildcard libtensor/ops/*.c libtensor/ops/*/*.c)))
+OP_TESTS = $(filter $(OPERATORS:%=$(BUILD)/tests/test_%),$(TESTS))
 
 mutants:
 	$(MAKE) BUILD=$(BUILD)/mutants CFLAGS=-O2 MUTANTS=1 mutants-run
@@ -147,10 +148,7 @@ lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 .PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
-UNTESTED = $(filter-out $(TESTS:$(BUILD)/tests/test_%=%),$(notdir $(basename $(wildcard libtensor/ops/*.c))))
-
 gradcheck: $(OP_TESTS)
-	@$(if $(UNTESTED),echo "no test yet: $(UNTESTED)")
 	@for test in $(OP_TESTS); do \
 	    $$test --gradcheck || echo "$$test failed"; \
 	done | awk -f tests/gradcheck.awk

@@ -61,6 +61,10 @@ extern counting memory;
 
 TCase *tn_case(Suite *suite, const char *name);
 
+/* In a test whose results depend on the kernels: `make check` runs it once more for each
+ * instruction set. Tests that include common/ops.h need not say so. */
+#define RUNS_WITH_EACH_ISA struct runs_with_each_isa
+
 /* Runs and frees the suite; the status of main. */
 int tn_run(Suite *suite);
 

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* What both optimisers are called with. */
 typedef struct variant {
     bool decoupled;

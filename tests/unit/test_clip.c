@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* An optimiser of two parameters with these gradients, of three elements each. */
 static tn_tensor *p[2];
 

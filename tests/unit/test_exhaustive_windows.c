@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include "common/check_tn.h"
 
+RUNS_WITH_EACH_ISA;
+
 #define MOST 1024 /* elements of an array here */
 #define MAX_AXES 1024
 

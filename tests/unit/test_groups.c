@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* Every parameter gets the gradient 1. */
 static void step(tn_optim *opt, tn_tensor *const *params, int count)
 {

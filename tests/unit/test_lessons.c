@@ -8,6 +8,8 @@
 #include "common/files.h"
 #include "common/programs.h"
 
+RUNS_WITH_EACH_ISA;
+
 static glob_t lessons; /* their paths */
 
 /* "01_tensors" of "examples/01_tensors.c". */

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* The kind that the rows run in. */
 static tn_dtype dtype;
 static bool gaps;

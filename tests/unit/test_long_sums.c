@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+RUNS_WITH_EACH_ISA;
+
 enum { MILLION = 1 << 20 };
 
 static const tn_dtype dtypes[] = {TN_F32, TN_F64};

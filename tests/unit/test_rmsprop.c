@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 static const tn_rmsprop_opts variants[] = {
     {.lr = 0.05},
     {.lr = 0.05, .alpha = 0.8, .eps = 1e-2},

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 static tn_tensor *params[2];
 
 static tn_optim *optimiser(double lr)

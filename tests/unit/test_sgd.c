@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 static const tn_sgd_opts variants[] = {
     {.lr = 0.1},
     {.lr = 0.1, .momentum = 0.9},

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+RUNS_WITH_EACH_ISA;
+
 START_TEST(setting)
 {
     ck_assert_int_eq(tn_threads(ctx), 2);

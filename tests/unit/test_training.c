@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* A small classifier with everything that belongs to it: 50 samples of 12 bytes in 3 classes. */
 typedef struct trainer {
     tn_ctx *c;
