@@ -161,6 +161,9 @@ START_TEST(test_errors)
     check_fails(tn_linear(ctx, x, w, tn_ones(ctx, TN_F32, TN_SHAPE(3))), TN_ERR_SHAPE,
                 "linear: weight [2,3] has 2 outputs but bias is [3]");
     tn_tensor *wide = tn_expand(ctx, s, TN_SHAPE(1, INT64_C(1) << 31));
+    tn_tensor *high = tn_expand(ctx, s, TN_SHAPE(INT64_C(1) << 31, 1));
+    check_fails(tn_linear(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(0, 1)), high, NULL), TN_ERR_SHAPE,
+                "linear: input [0,1] or weight [2147483648,1] has a size above 2147483647");
     check_fails(tn_linear(ctx, wide, wide, NULL), TN_ERR_SHAPE,
                 "linear: input [1,2147483648] or weight [1,2147483648] has a size above "
                 "2147483647");

@@ -203,6 +203,15 @@ START_TEST(test_exponents)
 }
 END_TEST
 
+START_TEST(test_print_gives_memory_back)
+{
+    tn_tensor *t = tn_zeros(ctx, TN_F64, TN_SHAPE(30, 30));
+    int64_t before = tn_memory(ctx).live_bytes;
+    printed(t);
+    ck_assert_int_eq(tn_memory(ctx).live_bytes, before);
+}
+END_TEST
+
 START_TEST(test_print_of_a_full_line)
 {
     ck_assert_str_eq(printed(tn_zeros(ctx, TN_I32, TN_SHAPE(23))),
@@ -237,6 +246,7 @@ int main(void)
     tcase_add_test(tcase, test_null_is_empty);
     tcase_add_test(tcase, test_print);
     tcase_add_test(tcase, test_exponents);
+    tcase_add_test(tcase, test_print_gives_memory_back);
     tcase_add_test(tcase, test_print_of_a_full_line);
     tcase_add_test(tcase, test_print_null);
     suite_add_tcase(suite, tcase);
