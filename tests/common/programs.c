@@ -178,6 +178,13 @@ double work_number(const char *name, const char *field)
     return value;
 }
 
+void work_near(const char *name, const char *field, double expected)
+{
+    double number = work_number(name, field);
+    ck_assert_msg(fabs(number - expected) <= 2e-4 * fabs(expected), "%s: %s is %.9g, not %.9g",
+                  name, field, number, expected);
+}
+
 int work_lines(const char *name)
 {
     char *text = work_text(name);

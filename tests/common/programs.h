@@ -41,6 +41,9 @@ bool work_same(const char *a, const char *b); /* two files, bit for bit */
 /* A number in an object of JSON, NaN for null; fails the test if the field is not there. */
 double work_number(const char *name, const char *field);
 
+/* Fails the test unless that number is what is expected, within 2e-4 of it. */
+void work_near(const char *name, const char *field, double expected);
+
 int work_lines(const char *name);
 
 /* The number in a line, of which 0 has the names, and a column of a CSV file. */

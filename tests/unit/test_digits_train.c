@@ -32,6 +32,30 @@ START_TEST(learns)
 }
 END_TEST
 
+/* What a few steps come to, whatever the programs are rebuilt of: start, order, rate, schedule,
+ * loss and evaluation. Kernels round differently, so it is the same within 2e-4. */
+static const struct {
+    const char *arguments;
+    double loss, validation_loss, test_loss;
+} losses[] = {
+    {"--iterations 10", 0.759975, 0.796278, 0.766784},
+    {"--iterations 10 --reduction sum --momentum 0.9 --weight-decay 0.01 --init-std 0.1", 4234.563,
+     0.494877, 0.483761},
+    {"--model mlp --epochs 1 --train 500 --batch 50", 1.552338, 1.648186, 1.684029},
+    {"--model cnn --epochs 1 --train 200 --batch 50", 2.231623, 2.228005, 2.251599},
+};
+
+START_TEST(learns_what_it_learned)
+{
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, TRAIN "out %s", losses[_i].arguments);
+    run_well("digits", arguments);
+    work_near("out/metrics.json", "loss", losses[_i].loss);
+    work_near("out/metrics.json", "validation_loss", losses[_i].validation_loss);
+    work_near("out/metrics.json", "test_loss", losses[_i].test_loss);
+}
+END_TEST
+
 /* The network that is saved is the one that was measured. */
 START_TEST(saves_the_network)
 {
@@ -205,6 +229,7 @@ int main(void)
     TCase *tc = tn_case(suite, "train");
     tcase_add_checked_fixture(tc, make_folder, remove_work);
     tcase_add_loop_test(tc, learns, 0, (int)(sizeof models / sizeof *models));
+    tcase_add_loop_test(tc, learns_what_it_learned, 0, (int)(sizeof losses / sizeof *losses));
     tcase_add_test(tc, saves_the_network);
     tcase_add_test(tc, runs_with_several_seeds);
     tcase_add_test(tc, goes_on_where_it_stopped);
