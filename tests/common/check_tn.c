@@ -135,3 +135,8 @@ void fail_each_allocation(attempt_fn run, void *payload)
     }
     ck_assert_int_gt(k, 1);
 }
+
+tn_tensor *sum_of(const tn_tensor *t)
+{
+    return tn_sum(ctx, t, (tn_reduce_opts){0});
+}

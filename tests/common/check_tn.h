@@ -100,6 +100,9 @@ double element_of(const tn_tensor *t, int64_t i);
                  (double[]){__VA_ARGS__})
 #define LEAF(...) leaf(F64(__VA_ARGS__))
 
+/* The sum of all elements, for a loss. */
+tn_tensor *sum_of(const tn_tensor *t);
+
 /* Calls `run` while call k of the allocator and those after it fail, for k = 1, 2... until it
  * succeeds. Each other call must end with TN_ERR_MEMORY and leave nothing behind; there must be
  * one. */

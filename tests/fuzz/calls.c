@@ -112,14 +112,22 @@ tn_tensor *matrix(machine *m, tn_dtype type, int ndim, const int64_t *shape)
     return tn_full(m->ctx, type, ndim, shape, number(m));
 }
 
+int first_place(const void *places, int from)
+{
+    const void *object = NULL;
+    int at = 0;
+    for (int i = 0; i < OBJECTS && !object; i++) {
+        at = (from + i) % OBJECTS;
+        memcpy(&object, (const char *)places + (size_t)at * sizeof object, sizeof object);
+    }
+    return at;
+}
+
 tn_module *some_module(machine *m)
 {
     uint8_t byte = take(m);
     const side *s = byte < 250 ? m->s : &m->sides[0];
-    for (int i = 0; i < OBJECTS; i++)
-        if (s->modules[(byte + i) % OBJECTS])
-            return s->modules[(byte + i) % OBJECTS];
-    return NULL;
+    return s->modules[first_place(s->modules, byte)];
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -156,6 +164,13 @@ void done(machine *m, bool ok)
 void done_void(machine *m)
 {
     done(m, tn_ok(m->ctx));
+}
+
+void end_scope(machine *m, tn_scope scope)
+{
+    if (scope.depth > 0)
+        tn_scope_end(m->ctx, scope);
+    done_void(m);
 }
 
 void free_slot(slot *s)

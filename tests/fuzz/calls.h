@@ -76,6 +76,8 @@ tn_tensor *small(machine *m);
 tn_tensor *own(machine *m); /* small, and of this context */
 tn_tensor *matrix(machine *m, tn_dtype type, int ndim, const int64_t *shape); /* a new one */
 
+/* Which of a side's places for objects of a kind has one: the first from there on, around. */
+int first_place(const void *places, int from);
 tn_module *some_module(machine *m);
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -84,8 +86,10 @@ tn_module *some_module(machine *m);
 void done(machine *m, bool ok);
 tn_tensor *keep(machine *m, tn_tensor *t);
 
-/* After a call that says nothing about success. */
+/* After a call that says nothing about success; and after several in a scope of theirs, which ends
+ * if it could begin. */
 void done_void(machine *m);
+void end_scope(machine *m, tn_scope scope);
 
 void free_slot(slot *s);
 void free_optims(side *s);

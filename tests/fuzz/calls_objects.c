@@ -258,11 +258,7 @@ static void call_optim(machine *m)
 
 static tn_optim *some_optim(machine *m)
 {
-    int from = take(m) % OBJECTS;
-    for (int i = 0; i < OBJECTS; i++)
-        if (m->s->optims[(from + i) % OBJECTS])
-            return m->s->optims[(from + i) % OBJECTS];
-    return NULL;
+    return m->s->optims[first_place(m->s->optims, take(m))];
 }
 
 static void call_step(machine *m)
@@ -314,9 +310,7 @@ static void call_train(machine *m)
     tn_zero_grad(opt);
     tn_backward(m->ctx, loss);
     tn_step(opt);
-    if (scope.depth > 0)
-        tn_scope_end(m->ctx, scope);
-    done_void(m);
+    end_scope(m, scope);
 }
 
 static void call_schedule(machine *m)
@@ -388,11 +382,7 @@ static const char *name_of(machine *m)
 
 static tn_dict *some_dict(machine *m)
 {
-    int from = take(m) % OBJECTS;
-    for (int i = 0; i < OBJECTS; i++)
-        if (m->s->dicts[(from + i) % OBJECTS])
-            return m->s->dicts[(from + i) % OBJECTS];
-    return NULL;
+    return m->s->dicts[first_place(m->s->dicts, take(m))];
 }
 
 static void put_dict(machine *m, tn_dict *dict)

@@ -256,9 +256,7 @@ static void call_gradcheck(machine *m)
         tn_gradcheck(m->ctx, smooth, &which, 2, inputs, (tn_gradcheck_opts){0}, NULL);
     FUZZ_CHECK(tn_error_status(m->ctx) != TN_ERR_GRADIENT || !tn_is_grad_enabled(m->ctx), "%s",
                tn_error(m->ctx));
-    if (scope.depth > 0)
-        tn_scope_end(m->ctx, scope);
-    done_void(m);
+    end_scope(m, scope);
 }
 
 /* ---- scopes ---------------------------------------------------------------------------------- */

@@ -148,41 +148,6 @@ START_TEST(hook_hears_the_first_error)
 }
 END_TEST
 
-START_TEST(shapes_as_text)
-{
-    int64_t longest[9];
-    for (int i = 0; i < 9; i++)
-        longest[i] = INT64_MIN;
-    ck_assert_str_eq(tn_shape_text(0, NULL).s, "[]");
-    ck_assert_str_eq(tn_shape_text(TN_SHAPE(8, 3, 32, 32)).s, "[8,3,32,32]");
-    ck_assert_str_eq(TN_SHAPE_TEXT((tn_tensor *)NULL), "[]");
-    ck_assert_str_eq(tn_shape_text(8, longest).s,
-                     "[-9223372036854775808,-9223372036854775808,-9223372036854775808,"
-                     "-9223372036854775808,-9223372036854775808,-9223372036854775808,"
-                     "-9223372036854775808,-9223372036854775808]");
-    ck_assert_uint_eq(strlen(tn_shape_text(9, longest).s), strlen(tn_shape_text(8, longest).s));
-}
-END_TEST
-
-START_TEST(checks_of_inputs)
-{
-    tn_tensor *f = F64(1);
-    tn_tensor *i = tn_zeros(ctx, TN_I32, TN_SHAPE(2));
-    ck_assert(tn_check_input(ctx, "op", "x", i));
-    ck_assert(tn_check_float(ctx, "op", "x", f));
-    ck_assert(tn_check_same_dtype(ctx, "op", "a", f, "b", f));
-    ck_tn_ok();
-    ck_assert(!tn_check_input(ctx, "op", "x", NULL));
-    ck_tn_error(TN_ERR_ARGUMENT, "op: x is NULL");
-    ck_assert(!tn_check_float(ctx, "op", "x", NULL));
-    ck_tn_error(TN_ERR_ARGUMENT, "op: x is NULL");
-    ck_assert(!tn_check_float(ctx, "op", "x", i));
-    ck_tn_error(TN_ERR_DTYPE, "op: x is i32 but must be f32 or f64; tn_cast converts");
-    ck_assert(!tn_check_same_dtype(ctx, "op", "a", f, "b", i));
-    ck_tn_error(TN_ERR_DTYPE, "op: a is f64 but b is i32; tn_cast converts");
-}
-END_TEST
-
 static int calls;
 
 /* Clears the error, and fails itself. */
@@ -217,8 +182,6 @@ int main(void)
     tcase_add_test(tc, context_in_error_does_nothing);
     tcase_add_test(tc, no_context);
     tcase_add_test(tc, hook_hears_the_first_error);
-    tcase_add_test(tc, shapes_as_text);
-    tcase_add_test(tc, checks_of_inputs);
     tcase_add_test(tc, hook_may_clear_and_fail);
     return tn_run(suite);
 }

@@ -1,0 +1,102 @@
+/* Copies between any two layouts. */
+#include "common/check_tn.h"
+#include "common/layouts.h"
+
+/* Through the loops of two operands, into strided memory. */
+START_TEST(every_pair_of_copies)
+{
+    for (int a = 0; a < LAYOUTS; a += 8)
+        for (int b = 0; b < LAYOUTS; b++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *dst = numbered(a, 0), *src = numbered(b, 100);
+            ck_assert_int_eq(tn_copy_(ctx, dst, src), TN_OK);
+            int wrong = 0;
+            for (int64_t n = 0; n < 24; n++) {
+                int64_t i = n / 12, j = n / 3 % 4, k = n % 3;
+                wrong += naive_at(dst, i, j, k) != naive_at(src, i, j, k);
+            }
+            ck_assert_int_eq(wrong, 0);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+/* Every pair of layouts of [3, 4] in every dtype. */
+static tn_tensor *laid_out(int layout, tn_dtype dtype)
+{
+    tn_tensor *t;
+    switch (layout) {
+    case 0:
+        return tn_empty(ctx, dtype, TN_SHAPE(3, 4));
+    case 1:
+        return tn_transpose(ctx, tn_empty(ctx, dtype, TN_SHAPE(4, 3)), 0, 1);
+    case 2:
+        t = tn_empty(ctx, dtype, TN_SHAPE(3, 8));
+        return tn_slice(ctx, t, 1, 1, 8, 2);
+    default:
+        t = tn_slice(ctx, tn_empty(ctx, dtype, TN_SHAPE(9, 2, 4)), 0, 2, 9, 3);
+        return tn_select(ctx, t, 1, 1);
+    }
+}
+
+START_TEST(copies_between_layouts)
+{
+    tn_dtype dtype = (tn_dtype)_i;
+    tn_tensor *numbers = tn_reshape(ctx, tn_arange(ctx, dtype, 0, 12, 1), TN_SHAPE(3, 4));
+    for (int pair = 0; pair < 16; pair++) {
+        tn_tensor *dst = laid_out(pair / 4, dtype), *src = laid_out(pair % 4, dtype);
+        ck_assert_int_eq(tn_copy_(ctx, src, numbers), TN_OK);
+        ck_assert_int_eq(tn_fill_(ctx, dst, 0), TN_OK);
+        ck_assert_int_eq(tn_copy_(ctx, dst, src), TN_OK);
+        for (int64_t i = 0; i < 12; i++)
+            ck_assert_double_eq(element_of(dst, i), element_of(numbers, i));
+    }
+}
+END_TEST
+
+START_TEST(copies_onto_itself)
+{
+    tn_tensor *t = F64(0, 1, 2, 3, 4, 5, 6, 7);
+    ck_assert_int_eq(tn_copy_(ctx, tn_narrow(ctx, t, 0, 1, 7), tn_narrow(ctx, t, 0, 0, 7)), TN_OK);
+    ck_tn_equal(t, 0, 0, 1, 2, 3, 4, 5, 6);
+    ck_assert_int_eq(tn_copy_(ctx, tn_narrow(ctx, t, 0, 0, 7), tn_narrow(ctx, t, 0, 1, 7)), TN_OK);
+    ck_tn_equal(t, 0, 1, 2, 3, 4, 5, 6, 6);
+    tn_tensor *m = tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2));
+    ck_assert_int_eq(tn_copy_(ctx, m, tn_transpose(ctx, m, 0, 1)), TN_OK);
+    ck_tn_equal(m, 1, 3, 2, 4);
+    ck_assert_int_eq(tn_copy_(ctx, m, tn_select(ctx, m, 0, 1)), TN_OK);
+    ck_tn_equal(m, 2, 4, 2, 4);
+    int64_t tensors = tn_memory(ctx).tensors;
+    ck_assert_int_eq(tn_copy_(ctx, m, m), TN_OK);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
+}
+END_TEST
+
+/* Enough elements for several threads. */
+START_TEST(large)
+{
+    tn_set_threads(ctx, 4);
+    tn_tensor *t = tn_zeros(ctx, TN_I32, TN_SHAPE(300, 400));
+    tn_tensor *numbers = tn_reshape(ctx, tn_arange(ctx, TN_I32, 0, 120000, 1), TN_SHAPE(400, 300));
+    ck_assert_int_eq(tn_copy_(ctx, t, tn_transpose(ctx, numbers, 0, 1)), TN_OK);
+    const int32_t *p = tn_data(t);
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < 120000; i++)
+        wrong += p[i] != i % 400 * 300 + i / 400;
+    ck_assert_int_eq(tn_fill_(ctx, t, -5), TN_OK);
+    for (int64_t i = 0; i < 120000; i++)
+        wrong += p[i] != -5;
+    ck_assert_int_eq(wrong, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("copy");
+    TCase *tc = tn_case(suite, "copy");
+    tcase_add_test(tc, every_pair_of_copies);
+    tcase_add_loop_test(tc, copies_between_layouts, 0, TN_DTYPES);
+    tcase_add_test(tc, copies_onto_itself);
+    tcase_add_test(tc, large);
+    return tn_run(suite);
+}
