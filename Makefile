@@ -27,7 +27,7 @@ all: lib examples
 # ---- the library ---------------------------------------------------------------------------------
 
 # The rooms from the bottom up; tests/lint.sh holds them to that order.
-ROOMS := base tensor dict io autograd inspect ops/shared ops nn optim data state context
+ROOMS := base tensor dict io autograd inspect ops/* ops nn optim data state context
 SOURCES := $(sort $(wildcard $(ROOMS:%=libtensor/%/*.c)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 

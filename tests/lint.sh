@@ -67,4 +67,10 @@ never '(^|[^a-z_])(abort|exit|assert|printf|fprintf|puts|putchar) *\(' \
     $(echo "$library" | grep -v '^libtensor/include/')
 never 'TODO|FIXME|XXX' 'nothing is left to do' $sources
 
+# A mutant of a term whose text has changed would kill nothing any more.
+tab=$(printf '\t')
+while IFS=$tab read -r file test from to; do
+    grep -qF -- "$from" "libtensor/$file" || fail "tests/mutants/terms.tsv: $file has no $from"
+done <tests/mutants/terms.tsv
+
 exit $status

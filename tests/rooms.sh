@@ -20,6 +20,7 @@ autograd op formula autograd
 inspect
 ops/shared ops
 ops
+ops/conv2d
 nn nn
 optim optim
 data data

@@ -8,6 +8,7 @@
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include "base/integers.h"
 #include "base/threads.h"
 
 /* Looking that often takes some milliseconds; waking a sleeping thread takes 50 microseconds. */
@@ -233,7 +234,7 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
 {
     tn__pool *pool = ctx->pool;
     int64_t parts = grain > 0 ? n / grain : n;
-    parts = parts < ctx->threads ? parts : ctx->threads;
+    parts = tn__min(parts, ctx->threads);
     if (parts <= 1) {
         if (n > 0)
             fn(0, n, payload);

@@ -35,6 +35,17 @@ typedef struct tn__pool {
     atomic_int_fast64_t next; /* part that nobody has taken */
 } tn__pool;
 
+/* How much work is worth a thread of its own. To wake one that sleeps takes 50 microseconds, and
+ * one that still looks for work takes a part at once; so a part should take ten microseconds or
+ * more. Loops differ in how much of what they count they do in that time. */
+#define TN__GRAIN_ELEMENTS 16384       /* numbers that a formula or a window passes over */
+#define TN__GRAIN_EXPONENTIALS 4096    /* numbers that exp is taken of */
+#define TN__GRAIN_SUMMED 65536         /* numbers that are added up or copied, and nothing more */
+#define TN__GRAIN_MULTIPLY_ADDS 500000 /* of products that an operator cuts itself */
+#define TN__GRAIN_BLAS 200000          /* multiply-adds of a product that BLAS gets in parts */
+#define TN__GRAIN_RANDOM 4096          /* blocks of random bits */
+#define TN__GRAIN_PLANES 8             /* planes that Winograd's method transforms */
+
 /* How many items of `cost` each are worth a thread of their own, if `work` is. Doubles, for the
  * cost is a product of sizes, which may not fit an integer. */
 static inline int64_t tn__grain(double work, double cost)
@@ -47,6 +58,13 @@ static inline int64_t tn__grain(double work, double cost)
 static inline int64_t tn__cut(int64_t n, int64_t parts, int64_t i)
 {
     return n / parts * i + n % parts * i / parts;
+}
+
+/* Part i of `parts` of [0, n). */
+static inline void tn__cut_out(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t *end)
+{
+    *begin = tn__cut(n, parts, i);
+    *end = tn__cut(n, parts, i + 1);
 }
 
 /* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */

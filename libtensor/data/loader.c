@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "autograd/tape.h"
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/object.h"
@@ -167,7 +168,8 @@ static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *b
     gather_args args = {.loader = l, .from = from, .to = batch, .first = first, .scale = scale};
     args.sample = tn_numel(from) / l->n;
     if (args.sample > 0)
-        tn__parallel(l->ctx, size, tn__grain(65536, (double)args.sample), gather_samples, &args);
+        tn__parallel(l->ctx, size, tn__grain(TN__GRAIN_SUMMED, (double)args.sample), gather_samples,
+                     &args);
     batch->storage->version++;
     view->shape[0] = size;
     renew_leaf(l->ctx, view);
@@ -189,7 +191,7 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     if (l->next == 0 && l->order)
         tn__random_permutation(l->ctx, l->n, l->order);
     int64_t first = l->next * l->opts.batch_size, left = l->n - first;
-    int64_t size = left < l->opts.batch_size ? left : l->opts.batch_size;
+    int64_t size = tn__min(left, l->opts.batch_size);
     *batch = (tn_batch){.size = size, .number = l->next++};
     batch->x = gather(l, l->x, l->x_batch, l->x_view, first, size, l->opts.scale);
     if (l->y)

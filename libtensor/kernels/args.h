@@ -39,13 +39,6 @@ typedef struct tn__channel {
     int64_t n, size, stride;
 } tn__channel;
 
-/* How Winograd's convolution sees planes: x of h x w, y of out_h x out_w, in rows x columns tiles
- * of 2 x 2 elements of y, at most TN__WINOGRAD_WIDTH elements wide. */
-#define TN__WINOGRAD_WIDTH 256
-typedef struct tn__winograd {
-    int64_t h, w, out_h, out_w, padding_h, padding_w, rows, columns;
-} tn__winograd;
-
 /* Up to this many outputs the thin kernels are faster than BLAS. */
 #define TN__THIN 32
 

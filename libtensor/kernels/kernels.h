@@ -62,11 +62,10 @@
     K(void, winograd_weight, (int64_t o, int64_t c, bool turned, const void *w, void *u))          \
     K(void, winograd_weight_back, (int64_t o, int64_t c, const void *u, void *w))                  \
     /* v of a plane of x, 16 parts stride apart;  a plane of y from m;  m from a plane of dy */    \
-    K(void, winograd_input, (const tn__winograd *g, const void *x, int64_t stride, void *v))       \
+    K(void, winograd_input, (const tn__window *w, const void *x, int64_t stride, void *v))         \
     K(void, winograd_output,                                                                       \
-      (const tn__winograd *g, const void *m, int64_t stride, const void *bias, void *y))           \
-    K(void, winograd_output_back,                                                                  \
-      (const tn__winograd *g, const void *dy, int64_t stride, void *m))                            \
+      (const tn__window *w, const void *m, int64_t stride, const void *bias, void *y))             \
+    K(void, winograd_output_back, (const tn__window *w, const void *dy, int64_t stride, void *m))  \
     /* planes of x as padded rows from row `first` of the padding on;  x from all padded rows */   \
     K(void, pad_planes,                                                                            \
       (const tn__window *w, int64_t planes, int64_t first, int64_t rows, const void *x, void *p))  \

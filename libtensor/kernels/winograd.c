@@ -82,13 +82,14 @@ void KERNEL(winograd_weight_back)(int64_t o, int64_t c, const void *pu, void *pw
 }
 
 /* Row `row` of the padded plane. */
-static void load_row(const tn__winograd *g, const real *x, int64_t row, real *to)
+static void load_row(const tn__window *w, const real *x, int64_t row, real *to)
 {
-    int64_t h = row - g->padding_h, width = 2 * g->columns + 2, end = g->padding_w + g->w;
+    int64_t h = row - w->padding_h, width = 2 * tn__winograd_columns(w) + 2;
+    int64_t end = w->padding_w + w->w;
     end = end < width ? end : width;
     memset(to, 0, (size_t)width * sizeof *to);
-    if (h >= 0 && h < g->h)
-        memcpy(to + g->padding_w, x + h * g->w, (size_t)(end - g->padding_w) * sizeof *to);
+    if (h >= 0 && h < w->h)
+        memcpy(to + w->padding_w, x + h * w->w, (size_t)(end - w->padding_w) * sizeof *to);
 }
 
 /* One row of B^T x, by B: tile i has the numbers 2 i .. 2 i + 3 of it. */
@@ -107,14 +108,14 @@ static void by_b(int64_t tiles, const real *t, int64_t stride, real *restrict v)
     }
 }
 
-void KERNEL(winograd_input)(const tn__winograd *g, const void *px, int64_t stride, void *pv)
+void KERNEL(winograd_input)(const tn__window *w, const void *px, int64_t stride, void *pv)
 {
     const real *x = px;
     real *v = pv, d[4][WIDTH], t[4][WIDTH];
-    int64_t width = 2 * g->columns + 2;
-    for (int64_t row = 0; row < g->rows; row++, v += g->columns) {
+    int64_t columns = tn__winograd_columns(w), width = 2 * columns + 2;
+    for (int64_t row = 0; row < tn__winograd_rows(w); row++, v += columns) {
         for (int i = 0; i < 4; i++)
-            load_row(g, x, 2 * row + i, d[i]);
+            load_row(w, x, 2 * row + i, d[i]);
         for (int64_t i = 0; i < width; i++) {
             t[0][i] = d[0][i] - d[2][i];
             t[1][i] = d[1][i] + d[2][i];
@@ -122,51 +123,53 @@ void KERNEL(winograd_input)(const tn__winograd *g, const void *px, int64_t strid
             t[3][i] = d[1][i] - d[3][i];
         }
         for (int64_t i = 0; i < 4; i++)
-            by_b(g->columns, t[i], stride, v + 4 * i * stride);
+            by_b(columns, t[i], stride, v + 4 * i * stride);
     }
 }
 
 /* Row r of A^T m A, r being 0 or 1, and the bias. */
-static void output_row(const tn__winograd *g, const real *m, int64_t stride, int r, real bias,
+static void output_row(const tn__window *w, const real *m, int64_t stride, int r, real bias,
                        real *y)
 {
+    int64_t columns = tn__winograd_columns(w);
     real s[4][WIDTH / 2];
     for (int j = 0; j < 4; j++) {
         const real *m1 = m + (4 + j) * stride, *m2 = m + (8 + j) * stride;
         const real *other = m + (r == 0 ? j : 12 + j) * stride;
-        for (int64_t i = 0; i < g->columns; i++)
+        for (int64_t i = 0; i < columns; i++)
             s[j][i] = r == 0 ? other[i] + m1[i] + m2[i] : m1[i] - m2[i] - other[i];
     }
-    for (int64_t i = 0; i < g->out_w / 2; i++) {
+    for (int64_t i = 0; i < w->out_w / 2; i++) {
         y[2 * i] = s[0][i] + s[1][i] + s[2][i] + bias;
         y[2 * i + 1] = s[1][i] - s[2][i] - s[3][i] + bias;
     }
-    if (g->out_w % 2 == 1) {
-        int64_t last = g->columns - 1;
+    if (w->out_w % 2 == 1) {
+        int64_t last = columns - 1;
         y[2 * last] = s[0][last] + s[1][last] + s[2][last] + bias;
     }
 }
 
-void KERNEL(winograd_output)(const tn__winograd *g, const void *pm, int64_t stride,
-                             const void *bias, void *py)
+void KERNEL(winograd_output)(const tn__window *w, const void *pm, int64_t stride, const void *bias,
+                             void *py)
 {
     const real *m = pm;
+    int64_t columns = tn__winograd_columns(w);
     real *y = py, b = bias ? *(const real *)bias : 0;
-    for (int64_t row = 0; row < g->out_h; row++)
-        output_row(g, m + row / 2 * g->columns, stride, (int)(row % 2), b, y + row * g->out_w);
+    for (int64_t row = 0; row < w->out_h; row++)
+        output_row(w, m + row / 2 * columns, stride, (int)(row % 2), b, y + row * w->out_w);
 }
 
 /* By A: numbers 0 and 1 become 0, 0 + 1, 0 - 1, -1. What lies outside of dy is 0. */
-void KERNEL(winograd_output_back)(const tn__winograd *g, const void *pdy, int64_t stride, void *pm)
+void KERNEL(winograd_output_back)(const tn__window *w, const void *pdy, int64_t stride, void *pm)
 {
     const real *dy = pdy;
     real *m = pm, d[2][WIDTH], t[4][WIDTH];
-    int64_t width = 2 * g->columns;
-    for (int64_t row = 0; row < g->rows; row++, m += g->columns) {
+    int64_t columns = tn__winograd_columns(w), width = 2 * columns;
+    for (int64_t row = 0; row < tn__winograd_rows(w); row++, m += columns) {
         for (int i = 0; i < 2; i++) {
             memset(d[i], 0, (size_t)width * sizeof **d);
-            if (2 * row + i < g->out_h)
-                memcpy(d[i], dy + (2 * row + i) * g->out_w, (size_t)g->out_w * sizeof **d);
+            if (2 * row + i < w->out_h)
+                memcpy(d[i], dy + (2 * row + i) * w->out_w, (size_t)w->out_w * sizeof **d);
         }
         for (int64_t i = 0; i < width; i++) {
             t[0][i] = d[0][i];
@@ -175,7 +178,7 @@ void KERNEL(winograd_output_back)(const tn__winograd *g, const void *pdy, int64_
             t[3][i] = -d[1][i];
         }
         for (int64_t k = 0; k < 4; k++) {
-            for (int64_t i = 0; i < g->columns; i++) {
+            for (int64_t i = 0; i < columns; i++) {
                 real even = t[k][2 * i], odd = t[k][2 * i + 1];
                 m[(4 * k) * stride + i] = even;
                 m[(4 * k + 1) * stride + i] = even + odd;

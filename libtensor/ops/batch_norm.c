@@ -12,8 +12,6 @@
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 
-#define GRAIN 16384 /* elements that are worth a thread of their own */
-
 typedef struct norm_data {
     bool training;
     double momentum, eps;
@@ -128,7 +126,8 @@ static norm_args arguments(tn_ctx *ctx, const norm_data *data, const tn_tensor *
 
 static void run_channels(tn_ctx *ctx, norm_args *a, tn__range_fn fn)
 {
-    tn__parallel(ctx, a->channels, tn__grain(GRAIN, (double)a->n * (double)a->size), fn, a);
+    tn__parallel(ctx, a->channels, tn__grain(TN__GRAIN_ELEMENTS, (double)a->n * (double)a->size),
+                 fn, a);
 }
 
 static tn_tensor *wanted(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *x, char **data)

@@ -55,7 +55,7 @@ static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const
 
 static int64_t grain(const loss_args *a)
 {
-    return tn__grain(4096, (double)a->e.classes);
+    return tn__grain(TN__GRAIN_EXPONENTIALS, (double)a->e.classes);
 }
 
 static void cross_entropy_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)

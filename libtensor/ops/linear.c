@@ -4,6 +4,7 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "tensor/blas.h"
@@ -11,8 +12,7 @@
 #include "tensor/long_sum.h"
 #include "tensor/view.h"
 
-#define GRAIN 500000 /* multiply-adds that are worth a thread of their own */
-#define LONG 512     /* rows whose dw are added one after another */
+#define LONG 512 /* rows whose dw are added one after another */
 
 typedef struct linear_args {
     const tn__kernels *k;
@@ -35,7 +35,7 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
 static void thin_columns(int64_t begin, int64_t end, void *payload)
 {
     const linear_args *a = payload;
-    int64_t parts = (a->m + LONG - 1) / LONG, size = (int64_t)a->size;
+    int64_t parts = tn__divide_up(a->m, LONG), size = (int64_t)a->size;
     begin *= 64;
     end = end * 64 < a->in ? end * 64 : a->in;
     for (int64_t i = 0; i < parts; i++) {
@@ -82,7 +82,8 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                      .bias = bias ? tn__ptr(bias) : NULL,
                      .y = tn__ptr(y)};
     if (a.out <= TN__THIN) {
-        tn__parallel(ctx, a.m, tn__grain(GRAIN, (double)a.in * (double)a.out), thin_rows, &a);
+        tn__parallel(ctx, a.m, tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)a.in * (double)a.out),
+                     thin_rows, &a);
         return y;
     }
     if (bias)
@@ -132,7 +133,8 @@ static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
                            .ld = a->in,
                            .to = tn__ptr(dw)};
     if (a->m <= LONG || tn__long_sum_alloc(ctx, &a->dw))
-        tn__parallel(ctx, (a->in + 63) / 64, tn__grain(GRAIN, 64 * (double)a->m * (double)a->out),
+        tn__parallel(ctx, tn__divide_up(a->in, 64),
+                     tn__grain(TN__GRAIN_MULTIPLY_ADDS, 64 * (double)a->m * (double)a->out),
                      thin_columns, a);
     tn__long_sum_free(ctx, &a->dw);
 }

@@ -60,7 +60,8 @@ static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     args.dy = drows ? tn__ptr(drows) : NULL;
     args.y = tn__ptr(y);
     if (args.n > 0)
-        tn__parallel(ctx, tn_numel(x) / args.n, tn__grain(4096, (double)args.n), run_rows, &args);
+        tn__parallel(ctx, tn_numel(x) / args.n, tn__grain(TN__GRAIN_EXPONENTIALS, (double)args.n),
+                     run_rows, &args);
     return tn__swap_dims(ctx, y, dim, x->ndim - 1);
 }
 

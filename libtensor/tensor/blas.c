@@ -14,15 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "base/integers.h"
 #include "base/error.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "tensor/blas.h"
 #include "tensor/long_sum.h"
 #include "tensor/tensor.h"
-
-/* Multiply-adds that are worth a thread of their own. */
-#define GRAIN 200000
 
 /* Columns of A whose products BLAS adds up alone. */
 #define LONG ((int64_t)8192)
@@ -272,10 +270,10 @@ void tn__gemm_serial(const tn__gemm_args *g)
 static void share(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__gemm_args shared = *g;
-    int64_t longest = g->m > g->n ? g->m : g->n;
-    double per_line = (double)(g->m > g->n ? g->n : g->m) * (double)g->k;
-    tn__parallel(ctx, longest, tn__grain(GRAIN, per_line), g->m > g->n ? rows_range : columns_range,
-                 &shared);
+    int64_t longest = tn__max(g->m, g->n);
+    double per_line = (double)tn__min(g->m, g->n) * (double)g->k;
+    tn__parallel(ctx, longest, tn__grain(TN__GRAIN_BLAS, per_line),
+                 g->m > g->n ? rows_range : columns_range, &shared);
 }
 
 /* Columns begin .. end of A and rows of B. */
@@ -291,7 +289,7 @@ static tn__gemm_args middle_of(const tn__gemm_args *g, int64_t begin, int64_t en
 /* BLAS adds up blocks of k one after another, and its error grows with their number. */
 static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
 {
-    int64_t parts = (g->k + LONG - 1) / LONG;
+    int64_t parts = tn__divide_up(g->k, LONG);
     tn__long_sum sum = {.k = tn__kernels_of(ctx, g->dtype),
                         .dtype = g->dtype,
                         .rows = g->m,

@@ -3,9 +3,6 @@
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
 
-/* Rows are spread over threads when there are more elements than this for each. */
-#define GRAIN 16384
-
 /* Where there are no elements, strides can be so large that the product overflows. */
 static bool can_join(const tn__iter *it, int outer, int inner)
 {
@@ -96,10 +93,10 @@ void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload)
 {
     int64_t rows, length = it->shape[it->ndim - 1];
     run_args args = arguments(it, fn, payload, &rows);
-    if (rows < ctx->threads && length > GRAIN)
-        args.pieces = length / GRAIN + 1;
+    if (rows < ctx->threads && length > TN__GRAIN_ELEMENTS)
+        args.pieces = length / TN__GRAIN_ELEMENTS + 1;
     int64_t piece = length / args.pieces + 1;
-    tn__parallel(ctx, rows * args.pieces, GRAIN / piece + 1, run_range, &args);
+    tn__parallel(ctx, rows * args.pieces, TN__GRAIN_ELEMENTS / piece + 1, run_range, &args);
 }
 
 void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)

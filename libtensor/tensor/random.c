@@ -3,6 +3,7 @@
  * Block number i of a stream is a function of i and the seed alone (base/philox.c), so threads can
  * fill parts of a tensor and the numbers are the same. Every call starts at a new block. */
 #include <math.h>
+#include "base/integers.h"
 #include "base/philox.h"
 #include "base/threads.h"
 #include "tensor/change.h"
@@ -120,8 +121,8 @@ static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
         args.dtype = t->dtype;
         args.out = tn__ptr(out);
         args.n = tn_numel(t);
-        int64_t blocks = (args.n + per_block(&args) - 1) / per_block(&args);
-        tn__parallel(ctx, blocks, 4096, fill_blocks, &args);
+        int64_t blocks = tn__divide_up(args.n, per_block(&args));
+        tn__parallel(ctx, blocks, TN__GRAIN_RANDOM, fill_blocks, &args);
         ctx->rng.position += (uint64_t)blocks;
         if (!plain)
             tn__copy(ctx, t, out);

@@ -146,7 +146,8 @@ void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_f
                       .size = (int64_t)tn_dtype_size(x->dtype),
                       .fn = fn,
                       .payload = payload};
-    tn__parallel(ctx, s->count, tn__grain(65536, (double)s->n * (double)s->cols), run_slabs, &args);
+    tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n * (double)s->cols),
+                 run_slabs, &args);
 }
 
 tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce)

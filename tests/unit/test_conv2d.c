@@ -1,6 +1,8 @@
 /* conv2d(x, w, b): cross-correlation of images with kernels. */
 #include <stdio.h>
 #include "common/ops.h"
+#include "ops/conv2d/methods.h"
+#include "ops/shared/window.h"
 
 #define CONV(id, bias, ...) \
     OP(id, tn_conv2d(ctx, in[0], in[1], bias, (tn_conv2d_opts){__VA_ARGS__}))
@@ -259,6 +261,124 @@ START_TEST(test_many_channels)
 }
 END_TEST
 
+/* ---- the methods ----------------------------------------------------------------------------- */
+
+#define METHOD(name) &tn__conv2d_##name,
+static const tn__conv2d_method *const methods[] = {TN__CONV2D_METHODS(METHOD)};
+
+static tn__conv2d_plan plan_of(const conv *c, const tn_tensor *x, const tn_tensor *w)
+{
+    tn__window window = {.kernel_h = w->shape[2],
+                         .kernel_w = w->shape[3],
+                         .stride_h = c->stride_h,
+                         .stride_w = c->stride_w,
+                         .padding_h = c->padding_h,
+                         .padding_w = c->padding_w,
+                         .dilation_h = c->dilation_h,
+                         .dilation_w = c->dilation_w};
+    ck_assert(tn__slide(ctx, "conv2d", x, &window, false));
+    return tn__conv2d_plan_new(ctx, &window, c->groups, x, w);
+}
+
+/* The products that it applies to, the results being full of NaN before. */
+static void check_method(const tn__conv2d_method *m, const conv *c, const outcome *r,
+                         tn_dtype dtype)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *x = tensor_of(&r->x, dtype, PLAIN), *w = tensor_of(&r->w, dtype, PLAIN);
+    tn_tensor *y = tn_full(ctx, dtype, 4, r->y.shape, NAN);
+    tn_tensor *dx = tn_full(ctx, dtype, 4, r->x.shape, NAN);
+    tn_tensor *dw = tn_full(ctx, dtype, 4, r->w.shape, NAN);
+    tn__conv2d_plan plan = plan_of(c, x, w);
+    plan.bias = tn__ptr(tensor_of(&r->b, dtype, PLAIN));
+    plan.dy = tn__ptr(tensor_of(&r->dy, dtype, PLAIN));
+    plan.y = tn__ptr(y);
+    plan.dx = tn__ptr(dx);
+    plan.dw = tn__ptr(dw);
+    if (m->applies(&plan, TN__CONV2D_FORWARD)) {
+        m->forward(&plan);
+        check_array(y, &r->y, tolerance(dtype), "%s: %s %s", m->name, c->x, c->w);
+    }
+    if (m->applies(&plan, TN__CONV2D_GRAD_INPUT)) {
+        m->grad_input(&plan);
+        check_array(dx, &r->dx, tolerance(dtype), "%s: %s %s: dx", m->name, c->x, c->w);
+    }
+    if (m->applies(&plan, TN__CONV2D_GRAD_WEIGHT)) {
+        m->grad_weight(&plan);
+        check_array(dw, &r->dw, tolerance(dtype), "%s: %s %s: dw", m->name, c->x, c->w);
+    }
+    tn_scope_end(ctx, scope);
+}
+
+/* Every method of the table, also where one before it applies. */
+START_TEST(test_methods)
+{
+    static const conv convs[] = {
+        {"[2,3,7,6]", "[4,3,3,2]", 1, 1, 0, 0, 1, 1, 1},
+        {"[3,2,9,9]", "[3,2,5,5]", 2, 3, 4, 1, 1, 2, 1},
+        {"[2,6,5,5]", "[9,2,3,3]", 1, 1, 1, 1, 1, 1, 3},
+        {"[2,8,12,9]", "[8,1,3,3]", 1, 1, 1, 1, 1, 1, 8},
+        {"[2,40,9,8]", "[33,40,1,1]", 1, 1, 0, 0, 1, 1, 1},
+        {"[3,33,11,9]", "[32,33,3,3]", 1, 1, 0, 1, 1, 1, 1},
+        {"[40,32,3,3]", "[32,32,3,3]", 1, 1, 2, 1, 1, 1, 1},
+        {"[1,32,16,17]", "[33,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+    };
+    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+        outcome r = naive_conv2d(&convs[i]);
+        for (size_t j = 0; j < sizeof methods / sizeof *methods; j++) {
+            tn_set_threads(ctx, 1 + (int)i % 3);
+            check_method(methods[j], &convs[i], &r, TN_F64);
+            check_method(methods[j], &convs[i], &r, TN_F32);
+        }
+    }
+}
+END_TEST
+
+/* Which one is taken: F, X, W where Winograd's method makes y, dx and dw. */
+START_TEST(test_choice)
+{
+    static const struct {
+        conv c;
+        const char *by_winograd;
+    } choices[] = {
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "FXW"},
+        {{"[1,31,16,16]", "[32,31,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[31,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,64,16,16]", "[64,32,3,3]", 1, 1, 1, 1, 1, 1, 2}, ""},
+        {{"[1,32,16,16]", "[32,32,3,2]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,2,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 2, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 2, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 1, 1, 2, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 1, 1, 1, 2, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 2, 2, 1, 1, 1}, "FXW"},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 3, 0, 1, 1, 1}, ""},
+        {{"[1,32,16,16]", "[32,32,3,3]", 1, 1, 0, 3, 1, 1, 1}, ""},
+        {{"[1,32,3,254]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "FXW"},
+        {{"[1,32,3,255]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,3,256]", "[32,32,3,3]", 1, 1, 1, 0, 1, 1, 1}, "FW"},
+        {{"[1,32,3,253]", "[32,32,3,3]", 1, 1, 1, 2, 1, 1, 1}, "X"},
+        {{"[1,32,7,15]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "FXW"}, /* 4 x 8 tiles */
+        {{"[1,32,6,16]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[1,32,16,6]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+        {{"[32,32,1,1]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "FXW"},
+        {{"[31,32,1,1]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, ""},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        const conv *c = &choices[i].c;
+        array x = array_random(c->x), w = array_random(c->w);
+        tn__conv2d_plan plan =
+            plan_of(c, tensor_of(&x, TN_F32, PLAIN), tensor_of(&w, TN_F32, PLAIN));
+        for (int product = TN__CONV2D_FORWARD; product <= TN__CONV2D_GRAD_WEIGHT; product++) {
+            bool by_winograd = strchr(choices[i].by_winograd, "FXW"[product]);
+            ck_assert_msg(strcmp(tn__conv2d_method_of(&plan, (tn__conv2d_product)product)->name,
+                                 by_winograd ? "winograd" : "im2col") == 0,
+                          "%s %s: %c", c->x, c->w, "FXW"[product]);
+        }
+    }
+}
+END_TEST
+
 typedef struct step {
     tn_tensor *x, *w, *b;
     const tn_tensor *dy;
@@ -431,5 +551,6 @@ START_TEST(test_wrong_tensors)
 END_TEST
 
 OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
-         test_many_channels, test_same_bits, test_steady_state_allocates_nothing,
-         test_memory_is_bounded, test_out_of_memory, test_errors, test_wrong_tensors)
+         test_many_channels, test_methods, test_choice, test_same_bits,
+         test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
+         test_errors, test_wrong_tensors)

@@ -1,5 +1,6 @@
 /* elements.c - elements chosen by indices along a dimension, and the gradients of those. */
 #include <string.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "ops/shared/elements.h"
 #include "tensor/broadcast.h"
@@ -114,7 +115,7 @@ static bool is_crowded(tn_ctx *ctx, const tn_tensor *index, int dim, int64_t siz
     int64_t *counts = tn__alloc_zeroed(ctx, (size_t)size * sizeof *counts), most = 0;
     for (int64_t i = 0; counts && i < n; i++) {
         int64_t count = ++counts[((const int64_t *)tn__ptr(index))[i * index->strides[dim]]];
-        most = count > most ? count : most;
+        most = tn__max(most, count);
     }
     tn__free(ctx, counts);
     return most > FEW;

@@ -1,0 +1,60 @@
+/* plan.h - what conv2d and its methods know of one call, and what a method is. */
+#ifndef TN_OPS_CONV2D_PLAN_H
+#define TN_OPS_CONV2D_PLAN_H
+
+#include <tn/tensor.h>
+#include "base/context.h"
+#include "kernels/window.h"
+
+/* The facts of one call. They are made once, by tn__conv2d_plan_new, and nobody changes them but
+ * for the addresses, which conv2d.c fills in. Every array is contiguous; one that the call does not
+ * have is NULL. */
+typedef struct tn__conv2d_plan {
+    tn_ctx *ctx;
+    const tn__kernels *kernels;
+    tn_dtype dtype;
+    int64_t element_size;
+
+    tn__window window; /* sizes of the planes of x and of y, kernel, stride, padding, dilation */
+    int64_t images;
+    int64_t groups;        /* of channels, which know nothing of each other */
+    int64_t in_channels;   /* of x, in each group */
+    int64_t out_channels;  /* of y, in each group */
+    int64_t in_points;     /* h w: elements of a plane of x, */
+    int64_t out_points;    /* out_h out_w: of a plane of y, */
+    int64_t kernel_points; /* kernel_h kernel_w: and of a plane of the kernel */
+    int64_t depth;         /* in_channels kernel_points: products that make one element of y */
+    int64_t workers;       /* threads for which there is work; at most those of the context */
+
+    const char *x;      /* [images, groups in_channels, h, w] */
+    const char *weight; /* [groups out_channels, in_channels, kernel_h, kernel_w] */
+    const char *bias;   /* [groups out_channels] */
+    const char *dy;     /* [images, groups out_channels, out_h, out_w] */
+    char *y, *dx, *dw;  /* like dy, x and weight */
+} tn__conv2d_plan;
+
+/* x: [n, channels, h, w] or [channels, h, w], of n = 1. The window is filled in by tn__slide. */
+tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64_t groups,
+                                    const tn_tensor *x, const tn_tensor *weight);
+
+/* ---- methods ---------------------------------------------------------------------------------
+ * A method is one way to compute the three products. Its file defines one of these structs, named
+ * tn__conv2d_ and its name. Its functions overwrite the result, which has elements, and record an
+ * error in the context where they fail. Which of them is taken depends on sizes alone, never on a
+ * clock, so that the bits of the result do not change from run to run. */
+
+typedef enum tn__conv2d_product {
+    TN__CONV2D_FORWARD,     /* y from x, weight and bias */
+    TN__CONV2D_GRAD_INPUT,  /* dx from dy and weight */
+    TN__CONV2D_GRAD_WEIGHT, /* dw from dy and x */
+} tn__conv2d_product;
+
+typedef struct tn__conv2d_method {
+    const char *name;
+    bool (*applies)(const tn__conv2d_plan *plan, tn__conv2d_product product); /* and pays */
+    void (*forward)(const tn__conv2d_plan *plan);
+    void (*grad_input)(const tn__conv2d_plan *plan);
+    void (*grad_weight)(const tn__conv2d_plan *plan);
+} tn__conv2d_method;
+
+#endif

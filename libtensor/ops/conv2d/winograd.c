@@ -1,0 +1,288 @@
+/* winograd.c - kernels of 3 x 3 in steps of one, between many channels, by Winograd's method.
+ *
+ * kernels/winograd.c has the formulas. Planes are cut into tiles of 2 x 2 elements of y, and each
+ * tile is transformed into 16 numbers, as each kernel is. Then element k of a tile of y is the sum
+ * over the channels of element k of the kernel times element k of the tile of x, so that the whole
+ * convolution is 16 products of matrices, which have 16 multiplications where windows have 36:
+ *
+ *     m_k = u_k v_k        u_k [out_channels, in_channels]  of the kernels
+ *                          v_k [in_channels, tiles]         of x
+ *                          m_k [out_channels, tiles]        of y
+ *
+ * The gradient of the weight is u_k = m_k v_k^T, with m of dy. The gradient of x is the convolution
+ * of dy with the kernels turned by half a turn and the roles of the channels exchanged.
+ *
+ * Images are taken in runs whose transforms stay in the last-level cache. The threads share the
+ * planes of a transform, and the 16 products. */
+#include <limits.h>
+#include "base/integers.h"
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "ops/conv2d/plan.h"
+#include "tensor/blas.h"
+#include "tensor/long_sum.h"
+
+#define ELEMENTS 16     /* of a transformed tile */
+#define MIN_CHANNELS 32 /* on both sides, and tiles: with fewer the transforms cost too much */
+#define MIN_TILES 32
+#define RUN_TILES 512 /* about: of the images that are taken at a time */
+#define RUNS 16       /* whose dw are added one after another */
+
+/* The images n0 .. n0 + images of a run, and the transforms of them all. */
+typedef struct run {
+    const tn__conv2d_plan *plan;
+    int64_t n0, images;
+    int64_t tiles;     /* of an image */
+    int64_t all_tiles; /* from one row of v_k and m_k to the next: those of a whole run */
+    bool adds;         /* to u, which an earlier run has begun */
+    char *u, *v, *m;
+} run;
+
+/* ---- where it pays --------------------------------------------------------------------------- */
+
+static int64_t tiles_of(const tn__window *w)
+{
+    return tn__winograd_rows(w) * tn__winograd_columns(w);
+}
+
+/* The convolution that makes dx from dy: y is in the place of x, padded by what is left of 2. */
+static tn__conv2d_plan turned(const tn__conv2d_plan *p)
+{
+    tn__conv2d_plan t = *p;
+    t.window.h = p->window.out_h;
+    t.window.w = p->window.out_w;
+    t.window.out_h = p->window.h;
+    t.window.out_w = p->window.w;
+    t.window.padding_h = 2 - p->window.padding_h;
+    t.window.padding_w = 2 - p->window.padding_w;
+    t.in_channels = p->out_channels;
+    t.out_channels = p->in_channels;
+    t.in_points = p->out_points;
+    t.out_points = p->in_points;
+    t.x = p->dy;
+    t.y = p->dx;
+    t.bias = NULL;
+    return t;
+}
+
+static bool is_3x3(const tn__window *w)
+{
+    return w->kernel_h == 3 && w->kernel_w == 3 && w->stride_h == 1 && w->stride_w == 1 &&
+           w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h <= 2 && w->padding_w <= 2;
+}
+
+static bool has_channels(int64_t channels)
+{
+    return channels >= MIN_CHANNELS && channels <= INT_MAX / ELEMENTS;
+}
+
+static bool applies(const tn__conv2d_plan *plan, tn__conv2d_product product)
+{
+    if (plan->groups > 1 || !is_3x3(&plan->window))
+        return false;
+    tn__conv2d_plan p = product == TN__CONV2D_GRAD_INPUT ? turned(plan) : *plan;
+    return has_channels(p.in_channels) && has_channels(p.out_channels) &&
+           p.window.out_w <= TN__WINOGRAD_WIDTH - 2 && p.images * tiles_of(&p.window) >= MIN_TILES;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static bool run_new(const tn__conv2d_plan *p, run *r)
+{
+    int64_t tiles = tiles_of(&p->window), images = tn__max(1, RUN_TILES / tiles);
+    *r = (run){.plan = p, .tiles = tiles, .images = tn__min(images, p->images)};
+    r->all_tiles = r->images * tiles;
+    size_t bytes = ELEMENTS * (size_t)p->element_size;
+    r->u = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * p->in_channels));
+    r->v = tn__alloc(p->ctx, bytes * (size_t)(p->in_channels * r->all_tiles) + TN__SLACK);
+    r->m = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * r->all_tiles) + TN__SLACK);
+    return r->u && r->v && r->m && tn__gemm_ready(p->ctx);
+}
+
+static void run_free(run *r)
+{
+    tn__free(r->plan->ctx, r->u);
+    tn__free(r->plan->ctx, r->v);
+    tn__free(r->plan->ctx, r->m);
+}
+
+/* u_k, v_k and m_k are `rows` times `columns` numbers each, one after another. */
+static char *element(const run *r, char *first, int64_t k, int64_t rows, int64_t columns)
+{
+    return first + k * rows * columns * r->plan->element_size;
+}
+
+/* The tiles of one image in the row of a channel, in v_0 or m_0. */
+static char *tiles_at(const run *r, char *first, int64_t channel, int64_t image)
+{
+    return first + (channel * r->all_tiles + image * r->tiles) * r->plan->element_size;
+}
+
+/* ---- what threads share ----------------------------------------------------------------------
+ * Number i of the planes of a run is channel i / images of image i % images. */
+
+static void transform_x(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t c = i / r->images, image = i % r->images;
+        int64_t plane = (r->n0 + image) * p->in_channels + c;
+        p->kernels->winograd_input(&p->window, p->x + plane * p->in_points * p->element_size,
+                                   p->in_channels * r->all_tiles, tiles_at(r, r->v, c, image));
+    }
+}
+
+static void transform_y_back(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t o = i / r->images, image = i % r->images;
+        int64_t plane = (r->n0 + image) * p->out_channels + o;
+        p->kernels->winograd_output(&p->window, tiles_at(r, r->m, o, image),
+                                    p->out_channels * r->all_tiles,
+                                    p->bias ? p->bias + o * p->element_size : NULL,
+                                    p->y + plane * p->out_points * p->element_size);
+    }
+}
+
+static void transform_dy(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t o = i / r->images, image = i % r->images;
+        int64_t plane = (r->n0 + image) * p->out_channels + o;
+        p->kernels->winograd_output_back(
+            &p->window, p->dy + plane * p->out_points * p->element_size,
+            p->out_channels * r->all_tiles, tiles_at(r, r->m, o, image));
+    }
+}
+
+/* m_k = u_k v_k. */
+static void multiply(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t k = begin; k < end; k++)
+        tn__gemm_serial(&(tn__gemm_args){.dtype = p->dtype,
+                                         .m = p->out_channels,
+                                         .n = r->images * r->tiles,
+                                         .k = p->in_channels,
+                                         .alpha = 1,
+                                         .a = element(r, r->u, k, p->out_channels, p->in_channels),
+                                         .lda = p->in_channels,
+                                         .b = element(r, r->v, k, p->in_channels, r->all_tiles),
+                                         .ldb = r->all_tiles,
+                                         .c = element(r, r->m, k, p->out_channels, r->all_tiles),
+                                         .ldc = r->all_tiles});
+}
+
+/* u_k = m_k v_k^T, or u_k += that. */
+static void multiply_for_weight(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t k = begin; k < end; k++)
+        tn__gemm_serial(&(tn__gemm_args){.dtype = p->dtype,
+                                         .trans_b = true,
+                                         .m = p->out_channels,
+                                         .n = p->in_channels,
+                                         .k = r->images * r->tiles,
+                                         .alpha = 1,
+                                         .beta = r->adds,
+                                         .a = element(r, r->m, k, p->out_channels, r->all_tiles),
+                                         .lda = r->all_tiles,
+                                         .b = element(r, r->v, k, p->in_channels, r->all_tiles),
+                                         .ldb = r->all_tiles,
+                                         .c = element(r, r->u, k, p->out_channels, p->in_channels),
+                                         .ldc = p->in_channels});
+}
+
+/* ---- the products ---------------------------------------------------------------------------- */
+
+/* Runs begin at multiples of `most` images. */
+static void move_to(run *r, int64_t n0, int64_t most)
+{
+    r->n0 = n0;
+    r->images = tn__min(most, r->plan->images - n0);
+}
+
+static void convolve(const tn__conv2d_plan *p, bool is_turned)
+{
+    run r;
+    if (run_new(p, &r)) {
+        int64_t most = r.images;
+        p->kernels->winograd_weight(p->out_channels, p->in_channels, is_turned, p->weight, r.u);
+        for (int64_t n0 = 0; n0 < p->images; n0 += most) {
+            move_to(&r, n0, most);
+            tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
+            tn__parallel(p->ctx, ELEMENTS, 1, multiply, &r);
+            tn__parallel(p->ctx, r.images * p->out_channels, TN__GRAIN_PLANES, transform_y_back,
+                         &r);
+        }
+    }
+    run_free(&r);
+}
+
+static void forward(const tn__conv2d_plan *plan)
+{
+    convolve(plan, false);
+}
+
+static void grad_input(const tn__conv2d_plan *plan)
+{
+    tn__conv2d_plan p = turned(plan);
+    convolve(&p, true);
+}
+
+/* u becomes the first part of dw, or a part to be added. */
+static void end_runs(const run *r, const tn__long_sum *dw, bool first)
+{
+    const tn__conv2d_plan *p = r->plan;
+    p->kernels->winograd_weight_back(p->out_channels, p->in_channels, r->u,
+                                     first ? dw->to : dw->part);
+    if (!first)
+        tn__long_sum_add(dw, 0, dw->cols);
+}
+
+/* The runs add to u. Where there are many, they do so RUNS at a time, and the dw of those are
+ * summed without the error that grows with their number. */
+static void sum_runs(run *r, const tn__long_sum *dw, bool is_long)
+{
+    const tn__conv2d_plan *p = r->plan;
+    int64_t most = r->images, runs = tn__divide_up(p->images, most);
+    for (int64_t i = 0; i < runs; i++) {
+        move_to(r, i * most, most);
+        r->adds = is_long ? i % RUNS > 0 : i > 0;
+        tn__parallel(p->ctx, r->images * p->in_channels, TN__GRAIN_PLANES, transform_x, r);
+        tn__parallel(p->ctx, r->images * p->out_channels, TN__GRAIN_PLANES, transform_dy, r);
+        tn__parallel(p->ctx, ELEMENTS, 1, multiply_for_weight, r);
+        if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
+            end_runs(r, dw, i < RUNS || !is_long);
+    }
+}
+
+static void grad_weight(const tn__conv2d_plan *p)
+{
+    run r;
+    tn__long_sum dw = {.k = p->kernels,
+                       .dtype = p->dtype,
+                       .rows = 1,
+                       .cols = p->out_channels * p->depth,
+                       .to = p->dw};
+    bool ready = run_new(p, &r);
+    bool is_long = tn__divide_up(p->images, r.images) > 2 * RUNS;
+    if (ready && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
+        sum_runs(&r, &dw, is_long);
+    tn__long_sum_free(p->ctx, &dw);
+    run_free(&r);
+}
+
+const tn__conv2d_method tn__conv2d_winograd = {.name = "winograd",
+                                               .applies = applies,
+                                               .forward = forward,
+                                               .grad_input = grad_input,
+                                               .grad_weight = grad_weight};
