@@ -73,4 +73,18 @@ while IFS=$tab read -r file test from to; do
     grep -qF -- "$from" "libtensor/$file" || fail "tests/mutants/terms.tsv: $file has no $from"
 done <tests/mutants/terms.tsv
 
+# Each source has a test of its name, or tests/tested.tsv says which tests it has, and of what; a folder
+# there stands for the files in it.
+for source in $(echo "$library" | grep '\.c$' | sed 's|^libtensor/||'); do
+    [ -f "tests/unit/test_$(basename "$source")" ] ||
+        cut -f 1 tests/tested.tsv | grep -qxF -e "$source" -e "$(dirname "$source")" ||
+        fail "libtensor/$source has neither a test_$(basename "$source") nor a line in tests/tested.tsv"
+done
+while IFS=$tab read -r source names what; do
+    [ -e "libtensor/$source" ] || fail "tests/tested.tsv: there is no libtensor/$source"
+    for name in $names; do
+        [ -f "tests/unit/test_$name.c" ] || fail "tests/tested.tsv: there is no test_$name.c"
+    done
+done <tests/tested.tsv
+
 exit $status
