@@ -21,7 +21,7 @@
 
 #define BUFFER_SIZE 65536
 #define PIECE_SIZE ((int64_t)1 << 30) /* zlib takes sizes of 32 bits, some systems of 31 */
-#define MAX_TRIES 100                 /* to find a name that is free */
+#define MAX_TRIES 100                 /* to find a name that is free, or a file that stays */
 #define MAX_LINKS 40                  /* that lead to each other, as Linux has it */
 
 struct tn__deflate {
@@ -74,27 +74,37 @@ static bool follow_links(tn__output *out, struct stat *there)
     return false;
 }
 
-/* What the path leads to. A file that is there is replaced, and its mode and owner are kept; other
- * things stay. A file that is there but not behind the links has lost its name. */
-static bool find_target(tn__output *out)
+/* What the path leads to, and the name behind the links. *found is whether they are one. */
+static bool look(tn__output *out, bool *found)
 {
-    struct stat old, there;
-    bool exists = stat(out->path, &old) == 0;
-    if (!exists && errno != ENOENT)
+    struct stat old = {0}, there;
+    out->replaces = stat(out->path, &old) == 0;
+    if (!out->replaces && errno != ENOENT)
         return fail_errno(out, errno);
-    if (exists && !S_ISREG(old.st_mode))
+    if (out->replaces && !S_ISREG(old.st_mode))
         return tn__fail_irregular(out->ctx, out->what, out->path, old.st_mode);
     if (!follow_links(out, &there))
         return false;
-    if (exists && (there.st_dev != old.st_dev || there.st_ino != old.st_ino))
-        return fail_errno(out, ENOENT);
-    out->replaces = exists;
-    if (exists) {
-        out->mode = old.st_mode & 0777;
-        out->owner = old.st_uid;
-        out->group = old.st_gid;
-    }
+    *found = !out->replaces || (there.st_dev == old.st_dev && there.st_ino == old.st_ino);
+    out->mode = old.st_mode & 0777;
+    out->owner = old.st_uid;
+    out->group = old.st_gid;
     return true;
+}
+
+/* A file that is there is replaced, and its mode and owner are kept; other things stay. A file that
+ * is there but not behind the links has lost its name, or another writer has just replaced it:
+ * then it is looked for anew. */
+static bool find_target(tn__output *out)
+{
+    bool found = false;
+    for (int i = 0; i < MAX_TRIES && !found; i++) {
+        tn__free(out->ctx, out->target);
+        out->target = NULL;
+        if (!look(out, &found))
+            return false;
+    }
+    return found || fail_errno(out, ENOENT);
 }
 
 /* Under a name that nobody foresees, so that none that was left behind is in the way. What replaces

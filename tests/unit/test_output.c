@@ -23,6 +23,7 @@ static struct {
     mode_t mode_while_writing;
     bool keeps_owners; /* fchown fails */
     int same_numbers;  /* that the source of random numbers is to give */
+    int replacements;  /* of what is looked at by lstat, each before a look, by another writer */
 } host;
 
 static bool passes(char call)
@@ -50,6 +51,22 @@ ssize_t pwrite64(int file, const void *bytes, size_t size, off_t offset)
 int fchmod(int file, mode_t mode)
 {
     return passes('m') ? (int)syscall(SYS_fchmod, file, mode) : -1;
+}
+
+int lstat(const char *path, struct stat *status)
+{
+    if (host.replacements-- > 0) {
+        char other[512];
+        snprintf(other, sizeof other, "%s.other", path);
+        close(creat(other, 0666));
+        rename(other, path);
+    }
+    return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
+}
+
+int lstat64(const char *path, struct stat64 *status)
+{
+    return lstat(path, (struct stat *)status);
 }
 
 int fchown(int file, uid_t owner, gid_t group)
@@ -571,6 +588,18 @@ START_TEST(creates_no_file_for_one_that_is_gone)
 }
 END_TEST
 
+/* The file that is looked at is not the one that was there a moment before. */
+START_TEST(saves_beside_other_writers)
+{
+    write_old(folder_path("x"));
+    host.replacements = 5;
+    ck_assert_int_eq(save_npy(folder_path("x"), tn_scalar(ctx, TN_F32, 6)), TN_OK);
+    ck_assert_int_lt(host.replacements, 1);
+    ck_assert_double_eq(tn_item(ctx, tn_load_npy(ctx, folder_path("x"))), 6);
+    ck_assert_int_eq(files_in_folder(), 1);
+}
+END_TEST
+
 START_TEST(follows_links_and_keeps_the_mode)
 {
     struct stat status;
@@ -692,6 +721,7 @@ int main(void)
     tcase_add_loop_test(tc, says_what_the_system_says, 0, FORMATS);
     tcase_add_test(tc, obeys_permissions);
     tcase_add_test(tc, leaves_devices_alone);
+    tcase_add_test(tc, saves_beside_other_writers);
     tcase_add_test(tc, follows_links_and_keeps_the_mode);
     tcase_add_loop_test(tc, follows_links_to_new_files, 0, 5);
     tcase_add_test(tc, creates_no_file_for_one_that_is_gone);
