@@ -10,6 +10,7 @@
 #include <string.h>
 #include <tn/ops.h>
 #include "autograd/tape.h"
+#include "tensor/copy.h"
 
 void tn__unmutated_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 
@@ -31,6 +32,15 @@ static const char *kind_of(const char *name, int i)
     return mutant && strncmp(mutant, prefix, (size_t)length) == 0 ? mutant + length : "";
 }
 
+/* A leaf is reached once in a pass, and stays in the list of those: its sums become zeros. */
+static void forget(tn__var *leaf)
+{
+    if (leaf->arriving.sum)
+        tn__fill(leaf->arriving.sum, 0);
+    if (leaf->grad.sum)
+        tn__fill(leaf->grad.sum, 0);
+}
+
 void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 {
     const char *log = getenv("TN_MUTANT_LOG"), *kind = kind_of(node->op->name, i);
@@ -44,8 +54,11 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
     else if (passes && strcmp(kind, "drop") == 0)
         return;
     if (passes && strcmp(kind, "assign") == 0) {
-        tn__release(node->inputs[i]->grad);
-        node->inputs[i]->grad = NULL;
+        tn__var *var = node->inputs[i];
+        if (var->node)
+            tn__drop_gathered(&var->grad);
+        else
+            forget(var);
     }
     tn__unmutated_add_grad(ctx, node, i, dx);
 }
