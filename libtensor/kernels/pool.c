@@ -166,7 +166,8 @@ static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
     return c;
 }
 
-static cover cover_of(const averaging *a, int64_t row, int64_t col)
+__attribute__((always_inline)) static inline cover cover_of(const averaging *a, int64_t row,
+                                                            int64_t col)
 {
     const tn__window *w = a->w;
     int64_t divisor = a->divisor;
@@ -230,7 +231,9 @@ static void spread(const tn__window *w, const cover *c, real dy, real *dx, real 
                 dx[i * w->w + j] += part;
 }
 
-static void average_planes(const averaging *a, int64_t planes, const real *x, real *y)
+/* Compiled once for each way that a kernel asks for. */
+__attribute__((always_inline)) static inline void average_planes(const averaging *a, int64_t planes,
+                                                                 const real *x, real *y)
 {
     const tn__window *w = a->w;
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
@@ -241,7 +244,8 @@ static void average_planes(const averaging *a, int64_t planes, const real *x, re
             }
 }
 
-static void spread_planes(const averaging *a, int64_t planes, const real *dy, real *dx, real *lost)
+__attribute__((always_inline)) static inline void
+spread_planes(const averaging *a, int64_t planes, const real *dy, real *dx, real *lost)
 {
     const tn__window *w = a->w;
     int64_t size = w->h * w->w;
