@@ -144,25 +144,18 @@ static int64_t padded_length(int64_t o, int64_t kernel, int64_t stride, int64_t 
     return (end < size + padding ? end : size + padding) - begin;
 }
 
+/* How windows lie on planes, and what their sums are divided by. */
+typedef struct averaging {
+    const tn__window *w;
+    bool adaptive, exclude_padding;
+    int64_t divisor; /* 0: the number of elements in the window */
+} averaging;
+
 /* What one window covers, and what its sum is divided by. */
 typedef struct cover {
     range h, v;
     double divisor;
 } cover;
-
-static cover cover_of(const tn__window *w, bool exclude_padding, int64_t divisor, int64_t row,
-                      int64_t col)
-{
-    cover c = {.h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, 1, w->h),
-               .v = window_range(col, w->kernel_w, w->stride_w, w->padding_w, 1, w->w)};
-    if (divisor == 0 && exclude_padding)
-        divisor = (c.h.end - c.h.begin) * (c.v.end - c.v.begin);
-    else if (divisor == 0)
-        divisor = padded_length(row, w->kernel_h, w->stride_h, w->padding_h, w->h) *
-                  padded_length(col, w->kernel_w, w->stride_w, w->padding_w, w->w);
-    c.divisor = (double)divisor;
-    return c;
-}
 
 /* The windows of adaptive pooling: out parts that cover the plane, and may overlap by one. */
 static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
@@ -170,6 +163,24 @@ static cover adaptive_cover(const tn__window *w, int64_t row, int64_t col)
     cover c = {.h = {row * w->h / w->out_h, ((row + 1) * w->h + w->out_h - 1) / w->out_h},
                .v = {col * w->w / w->out_w, ((col + 1) * w->w + w->out_w - 1) / w->out_w}};
     c.divisor = (double)((c.h.end - c.h.begin) * (c.v.end - c.v.begin));
+    return c;
+}
+
+__attribute__((always_inline)) static inline cover cover_of(const averaging *a, int64_t row,
+                                                            int64_t col)
+{
+    const tn__window *w = a->w;
+    int64_t divisor = a->divisor;
+    if (a->adaptive)
+        return adaptive_cover(w, row, col);
+    cover c = {.h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, 1, w->h),
+               .v = window_range(col, w->kernel_w, w->stride_w, w->padding_w, 1, w->w)};
+    if (divisor == 0 && a->exclude_padding)
+        divisor = (c.h.end - c.h.begin) * (c.v.end - c.v.begin);
+    else if (divisor == 0)
+        divisor = padded_length(row, w->kernel_h, w->stride_h, w->padding_h, w->h) *
+                  padded_length(col, w->kernel_w, w->stride_w, w->padding_w, w->w);
+    c.divisor = (double)divisor;
     return c;
 }
 
@@ -220,61 +231,58 @@ static void spread(const tn__window *w, const cover *c, real dy, real *dx, real 
                 dx[i * w->w + j] += part;
 }
 
-void KERNEL(avg_pool2d)(const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor,
-                        const void *px, void *py)
+/* Compiled once for each way that a kernel asks for. */
+__attribute__((always_inline)) static inline void average_planes(const averaging *a, int64_t planes,
+                                                                 const real *x, real *y)
 {
-    const real *x = px;
-    real *y = py;
+    const tn__window *w = a->w;
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
         for (int64_t row = 0; row < w->out_h; row++)
             for (int64_t col = 0; col < w->out_w; col++) {
-                cover c = cover_of(w, exclude_padding, divisor, row, col);
+                cover c = cover_of(a, row, col);
                 *y++ = average(w, &c, x);
             }
+}
+
+__attribute__((always_inline)) static inline void
+spread_planes(const averaging *a, int64_t planes, const real *dy, real *dx, real *lost)
+{
+    const tn__window *w = a->w;
+    int64_t size = w->h * w->w;
+    zero(planes * size, dx);
+    for (int64_t plane = 0; plane < planes; plane++, dx += size) {
+        for (int64_t row = 0; row < w->out_h; row++)
+            for (int64_t col = 0; col < w->out_w; col++) {
+                cover c = cover_of(a, row, col);
+                spread(w, &c, *dy++, dx, lost);
+            }
+        forget(size, lost);
+    }
+}
+
+void KERNEL(avg_pool2d)(const tn__window *w, int64_t planes, bool exclude_padding, int64_t divisor,
+                        const void *x, void *y)
+{
+    averaging a = {.w = w, .exclude_padding = exclude_padding, .divisor = divisor};
+    average_planes(&a, planes, x, y);
 }
 
 void KERNEL(avg_pool2d_backward)(const tn__window *w, int64_t planes, bool exclude_padding,
-                                 int64_t divisor, const void *pdy, void *pdx, void *plost)
+                                 int64_t divisor, const void *dy, void *dx, void *lost)
 {
-    const real *dy = pdy;
-    real *dx = pdx, *lost = plost;
-    int64_t size = w->h * w->w;
-    zero(planes * size, dx);
-    for (int64_t plane = 0; plane < planes; plane++, dx += size) {
-        for (int64_t row = 0; row < w->out_h; row++)
-            for (int64_t col = 0; col < w->out_w; col++) {
-                cover c = cover_of(w, exclude_padding, divisor, row, col);
-                spread(w, &c, *dy++, dx, lost);
-            }
-        forget(size, lost);
-    }
+    averaging a = {.w = w, .exclude_padding = exclude_padding, .divisor = divisor};
+    spread_planes(&a, planes, dy, dx, lost);
 }
 
-void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py)
+void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void *x, void *y)
 {
-    const real *x = px;
-    real *y = py;
-    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
-        for (int64_t row = 0; row < w->out_h; row++)
-            for (int64_t col = 0; col < w->out_w; col++) {
-                cover c = adaptive_cover(w, row, col);
-                *y++ = average(w, &c, x);
-            }
+    averaging a = {.w = w, .adaptive = true};
+    average_planes(&a, planes, x, y);
 }
 
-void KERNEL(adaptive_avg_pool2d_backward)(const tn__window *w, int64_t planes, const void *pdy,
-                                          void *pdx, void *plost)
+void KERNEL(adaptive_avg_pool2d_backward)(const tn__window *w, int64_t planes, const void *dy,
+                                          void *dx, void *lost)
 {
-    const real *dy = pdy;
-    real *dx = pdx, *lost = plost;
-    int64_t size = w->h * w->w;
-    zero(planes * size, dx);
-    for (int64_t plane = 0; plane < planes; plane++, dx += size) {
-        for (int64_t row = 0; row < w->out_h; row++)
-            for (int64_t col = 0; col < w->out_w; col++) {
-                cover c = adaptive_cover(w, row, col);
-                spread(w, &c, *dy++, dx, lost);
-            }
-        forget(size, lost);
-    }
+    averaging a = {.w = w, .adaptive = true};
+    spread_planes(&a, planes, dy, dx, lost);
 }

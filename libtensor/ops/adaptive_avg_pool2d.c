@@ -1,67 +1,41 @@
 /* adaptive_avg_pool2d(x):  y_p = the mean of x over window p; along a dimension of size n, windows
  * are floor(i n / out) .. ceil((i + 1) n / out);  dx as that of avg_pool2d. */
 #include <math.h>
-#include <tn/op.h>
-#include "base/isa.h"
-#include "base/memory.h"
-#include "base/threads.h"
+#include <tn/ops.h>
+#include "ops/shared/pool.h"
 #include "ops/shared/window.h"
-#include "tensor/copy.h"
 
-#define GRAIN 16384 /* elements of x that are worth a thread of their own */
+static void forward(const tn__pool_planes *p)
+{
+    p->kernels->adaptive_avg_pool2d(&p->data->window, p->planes, p->x, p->y);
+}
 
-typedef struct pool_args {
-    const tn__kernels *k;
-    const tn__window *w;
-    int64_t size;
-    const char *x, *dy;
-    char *y, *dx, *lost;
-} pool_args;
+static void backward(const tn__pool_planes *p)
+{
+    p->kernels->adaptive_avg_pool2d_backward(&p->data->window, p->planes, p->dy, p->dx, p->lost);
+}
 
-/* At most, over an element of x. */
+/* The windows cover the plane, and overlap little. */
+static double work(const tn__window *w)
+{
+    return (double)w->h * (double)w->w + (double)w->out_h * (double)w->out_w;
+}
+
 static double windows_over(const tn__window *w)
 {
     return (ceil((double)w->out_h / (double)w->h) + 1) *
            (ceil((double)w->out_w / (double)w->w) + 1);
 }
 
-static void run_planes(int64_t begin, int64_t end, void *payload)
-{
-    const pool_args *a = payload;
-    int64_t x = begin * a->w->h * a->w->w * a->size;
-    int64_t y = begin * a->w->out_h * a->w->out_w * a->size;
-    if (a->x)
-        a->k->adaptive_avg_pool2d(a->w, end - begin, a->x + x, a->y + y);
-    else
-        a->k->adaptive_avg_pool2d_backward(a->w, end - begin, a->dy + y, a->dx + x,
-                                           a->lost ? a->lost + x : NULL);
-}
-
-static int64_t grain(const tn__window *w)
-{
-    double elements = (double)w->h * (double)w->w, windows = (double)w->out_h * (double)w->out_w;
-    return tn__grain(GRAIN, elements + windows);
-}
+static const tn__pooling pooling = {.name = "adaptive_avg_pool2d",
+                                    .forward = forward,
+                                    .backward = backward,
+                                    .work = work,
+                                    .windows_over = windows_over};
 
 static void adaptive_avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const tn_tensor *plain = tn__contiguous(ctx, dy);
-    tn_tensor *dx = tn__new(ctx, "adaptive_avg_pool2d", dy->dtype, tn_input_ndim(node, 0),
-                            tn_input_shape(node, 0));
-    if (!plain || !dx)
-        return;
-    char *lost = tn__new_lost(ctx, dx, windows_over(tn_node_data(node)));
-    if (!tn_ok(ctx))
-        return;
-    pool_args args = {.k = tn__kernels_of(ctx, dy->dtype),
-                      .w = tn_node_data(node),
-                      .size = (int64_t)tn_dtype_size(dy->dtype),
-                      .dy = tn__ptr(plain),
-                      .lost = lost,
-                      .dx = tn__ptr(dx)};
-    tn__parallel(ctx, tn__planes(dx), grain(args.w), run_planes, &args);
-    tn__free(ctx, lost);
-    tn_add_grad(ctx, node, 0, dx);
+    tn__pool_backward(ctx, &pooling, node, dy);
 }
 
 static const tn_op adaptive_avg_pool2d_op = {.name = "adaptive_avg_pool2d",
@@ -91,17 +65,7 @@ tn_tensor *tn_adaptive_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t out_h
     tn_begin(ctx, &adaptive_avg_pool2d_op);
     if (!check_arguments(ctx, x, out_h, out_w))
         return NULL;
-    tn__window w = {.h = tn_size(x, -2), .w = tn_size(x, -1), .out_h = out_h, .out_w = out_w};
-    const tn_tensor *plain = tn__contiguous(ctx, x);
-    tn_tensor *y = tn__new_planes(ctx, "adaptive_avg_pool2d", x, x->dtype, &w);
-    if (!tn_ok(ctx))
-        return NULL;
-    pool_args args = {.k = tn__kernels_of(ctx, x->dtype),
-                      .w = &w,
-                      .size = (int64_t)tn_dtype_size(x->dtype),
-                      .x = tn__ptr(plain),
-                      .y = tn__ptr(y)};
-    tn__parallel(ctx, tn__planes(x), grain(&w), run_planes, &args);
-    return tn_record(ctx, &adaptive_avg_pool2d_op, y,
-                     (tn_record_args){.inputs = {x}, .data = &w, .size = sizeof w});
+    tn__pool_data data = {
+        .window = {.h = tn_size(x, -2), .w = tn_size(x, -1), .out_h = out_h, .out_w = out_w}};
+    return tn__pool_forward(ctx, &adaptive_avg_pool2d_op, &pooling, x, &data);
 }

@@ -1,68 +1,32 @@
 /* avg_pool2d(x):  y_p = sum of x under window p / n_p, n_p the number of elements in the window;
  * dx_i = sum of dy_p / n_p over the windows p that i is in. */
-#include <tn/op.h>
-#include "base/isa.h"
-#include "base/memory.h"
+#include <tn/ops.h>
 #include "base/options.h"
-#include "base/threads.h"
+#include "ops/shared/pool.h"
 #include "ops/shared/window.h"
-#include "tensor/copy.h"
 
-#define GRAIN 16384 /* elements under windows that are worth a thread of their own */
-
-typedef struct pool_data {
-    tn__window w;
-    bool exclude_padding;
-    int64_t divisor;
-} pool_data;
-
-typedef struct pool_args {
-    const tn__kernels *k;
-    const pool_data *data;
-    int64_t size;
-    const char *x, *dy;
-    char *y, *dx, *lost;
-} pool_args;
-
-static int64_t grain(const tn__window *w)
+static void forward(const tn__pool_planes *p)
 {
-    double windows = (double)w->out_h * (double)w->out_w;
-    return tn__grain(GRAIN, windows * (double)w->kernel_h * (double)w->kernel_w);
+    const tn__pool_data *d = p->data;
+    p->kernels->avg_pool2d(&d->window, p->planes, d->exclude_padding, d->divisor, p->x, p->y);
 }
 
-static void run_planes(int64_t begin, int64_t end, void *payload)
+static void backward(const tn__pool_planes *p)
 {
-    const pool_args *a = payload;
-    const pool_data *data = a->data;
-    const tn__window *w = &data->w;
-    int64_t x = begin * w->h * w->w * a->size, y = begin * w->out_h * w->out_w * a->size;
-    if (a->x)
-        a->k->avg_pool2d(w, end - begin, data->exclude_padding, data->divisor, a->x + x, a->y + y);
-    else
-        a->k->avg_pool2d_backward(w, end - begin, data->exclude_padding, data->divisor, a->dy + y,
-                                  a->dx + x, a->lost ? a->lost + x : NULL);
+    const tn__pool_data *d = p->data;
+    p->kernels->avg_pool2d_backward(&d->window, p->planes, d->exclude_padding, d->divisor, p->dy,
+                                    p->dx, p->lost);
 }
+
+static const tn__pooling pooling = {.name = "avg_pool2d",
+                                    .forward = forward,
+                                    .backward = backward,
+                                    .work = tn__elements_under,
+                                    .windows_over = tn__windows_over};
 
 static void avg_pool2d_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const tn_tensor *plain = tn__contiguous(ctx, dy);
-    tn_tensor *dx =
-        tn__new(ctx, "avg_pool2d", dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
-    if (!plain || !dx)
-        return;
-    char *lost =
-        tn__new_lost(ctx, dx, tn__windows_over(&((const pool_data *)tn_node_data(node))->w));
-    if (!tn_ok(ctx))
-        return;
-    pool_args args = {.k = tn__kernels_of(ctx, dy->dtype),
-                      .data = tn_node_data(node),
-                      .size = (int64_t)tn_dtype_size(dy->dtype),
-                      .dy = tn__ptr(plain),
-                      .lost = lost,
-                      .dx = tn__ptr(dx)};
-    tn__parallel(ctx, tn__planes(dx), grain(&args.data->w), run_planes, &args);
-    tn__free(ctx, lost);
-    tn_add_grad(ctx, node, 0, dx);
+    tn__pool_backward(ctx, &pooling, node, dy);
 }
 
 static const tn_op avg_pool2d_op = {.name = "avg_pool2d", .backward = avg_pool2d_backward};
@@ -84,20 +48,9 @@ static bool check_options(tn_ctx *ctx, const tn_pool2d_opts *opts)
 tn_tensor *tn_avg_pool2d(tn_ctx *ctx, const tn_tensor *x, int64_t kernel_size, tn_pool2d_opts opts)
 {
     tn_begin(ctx, &avg_pool2d_op);
-    pool_data data = {.exclude_padding = opts.exclude_padding, .divisor = opts.divisor};
+    tn__pool_data data = {.exclude_padding = opts.exclude_padding, .divisor = opts.divisor};
     if (!tn_check_float(ctx, "avg_pool2d", "input", x) || !check_options(ctx, &opts) ||
-        !tn__pool_window(ctx, "avg_pool2d", x, kernel_size, &opts, &data.w))
+        !tn__pool_window(ctx, "avg_pool2d", x, kernel_size, &opts, &data.window))
         return NULL;
-    const tn_tensor *plain = tn__contiguous(ctx, x);
-    tn_tensor *y = tn__new_planes(ctx, "avg_pool2d", x, x->dtype, &data.w);
-    if (!tn_ok(ctx))
-        return NULL;
-    pool_args args = {.k = tn__kernels_of(ctx, x->dtype),
-                      .data = &data,
-                      .size = (int64_t)tn_dtype_size(x->dtype),
-                      .x = tn__ptr(plain),
-                      .y = tn__ptr(y)};
-    tn__parallel(ctx, tn__planes(x), grain(&data.w), run_planes, &args);
-    return tn_record(ctx, &avg_pool2d_op, y,
-                     (tn_record_args){.inputs = {x}, .data = &data, .size = sizeof data});
+    return tn__pool_forward(ctx, &avg_pool2d_op, &pooling, x, &data);
 }
