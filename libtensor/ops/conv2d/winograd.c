@@ -113,38 +113,30 @@ static char *element(const run *r, char *first, int64_t k, int64_t rows, int64_t
     return first + k * rows * columns * r->plan->element_size;
 }
 
-/* The tiles of one image in the row of a channel, in v_0 or m_0. */
-static char *tiles_at(const run *r, char *first, int64_t channel, int64_t image)
+/* A plane of a run, of x or of y. */
+typedef struct plane {
+    int64_t offset; /* in bytes, of the plane in all images, */
+    int64_t tiles;  /* and of its tiles in v_0 or m_0, whose rows are channels */
+} plane;
+
+/* Number i of them is channel i / images of image i % images. */
+static plane plane_of(const run *r, int64_t i, int64_t channels, int64_t points)
 {
-    return first + (channel * r->all_tiles + image * r->tiles) * r->plan->element_size;
+    int64_t channel = i / r->images, image = i % r->images, size = r->plan->element_size;
+    return (plane){.offset = ((r->n0 + image) * channels + channel) * points * size,
+                   .tiles = (channel * r->all_tiles + image * r->tiles) * size};
 }
 
-/* ---- what threads share ----------------------------------------------------------------------
- * Number i of the planes of a run is channel i / images of image i % images. */
+/* ---- what threads share ---------------------------------------------------------------------- */
 
 static void transform_x(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
     for (int64_t i = begin; i < end; i++) {
-        int64_t c = i / r->images, image = i % r->images;
-        int64_t plane = (r->n0 + image) * p->in_channels + c;
-        p->kernels->winograd_input(&p->window, p->x + plane * p->in_points * p->element_size,
-                                   p->in_channels * r->all_tiles, tiles_at(r, r->v, c, image));
-    }
-}
-
-static void transform_y_back(int64_t begin, int64_t end, void *payload)
-{
-    const run *r = payload;
-    const tn__conv2d_plan *p = r->plan;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t o = i / r->images, image = i % r->images;
-        int64_t plane = (r->n0 + image) * p->out_channels + o;
-        p->kernels->winograd_output(&p->window, tiles_at(r, r->m, o, image),
-                                    p->out_channels * r->all_tiles,
-                                    p->bias ? p->bias + o * p->element_size : NULL,
-                                    p->y + plane * p->out_points * p->element_size);
+        plane at = plane_of(r, i, p->in_channels, p->in_points);
+        p->kernels->winograd_input(&p->window, p->x + at.offset, p->in_channels * r->all_tiles,
+                                   r->v + at.tiles);
     }
 }
 
@@ -153,11 +145,22 @@ static void transform_dy(int64_t begin, int64_t end, void *payload)
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
     for (int64_t i = begin; i < end; i++) {
-        int64_t o = i / r->images, image = i % r->images;
-        int64_t plane = (r->n0 + image) * p->out_channels + o;
-        p->kernels->winograd_output_back(
-            &p->window, p->dy + plane * p->out_points * p->element_size,
-            p->out_channels * r->all_tiles, tiles_at(r, r->m, o, image));
+        plane at = plane_of(r, i, p->out_channels, p->out_points);
+        p->kernels->winograd_output_back(&p->window, p->dy + at.offset,
+                                         p->out_channels * r->all_tiles, r->m + at.tiles);
+    }
+}
+
+static void transform_y_back(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t i = begin; i < end; i++) {
+        plane at = plane_of(r, i, p->out_channels, p->out_points);
+        int64_t o = i / r->images;
+        p->kernels->winograd_output(&p->window, r->m + at.tiles, p->out_channels * r->all_tiles,
+                                    p->bias ? p->bias + o * p->element_size : NULL,
+                                    p->y + at.offset);
     }
 }
 
