@@ -7,10 +7,12 @@
 #include "autograd/accumulate.h"
 #include "autograd/tape.h"
 #include "base/isa.h"
+#include "tensor/broadcast.h"
 #include "tensor/copy.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
 #include "tensor/scope.h"
+#include "tensor/shape.h"
 #include "tensor/view.h"
 
 /* True if nobody but `holders` objects refers to g's elements, and they are laid out plainly. */
@@ -75,14 +77,33 @@ static void sum_row(int64_t n, void *const *p, const int64_t *s, void *payload)
     }
 }
 
-/* The second gradient goes beside the first where somebody else refers to that. */
+/* a + b, of one shape. */
+static tn_tensor *sum_of(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    tn_tensor *sum = tn__new(ctx, "backward", a->dtype, a->ndim, a->shape);
+    if (!sum)
+        return NULL;
+    tn__iter it = tn__iter_new(a->ndim, a->shape, 3, (const tn_tensor *[]){sum, a, b});
+    tn__iter_run(ctx, &it, sum_row, &(sum_args){tn__kernels_of(ctx, a->dtype), a->dtype});
+    return sum;
+}
+
+/* What both gradients repeat is added once, and repeated by their sum. */
+static tn_tensor *sum_of_repeated(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    const tn_tensor *once = tn__once(ctx, a, b), *other = once ? tn__within(ctx, b, once) : NULL;
+    tn_tensor *sum = other ? sum_of(ctx, once, other) : NULL;
+    return !sum || tn__same_shape(sum, a) ? sum : tn__broadcast_to(ctx, sum, a->ndim, a->shape);
+}
+
+/* The second gradient goes beside the first where somebody else refers to that, or where elements
+ * of it share memory. Of many gradients the sum is written out, to be added to in place. */
 static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 {
-    tn_tensor *sum = tn__new(ctx, "backward", g->dtype, g->ndim, g->shape);
+    bool many = to->additions >= FEW;
+    tn_tensor *sum = many ? sum_of(ctx, to->sum, g) : sum_of_repeated(ctx, to->sum, g);
     if (!sum)
         return;
-    tn__iter it = tn__iter_new(g->ndim, g->shape, 3, (const tn_tensor *[]){sum, to->sum, g});
-    tn__iter_run(ctx, &it, sum_row, &(sum_args){tn__kernels_of(ctx, g->dtype), g->dtype});
     tn__disown(sum);
     tn__release(to->sum);
     to->sum = sum;
