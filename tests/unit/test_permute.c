@@ -94,7 +94,7 @@ START_TEST(test_errors)
     check_fails(tn_transpose(ctx, x, 0, -3), TN_ERR_ARGUMENT,
                 "transpose: dimension -3 is outside a tensor of 2 dimensions");
     check_fails(tn_transpose(ctx, s, 0, 1), TN_ERR_ARGUMENT,
-                "transpose: dimension 0 is outside a tensor of 0 dimensions");
+                "transpose: dimension 1 is outside a tensor of 0 dimensions");
     ck_assert_ptr_null(tn_permute(NULL, x, (int[]){0, 1}));
 }
 END_TEST
