@@ -10,8 +10,9 @@
  *                  +----------+----------+----------+----------+
  *
  * A block is some rows of y of one image, or several whole images where they are small. A tile is
- * some rows of m, those of an element of the kernel each; it may begin and end within a channel. A
- * task makes one piece of a result out of blocks and tiles, and writes what no other task writes.
+ * some rows of m, of a block; as each row is that of one element of the kernel in one channel, a
+ * tile may begin and end within a channel. A task makes one piece of a result out of blocks and
+ * tiles, and writes what no other task writes.
  *
  * A worker is a number, not a thread: worker i has the same tasks, in the same order, whatever
  * thread runs it. How the work is cut follows from the sizes and the number of threads of the
