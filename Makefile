@@ -9,7 +9,8 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKG_CONFIG ?= pkg-config
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Werror=int-conversion -Werror=incompatible-pointer-types
 CFLAGS ?= -O2 -g
 TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -fPIC -fvisibility=hidden \
              -ffp-contract=off -fno-math-errno $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CFLAGS)

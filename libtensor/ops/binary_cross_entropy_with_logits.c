@@ -80,8 +80,8 @@ tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *log
         y = tn_map(ctx, NAME, &weighted, NULL, (const tn_tensor *[]){y, w});
     if (!y)
         return NULL;
-    double scale = opts.reduction == TN_REDUCE_MEAN ? 1 / (double)tn_numel(y) : 1;
-    return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, NAME, y, opts.reduction, scale),
+    double n = (double)tn_numel(y), scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1;
+    return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, NAME, y, opts.reduction, n),
                      (tn_record_args){.inputs = {logits, target},
                                       .saved = {logits, target, w, r},
                                       .data = &scale,

@@ -29,9 +29,9 @@ tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
         tn_map(ctx, "mse_loss", &squared, NULL, (const tn_tensor *[]){input, target});
     if (!losses)
         return NULL;
-    double scale = opts.reduction == TN_REDUCE_MEAN ? 1 / (double)tn_numel(losses) : 1;
+    double n = (double)tn_numel(losses), scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1;
     return tn_record(ctx, &mse_loss_op,
-                     tn__reduce_losses(ctx, "mse_loss", losses, opts.reduction, scale),
+                     tn__reduce_losses(ctx, "mse_loss", losses, opts.reduction, n),
                      (tn_record_args){.inputs = {input, target},
                                       .saved = {input, target},
                                       .data = &scale,

@@ -1,8 +1,7 @@
 /* sum(x):  y = sum of x over some dimensions;  dx = dy, broadcast to x's shape.
  * mean(x):  y = sum(x) / n, n the number of elements in each sum;  dx = dy / n. */
-#include <math.h>
 #include <tn/autograd.h>
-#include <tn/op.h>
+#include <tn/formula.h>
 #include "ops/shared/dims.h"
 #include "tensor/broadcast.h"
 #include "tensor/reduce.h"
@@ -10,15 +9,23 @@
 
 typedef struct sum_data {
     bool reduce[TN_MAX_DIMS];
-    double scale;
+    double n; /* what the sum is divided by, which 1 / n would not do as exactly */
 } sum_data;
+
+TN_FORMULA1(divided, x, x / c[0]);
+
+static tn_tensor *divide(tn_ctx *ctx, const char *what, const tn_tensor *t, double n)
+{
+    const double c[TN_MAX_CONSTANTS] = {n};
+    return tn_map(ctx, what, &divided, c, &t);
+}
 
 static void sum_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const sum_data *data = tn_node_data(node);
     tn_tensor *kept = tn__keep_dims(ctx, dy, tn_input_ndim(node, 0), data->reduce);
-    if (kept && data->scale != 1)
-        kept = tn_mul_scalar(ctx, kept, data->scale);
+    if (kept && data->n != 1)
+        kept = divide(ctx, "mean", kept, data->n);
     if (kept)
         tn_add_grad(ctx, node, 0,
                     tn__broadcast_to(ctx, kept, tn_input_ndim(node, 0), tn_input_shape(node, 0)));
@@ -30,7 +37,7 @@ static const tn_op mean_op = {.name = "mean", .backward = sum_backward};
 static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
     tn_begin(ctx, op);
-    sum_data data = {.scale = 1};
+    sum_data data = {.n = 1};
     if (!tn_check_float(ctx, op->name, "input", x) ||
         !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))
         return NULL;
@@ -38,12 +45,8 @@ static tn_tensor *reduce(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_re
     if (!y)
         return NULL;
     if (op == &mean_op) {
-        double n = tn__count_reduced(x, data.reduce);
-        data.scale = 1 / n;
-        bool before = tn_set_grad_enabled(ctx, false);
-        y = n > 0 ? tn_mul_scalar(ctx, y, data.scale)
-                  : tn_full(ctx, y->dtype, y->ndim, y->shape, NAN);
-        tn_set_grad_enabled(ctx, before);
+        data.n = tn__count_reduced(x, data.reduce);
+        y = divide(ctx, op->name, y, data.n);
     }
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);

@@ -379,7 +379,11 @@ row("linear", "x weight bias", "out(tn_linear(ctx, x, weight, bias));", make_lin
 
 DIRECTIONS = ("stride", "padding", "dilation")
 CONV_OPTIONS = [name + suffix for name in DIRECTIONS for suffix in ("", "_h", "_w")] + ["groups"]
-CONV_SIGNATURE = " ".join(f"{name}:whole" for name in CONV_OPTIONS)
+CONV_SIGNATURE = " ".join(f"{name}:whole" for name in CONV_OPTIONS + ["kernel"])
+
+# The sizes of the kernel, which weight has, may be among the options.
+CONV_KERNEL = """.kernel_h = kernel & 1 ? tn_size(weight, 2) : 0,
+    .kernel_w = kernel & 2 ? tn_size(weight, 3) : 0"""
 
 
 def directions(d, name, limit, zero):
@@ -429,13 +433,13 @@ def make_conv2d(d):
     h, w = image_sizes(d, n * c * groups, options, kernel)
     x = d.floats(([n] if n != 1 or d.below(4) else []) + [c * groups, h, w])
     return dict(x=x, weight=d.floats([o * groups, c, *kernel]), bias=d.floats([o * groups]) if d.below(2) else None,
-                groups=groups if groups > 1 or d.below(2) else 0, **options)
+                groups=groups if groups > 1 or d.below(2) else 0, kernel=d.below(4), **options)
 
 
 def make_winograd(d):
     """Kernels of 3 x 3 between about 32 channels, with about 32 tiles, and more than a group of them."""
     options = dict.fromkeys(CONV_OPTIONS, 0)
-    options["padding"] = d.of(0, 1, 2)
+    options["padding"], options["kernel"] = d.of(0, 1, 2), d.below(4)
     c, o, n = d.of(32, 33, 40, 31), d.of(32, 33, 48, 31), d.of(1, 2, 3)
     h, w = d.of((8, 16), (12, 12), (11, 13), (7, 9), (3, 130), (3, 256), (9, 257), (46, 47))
     return dict(x=d.floats([n, c, h, w]), weight=d.floats([o, c, 3, 3]), bias=d.floats([o]) if d.below(2) else None, **options)
@@ -465,7 +469,7 @@ def conv2d_scale(c):
 
 row("conv2d", "x weight bias " + CONV_SIGNATURE, f"""
 out(tn_conv2d(ctx, x, weight, bias, (tn_conv2d_opts){{
-    {options(*CONV_OPTIONS)}}}));
+    {options(*CONV_OPTIONS)}, {CONV_KERNEL}}}));
 """, make_conv2d, conv2d, scale=conv2d_scale, weight=24)
 
 MAX_POOL_OPTIONS = ["kernel_h", "kernel_w"] + [name + suffix for name in DIRECTIONS for suffix in ("", "_h", "_w")] + ["ceil_mode"]
@@ -968,7 +972,7 @@ def make_nn_conv2d(d):
 
 
 row("nn conv2d", "x weight bias " + CONV_SIGNATURE, f"""
-tn_conv2d_opts opts = {{{options(*CONV_OPTIONS)}}};
+tn_conv2d_opts opts = {{{options(*CONV_OPTIONS)}, {CONV_KERNEL}}};
 int64_t o = tn_size(weight, 0), c = tn_size(weight, 1) * (groups ? groups : 1);
 opts.kernel_w = tn_size(weight, 3);
 module = bias ? tn_nn_conv2d(ctx, c, o, tn_size(weight, 2), opts)
@@ -1130,7 +1134,7 @@ def steps_scale(c):
 def optimiser(name, options_of, torch_class, defaults, options_names, more=lambda o: {}, adaptive=True):
     """`options_names`: of the options, their kinds, and PyTorch's arguments made of them by `more`."""
     struct = ", ".join(f".{n} = {n}" for n in options_names)
-    new = f"tn_{name}_of(ctx, params, params_count, (tn_{name}_opts){{{struct}}})"
+    new = f"tn_{name}_of(ctx, params_count, params, (tn_{name}_opts){{{struct}}})"
     code = "for (int j = 0; j < params_count; j++)\n    tn_set_requires_grad(ctx, params[j], true);\n" + f"optim = {new};" + STEPS % new
 
     def reference(params, grads, steps, skip, reload, **o):

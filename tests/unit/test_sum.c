@@ -36,6 +36,22 @@ START_TEST(test_rounding)
 }
 END_TEST
 
+/* The mean of equal numbers is that number: n / n is 1, which n (1 / n) need not be. */
+START_TEST(test_mean_of_ones)
+{
+    for (int64_t n = 1; n <= 300; n++)
+        for (int i = 0; i < 2; i++) {
+            tn_dtype dtype = i == 0 ? TN_F32 : TN_F64;
+            tn_tensor *ones = tn_ones(ctx, dtype, TN_SHAPE(n)),
+                      *rows = tn_reshape(ctx, ones, TN_SHAPE(n, 1));
+            ck_tn_equal(tn_mean(ctx, ones, (tn_reduce_opts){0}), 1);
+            ck_tn_equal(tn_mean(ctx, rows, TN_DIMS(0)), 1);
+            tn_tensor *zeros = tn_zeros(ctx, dtype, TN_SHAPE(n));
+            ck_tn_equal(tn_mse_loss(ctx, ones, zeros, (tn_mse_loss_opts){0}), 1);
+        }
+}
+END_TEST
+
 START_TEST(test_of_nothing)
 {
     tn_tensor *none = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(0, 3)));
@@ -94,5 +110,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("sum", cases, test_rounding, test_of_nothing, test_to_nothing,
+OP_TESTS("sum", cases, test_rounding, test_mean_of_ones, test_of_nothing, test_to_nothing,
          test_result_has_its_own_memory, test_errors)

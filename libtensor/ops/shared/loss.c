@@ -74,7 +74,7 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
 }
 
 tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
-                             tn_reduction reduction, double scale)
+                             tn_reduction reduction, double total)
 {
     if (!losses || reduction == TN_REDUCE_NONE)
         return losses;
@@ -82,6 +82,7 @@ tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
     if (!y)
         return NULL;
     tn__kernels_of(ctx, y->dtype)->sum(tn_numel(losses), tn__ptr(losses), tn__ptr(y));
-    tn__store_f64(y->dtype, tn__ptr(y), tn__load_f64(y->dtype, tn__ptr(y)) * scale);
+    if (reduction == TN_REDUCE_MEAN)
+        tn__store_f64(y->dtype, tn__ptr(y), tn__load_f64(y->dtype, tn__ptr(y)) / total);
     return y;
 }

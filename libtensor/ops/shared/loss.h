@@ -16,8 +16,9 @@ bool tn__check_classes(tn_ctx *ctx, const char *what, const char *name, const tn
 bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, int64_t classes,
                        int64_t ignore, const tn_tensor *weight, double *total);
 
-/* The losses, contiguous, as they are with TN_REDUCE_NONE; otherwise their sum, times scale. */
+/* The losses, contiguous, as they are with TN_REDUCE_NONE; otherwise their sum, for the
+ * mean divided by `total`. */
 tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
-                             tn_reduction reduction, double scale);
+                             tn_reduction reduction, double total);
 
 #endif
