@@ -151,7 +151,7 @@ static bool draw_unit(const settings *s, int unit, int kind, image *picture)
     double limit = 1e-30;
     w += (int64_t)unit * 3 * pixels;
     for (int i = 0; i < 3 * pixels; i++)
-        limit = fmax(limit, fabs(w[i]));
+        limit = fmax(limit, fabsf(w[i]));
     if (!image_make(picture, s->face.side, s->face.side, 3, 0))
         return false;
     for (int i = 0; i < 3 * pixels; i++)

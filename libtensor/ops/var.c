@@ -128,6 +128,12 @@ static moments scaled_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduc
     return m;
 }
 
+/* Not so after an error. */
+static bool are_made(const moments *m)
+{
+    return m->mean && m->var;
+}
+
 static bool all_finite(const tn_tensor *t)
 {
     bool finite = true;
@@ -140,10 +146,10 @@ static bool all_finite(const tn_tensor *t)
 static moments moments_of(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
 {
     moments m = scaled_moments(ctx, x, reduce, 1);
-    if (!tn_ok(ctx) || !m.var || all_finite(m.var))
+    if (!are_made(&m) || all_finite(m.var))
         return m;
     moments small = scaled_moments(ctx, x, reduce, SMALLER);
-    for (int64_t i = 0; tn_ok(ctx) && i < tn_numel(m.var); i++)
+    for (int64_t i = 0; are_made(&small) && i < tn_numel(m.var); i++)
         if (!isfinite(doubles(m.var)[i])) {
             doubles(m.mean)[i] = doubles(small.mean)[i] / SMALLER;
             doubles(m.var)[i] = doubles(small.var)[i] / SMALLER / SMALLER;
@@ -156,9 +162,9 @@ static moments kept_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
 {
     if (tn_numel(x) > 0) {
         moments m = moments_of(ctx, x, reduce);
-        return tn_ok(ctx) ? (moments){tn__reduced(ctx, m.mean, x, reduce),
-                                      tn__reduced(ctx, m.var, x, reduce)}
-                          : m;
+        return are_made(&m) ? (moments){tn__reduced(ctx, m.mean, x, reduce),
+                                        tn__reduced(ctx, m.var, x, reduce)}
+                            : m;
     }
     int64_t shape[TN_MAX_DIMS];
     for (int i = 0; i < x->ndim; i++)
@@ -179,7 +185,7 @@ tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
     double n = tn__count_reduced(x, data.reduce);
     data.scale = 1 / (n > correction ? n - correction : 0);
     moments m = kept_moments(ctx, x, data.reduce);
-    tn_tensor *y = tn_ok(ctx) ? tn__new(ctx, "var", x->dtype, x->ndim, m.var->shape) : NULL;
+    tn_tensor *y = are_made(&m) ? tn__new(ctx, "var", x->dtype, x->ndim, m.var->shape) : NULL;
     for (int64_t i = 0; y && i < tn_numel(y); i++)
         tn__store_f64(y->dtype, (char *)tn__ptr(y) + (size_t)i * tn_dtype_size(y->dtype),
                       doubles(m.var)[i] * (n * data.scale));
