@@ -134,9 +134,9 @@ bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench
 bench: $(BUILD)/tests/bench
 	@tests/bench/run.sh $<
 
-# gcc and clang, each with all warnings as errors.
-lint:
-	@tests/lint.sh
+# gcc and clang, each with all warnings as errors. The objects say which file calls which.
+lint: $(OBJECTS)
+	@BUILD=$(BUILD) tests/lint.sh
 	@for cc in gcc clang; do \
 	    if ! command -v $$cc >/dev/null; then echo "lint: $$cc is not installed"; continue; fi; \
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint-$$cc CC=$$cc CFLAGS="-O2 -Werror" \
