@@ -15,6 +15,7 @@ typedef struct tn__kernels tn__kernels; /* kernels/kernels.h */
 typedef struct tn__scopes tn__scopes;   /* tensor/scope.h */
 typedef struct tn__tape tn__tape;       /* autograd/tape.h */
 typedef struct tn__inspect tn__inspect; /* inspect/inspect.h */
+typedef struct tn__kept tn__kept;       /* nn/forward.c */
 
 struct tn_ctx {
     tn_status status;  /* of the first error */
@@ -25,6 +26,8 @@ struct tn_ctx {
     tn_rng_state rng;
     tn__hash_key hash_key; /* of names */
     tn__object *objects;
+    tn__kept *kept; /* buffers as they were before the forward passes that run, */
+    int passes;     /* of which there are so many, one inside the other */
 
     tn__failure *failure;
     tn__memory *memory;

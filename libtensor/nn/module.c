@@ -229,28 +229,17 @@ tn_module *tn_child(const tn_module *module, int i)
     return NULL;
 }
 
-tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
-{
-    if (!tn_ok(ctx))
-        return NULL;
-    if (!module) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "forward: the module is NULL");
-        return NULL;
-    }
-    if (!tn_check_input(ctx, module->type->name, "input", x))
-        return NULL;
-    tn_tensor *y = module->type->forward(ctx, module, x);
-    if (y && module->watch)
-        module->watch->after(module->watch, module, x, y);
-    return y;
-}
-
 void tn__set_watch(tn_module *module, tn__watch *watch)
 {
     module->watch = watch;
     for (int64_t i = 0; i < module->n_entries; i++)
         if (module->entries[i].child)
             tn__set_watch(module->entries[i].child, watch);
+}
+
+tn__watch *tn__get_watch(const tn_module *module)
+{
+    return module->watch;
 }
 
 void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size)
@@ -401,6 +390,16 @@ int64_t tn__list_tensors(const tn_module *module, bool buffers, tn_tensor **list
     tn_tensor **next = list;
     tn__each_tensor(module, buffers, put_in_list, &next);
     return next - list;
+}
+
+tn_tensor *tn__next_buffer(const tn_module *module, int64_t *at)
+{
+    while (*at < module->n_entries) {
+        const entry *e = &module->entries[(*at)++];
+        if (holds(e, true))
+            return e->tensor;
+    }
+    return NULL;
 }
 
 int64_t tn_parameter_count(const tn_module *module)

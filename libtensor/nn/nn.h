@@ -29,6 +29,7 @@ typedef struct tn__watch {
 } tn__watch;
 
 void tn__set_watch(tn_module *module, tn__watch *watch); /* or NULL */
+tn__watch *tn__get_watch(const tn_module *module);
 
 /* "features.0" of a module inside root, cut to size > 0; "" of root itself. */
 void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size);
@@ -56,6 +57,10 @@ void tn__each_tensor(const tn_module *module, bool buffers, tn__visit visit, voi
 
 /* Writes them to `list`, which has room for all, and returns how many they are. */
 int64_t tn__list_tensors(const tn_module *module, bool buffers, tn_tensor **list);
+
+/* The next buffer of the module itself, from entry *at on, which moves past it; NULL after the
+ * last. */
+tn_tensor *tn__next_buffer(const tn_module *module, int64_t *at);
 
 const tn_module_type *tn__module_type(const tn_module *module);
 tn_rng_state tn__module_rng(const tn_module *module);

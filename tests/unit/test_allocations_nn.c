@@ -29,6 +29,7 @@ static void layer_rows(void)
     CALLS(tn_forward, "f32[2,3]", tn_forward(ctx, net, in[0]));
     CALLS(tn_forward, "=f32[2,2,3,3]", tn_forward(ctx, tn_child(cnn, 1), in[0]));
     CALLS(tn_forward, "=f32[2,3]", tn_forward(ctx, tn_child(cnn, 4), in[0]));
+    CALLS(tn_forward, "=f32[2,1,6,6]", tn_forward(ctx, cnn, in[0]));
 }
 
 static tn_tensor *identity(tn_ctx *unused, tn_module *self, const tn_tensor *t)
