@@ -199,22 +199,26 @@ static bool parse_header(npy_header *h)
     return true;
 }
 
+int tn__npy_begins(tn__stream *s)
+{
+    char magic[TN__NPY_MAGIC] = "";
+    if (tn__stream_read(s, magic, sizeof magic) < 0)
+        return -1;
+    return memcmp(magic, "\x93NUMPY", sizeof magic) == 0;
+}
+
 /* The size of the dictionary; -1 if there is none. */
 static int64_t read_preamble(tn__stream *s)
 {
-    unsigned char magic[8], size[4];
-    tn__file *file = tn__stream_file(s);
-    if (!tn__stream_take(s, magic, sizeof magic))
+    unsigned char version[2], size[4];
+    if (!tn__stream_take(s, version, sizeof version))
         return -1;
-    if (memcmp(magic, "\x93NUMPY", 6) != 0) {
-        tn__file_fail(file, "not an .npy file: it does not begin with \\x93NUMPY");
-        return -1;
-    }
-    if (magic[6] < 1 || magic[6] > 3 || magic[7] != 0) {
-        tn__file_fail(file, "version %d.%d of .npy cannot be read", magic[6], magic[7]);
+    if (version[0] < 1 || version[0] > 3 || version[1] != 0) {
+        tn__file_fail(tn__stream_file(s), "version %d.%d of .npy cannot be read", version[0],
+                      version[1]);
         return -1;
     }
-    int bytes = magic[6] == 1 ? 2 : 4;
+    int bytes = version[0] == 1 ? 2 : 4;
     return tn__stream_take(s, size, bytes) ? (int64_t)tn__load_bytes(size, bytes, false) : -1;
 }
 
@@ -249,13 +253,21 @@ tn_tensor *tn__read_npy(tn__stream *s)
     return tn__read_array(s, h.type, h.ndim, h.shape, h.fortran);
 }
 
+static tn_tensor *read_file(tn__stream *s)
+{
+    int found = tn__npy_begins(s);
+    if (found == 0)
+        tn__file_fail(tn__stream_file(s), "not an .npy file: it does not begin with \\x93NUMPY");
+    return found > 0 ? tn__read_npy(s) : NULL;
+}
+
 tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path)
 {
     tn__file file;
     if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_npy", path))
         return NULL;
     tn__stream *s = tn__stream_new(&file, 0, file.size, TN__PLAIN);
-    tn_tensor *t = s ? tn__read_npy(s) : NULL;
+    tn_tensor *t = s ? read_file(s) : NULL;
     tn__stream_free(s);
     tn__file_close(&file);
     return t;

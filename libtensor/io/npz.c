@@ -30,37 +30,35 @@ static bool add(tn_dict *dict, const tn__zip *zip, const tn__zip_entry *entry, c
     return ok;
 }
 
-/* As NumPy has it, an entry without the ending is an array if it begins like one, whatever else is
- * in an archive being passed over: 1, 0, or -1 on error. */
-static int is_array(const tn__zip *zip, const tn__zip_entry *entry)
+static bool read_array(const tn__zip *zip, const tn__zip_entry *entry, tn__stream *s, tn_dict *dict)
 {
-    char magic[6] = "";
-    if (ends_in(entry->name, ".npy"))
-        return 1;
-    if (ends_in(entry->name, "/") || entry->size < (int64_t)sizeof magic ||
-        !tn__zip_is_readable(entry))
-        return 0;
-    tn__stream *s = tn__zip_stream(zip, entry);
-    bool ok = s && tn__stream_take(s, magic, sizeof magic);
-    tn__stream_free(s);
-    return !ok ? -1 : memcmp(magic, "\x93NUMPY", sizeof magic) == 0;
-}
-
-static bool read_array(const tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
-{
-    tn__stream *s = tn__zip_stream(zip, entry);
-    tn_tensor *t = s ? tn__read_npy(s) : NULL;
+    tn_tensor *t = tn__read_npy(s);
     bool ok = t && add(dict, zip, entry, t);
     tn_free(t);
+    return ok;
+}
+
+/* As NumPy has it, an entry is an array if it begins like one, whatever its name; what else is in
+ * an archive is passed over. But one that is named like an array is read to its end even then: if
+ * it was one, and its beginning is damaged, the CRC-32 says so. */
+static bool read_contents(const tn__zip *zip, const tn__zip_entry *entry, bool named, tn_dict *dict)
+{
+    tn__stream *s = tn__zip_stream(zip, entry);
+    int found = s ? tn__npy_begins(s) : -1;
+    bool ok = found > 0 ? read_array(zip, entry, s, dict)
+                        : found == 0 && (!named || tn__stream_drain(s) >= 0);
     tn__stream_free(s);
     return ok;
 }
 
 static bool read_entry(tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
 {
+    bool named = ends_in(entry->name, ".npy");
+    if (!named && (ends_in(entry->name, "/") || entry->size < TN__NPY_MAGIC))
+        return true;
     zip->file->part = entry->name;
-    int found = is_array(zip, entry);
-    bool ok = found == 0 || (found > 0 && read_array(zip, entry, dict));
+    bool ok = named || tn__zip_is_readable(entry) ? read_contents(zip, entry, named, dict)
+                                                  : tn__zip_agrees(zip, entry);
     zip->file->part = NULL;
     return ok;
 }

@@ -330,18 +330,23 @@ static int64_t find_contents(const tn__zip *zip, const tn__zip_entry *entry)
     return check_local(zip, entry, p) ? at : -1;
 }
 
+bool tn__zip_agrees(const tn__zip *zip, const tn__zip_entry *entry)
+{
+    return find_contents(zip, entry) >= 0;
+}
+
 bool tn__zip_is_readable(const tn__zip_entry *entry)
 {
-    return !(entry->flags & UNREADABLE);
+    return !(entry->flags & UNREADABLE) && (entry->method == STORED || entry->method == DEFLATED);
 }
 
 tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry)
 {
-    if (!tn__zip_is_readable(entry)) {
+    if (entry->flags & UNREADABLE) {
         tn__file_fail(zip->file, "it is encrypted or a patch");
         return NULL;
     }
-    if (entry->method != STORED && entry->method != DEFLATED) {
+    if (!tn__zip_is_readable(entry)) {
         tn__file_fail(zip->file, "compression method %d cannot be read", entry->method);
         return NULL;
     }

@@ -29,9 +29,11 @@ bool tn__zip_open(tn__zip *zip, tn__file *file);
 void tn__zip_close(tn__zip *zip);
 
 /* The contents of an entry, with their size promised and their CRC-32 expected. Its own header has
- * to agree with the directory. Those that are encrypted are not readable. */
+ * to agree with the directory. Those that are encrypted, or neither stored nor deflated, are not
+ * readable. */
 tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry);
 bool tn__zip_is_readable(const tn__zip_entry *entry);
+bool tn__zip_agrees(const tn__zip *zip, const tn__zip_entry *entry);
 
 /* The entry's name in UTF-8, to be freed; NULL, with an error recorded, if it is none. */
 char *tn__zip_name(const tn__zip *zip, const tn__zip_entry *entry);

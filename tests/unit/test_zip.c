@@ -27,6 +27,9 @@ static const struct {
     {"piped64.npz", 1, NULL, 0},
     {"unicode.npz", 2, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", 3},
     {"cp437.npz", 2, "caf\xc3\xa9", 3},
+    {"named.npz", 1, NULL, 0},
+    {"named_deflated.npz", 1, NULL, 0},
+    {"methods.npz", 1, NULL, 0},
 };
 
 START_TEST(reads_what_numpy_reads)
@@ -157,7 +160,9 @@ static const struct {
     const char *error;
 } changes[] = {
     {{{LOCAL + HEADER, 1, 6}}, "load_npz: %: x: its CRC-32 is d5d41cdd, but should be a2d32c4b"},
-    {{{DIRECTORY + 10, 2, 12}}, "load_npz: %: x: compression method 12 cannot be read"},
+    {{{DIRECTORY + 10, 2, 12}, {8, 2, 12}}, NULL}, /* no array, as far as can be seen */
+    {{{DIRECTORY + 10, 2, 12}},
+     "load_npz: %: x: its header at byte 0 is not as the directory has it"},
     {{{DIRECTORY + 8, 2, 1}}, NULL},
     {{{DIRECTORY + 8, 2, 1 << 5}}, NULL},
     {{{DIRECTORY + 8, 2, 1 << 6}}, NULL},
@@ -173,8 +178,7 @@ static const struct {
     {{{DIRECTORY + 3, 1, 'Q'}}, "load_npz: %: the directory is damaged at byte 219"},
     {{{RECORD_Y + 34, 2, 1}}, NULL}, /* on another disk, as this end is: there are no disks */
     {{{END + 4, 2, 1}}, NULL},
-    {{{DIRECTORY + 10, 2, 256}, {8, 2, 256}},
-     "load_npz: %: x: compression method 256 cannot be read"},
+    {{{DIRECTORY + 10, 2, 256}, {8, 2, 256}}, NULL},
     {{{RECORD_Y + 28, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 30, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 32, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
@@ -300,6 +304,50 @@ START_TEST(refuses_encrypted_arrays)
         if (refused)
             check_error(TN_ERR_FORMAT, "load_npz: %: x.npy: it is encrypted or a patch", path);
     }
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
+START_TEST(refuses_arrays_of_other_methods)
+{
+    size_t size;
+    unsigned char *bytes = read_bytes(data_path("comment.npz"), &size);
+    unsigned char *record = memmem(bytes, size, "PK\1\2", 4);
+    ck_assert_ptr_nonnull(record);
+    for (uint64_t method = 1; method < 100; method++) {
+        char expected[80];
+        put(bytes + 8, 2, method);
+        put(record + 10, 2, method);
+        const char *path = write_temporary(bytes, size);
+        ck_assert(!load(path));
+        snprintf(expected, sizeof expected,
+                 "load_npz: %%: x.npy: compression method %d cannot be read", (int)method);
+        if (method != 8)
+            check_error(TN_ERR_FORMAT, expected, path);
+        tn_clear_error(ctx);
+    }
+    free(bytes);
+    remove_temporary();
+}
+END_TEST
+
+/* What is named so and does not begin so may be an array of which the beginning is damaged. */
+START_TEST(refuses_damaged_beginnings)
+{
+    size_t size;
+    unsigned char *bytes = read_bytes(data_path(_i ? "named.npz" : "comment.npz"), &size);
+    unsigned char *start = memmem(bytes, size, _i ? "hello" : "\x93NUMPY", _i ? 5 : 6);
+    ck_assert_ptr_nonnull(start);
+    for (int bit = 0; bit < 8 * 5; bit++) {
+        start[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        ck_assert(!load(write_temporary(bytes, size)));
+        ck_assert_ptr_nonnull(
+            strstr(tn_error(ctx), _i ? ": b.npy: its CRC-32 is" : ": x.npy: its CRC-32 is"));
+        tn_clear_error(ctx);
+        start[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    ck_assert(load(write_temporary(bytes, size)));
     free(bytes);
     remove_temporary();
 }
@@ -547,6 +595,8 @@ int main(void)
     tcase_add_loop_test(tc, checks_the_sizes_of_deflated_data, 0,
                         (int)(sizeof sizes / sizeof *sizes));
     tcase_add_test(tc, refuses_encrypted_arrays);
+    tcase_add_test(tc, refuses_arrays_of_other_methods);
+    tcase_add_loop_test(tc, refuses_damaged_beginnings, 0, 2);
     tcase_add_test(tc, checks_names);
     tcase_add_test(tc, sorts_entries);
     tcase_add_test(tc, end_records_in_numbers);
