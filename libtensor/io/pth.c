@@ -244,17 +244,15 @@ static int64_t sizes_of(const reader *r, int64_t number, int64_t *sizes)
     return n;
 }
 
-/* The number of the element after the last one; -1 if that is beyond 63 bits. */
+/* The number of the element after the last one, where there are elements; -1 if that is beyond 63
+ * bits. */
 static int64_t end_of(int ndim, const int64_t *shape, const int64_t *strides, int64_t offset)
 {
     int64_t last = offset, step;
-    for (int i = 0; i < ndim; i++) {
-        if (shape[i] == 0)
-            return offset;
+    for (int i = 0; i < ndim; i++)
         if (__builtin_mul_overflow(shape[i] - 1, strides[i], &step) ||
             __builtin_add_overflow(last, step, &last))
             return -1;
-    }
     return last < INT64_MAX ? last + 1 : -1;
 }
 
@@ -268,23 +266,27 @@ typedef struct view {
 static bool check_view(const reader *r, const view *v)
 {
     tn_text shape = tn_shape_text(v->ndim, v->shape), strides = tn_shape_text(v->ndim, v->strides);
-    int64_t end = end_of(v->ndim, v->shape, v->strides, v->offset);
-    if (tn__numel_of(v->ndim, v->shape, 8) < 0)
+    int64_t numel = tn__numel_of(v->ndim, v->shape, 8);
+    if (numel < 0)
         return tn__file_fail(r->file, "its size %s is too large", shape.s);
+    if (numel == 0)
+        return true;
+    int64_t end = end_of(v->ndim, v->shape, v->strides, v->offset);
     return (end >= 0 && end <= v->s->numel) ||
            tn__file_fail(r->file,
                          "shape %s with strides %s at %lld does not fit a storage of %lld elements",
                          shape.s, strides.s, (long long)v->offset, (long long)v->s->numel);
 }
 
-/* A stride along which there is no second element may be anything in the file. It becomes that of a
- * contiguous tensor, so that no product of strides overflows: all others are inside of the
- * storage. */
-static void tame_strides(view *v)
+/* A stride along which there is no second element may be anything in the file, and so may the
+ * offset where there is none at all. They become those of a contiguous tensor, so that no product
+ * of strides overflows: all others are inside of the storage. */
+static void tame_view(view *v)
 {
     int64_t contiguous[TN_MAX_DIMS];
     bool empty = tn__numel_of(v->ndim, v->shape, 1) == 0;
     tn__contiguous_strides(v->ndim, v->shape, contiguous);
+    v->offset = empty ? 0 : v->offset;
     for (int i = 0; i < v->ndim; i++)
         if (empty || (v->shape[i] == 1 && v->strides[i] > v->s->numel))
             v->strides[i] = contiguous[i];
@@ -383,7 +385,7 @@ static bool parse_tensor(const reader *r, tn__class class, int64_t arguments, vi
         return fail(r, "its storage has no type");
     if ((n > least && !parse_metadata(r, items[least], v)) || !check_view(r, v))
         return false;
-    tame_strides(v);
+    tame_view(v);
     return true;
 }
 

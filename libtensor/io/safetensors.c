@@ -395,6 +395,8 @@ static bool parse_header(reader *r)
     int64_t size = r->data - 8, length = tn__utf8_length(r->text, size);
     if (length < size)
         return tn__file_fail(r->file, "header: byte %lld is not UTF-8", (long long)length);
+    if (*r->p != '{')
+        return fail_at(r, "'{'"); /* the format allows spaces behind the object alone */
     if (!parse_object(r, parse_entry))
         return false;
     r->p += strspn(r->p, " \t\r\n");

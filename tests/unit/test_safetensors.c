@@ -85,9 +85,12 @@ static const struct {
     const char *error;
 } headers[] = {
     {PART(TYPE "\"shape\":[2]," OFFSETS), 8, NULL},
-    {" \n{ \"x\" : { \"shape\" : [ 1 , 2 ] , \"data_offsets\" : [ 0 , 8 ] , \"dtype\" : \"I32\" "
+    {"{ \"x\" : { \"shape\" : [ 1 , 2 ] , \"data_offsets\" : [ 0 , 8 ] , \"dtype\" : \"I32\" "
      "} }\t\r\n ",
      8, NULL},
+    {" {" B "," A "}", 4, "load_safetensors: %: header: '{' is expected at byte 0"},
+    {"\n{" B "," A "}", 4, "load_safetensors: %: header: '{' is expected at byte 0"},
+    {"", 0, "load_safetensors: %: header: '{' is expected at byte 0"},
     {"{" B "," A "}", 4, NULL},
     {"{}", 0, NULL},
     {"{\"__metadata__\":{}," A "," B "}", 4, NULL},
