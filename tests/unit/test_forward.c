@@ -227,6 +227,7 @@ START_TEST(what_works_stays)
     tn_scope scope = tn_scope_begin(ctx);
     tn_tensor *x = LEAF(2), *y = tn_forward(ctx, m, x);
     tn_tensor *after = F64(7);
+    ck_assert_int_eq(ctx->scopes->count, scope.depth + 1);
     ck_tn_equal(y, 36);
     ck_tn_equal(stash, 6);
     ck_tn_equal(after, 7);
