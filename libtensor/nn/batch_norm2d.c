@@ -49,11 +49,10 @@ tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts 
         return NULL;
     norm_state *s = tn_module_state(self);
     s->opts = opts;
-    s->weight = tn__add_full(ctx, self, false, "weight", TN_SHAPE(channels), 1);
-    s->bias = tn__add_full(ctx, self, false, "bias", TN_SHAPE(channels), 0);
-    s->mean = tn__add_full(ctx, self, true, "running_mean", TN_SHAPE(channels), 0);
-    s->var = tn__add_full(ctx, self, true, "running_var", TN_SHAPE(channels), 1);
-    tn_tensor *batches = tn_zeros(ctx, TN_I64, TN_SCALAR);
-    s->batches = batches ? tn_add_buffer(ctx, self, "num_batches_tracked", batches) : NULL;
+    s->weight = tn__add_full(ctx, self, false, "weight", TN_F32, TN_SHAPE(channels), 1);
+    s->bias = tn__add_full(ctx, self, false, "bias", TN_F32, TN_SHAPE(channels), 0);
+    s->mean = tn__add_full(ctx, self, true, "running_mean", TN_F32, TN_SHAPE(channels), 0);
+    s->var = tn__add_full(ctx, self, true, "running_var", TN_F32, TN_SHAPE(channels), 1);
+    s->batches = tn__add_full(ctx, self, true, "num_batches_tracked", TN_I64, TN_SCALAR, 0);
     return tn__module_done(ctx, self);
 }

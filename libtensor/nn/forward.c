@@ -4,7 +4,9 @@
  * therefore has copies made of its own buffers before it runs, which are kept until the outermost
  * pass ends: a module inside may have worked when the one around it fails. The list is one of the
  * context; a pass that fails undoes it down to where it stood when that pass began, from the newest
- * copy to the oldest, so that a module that ran twice gets what it had before the first time. */
+ * copy to the oldest, so that a module that ran twice gets what it had before the first time.
+ *
+ * What a failing pass made goes with a scope of its own; what a working one made stays. */
 #include "base/memory.h"
 #include "nn/nn.h"
 #include "tensor/change.h"
@@ -20,6 +22,7 @@ struct tn__kept {
 
 /* What was so when a pass began. */
 typedef struct pass {
+    tn_scope scope; /* of what the module makes */
     tn__kept *kept;
     tn_rng_state rng;
 } pass;
@@ -73,7 +76,7 @@ static void drop_kept(tn_ctx *ctx, const tn__kept *last, bool undo)
 static pass begin(tn_ctx *ctx)
 {
     ctx->passes++;
-    return (pass){.kept = ctx->kept, .rng = ctx->rng};
+    return (pass){.scope = tn_scope_begin(ctx), .kept = ctx->kept, .rng = ctx->rng};
 }
 
 /* y, or NULL with everything as it was. */
@@ -81,8 +84,12 @@ static tn_tensor *end(tn_ctx *ctx, const pass *p, tn_tensor *y)
 {
     ctx->passes--;
     bool failed = !y || !tn_ok(ctx);
-    if (failed)
+    if (failed) {
         ctx->rng = p->rng;
+        tn_scope_end(ctx, p->scope);
+    } else {
+        tn__scope_merge(ctx, p->scope);
+    }
     if (failed || ctx->passes == 0)
         drop_kept(ctx, p->kept, failed);
     return failed ? NULL : y;
@@ -100,7 +107,7 @@ tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
     if (!tn_check_input(ctx, type->name, "input", x))
         return NULL;
     pass p = begin(ctx);
-    tn_tensor *y = keep_buffers(ctx, module) ? type->forward(ctx, module, x) : NULL;
+    tn_tensor *y = tn_ok(ctx) && keep_buffers(ctx, module) ? type->forward(ctx, module, x) : NULL;
     tn__watch *watch = tn__get_watch(module);
     if (y && watch)
         watch->after(watch, module, x, y);

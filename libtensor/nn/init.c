@@ -105,22 +105,33 @@ double tn_init_gain(tn_nonlinearity nonlinearity, double slope)
 
 /* ---- for the constructors of this room ------------------------------------------------------- */
 
+/* Gives t to self, or frees it. */
+static tn_tensor *give(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name, tn_tensor *t)
+{
+    tn_tensor *given =
+        is_buffer ? tn_add_buffer(ctx, self, name, t) : tn_add_parameter(ctx, self, name, t);
+    if (!given)
+        tn_free(t);
+    return given;
+}
+
 tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
                            const int64_t *shape, double fan_in)
 {
     double bound = fan_in > 0 ? 1 / sqrt(fan_in) : 0;
     tn_tensor *t = tn__new(ctx, tn_module_name(self), TN_F32, ndim, shape);
-    return t && tn_uniform_(ctx, t, -bound, bound) == TN_OK ? tn_add_parameter(ctx, self, name, t)
-                                                            : NULL;
+    if (t)
+        tn_uniform_(ctx, t, -bound, bound);
+    return give(ctx, self, false, name, t);
 }
 
-tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name, int ndim,
-                        const int64_t *shape, double value)
+tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name,
+                        tn_dtype dtype, int ndim, const int64_t *shape, double value)
 {
-    tn_tensor *t = tn__new(ctx, tn_module_name(self), TN_F32, ndim, shape);
-    if (!t || tn_fill_(ctx, t, value) != TN_OK)
-        return NULL;
-    return is_buffer ? tn_add_buffer(ctx, self, name, t) : tn_add_parameter(ctx, self, name, t);
+    tn_tensor *t = tn__new(ctx, tn_module_name(self), dtype, ndim, shape);
+    if (t)
+        tn_fill_(ctx, t, value);
+    return give(ctx, self, is_buffer, name, t);
 }
 
 tn_module *tn__module_done(tn_ctx *ctx, tn_module *self)

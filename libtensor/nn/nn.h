@@ -12,9 +12,9 @@ void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *childr
  * when the module was made, and returns NULL. For constructors. */
 tn_module *tn__module_done(tn_ctx *ctx, tn_module *self);
 
-/* Gives `self` a parameter or a buffer of TN_F32 full of `value`. */
-tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name, int ndim,
-                        const int64_t *shape, double value);
+/* Gives `self` a parameter or a buffer full of `value`; NULL with nothing left in the scope. */
+tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char *name,
+                        tn_dtype dtype, int ndim, const int64_t *shape, double value);
 
 /* A parameter that is uniform on [-1/sqrt(fan_in), 1/sqrt(fan_in)): reset_parameters() of
  * torch.nn.Linear and of the convolutions. */

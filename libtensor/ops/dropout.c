@@ -27,13 +27,19 @@ tn_tensor *tn_dropout(tn_ctx *ctx, const tn_tensor *x, double p, bool training)
         return tn_reshape(ctx, x, x->ndim, x->shape);
     tn_rng_state rng = tn_get_rng_state(ctx);
     tn_tensor *mask = tn__new(ctx, "dropout", x->dtype, x->ndim, x->shape);
-    if (!mask || tn_bernoulli_(ctx, mask, 1 - p) != TN_OK)
+    if (!mask || tn_bernoulli_(ctx, mask, 1 - p) != TN_OK) {
+        tn_free(mask);
         return NULL;
+    }
     double c[TN_MAX_CONSTANTS] = {p < 1 ? 1 / (1 - p) : 0};
-    tn_tensor *y = tn_map(ctx, "dropout", &masked, c, (const tn_tensor *[]){x, mask});
-    y = tn_record(ctx, &dropout_op, y,
+    tn_tensor *made = tn_map(ctx, "dropout", &masked, c, (const tn_tensor *[]){x, mask});
+    tn_tensor *y =
+        tn_record(ctx, &dropout_op, made,
                   (tn_record_args){.inputs = {x}, .saved = {mask}, .data = c, .size = sizeof c});
-    if (!y)
-        tn_set_rng_state(ctx, rng);
-    return y;
+    if (y)
+        return y;
+    tn_set_rng_state(ctx, rng);
+    tn_free(made);
+    tn_free(mask);
+    return NULL;
 }

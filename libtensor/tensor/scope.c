@@ -129,6 +129,26 @@ tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor)
     return tensor;
 }
 
+/* The tensors of the innermost scope come last in the one around it. */
+static void merge_innermost(tn_ctx *ctx)
+{
+    int64_t depth = --ctx->scopes->count;
+    tn__list *inner = &ctx->scopes->open[depth], *outer = inner - 1;
+    for (tn_tensor *t = inner->first; t; t = t->next)
+        t->scope = depth - 1;
+    if (!inner->first)
+        return;
+    inner->first->prev = outer->last;
+    *(outer->last ? &outer->last->next : &outer->first) = inner->first;
+    outer->last = inner->last;
+}
+
+void tn__scope_merge(tn_ctx *ctx, tn_scope scope)
+{
+    while (is_open(ctx, scope))
+        merge_innermost(ctx);
+}
+
 tn_tensor *tn__scope_return(tn_ctx *ctx, tn_scope scope, tn_tensor *t)
 {
     if (t && is_open(ctx, scope) && t->ctx == ctx && t->scope >= scope.depth) {

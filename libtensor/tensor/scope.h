@@ -24,6 +24,9 @@ void tn__scopes_close(tn_ctx *ctx);
  * Returns t. */
 tn_tensor *tn__scope_return(tn_ctx *ctx, tn_scope scope, tn_tensor *t);
 
+/* Ends `scope` and those inside it; their tensors belong to the one around it. */
+void tn__scope_merge(tn_ctx *ctx, tn_scope scope);
+
 /* Gives t, which nobody owns, to the innermost scope; takes t out of the scope that owns it: the
  * caller owns it then, and frees it by tn__release. */
 void tn__own(tn_tensor *t);

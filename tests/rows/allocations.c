@@ -17,6 +17,7 @@ static tn_memory_stats memory_before;
 tn_scope scope;
 static tn_status status;
 static bool failed;
+static bool left;            /* something in the scope of the call, though it failed */
 static int64_t shots, calls; /* allocations that failed, and all */
 static struct {
     uint64_t result, state;
@@ -51,6 +52,7 @@ void arm(void)
     scope = tn_scope_begin(ctx);
     tn_empty_cache(ctx);
     memory_before = tn_memory(ctx);
+    left = false;
     memory.calls = memory.failed = 0;
     memory.for_good = for_good;
     memory.fail_at = phase == FAILING ? k : 0;
@@ -112,34 +114,43 @@ void came_tensor(const tn_tensor *t)
     mix_tensor(t);
 }
 
+/* Where no object comes, nothing is in the scope of the call: operators alone have temporaries
+ * there. */
+static void disarm_object(const void *object)
+{
+    disarm(object == NULL);
+    tn_memory_stats m = tn_memory(ctx), b = memory_before;
+    left = !object && (m.live_bytes != b.live_bytes || m.tensors != b.tensors);
+}
+
 void came_module(const tn_module *m)
 {
-    disarm(m == NULL);
+    disarm_object(m);
     if (m)
         mix_module(m);
 }
 
 void came_optim(const tn_optim *o)
 {
-    disarm(o == NULL);
+    disarm_object(o);
     mix_optim(o);
 }
 
 void came_schedule(const tn_schedule *s)
 {
-    disarm(s == NULL);
+    disarm_object(s);
     mix_schedule(s);
 }
 
 void came_loader(const tn_loader *l)
 {
-    disarm(l == NULL);
+    disarm_object(l);
     mix_loader(l);
 }
 
 void came_dict(const tn_dict *d)
 {
-    disarm(d == NULL);
+    disarm_object(d);
     mix_dict(d);
 }
 
@@ -222,6 +233,8 @@ static bool check_failure(void)
         return complain(status == TN_OK ? "fails without an error" : "fails with another error");
     if (got.state != before)
         return complain("changes something");
+    if (left)
+        return complain("leaves something in the scope");
     return nothing_kept() ? true : complain("keeps something");
 }
 

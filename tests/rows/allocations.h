@@ -1,6 +1,7 @@
 /* allocations.h - the functions of a public header while memory runs out: allocation 1, 2, 3... of
  * a call fails, alone or with all that follow, until the call succeeds. A call that fails records
- * TN_ERR_MEMORY, keeps nothing and changes nothing: the one that succeeds in the end gives the bits
+ * TN_ERR_MEMORY, keeps nothing and changes nothing, and one that would give an object, such as a
+ * module, leaves nothing in the scope that is open: the one that succeeds in the end gives the bits
  * of an undisturbed one. The rows stand in tests/unit/test_allocations_*.c; a function without a
  * row fails the test. */
 #ifndef TEST_ALLOCATIONS_H

@@ -7,7 +7,7 @@
 
 tn_tensor *in[INPUTS];
 int n_inputs;
-tn_tensor *x, *images, *pixels, *p;
+tn_tensor *x, *images, *pixels, *turned, *p;
 tn_module *net, *cnn, *spare, *frozen;
 tn_optim *opt, *plain_opt, *thawed;
 tn_schedule *schedule, *plateau;
@@ -104,6 +104,7 @@ void make_world(const char *types)
     x = input_of("=f32[4,3]", 1);
     images = input_of("=f32[2,1,6,6]", 2);
     pixels = input_of("u8[5,3]", 3);
+    turned = tn_transpose(ctx, pixels, 0, 1);
     make_modules();
     make_optimisers();
     loader = tn_loader_new(ctx, pixels, NULL,

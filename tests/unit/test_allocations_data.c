@@ -12,7 +12,7 @@ static double next_sum(void)
 static void data_rows(void)
 {
     tn_loader_opts opts = {.batch_size = 2, .shuffle = true, .scale = 2};
-    CALLS(tn_loader_new, "u8[3,2] i64[2]", tn_loader_new(ctx, flipped(0), in[1], opts));
+    CALLS(tn_loader_new, "i64[3]", tn_loader_new(ctx, turned, in[0], opts));
     ASKS(tn_loader_next, "", next_sum());
     ASKS(tn_loader_batches, "", tn_loader_batches(loader));
     CALLS(tn_loader_state_dict, "", tn_loader_state_dict(loader));

@@ -121,5 +121,25 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* Where it fails, neither the mask nor the result is left. */
+static tn_status drop_half(void *x)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t tensors = tn_memory(ctx).tensors;
+    tn_tensor *y = tn_dropout(ctx, x, 0.5, true);
+    ck_assert(y || tn_memory(ctx).tensors == tensors);
+    tn_scope_end(ctx, scope);
+    return tn_error_status(ctx);
+}
+
+START_TEST(test_memory_that_runs_out)
+{
+    tn_tensor *x = LEAF(1, 2, 3, 4);
+    drop_half(x); /* the tape has room from now on */
+    fail_each_allocation(drop_half, x);
+}
+END_TEST
+
 OP_TESTS("dropout", cases, test_values, test_how_many_are_dropped, test_any_number_of_threads,
-         test_stream, test_evaluation, test_everything_is_dropped, test_errors)
+         test_stream, test_evaluation, test_everything_is_dropped, test_errors,
+         test_memory_that_runs_out)

@@ -189,6 +189,55 @@ START_TEST(graphs_from_before)
 }
 END_TEST
 
+/* Without a scope around it, what the modules before made goes all the same, with its record. */
+START_TEST(nothing_is_left_in_the_scope)
+{
+    tn_module *net = tn_sequential(ctx, tn_nn_linear(ctx, 2, 3), counter_new(F64(1), WORKS),
+                                   tn_nn_linear(ctx, 3, 3), counter_new(NULL, FAILS));
+    tn_tensor *x = tn_ones(ctx, TN_F64, TN_SHAPE(4, 2));
+    ck_assert_int_eq(tn_module_to(ctx, net, TN_F64), TN_OK);
+    tn_memory_stats before = tn_memory(ctx);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_ptr_null(tn_forward(ctx, net, x));
+        ck_tn_error(TN_ERR_ARGUMENT, "counter: told to");
+        ck_assert_int_eq(tn_memory(ctx).tensors, before.tensors);
+        ck_assert_int_eq(tn_memory(ctx).nodes, before.nodes);
+    }
+}
+END_TEST
+
+static tn_tensor *stash; /* made by the module below beside its result */
+
+static tn_tensor *stash_forward(tn_ctx *c, tn_module *self, const tn_tensor *x)
+{
+    (void)self;
+    stash = tn_mul_scalar(c, x, 3);
+    tn_scope_begin(c);
+    return tn_square(c, stash);
+}
+
+static const tn_module_type stash_type = {.name = "Stash", .forward = stash_forward};
+
+/* Of a pass that works all stays, also what is in a scope that it left open; the scope that was
+ * innermost before has them. */
+START_TEST(what_works_stays)
+{
+    tn_module *m = tn_module_new(ctx, &stash_type, 0);
+    int64_t tensors = tn_memory(ctx).tensors;
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *x = LEAF(2), *y = tn_forward(ctx, m, x);
+    tn_tensor *after = F64(7);
+    ck_assert_int_eq(ctx->scopes->count, scope.depth + 1);
+    ck_tn_equal(y, 36);
+    ck_tn_equal(stash, 6);
+    ck_tn_equal(after, 7);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(y)), TN_OK);
+    ck_tn_equal(tn_grad(x), 36);
+    ck_assert_int_eq(tn_scope_end(ctx, scope), TN_OK);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
+}
+END_TEST
+
 /* ---- what it takes --------------------------------------------------------------------------- */
 
 /* The tensors that there are while the innermost module of `depth` runs. */
@@ -233,6 +282,8 @@ int main(void)
     tcase_add_test(tc, errors_beside_a_result);
     tcase_add_test(tc, modules_without_buffers);
     tcase_add_test(tc, graphs_from_before);
+    tcase_add_test(tc, nothing_is_left_in_the_scope);
+    tcase_add_test(tc, what_works_stays);
     tcase_add_test(tc, one_copy);
     return tn_run(suite);
 }

@@ -65,9 +65,10 @@ TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *chi
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))
 
 /* Runs the module on x. The result belongs to the innermost scope; NULL with what the first
- * failing operator recorded. A pass that fails changes nothing: the buffers of every module that
- * ran in it while training are as before, such as running statistics, and so is the random
- * stream. Copies of the buffers, which the pass keeps until it ends, take their size once more. */
+ * failing operator recorded. A pass that fails changes nothing: the buffers, such as running
+ * statistics, of every module that ran in it while training are as before, and so is the random
+ * stream; what was made until then is freed. For that a pass in training keeps copies of the
+ * buffers until it ends. */
 TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x);
 
 /* Frees the module, its children and its parameters. NULL is allowed. */
