@@ -22,9 +22,6 @@
 #include "tensor/long_sum.h"
 #include "tensor/tensor.h"
 
-/* Columns of A whose products BLAS adds up alone. */
-#define LONG ((int64_t)8192)
-
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
 
@@ -276,8 +273,7 @@ static void share(tn_ctx *ctx, const tn__gemm_args *g)
                  g->m > g->n ? rows_range : columns_range, &shared);
 }
 
-/* Columns begin .. end of A and rows of B. */
-static tn__gemm_args middle_of(const tn__gemm_args *g, int64_t begin, int64_t end)
+tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end)
 {
     tn__gemm_args part = *g;
     part.k = end - begin;
@@ -289,7 +285,7 @@ static tn__gemm_args middle_of(const tn__gemm_args *g, int64_t begin, int64_t en
 /* BLAS adds up blocks of k one after another, and its error grows with their number. */
 static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
 {
-    int64_t parts = tn__divide_up(g->k, LONG);
+    int64_t parts = tn__divide_up(g->k, TN__GEMM_LONG);
     tn__long_sum sum = {.k = tn__kernels_of(ctx, g->dtype),
                         .dtype = g->dtype,
                         .rows = g->m,
@@ -298,7 +294,8 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
                         .to = g->c};
     if (tn__long_sum_alloc(ctx, &sum))
         for (int64_t i = 0; i < parts; i++) {
-            tn__gemm_args part = middle_of(g, tn__cut(g->k, parts, i), tn__cut(g->k, parts, i + 1));
+            tn__gemm_args part =
+                tn__gemm_middle(g, tn__cut(g->k, parts, i), tn__cut(g->k, parts, i + 1));
             if (i > 0) {
                 part.beta = 0;
                 part.c = sum.part;
@@ -315,7 +312,7 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
     if (g->m == 0 || g->n == 0 || !tn__gemm_ready(ctx))
         return;
-    if (g->k > 2 * LONG)
+    if (g->k > 2 * TN__GEMM_LONG)
         share_in_parts(ctx, g);
     else
         share(ctx, g);

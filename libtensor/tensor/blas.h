@@ -25,6 +25,11 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
 void tn__gemm_serial(const tn__gemm_args *g);
 bool tn__gemm_ready(tn_ctx *ctx);
 
+/* Columns of A whose products BLAS adds up without a large error. Whoever has more of them adds up
+ * products of columns begin .. end of A and rows of B. */
+#define TN__GEMM_LONG ((int64_t)8192)
+tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end);
+
 /* Before the first product. A single thread is asked for once for the process: BLAS is called by
  * threads of ours, it need not start its own. */
 void tn__blas_open(bool single_thread);

@@ -86,6 +86,44 @@ START_TEST(test_conv2d)
 }
 END_TEST
 
+/* Many channels and one point, a kernel as large as x, and one long row. */
+START_TEST(test_deep_and_wide)
+{
+    static const int64_t sizes[][2][4] = {{{1, 400009, 1, 1}, {1, 400009, 1, 1}},
+                                          {{1, 100003, 2, 2}, {2, 100003, 2, 2}},
+                                          {{1, 1, 1500, 1500}, {1, 1, 1500, 1500}},
+                                          {{1, 1, 1, 400009}, {1, 1, 1, 1}}};
+    for (int i = 0; i < 4; i++)
+        check_conv2d(sizes[i][0], sizes[i][1]);
+}
+END_TEST
+
+/* Each element of dx is a sum over as many channels of y as there are. */
+static void check_dx_of_channels(int64_t out_channels, int64_t kernel, int64_t out)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t size = kernel + out - 1;
+    tn_tensor *x = leaf(full((int64_t[]){1, 1, size, size}, 4, A));
+    tn_tensor *w = full((int64_t[]){out_channels, 1, kernel, kernel}, 4, A);
+    tn_tensor *dy = full((int64_t[]){1, out_channels, out, out}, 4, B);
+    tn_backward_with(ctx, tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0}), dy);
+    tn_tensor *corner = tn_narrow(ctx, tn_narrow(ctx, tn_grad(x), 2, 0, 1), 3, 0, 1);
+    check_elements_near(corner, (double)A * B * (double)out_channels, "conv2d's dx");
+    tn_tensor *middle =
+        tn_narrow(ctx, tn_narrow(ctx, tn_grad(x), 2, kernel - 1, 1), 3, kernel - 1, 1);
+    check_elements_near(middle, (double)A * B * (double)(out * out * out_channels), "conv2d's dx");
+    tn_scope_end(ctx, scope);
+}
+
+/* dx as a product alone, from four windows, and from so many that they are a long sum too. */
+START_TEST(test_many_channels_of_y)
+{
+    static const int64_t sizes[][3] = {{1000003, 1, 1}, {200003, 2, 2}, {20011, 17, 17}};
+    for (int i = 0; i < 3; i++)
+        check_dx_of_channels(sizes[i][0], sizes[i][1], sizes[i][2]);
+}
+END_TEST
+
 /* The middle of x meets as many taps as y has elements; images and channels have factors of their
  * own. */
 static void check_dx(int64_t kernel, int64_t out)
@@ -155,5 +193,6 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_large_kernels,
-                 test_averages, test_gradients_of_pools)
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_deep_and_wide,
+                 test_many_channels_of_y, test_large_kernels, test_averages,
+                 test_gradients_of_pools)

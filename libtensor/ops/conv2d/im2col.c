@@ -35,7 +35,7 @@
 #include "tensor/long_sum.h"
 #include "tensor/tensor.h"
 
-#define RUN 8           /* products that are added one after another */
+#define RUN 8           /* products, at most, that are added one after another */
 #define RUN_OF_TAPS 128 /* and elements of dm that are */
 
 /* Rows of elements, `ld` elements apart. */
@@ -136,45 +136,68 @@ static matrix block_of_dy(const tn__conv2d_plan *p, const tn__column_block *b,
 
 /* ---- sums of products ------------------------------------------------------------------------ */
 
-static bool is_long(int64_t products)
+/* How a sum of products is added up: each of them in pieces that BLAS adds up well, and `run` of
+ * the pieces one after another. */
+typedef struct product_sum {
+    tn__long_sum sum;
+    int64_t pieces, run;
+    bool is_long; /* later runs are added up apart */
+} product_sum;
+
+/* A sum of so many products, each of `terms` at most, in a matrix of so many rows and columns.
+ * A run has about as many terms as a piece may have, but at least one piece. */
+static product_sum sum_of(const tn__conv2d_plan *p, int64_t products, int64_t terms, int64_t rows,
+                          int64_t columns)
 {
-    return products > 2 * RUN;
+    product_sum s = {.sum = {.k = p->kernels, .dtype = p->dtype, .rows = rows, .cols = columns}};
+    s.pieces = tn__max(1, tn__divide_up(terms, TN__GEMM_LONG));
+    int64_t piece = tn__max(1, tn__divide_up(terms, s.pieces));
+    s.run = tn__min(RUN, TN__GEMM_LONG / piece);
+    s.is_long = products * s.pieces > 2 * s.run;
+    return s;
 }
 
-/* The memory for what a sum of so many products, of so many columns, adds up apart. */
-static int64_t bytes_of_sum(const tn__conv2d_plan *p, int64_t products, int64_t columns)
+/* The memory for what the sum adds up apart. */
+static int64_t bytes_of_sum(const tn__conv2d_plan *p, const product_sum *s)
 {
-    return is_long(products) ? tn__bytes_of(p, 1, 1, p->out_channels, columns) : 0;
+    return s->is_long ? tn__bytes_of(p, 1, 1, s->sum.rows, s->sum.cols) : 0;
 }
 
-/* A sum of products in `to` [out_channels, columns]. */
-static tn__long_sum sum_in(const tn__conv2d_plan *p, int64_t columns, matrix to,
-                           const tn__tile_space *s)
+/* The sum begins in `to`; `part` and `lost` are such memory. */
+static void begin_sum(product_sum *s, matrix to, char *part, char *lost)
 {
-    return (tn__long_sum){.k = p->kernels,
-                          .dtype = p->dtype,
-                          .rows = p->out_channels,
-                          .cols = columns,
-                          .ld = to.ld,
-                          .to = to.data,
-                          .part = s->part,
-                          .lost = s->lost};
+    s->sum.to = to.data;
+    s->sum.ld = to.ld;
+    s->sum.part = part;
+    s->sum.lost = lost;
+    if (s->is_long)
+        memset(lost, 0, (size_t)(s->sum.rows * s->sum.cols) * tn_dtype_size(s->sum.dtype));
 }
 
-/* Adds product number i of n; the first one to beta times what is there. The first run of a long
- * sum is added up in place, later ones apart. */
-static void add_product(const tn__long_sum *s, int64_t i, int64_t n, double beta, tn__gemm_args g)
+/* Adds piece number i. The first run of a long sum is added up in place, later ones apart; its last
+ * piece ends a run. */
+static void add_piece(const product_sum *s, int64_t i, bool last, double beta, tn__gemm_args g)
 {
-    bool apart = is_long(n) && i >= RUN;
+    bool apart = s->is_long && i >= s->run;
     g.alpha = 1;
-    g.beta = i == 0 ? beta : !apart || i % RUN > 0;
-    g.c = apart ? s->part : s->to;
-    g.ldc = apart ? s->cols : s->ld;
-    if (is_long(n) && i == 0)
-        memset(s->lost, 0, (size_t)(s->rows * s->cols) * tn_dtype_size(s->dtype));
+    g.beta = i == 0 ? beta : !apart || i % s->run > 0;
+    g.c = apart ? s->sum.part : s->sum.to;
+    g.ldc = apart ? s->sum.cols : s->sum.ld;
     tn__gemm_serial(&g);
-    if (apart && (i % RUN == RUN - 1 || i == n - 1))
-        tn__long_sum_add(s, 0, s->cols);
+    if (apart && (last || i % s->run == s->run - 1))
+        tn__long_sum_add(&s->sum, 0, s->sum.cols);
+}
+
+/* Adds product number i of n; the first one to beta times what is there. */
+static void add_product(const product_sum *s, int64_t i, int64_t n, double beta, tn__gemm_args g)
+{
+    g.m = s->sum.rows;
+    g.n = s->sum.cols;
+    for (int64_t j = 0, begin, end; j < s->pieces; j++) {
+        tn__cut_out(g.k, s->pieces, j, &begin, &end);
+        add_piece(s, i * s->pieces + j, i == n - 1 && j == s->pieces - 1, beta,
+                  tn__gemm_middle(&g, begin, end));
+    }
 }
 
 /* ---- forward: y = w m + b -------------------------------------------------------------------- */
@@ -191,20 +214,26 @@ static void fill_with_bias(const tn__conv2d_plan *p, const tn__column_block *b, 
     }
 }
 
+/* Over all tiles, for a block of so many columns. */
+static product_sum sum_in_y(const tn__tiling *t, int64_t columns)
+{
+    const tn__conv2d_plan *p = t->plan;
+    return sum_of(p, t->tiles, tn__divide_up(p->depth, t->tiles), p->out_channels, columns);
+}
+
 static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space *s)
 {
     const tn__conv2d_plan *p = t->plan;
     tn__column_block b = tn__block_of(t, task / tn__blocks_of(t), task % tn__blocks_of(t));
     matrix y = block_matrix(p, &b, p->y, s);
-    tn__long_sum sum = sum_in(p, b.columns, y, s);
+    product_sum sum = sum_in_y(t, b.columns);
+    begin_sum(&sum, y, s->part, s->lost);
     fill_with_bias(p, &b, y);
     for (int64_t i = 0, begin, end; i < t->tiles; i++) {
         tn__cut_out(p->depth, t->tiles, i, &begin, &end);
         matrix m = tile_of(p, &b, begin, end, s);
         add_product(&sum, i, t->tiles, 1,
                     (tn__gemm_args){.dtype = p->dtype,
-                                    .m = p->out_channels,
-                                    .n = b.columns,
                                     .k = end - begin,
                                     .a = weight_at(p, b.group, begin),
                                     .lda = p->depth,
@@ -218,11 +247,18 @@ static void forward(const tn__conv2d_plan *p)
 {
     tn__tiling t = tn__tiling_new(p);
     tn__space_for_tiles(&t);
-    t.sum_bytes = bytes_of_sum(p, t.tiles, tn__most_columns(&t));
+    product_sum sum = sum_in_y(&t, tn__most_columns(&t));
+    t.sum_bytes = bytes_of_sum(p, &sum);
     tn__run_tasks(&t, p->groups * tn__blocks_of(&t), forward_task);
 }
 
 /* ---- the gradient of the weight: dw = dy m^T ------------------------------------------------- */
+
+/* Over so many blocks, for a tile of so many rows. */
+static product_sum sum_in_dw(const tn__tiling *t, int64_t blocks, int64_t rows)
+{
+    return sum_of(t->plan, blocks, tn__most_columns(t), t->plan->out_channels, rows);
+}
 
 /* A tile's columns of dw, from one part of the blocks. */
 static void weight_task(const tn__tiling *t, int64_t task, const tn__tile_space *s)
@@ -234,15 +270,14 @@ static void weight_task(const tn__tiling *t, int64_t task, const tn__tile_space 
     tn__cut_out(tn__blocks_of(t), t->parts, part, &first, &last);
     int64_t row = (part * p->groups + group) * p->out_channels;
     matrix dw = {t->dw + (row * p->depth + begin) * p->element_size, p->depth};
-    tn__long_sum sum = sum_in(p, end - begin, dw, s);
+    product_sum sum = sum_in_dw(t, last - first, end - begin);
+    begin_sum(&sum, dw, s->part, s->lost);
     for (int64_t i = first; i < last; i++) {
         tn__column_block b = tn__block_of(t, group, i);
         matrix m = tile_of(p, &b, begin, end, s), dy = block_of_dy(p, &b, s);
         add_product(&sum, i - first, last - first, 0,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .trans_b = true,
-                                    .m = p->out_channels,
-                                    .n = end - begin,
                                     .k = b.columns,
                                     .a = dy.data,
                                     .lda = dy.ld,
@@ -255,8 +290,9 @@ static void run_weight_tasks(tn__tiling *t)
 {
     const tn__conv2d_plan *p = t->plan;
     tn__space_for_tiles(t);
-    t->sum_bytes = bytes_of_sum(p, tn__divide_up(tn__blocks_of(t), t->parts),
-                                tn__divide_up(p->depth, t->tiles));
+    product_sum sum =
+        sum_in_dw(t, tn__divide_up(tn__blocks_of(t), t->parts), tn__divide_up(p->depth, t->tiles));
+    t->sum_bytes = bytes_of_sum(p, &sum);
     tn__run_tasks(t, p->groups * t->tiles * t->parts, weight_task);
 }
 
@@ -288,23 +324,34 @@ static bool has_many_taps(const tn__conv2d_plan *p)
     return tn__windows_over(&p->window) > 2 * RUN_OF_TAPS;
 }
 
-/* Rows of dm, from channels c0 .. c1, for the columns of the block. */
-static void multiply_back(const tn__conv2d_plan *p, const tn__column_block *b, int64_t c0,
-                          int64_t c1, matrix dm, const tn__tile_space *s)
+/* Of one product, in dm of so many channels and columns. */
+static product_sum sum_in_dm(const tn__conv2d_plan *p, int64_t channels, int64_t columns)
 {
+    return sum_of(p, 1, p->out_channels, channels * p->kernel_points, columns);
+}
+
+/* The memory for the taps that are added up apart, which stands before that for dm. */
+static int64_t bytes_of_taps(const tn__tiling *t)
+{
+    return has_many_taps(t->plan) ? t->padded_bytes : 0;
+}
+
+/* Rows of dm, from channels c0 .. c1, for the columns of the block. */
+static void multiply_back(const tn__tiling *t, const tn__column_block *b, int64_t c0, int64_t c1,
+                          matrix dm, const tn__tile_space *s)
+{
+    const tn__conv2d_plan *p = t->plan;
     matrix dy = block_of_dy(p, b, s);
-    tn__gemm_serial(&(tn__gemm_args){.dtype = p->dtype,
-                                     .trans_a = true,
-                                     .m = (c1 - c0) * p->kernel_points,
-                                     .n = b->columns,
-                                     .k = p->out_channels,
-                                     .alpha = 1,
-                                     .a = weight_at(p, b->group, c0 * p->kernel_points),
-                                     .lda = p->depth,
-                                     .b = dy.data,
-                                     .ldb = dy.ld,
-                                     .c = dm.data,
-                                     .ldc = dm.ld});
+    product_sum sum = sum_in_dm(p, c1 - c0, b->columns);
+    begin_sum(&sum, dm, s->part + bytes_of_taps(t), s->lost + bytes_of_taps(t));
+    add_product(&sum, 0, 1, 0,
+                (tn__gemm_args){.dtype = p->dtype,
+                                .trans_a = true,
+                                .k = p->out_channels,
+                                .a = weight_at(p, b->group, c0 * p->kernel_points),
+                                .lda = p->depth,
+                                .b = dy.data,
+                                .ldb = dy.ld});
 }
 
 /* Adds the taps of channel c that are apart to the padded rows, from `first` bytes on. */
@@ -347,7 +394,7 @@ static void input_in_place(const tn__tiling *t, int64_t group, int64_t first_blo
     const tn__conv2d_plan *p = t->plan;
     for (int64_t i = 0; i < t->row_blocks; i++) {
         tn__column_block b = tn__block_of(t, group, first_block + i);
-        multiply_back(p, &b, c0, c1, planes_of(p, &b, p->dx, c0), s);
+        multiply_back(t, &b, c0, c1, planes_of(p, &b, p->dx, c0), s);
     }
 }
 
@@ -366,12 +413,13 @@ static void input_by_taps(const tn__tiling *t, int64_t group, int64_t first_bloc
     int64_t line = tn__window_line(w) * p->element_size;
     int64_t image = columns.planes * columns.rows * line;
     memset(s->padded, 0, (size_t)(b.images * image));
-    memset(s->part, 0, (size_t)(2 * t->sum_bytes));
+    memset(s->part, 0, (size_t)bytes_of_taps(t));
+    memset(s->lost, 0, (size_t)bytes_of_taps(t));
     for (int64_t i = 0; i < t->row_blocks; i++) {
         b = tn__block_of(t, group, first_block + i);
         columns.out_rows = b.rows;
         matrix dm = {s->tile, b.columns};
-        multiply_back(p, &b, c0, c1, dm, s);
+        multiply_back(t, &b, c0, c1, dm, s);
         put_back(p, &columns, dm, b.r0 * w->stride_h * line, s);
     }
     for (int64_t i = 0; i < b.images; i++)
@@ -399,7 +447,8 @@ static void grad_input(const tn__conv2d_plan *p)
     tn__tiling t = tn__tiling_new(p);
     int64_t channels = tn__divide_up(p->in_channels, t.channel_tiles);
     tn__space_for_channels(&t, channels);
-    t.sum_bytes = has_many_taps(p) ? t.padded_bytes : 0;
+    product_sum sum = sum_in_dm(p, channels, tn__most_columns(&t));
+    t.sum_bytes = bytes_of_taps(&t) + bytes_of_sum(p, &sum);
     tn__run_tasks(&t, p->groups * t.image_blocks * t.channel_tiles, input_task);
 }
 
