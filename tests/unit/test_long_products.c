@@ -90,11 +90,22 @@ END_TEST
 START_TEST(test_deep_and_wide)
 {
     static const int64_t sizes[][2][4] = {{{1, 400009, 1, 1}, {1, 400009, 1, 1}},
+                                          {{1, 131072, 1, 1}, {1, 131072, 1, 1}},
                                           {{1, 100003, 2, 2}, {2, 100003, 2, 2}},
                                           {{1, 1, 1500, 1500}, {1, 1, 1500, 1500}},
                                           {{1, 1, 1, 400009}, {1, 1, 1, 1}}};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         check_conv2d(sizes[i][0], sizes[i][1]);
+}
+END_TEST
+
+/* More channels than Winograd's method adds up well, with 36 of its tiles. */
+START_TEST(test_many_channels_of_3x3)
+{
+    tn_tensor *x = full((int64_t[]){1, 60013, 14, 14}, 4, A);
+    tn_tensor *w = full((int64_t[]){32, 60013, 3, 3}, 4, B);
+    check_elements_near(tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0}), (double)A * B * 60013 * 9,
+                        "conv2d");
 }
 END_TEST
 
@@ -194,5 +205,5 @@ START_TEST(test_gradients_of_pools)
 END_TEST
 
 OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_deep_and_wide,
-                 test_many_channels_of_y, test_large_kernels, test_averages,
-                 test_gradients_of_pools)
+                 test_many_channels_of_3x3, test_many_channels_of_y, test_large_kernels,
+                 test_averages, test_gradients_of_pools)

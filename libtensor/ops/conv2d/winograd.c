@@ -14,7 +14,6 @@
  *
  * Images are taken in runs whose transforms stay in the last-level cache. The threads share the
  * planes of a transform, and the 16 products. */
-#include <limits.h>
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/memory.h"
@@ -72,9 +71,10 @@ static bool is_3x3(const tn__window *w)
            w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h <= 2 && w->padding_w <= 2;
 }
 
+/* Enough for the transforms to pay, and no more than BLAS adds up well in one product. */
 static bool has_channels(int64_t channels)
 {
-    return channels >= MIN_CHANNELS && channels <= INT_MAX / ELEMENTS;
+    return channels >= MIN_CHANNELS && channels <= TN__GEMM_LONG;
 }
 
 static bool applies(const tn__conv2d_plan *plan, tn__conv2d_product product)
