@@ -26,7 +26,7 @@ TN_API tn_module *tn_nn_linear_nobias(tn_ctx *ctx, int64_t in, int64_t out);
 
 /* tn_conv2d: [n, in, h, w] -> [n, out, ...]. weight [out, in/groups, kernel_h, kernel_w], both
  * kernel_size unless the options say otherwise, and bias [out] uniform on [-1/sqrt(k), 1/sqrt(k)),
- * k = in/groups kernel_h kernel_w, as torch.nn.Conv2d. The second has no bias. */
+ * k = in/groups kernel_h kernel_w, as torch.nn.Conv2d. */
 TN_API tn_module *tn_nn_conv2d(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_size,
                                tn_conv2d_opts opts);
 
