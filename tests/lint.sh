@@ -33,6 +33,10 @@ else
         fail "run clang-format (version $formatter) -i on the files above"
 fi
 
+# The first line of a file says what the file is for.
+awk 'FNR == 1 && !/^\/\*/ { print FILENAME ": " $0; found = 1 } END { exit found }' $sources ||
+    fail 'a file begins with a comment that says what it is for'
+
 # What a formatter makes of a comment that is a line too long, and of products in a formula.
 awk -f tests/damage.awk $sources || status=1
 

@@ -1,3 +1,4 @@
+/* features.c - what a layer of AlexNet gives for photographs: computed, kept in files, and read. */
 #include "alexnet/features.h"
 
 #include <errno.h>

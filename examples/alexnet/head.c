@@ -1,3 +1,4 @@
+/* head.c - makes, saves, loads and runs the layers that are trained on top of AlexNet. */
 #include "alexnet/head.h"
 
 #include <math.h>

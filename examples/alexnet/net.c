@@ -1,3 +1,4 @@
+/* net.c - builds AlexNet, loads its weights, and runs it up to a given layer. */
 #include "alexnet/net.h"
 
 #include <stdio.h>

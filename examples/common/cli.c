@@ -1,3 +1,4 @@
+/* cli.c - parses a command line by its table of options, and prints the help. */
 #include "common/cli.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* commands.c - runs the sub-command that a command line names, and counts interrupts. */
 #include "common/commands.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* fetch.c - starts curl in a process of its own, and says why it failed. */
 #include "common/fetch.h"
 
 #include <fcntl.h>

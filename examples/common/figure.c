@@ -1,3 +1,4 @@
+/* figure.c - writes a script for gnuplot and runs it. */
 #include "common/figure.h"
 
 #include <spawn.h>

@@ -1,3 +1,4 @@
+/* image.c - pastes, crops and scales pictures, and writes them as PNG files. */
 #include "common/image.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* mnist.c - finds the files of MNIST and reads the digits from them. */
 #include "common/mnist.h"
 
 #include <stdio.h>

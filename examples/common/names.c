@@ -1,3 +1,4 @@
+/* names.c - packs the names of persons into a tensor of bytes, and unpacks them. */
 #include "common/names.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* people.c - reads a folder of photographs of people, and finds near-duplicates. */
 #include "common/people.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* photo.c - decodes JPEG and PNG files. */
 #include "common/photo.h"
 
 #include <errno.h>

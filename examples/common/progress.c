@@ -1,3 +1,4 @@
+/* progress.c - draws the line that shows how far a loop has come. */
 #include "common/progress.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* recognition.c - trains a network to tell people apart: splits, labels, batches and answers. */
 #include "common/recognition.h"
 
 #include <math.h>

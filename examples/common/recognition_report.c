@@ -1,3 +1,4 @@
+/* recognition_report.c - what is written and printed of a network that tells people apart. */
 #include "common/recognition.h"
 
 #include <math.h>

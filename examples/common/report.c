@@ -1,3 +1,4 @@
+/* report.c - writes JSON and CSV files, each put in its place when it is whole. */
 #include "common/report.h"
 
 #include <errno.h>

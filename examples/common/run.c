@@ -1,3 +1,4 @@
+/* run.c - sets up one run of a command, and writes its results into its folder. */
 #include "common/run.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* sha256.c - computes the SHA-256 of bytes and of files, in hexadecimal digits. */
 #include "common/sha256.h"
 
 #include <errno.h>

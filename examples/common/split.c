@@ -1,3 +1,4 @@
+/* split.c - draws, writes and reads the division of photographs into parts. */
 #include "common/split.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* stats.c - the mean of several runs, with its confidence interval. */
 #include "common/stats.h"
 
 #include <math.h>

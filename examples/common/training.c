@@ -1,3 +1,4 @@
+/* training.c - the loop of training: rounds, evaluations, early stopping and several runs. */
 #include "common/training.h"
 
 #include <math.h>

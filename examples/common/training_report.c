@@ -1,3 +1,4 @@
+/* training_report.c - what is written and printed of every training. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

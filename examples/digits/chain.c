@@ -1,3 +1,4 @@
+/* chain.c - the gradient of a chain of layers, weight by weight and by backpropagation. */
 #include "digits/chain.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* contour_report.c - writes, draws and prints the loss over two weights. */
 #include "digits/contour.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* models.c - builds the networks that `digits train` offers, and makes a step of training. */
 #include "digits/models.h"
 
 #include "common/training.h"

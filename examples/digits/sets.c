@@ -1,3 +1,4 @@
+/* sets.c - loads the digits and divides them into training, validation and test. */
 #include "digits/sets.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* train_report.c - writes, draws and prints the results of `digits train`. */
 #include "digits/train.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* drawn_face.c - draws a face from the numbers that describe it. */
 #include "faces/drawn_face.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* face_net.c - makes and loads the network, and prepares photographs as its input. */
 #include "faces/face_net.h"
 
 #include <math.h>

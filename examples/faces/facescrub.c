@@ -1,3 +1,4 @@
+/* facescrub.c - reads the lists of FaceScrub. */
 #include "faces/facescrub.h"
 
 #include <ctype.h>

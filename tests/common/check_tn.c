@@ -1,3 +1,4 @@
+/* check_tn.c - the context of a test, its allocator, and the assertions. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* files.c - finds, writes, cuts and damages files, and measures what loading them needs. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

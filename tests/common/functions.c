@@ -1,3 +1,4 @@
+/* functions.c - lists the public functions of the headers, and finds those that no row calls. */
 #include "common/functions.h"
 
 #include <check.h>

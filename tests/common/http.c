@@ -1,3 +1,4 @@
+/* http.c - a server on loopback that gives each request the answer of the test. */
 #include "common/http.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* layouts.c - makes an operand of every layout. */
 #include "common/layouts.h"
 
 static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};

@@ -1,3 +1,4 @@
+/* ops.c - checks an operator's values and gradients, in every layout, against plain loops. */
 #include "common/ops.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* pickles.c - writes PyTorch's files opcode by opcode. */
 #include "common/pickles.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* programs.c - runs the example programs and reads what they leave. */
 #include "common/programs.h"
 
 #include <check.h>

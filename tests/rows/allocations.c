@@ -1,3 +1,4 @@
+/* allocations.c - calls each function of a header with failing allocations. */
 #include "rows/allocations.h"
 #include "common/functions.h"
 

@@ -1,3 +1,4 @@
+/* refusals.c - calls each function of a header with what it refuses. */
 #include "rows/refusals.h"
 #include "common/functions.h"
 

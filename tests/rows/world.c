@@ -1,3 +1,4 @@
+/* world.c - makes the objects that the calls use, and a digest of all their values. */
 #include "rows/world.h"
 #include "common/files.h"
 

@@ -1,3 +1,4 @@
+/* Adam and AdamW: the formula, options, and memory. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Anomaly detection: it names the operator that first makes a NaN or an infinity. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Products in more threads than BLAS has room for, and in a short address space. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* What a reader allocates is bounded by the size of the file, whatever the file claims. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -1,3 +1,4 @@
+/* Changing a tensor in place: fill, copy, what is counted and what is refused. */
 #include "common/check_tn.h"
 
 START_TEST(fills_views)

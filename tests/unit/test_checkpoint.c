@@ -1,3 +1,4 @@
+/* Checkpoints: a training that resumes continues bit for bit, and a bad file changes nothing. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>

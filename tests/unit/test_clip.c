@@ -1,3 +1,4 @@
+/* Clipping gradients by their norm and by value. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Making a context: its options, and what happens without memory. */
 #include "common/check_tn.h"
 
 START_TEST(options)

@@ -1,3 +1,4 @@
+/* Dictionaries: order, look-up, cloning, and who owns the tensors. */
 #include <stdio.h>
 #include <string.h>
 #include "common/check_tn.h"

@@ -1,3 +1,4 @@
+/* Errors: the first one stays, a context in error does nothing, and the hook hears of it. */
 #include "common/check_tn.h"
 
 #include <string.h>

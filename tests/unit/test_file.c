@@ -1,3 +1,4 @@
+/* Reading files: pipes, devices, folders, signals and failing disks. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

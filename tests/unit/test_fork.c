@@ -1,3 +1,4 @@
+/* A program that forks: calls work in the parent and in the child. */
 #define _GNU_SOURCE /* pthread_setattr_default_np */
 #include "common/check_tn.h"
 

@@ -1,3 +1,4 @@
+/* gradcheck: it accepts right gradients, and finds and reports wrong ones. */
 #include "common/check_tn.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* The graph of a tensor's history, as text for Graphviz. */
 #include "common/check_tn.h"
 
 #include <stdio.h>

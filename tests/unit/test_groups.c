@@ -1,3 +1,4 @@
+/* Groups of parameters, with learning rates and weight decays of their own. */
 #include "common/check_tn.h"
 
 #include <math.h>

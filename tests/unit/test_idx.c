@@ -1,3 +1,4 @@
+/* IDX files: MNIST, every type of element, and files that are damaged. */
 #include <math.h>
 #include <string.h>
 #include "common/check_tn.h"

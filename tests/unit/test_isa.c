@@ -1,3 +1,4 @@
+/* Kernels of all instruction sets agree, and the environment can ask for less. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Iteration over tensors of any strides: each element once, dimensions joined. */
 #include "common/check_tn.h"
 #include "common/layouts.h"
 

@@ -1,3 +1,4 @@
+/* The module linear: initial values, forward pass, and sizes that it refuses. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* tn_load: it tells the formats of files apart by their first bytes. */
 #include <string.h>
 #include "common/check_tn.h"
 #include "common/files.h"

@@ -1,3 +1,4 @@
+/* The loader: batches, shuffling, scaling, and errors. */
 #include "common/check_tn.h"
 
 #include <math.h>

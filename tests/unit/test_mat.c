@@ -1,3 +1,4 @@
+/* MAT files: every type and storage, compressed or not, and files that are damaged. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The allocator: alignment, the cache of freed blocks, statistics, and failure. */
 #include "base/asan.h"
 #include "common/check_tn.h"
 

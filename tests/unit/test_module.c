@@ -1,3 +1,4 @@
+/* Modules: parameters, buffers, children, their names, freezing and conversion. */
 #include "common/check_tn.h"
 
 #include <string.h>

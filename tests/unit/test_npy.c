@@ -1,3 +1,4 @@
+/* NPY files: headers, types, and files that are damaged. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* What all optimisers share: steps, learning rates, and parameters that they refuse. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Writing files: each is put in its place whole, with owner, mode and links as they were. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* The profiler: calls, times and bytes of each operator. */
 #include "common/check_tn.h"
 
 #include <stdio.h>

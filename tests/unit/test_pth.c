@@ -1,3 +1,4 @@
+/* PyTorch's files in both formats: tensors, views, limits, and files that are damaged. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Random numbers: their streams, distributions, and saved state. */
 #include "common/check_tn.h"
 
 #include <math.h>

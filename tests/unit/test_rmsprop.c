@@ -1,3 +1,4 @@
+/* RMSprop: the formula, options, and state. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Safetensors files: headers, types, and files that are damaged. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

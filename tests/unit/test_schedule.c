@@ -1,3 +1,4 @@
+/* Schedules of learning rates: their formulas, groups, and plateaus. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The module sequential: order, gradients, and who frees the children. */
 #include "common/check_tn.h"
 
 START_TEST(runs_in_order)

@@ -1,3 +1,4 @@
+/* SGD: the formula with momentum, options, and memory. */
 #include "common/check_tn.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SipHash: its known values, and a key for each context. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* The state of optimisers, schedules and loaders: names, values, and what is refused. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

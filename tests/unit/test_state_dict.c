@@ -1,3 +1,4 @@
+/* The state of modules: names, order, loading, and what is refused. */
 #include <stdio.h>
 #include <string.h>
 #include "common/check_tn.h"

@@ -1,3 +1,4 @@
+/* Threads: ranges are covered once, contexts run side by side, counts give the same bits. */
 #define _DEFAULT_SOURCE /* usleep */
 #include "common/check_tn.h"
 #include "common/files.h"

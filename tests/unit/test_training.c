@@ -1,3 +1,4 @@
+/* A whole training: it learns, repeats bit for bit, allocates nothing, and survives failures. */
 #include "common/check_tn.h"
 
 #include <math.h>

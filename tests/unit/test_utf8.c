@@ -1,3 +1,4 @@
+/* UTF-8: every code point, and text that is none. */
 #include <string.h>
 #include "common/check_tn.h"
 #include "io/utf8.h"
