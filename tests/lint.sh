@@ -58,6 +58,14 @@ never 'include <(tgmath.h|tn/formula.h)>' 'headers leave the functions of <math.
 never 'tn_tensor|tn_ctx|tn/' 'kernels/ knows no tensors' libtensor/kernels/*.[ch]
 tests/rooms.sh "${BUILD:-build}/obj" || fail 'arrows between rooms point down, and there are no circles'
 rooms=$(ls libtensor | tr '\n' '|')
+
+# tests/rooms.sh and tests/includes.awk read includes of one form: a path begins with its room.
+path='[a-z0-9_]+(/[a-z0-9_]+)*\.h'
+found=$(grep -nE '^[[:space:]]*(#|%:)[[:space:]]*include' $library |
+    grep -vE ":#include (<$path>|\"(${rooms%|})/$path\")\$") &&
+    fail 'an include is #include <header.h> or #include "room/header.h"' && echo "$found"
+never "^#include <(${rooms%|})/" 'private headers are included in quotes' $library
+awk -f tests/includes.awk $library || fail 'a file includes what it uses'
 never "include [\"<](${rooms}examples)/" 'examples use the public headers alone' \
     $(find examples -name '*.[ch]')
 awk -f tests/conventions.awk libtensor/include/tn/*.h ||

@@ -7,12 +7,14 @@
 #include "autograd/accumulate.h"
 #include "autograd/tape.h"
 #include "base/isa.h"
+#include "kernels/kernels.h"
 #include "tensor/broadcast.h"
 #include "tensor/copy.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
 #include "tensor/scope.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 /* True if nobody but `holders` objects refers to g's elements, and they are laid out plainly. */

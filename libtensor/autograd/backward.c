@@ -1,9 +1,11 @@
 /* backward.c - walking the tape from the end. */
 #include <tn/autograd.h>
 #include "autograd/accumulate.h"
+#include "autograd/observer.h"
 #include "autograd/tape.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 static bool check_saved(tn_ctx *ctx, const tn_node *node)
 {

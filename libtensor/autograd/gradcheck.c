@@ -12,6 +12,7 @@
 #include "tensor/copy.h"
 #include "tensor/random.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 typedef struct check {
     tn_ctx *ctx;

@@ -1,6 +1,7 @@
 /* leaf.c - leaves: tensors that no operator made, at which gradients end up. */
 #include <tn/autograd.h>
 #include "autograd/tape.h"
+#include "tensor/tensor.h"
 
 tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad)
 {

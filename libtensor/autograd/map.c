@@ -4,6 +4,7 @@
 #include "autograd/tape.h"
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
+#include "tensor/tensor.h"
 
 static_assert(TN_MAX_OPERANDS <= TN__MAX_OPERANDS, "a walk has room for a formula's operands");
 

@@ -3,6 +3,7 @@
 #include "autograd/tape.h"
 #include "base/memory.h"
 #include "tensor/scope.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 void tn__drop_gathered(tn__gathered *g)

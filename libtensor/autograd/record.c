@@ -1,5 +1,6 @@
 /* record.c - recording operators, and what a backward function asks its record. */
 #include <tn/autograd.h>
+#include "autograd/observer.h"
 #include "autograd/tape.h"
 
 void tn_begin(tn_ctx *ctx, const tn_op *op)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/index.h"
 #include "base/memory.h"
+#include "base/siphash.h"
 
 uint64_t tn__hash(const tn_ctx *ctx, const char *name)
 {

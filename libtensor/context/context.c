@@ -5,6 +5,7 @@
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/object.h"
+#include "base/siphash.h"
 #include "base/threads.h"
 #include "inspect/inspect.h"
 #include "tensor/blas.h"

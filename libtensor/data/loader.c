@@ -15,6 +15,7 @@
 #include "tensor/dtype.h"
 #include "tensor/random.h"
 #include "tensor/scope.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 struct tn_loader {

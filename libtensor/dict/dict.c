@@ -6,6 +6,7 @@
 #include "dict/dict.h"
 #include "tensor/copy.h"
 #include "tensor/scope.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 typedef struct entry {

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "inspect/inspect.h"
 #include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 /* The elements of a tensor: how many are not finite, the first of these, the range of the
  * others. */

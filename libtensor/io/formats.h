@@ -2,6 +2,7 @@
 #ifndef TN_IO_FORMATS_H
 #define TN_IO_FORMATS_H
 
+#include "io/file.h"
 #include "io/zip.h"
 
 tn_dict *tn__read_npz(tn__zip *zip);

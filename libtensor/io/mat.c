@@ -3,11 +3,13 @@
  * and a size, the data, and padding to 8 bytes; up to 4 bytes of data fit into the tag. */
 #include <string.h>
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
 #include "io/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 #define HEADER_SIZE 128
 #define MAX_NAME 4095 /* MATLAB's own have 63 bytes at most */

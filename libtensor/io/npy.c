@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/text.h"
+#include "io/file.h"
 #include "io/npy.h"
 #include "io/numbers.h"
 #include "io/output.h"

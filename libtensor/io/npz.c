@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/memory.h"
 #include "dict/dict.h"
+#include "io/file.h"
 #include "io/formats.h"
 #include "io/npy.h"
 #include "io/output.h"

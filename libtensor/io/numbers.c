@@ -2,12 +2,14 @@
  * to 64 bits, in either byte order, and arrays of them in row-major or column-major order. */
 #include <math.h>
 #include <string.h>
+#include "io/file.h"
 #include "io/numbers.h"
 #include "io/output.h"
 #include "io/stream.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 #define CHUNK_SIZE 16384
 

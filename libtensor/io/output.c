@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "base/memory.h"
+#include "base/siphash.h"
 #include "io/file.h"
 #include "io/output.h"
 

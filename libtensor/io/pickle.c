@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/numbers.h"
 #include "io/pickle.h"
 #include "io/stream.h"

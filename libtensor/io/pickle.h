@@ -3,6 +3,7 @@
 #ifndef TN_IO_PICKLE_H
 #define TN_IO_PICKLE_H
 
+#include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/index.h"
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"
 #include "io/pickle.h"
@@ -17,6 +18,7 @@
 #include "io/zip.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 #define MAGIC "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 #define MAGIC_SIZE 10

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "dict/dict.h"
+#include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"
 #include "io/output.h"

@@ -2,6 +2,7 @@
  * APPNOTE.TXT, .ZIP File Format Specification). All numbers are little-endian. */
 #include <string.h>
 #include "base/memory.h"
+#include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
 #include "io/utf8.h"

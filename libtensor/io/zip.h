@@ -2,6 +2,7 @@
 #ifndef TN_IO_ZIP_H
 #define TN_IO_ZIP_H
 
+#include "io/file.h"
 #include "io/output.h"
 #include "io/stream.h"
 

@@ -7,11 +7,13 @@
  * copy to the oldest, so that a module that ran twice gets what it had before the first time.
  *
  * What a failing pass made goes with a scope of its own; what a working one made stays. */
+#include "base/context.h"
 #include "base/memory.h"
 #include "nn/nn.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/scope.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 struct tn__kept {

@@ -9,6 +9,7 @@
 #include "nn/nn.h"
 #include "tensor/dtype.h"
 #include "tensor/scope.h"
+#include "tensor/tensor.h"
 
 typedef struct entry {
     char *name;

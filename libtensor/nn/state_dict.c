@@ -8,6 +8,7 @@
 #include "nn/nn.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 tn_dict *tn_state_dict(tn_ctx *ctx, const tn_module *module)
 {

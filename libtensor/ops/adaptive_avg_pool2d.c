@@ -2,6 +2,7 @@
  * are floor(i n / out) .. ceil((i + 1) n / out);  dx as that of avg_pool2d. */
 #include <math.h>
 #include <tn/ops.h>
+#include "kernels/window.h"
 #include "ops/shared/pool.h"
 #include "ops/shared/window.h"
 

@@ -6,6 +6,7 @@
 #include "ops/shared/extreme.h"
 #include "tensor/copy.h"
 #include "tensor/reduce.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 TN_FORMULA2(is_equal, x, y, x == y);

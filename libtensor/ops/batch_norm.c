@@ -8,9 +8,12 @@
 #include "base/isa.h"
 #include "base/options.h"
 #include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 typedef struct norm_data {
     bool training;

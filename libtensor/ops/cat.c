@@ -5,6 +5,7 @@
 #include "ops/shared/list.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 typedef struct cat_data {
     int dim, count;

@@ -3,6 +3,7 @@
 #include <tn/ops.h>
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
+#include "tensor/tensor.h"
 
 typedef enum relation {
     EQUAL,

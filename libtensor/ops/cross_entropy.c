@@ -8,9 +8,12 @@
 #include "base/isa.h"
 #include "base/options.h"
 #include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "ops/shared/elements.h"
 #include "ops/shared/loss.h"
 #include "tensor/copy.h"
+#include "tensor/tensor.h"
 
 typedef struct loss_data {
     tn_cross_entropy_opts opts;

@@ -5,6 +5,7 @@
 #include <tn/ops.h>
 #include "ops/shared/elements.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 /* The indices in the shape of the result, the same for all elements along the other dimensions. */
 static tn_tensor *spread(tn_ctx *ctx, const tn_tensor *index, int ndim, const int64_t *shape,

@@ -7,9 +7,12 @@
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/blas.h"
 #include "tensor/copy.h"
 #include "tensor/long_sum.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 #define LONG 512 /* rows whose dw are added one after another */

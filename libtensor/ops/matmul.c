@@ -8,6 +8,7 @@
 #include "tensor/broadcast.h"
 #include "tensor/copy.h"
 #include "tensor/iter.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 /* A matrix as BLAS takes it: rows `ld` apart, transposed or not. */

@@ -8,6 +8,7 @@
 #include "ops/shared/loss.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 typedef struct loss_data {
     bool one_dy;

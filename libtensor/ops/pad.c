@@ -4,6 +4,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 #include "tensor/copy.h"
+#include "tensor/tensor.h"
 
 typedef struct padding {
     int count;

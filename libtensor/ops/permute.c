@@ -2,6 +2,7 @@
 #include <tn/op.h>
 #include <tn/ops.h>
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 typedef struct permutation {
     int dims[TN_MAX_DIMS];

@@ -5,6 +5,7 @@
 #include <tn/ops.h>
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 static void reshape_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {

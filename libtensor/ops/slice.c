@@ -5,6 +5,7 @@
 #include <tn/ops.h>
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 typedef struct part {
     int dim;

@@ -6,8 +6,10 @@
 #include <tn/ops.h>
 #include "base/isa.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 typedef struct softmax_args {

@@ -7,6 +7,7 @@
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 typedef struct topk_args {

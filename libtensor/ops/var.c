@@ -8,10 +8,12 @@
 #include <tn/op.h>
 #include "base/isa.h"
 #include "base/options.h"
+#include "kernels/kernels.h"
 #include "ops/shared/dims.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
+#include "tensor/tensor.h"
 #include "tensor/view.h"
 
 /* By so much numbers are made smaller of which the sum, or that of the squares, fits no double:

@@ -4,6 +4,7 @@
 #include <tn/ops.h>
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
+#include "tensor/tensor.h"
 
 #define CHOOSE_LOOP(type)           \
     for (int64_t i = 0; i < n; i++) \

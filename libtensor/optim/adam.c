@@ -4,7 +4,9 @@
 #include "base/isa.h"
 #include "base/options.h"
 #include "dict/entries.h"
+#include "kernels/args.h"
 #include "optim/optim.h"
+#include "tensor/tensor.h"
 
 /* Both, after their defaults have been filled in. */
 typedef struct adam_opts {

@@ -4,6 +4,7 @@
 #include "base/exact_sum.h"
 #include "base/isa.h"
 #include "optim/optim.h"
+#include "tensor/tensor.h"
 
 static bool check(const tn_optim *opt, const char *what, const char *option, double limit)
 {

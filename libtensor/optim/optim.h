@@ -2,9 +2,9 @@
 #ifndef TN_OPTIM_ROOM_H
 #define TN_OPTIM_ROOM_H
 
-#include "base/pointers.h"
 #include <tn/optim.h>
 #include "base/object.h"
+#include "base/pointers.h"
 #include "dict/entries.h"
 #include "tensor/tensor.h"
 

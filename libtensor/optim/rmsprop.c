@@ -4,7 +4,9 @@
 #include "base/isa.h"
 #include "base/options.h"
 #include "dict/entries.h"
+#include "kernels/args.h"
 #include "optim/optim.h"
+#include "tensor/tensor.h"
 
 /* Moment 0 is the mean of the squares, then come those of the gradients and of the steps. */
 static void rmsprop_update(tn_optim *opt, const tn__group *group, tn__slot *slot,

@@ -2,7 +2,9 @@
 #include "base/isa.h"
 #include "base/options.h"
 #include "dict/entries.h"
+#include "kernels/args.h"
 #include "optim/optim.h"
+#include "tensor/tensor.h"
 
 static void sgd_update(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad)
 {

@@ -13,6 +13,7 @@
 #include "dict/entries.h"
 #include "optim/optim.h"
 #include "tensor/copy.h"
+#include "tensor/tensor.h"
 
 /* A group that has met no schedule has a negative initial rate. */
 static const tn__field group_fields[] = {

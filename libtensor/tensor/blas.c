@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "base/integers.h"
 #include "base/error.h"
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "tensor/blas.h"

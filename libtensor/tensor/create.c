@@ -3,6 +3,7 @@
 #include <string.h>
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
+#include "tensor/tensor.h"
 
 tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
 {

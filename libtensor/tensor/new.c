@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "tensor/scope.h"
 #include "tensor/shape.h"
+#include "tensor/tensor.h"
 
 /* An object without an owner; takes over one reference of `storage`. */
 static tn_tensor *object_new(tn_ctx *ctx, tn__storage *storage, tn_dtype dtype)

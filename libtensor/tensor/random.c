@@ -10,6 +10,7 @@
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/random.h"
+#include "tensor/tensor.h"
 
 void tn_manual_seed(tn_ctx *ctx, uint64_t seed)
 {

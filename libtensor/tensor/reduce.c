@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/isa.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 #include "tensor/broadcast.h"
 #include "tensor/copy.h"
 #include "tensor/reduce.h"

@@ -13,8 +13,10 @@
 #include <tn/op.h>
 #include "base/options.h"
 #include "ops/conv2d/methods.h"
+#include "ops/conv2d/plan.h"
 #include "ops/shared/window.h"
 #include "tensor/copy.h"
+#include "tensor/tensor.h"
 
 /* What the tensors do not say: their window, filled in by tn__slide, and the groups. */
 typedef struct conv2d_data {

@@ -29,6 +29,7 @@
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
+#include "ops/conv2d/plan.h"
 #include "ops/conv2d/tiling.h"
 #include "ops/shared/window.h"
 #include "tensor/blas.h"

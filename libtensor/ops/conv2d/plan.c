@@ -1,7 +1,7 @@
 /* plan.c - the facts of one convolution. */
-#include "ops/conv2d/plan.h"
 #include "base/isa.h"
 #include "base/threads.h"
+#include "ops/conv2d/plan.h"
 #include "tensor/tensor.h"
 
 /* A double, for the count of multiply-adds may not fit an integer. */

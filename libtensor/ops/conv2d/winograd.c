@@ -18,6 +18,7 @@
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/args.h"
 #include "ops/conv2d/plan.h"
 #include "tensor/blas.h"
 #include "tensor/long_sum.h"

@@ -1,5 +1,6 @@
 /* extreme.c - where the largest or smallest element along a dimension is. */
 #include "base/isa.h"
+#include "kernels/kernels.h"
 #include "ops/shared/extreme.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"

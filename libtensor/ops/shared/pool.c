@@ -5,6 +5,7 @@
 #include "ops/shared/pool.h"
 #include "ops/shared/window.h"
 #include "tensor/copy.h"
+#include "tensor/tensor.h"
 
 double tn__elements_under(const tn__window *w)
 {

@@ -6,6 +6,7 @@
 #include <tn/op.h>
 #include "base/context.h"
 #include "kernels/kernels.h"
+#include "kernels/window.h"
 
 /* What a node keeps of a call. */
 typedef struct tn__pool_data {
