@@ -24,8 +24,8 @@ static bool is_own(const tn_tensor *g, int holders)
            tn_is_contiguous(g);
 }
 
-/* The first gradient is kept as it is where that is safe; that of a leaf, which its owner may
- * change in place, gets elements of its own. */
+/* Keeps the first gradient as it is where that is safe. The owner of a leaf may change its gradient
+ * in place, so a leaf gets a copy unless the elements are contiguous and nobody else's. */
 static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
     if (!var->node && !is_own(g, 1))

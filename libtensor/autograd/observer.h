@@ -4,7 +4,8 @@
 
 #include <tn/op.h>
 
-/* Each gets every event; false takes what it looked at back, and an error is recorded then. */
+/* The tape calls these at every event. Returning false, after recording an error, rejects the
+ * result or gradient. */
 typedef struct tn__observer {
     void (*begins)(tn_ctx *ctx, const tn_op *op); /* a call of an operator */
     bool (*made)(tn_ctx *ctx, const tn_op *op, const tn_tensor *y, const tn_record_args *args);

@@ -16,7 +16,7 @@ const char *tn_version(void)
     return TN_VERSION;
 }
 
-/* The context with its parts; it comes first, so that its address is that of the whole. */
+/* The context with its parts. It comes first, so that it and the whole have the same address. */
 typedef struct whole {
     tn_ctx ctx;
     tn__failure failure;

@@ -187,7 +187,7 @@ tn_dict *tn_dict_select(const tn_dict *dict, const char *prefix)
     return NULL;
 }
 
-/* The copy's views become those of copies, which are then theirs alone. */
+/* Selects all tensors, and then puts a copy in the place of each view. */
 tn_dict *tn_dict_clone(const tn_dict *dict)
 {
     tn_dict *copy = tn_dict_select(dict, NULL);

@@ -122,7 +122,7 @@ static row *row_of(tn_ctx *ctx, const tn_op *op)
     return &p->rows[p->n_rows++];
 }
 
-/* The time since the operator began, without that of the operators inside it. */
+/* The time since the operator began, without the time of the operators inside it. */
 static int64_t end(tn__profile *p, const tn_op *op, int64_t now)
 {
     int at = find_entry(p, op);

@@ -27,7 +27,7 @@ bool tn__file_fail(const tn__file *file, const char *format, ...) TN_PRINTF(2, 3
 /* Records TN_ERR_FILE "what: path: the system's reason"; returns false. */
 bool tn__fail_errno(tn_ctx *ctx, const char *what, const char *path, int error);
 
-/* The same of what is there instead of a regular file, whose mode is that of stat. */
+/* The same for a path where there is no regular file: the line says what `mode`, from stat, is. */
 bool tn__fail_irregular(tn_ctx *ctx, const char *what, const char *path, unsigned mode);
 
 #endif

@@ -99,8 +99,8 @@ static bool find_type(const char *code, tn__number *type)
     return false;
 }
 
-/* A byte order, a kind and a size: '<f4'. Without an order, or with '|' or '=', it is that of the
- * machine, but of which is not said. */
+/* A byte order, a kind and a size: '<f4'. Without an order, or with '|' or '=', the file does not
+ * say which order it has: only types of one byte are read then. */
 static bool parse_type(npy_header *h)
 {
     char name[32] = "";

@@ -47,7 +47,7 @@ bool tn__filler_put(const tn__file *file, tn__filler *f, const void *bytes, int6
  * error. */
 int64_t tn__read_numbers(tn__stream *s, tn_tensor *t, tn__number number, bool fortran);
 
-/* The array of which the stream must hold neither more nor less than the rest. */
+/* Reads an array, which must be exactly the rest of the stream. */
 tn_tensor *tn__read_array(tn__stream *s, tn__number number, int ndim, const int64_t *shape,
                           bool fortran);
 

@@ -280,9 +280,9 @@ static bool check_view(const reader *r, const view *v)
                          shape.s, strides.s, (long long)v->offset, (long long)v->s->numel);
 }
 
-/* A stride along which there is no second element may be anything in the file, and so may the
- * offset where there is none at all. They become those of a contiguous tensor, so that no product
- * of strides overflows: all others are inside of the storage. */
+/* A file may give any stride along a dimension without a second element, and any offset of a tensor
+ * without elements. This replaces strides beyond the storage, and both of a tensor without
+ * elements, by the values of a contiguous tensor: no product of strides overflows then. */
 static void tame_view(view *v)
 {
     int64_t contiguous[TN_MAX_DIMS];
@@ -625,7 +625,7 @@ bool tn__zip_is_pth(const tn__zip *zip)
     return false;
 }
 
-/* Every name is in the archive once, and one is that of the object. */
+/* Every name is in the archive once, and one entry is the object. */
 static bool index_entries(reader *r)
 {
     const tn__zip *zip = r->zip;
@@ -674,7 +674,8 @@ static bool read_byte_order(reader *r)
                   tn__file_fail(r->file, "the byte order '%s' is unknown", order));
 }
 
-/* As to PyTorch, what follows the pickle is of no matter, but for the entry's CRC-32. */
+/* Ignores what follows the pickle, as PyTorch does, but reads it, which checks the CRC-32 of the
+ * entry. */
 static bool read_object(reader *r, tn__stream *s)
 {
     tn__pickle_input in = {.s = s};

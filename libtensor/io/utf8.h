@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* The bytes of the code point at p, of which there are `left`, as UTF-8; 0 if it is not that. */
+/* Writes the code point at p to *code. Returns how many of the `left` bytes it takes in UTF-8, or 0
+ * if they do not begin with one. */
 int tn__decode_utf8(const unsigned char *p, int64_t left, int32_t *code);
 
 /* How many of the `size` bytes are UTF-8, from the first on: all of them, if all are. */

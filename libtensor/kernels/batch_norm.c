@@ -101,7 +101,7 @@ __attribute__((always_inline)) static inline void moments(const tn__channel *c, 
     *mean += off;
 }
 
-/* Where a sum does not fit a double, that of smaller numbers does. */
+/* If a sum overflows, the moments are computed again, on values scaled down by 2^-576. */
 void KERNEL(batch_norm_moments)(const tn__channel *c, const void *x, double *mean, double *var)
 {
     moments(c, x, 1, mean, var);

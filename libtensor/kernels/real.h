@@ -45,9 +45,9 @@ typedef real vec_unaligned
     __attribute__((vector_size(TN_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 #define LANES ((int64_t)(TN_VECTOR_BYTES / sizeof(real)))
 
-/* The sum of y and x and what rounding took from y so far, which it replaces by what it takes now:
- * with s = fl(a + b), a + b = s + lost exactly, whichever is larger (Kahan's summation with Knuth's
- * two-sum). After an infinity that is NaN, and counts for nothing. */
+/* Compensated summation: adds b = x + *lost to y, returns the rounded sum s = fl(y + b), and sets
+ * *lost to the rounding error: y + b = s + *lost exactly, whichever of y and b is larger (Kahan's
+ * summation with Knuth's two-sum). An infinity makes *lost NaN, which counts as 0 next time. */
 static inline real add_exactly(real y, real x, real *lost)
 {
     real b = x + (*lost == *lost ? *lost : 0), s = y + b, b1 = s - y;

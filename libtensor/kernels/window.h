@@ -19,7 +19,8 @@ static inline int64_t tn__window_phase(const tn__window *w)
     return w->out_w + (w->kernel_w - 1) * w->dilation_w / w->stride_w;
 }
 
-/* There are `stride_w` phases, of which a kernel narrower than that meets the first ones alone. */
+/* A row has `stride_w` phases. A kernel narrower than the stride touches only its first `width`
+ * phases. */
 static inline int64_t tn__window_phases(const tn__window *w)
 {
     int64_t width = (w->kernel_w - 1) * w->dilation_w + 1;

@@ -39,7 +39,8 @@ static void weight_tile(const real *w, real *u)
     }
 }
 
-/* Turned kernels, with the roles of o and c exchanged, make y into x: those of the gradient. */
+/* If `turned`, the kernels are rotated by 180 degrees and the roles of o and c are exchanged: the
+ * convolution of dy with these is dx. */
 void KERNEL(winograd_weight)(int64_t o, int64_t c, bool turned, const void *pw, void *pu)
 {
     const real *w = pw;

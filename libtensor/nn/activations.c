@@ -1,4 +1,4 @@
-/* activations.c - modules that apply a function to each element, those of ops.h. */
+/* activations.c - modules that apply a function of ops.h to each element. */
 #include <tn/nn.h>
 
 /* A module without parameters and options. */

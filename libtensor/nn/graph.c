@@ -10,9 +10,9 @@ typedef struct graph {
     tn_ctx *ctx;
     tn__text text;
     bool *wanted;        /* [n_tape]: the nodes below the tensor */
-    tn__pointers leaves; /* vars that have been written, */
-    tn__pointers named;  /* and those of parameters, */
-    char **names;        /* with their names */
+    tn__pointers leaves; /* the vars of leaves that have been written */
+    tn__pointers named;  /* the vars of parameters */
+    char **names;        /* the names of these parameters */
     int64_t names_capacity;
 } graph;
 

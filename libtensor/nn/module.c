@@ -291,7 +291,7 @@ static bool holds(const entry *e, bool buffers)
     return e->tensor && e->is_buffer == buffers;
 }
 
-/* A module's own come before those of its children, as in PyTorch. */
+/* A module's own tensors come before its children's, as in PyTorch. */
 static tn_tensor *find(const tn_module *module, bool buffers, int64_t *i, char *name, size_t size)
 {
     for (int64_t j = 0; j < module->n_entries; j++) {

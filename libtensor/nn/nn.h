@@ -4,8 +4,8 @@
 
 #include <tn/nn.h>
 
-/* Frees the module, if there is one, and those of its `count` children to be that no other module
- * has. */
+/* Frees the module and each of the `count` intended children that has no parent yet. The module and
+ * the children may be NULL. */
 void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count);
 
 /* self, if no error is recorded; otherwise frees it, puts the random stream back to where it was
@@ -46,11 +46,12 @@ bool tn__state_begin(tn__state_load *load, tn_ctx *ctx, const char *what, const 
 void tn__state_apply(const tn__state_load *load);
 void tn__state_end(tn__state_load *load);
 
-/* Adds the module's own parameters and buffers, then those of its children. */
+/* Adds the module's own parameters and buffers, then its children's. */
 void tn__add_state(tn_dict *dict, const char *prefix, const tn_module *module);
 
 /* Calls `visit` for every parameter, or every buffer, in the order of tn_parameter and tn_buffer;
- * `name` is cut to TN__NAME_SIZE. In time for each, as asking for each by its number is not. */
+ * `name` is cut to TN__NAME_SIZE. Takes linear time; tn_parameter(i) for each i would take
+ * quadratic time. */
 enum { TN__NAME_SIZE = 256 };
 typedef void (*tn__visit)(void *payload, tn_tensor *t, const char *name);
 void tn__each_tensor(const tn_module *module, bool buffers, tn__visit visit, void *payload);

@@ -21,7 +21,7 @@ static char *element(const tn_tensor *t, int64_t i)
     return (char *)tn__ptr(t) + i * (int64_t)tn_dtype_size(t->dtype);
 }
 
-/* Number i along the only dimension, if there is one; that of a class in row i. */
+/* Number i of a vector; a scalar has one number for every i. */
 static double number(const tn_tensor *t, int64_t i)
 {
     return tn__load_f64(t->dtype, element(t, t->ndim ? i * t->strides[0] : 0));

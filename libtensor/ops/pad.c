@@ -11,7 +11,8 @@ typedef struct padding {
     int64_t pad[2 * TN_MAX_DIMS]; /* before and after the last dimension, the one before it... */
 } padding;
 
-/* The part of t, which is `padded` by p or about to be, that is in both. */
+/* A view of the elements that the input and the result of padding by p share. t is the result if
+ * `padded`, otherwise the input. */
 static tn_tensor *inside(tn_ctx *ctx, const tn_tensor *t, const padding *p, bool padded)
 {
     int64_t shape[TN_MAX_DIMS], offset = t->offset;

@@ -16,8 +16,8 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-/* By so much numbers are made smaller of which the sum, or that of the squares, fits no double:
- * even the squares of what rounding the mean leaves of the largest ones fit then. */
+/* Scale for inputs whose sum or sum of squares would overflow a double. It takes the largest
+ * double, almost 2^1024, to 2^448, and even 2^63 squares of that add up to 2^959 only. */
 #define SMALLER 0x1p-576
 
 typedef struct var_data {

@@ -8,7 +8,8 @@
 #include "optim/optim.h"
 #include "tensor/tensor.h"
 
-/* Moment 0 is the mean of the squares, then come those of the gradients and of the steps. */
+/* Moment 0 is the mean of the squares. The mean of the gradients follows if `centered` is set, then
+ * the momentum buffer if there is momentum. */
 static void rmsprop_update(tn_optim *opt, const tn__group *group, tn__slot *slot,
                            const tn_tensor *grad)
 {

@@ -300,7 +300,7 @@ static void put_element(printer *p, const void *element)
     }
 }
 
-/* Between two items of `dim`, the second of which takes `length` columns. */
+/* Writes what separates two items of `dim`. The second item takes `length` columns. */
 static void put_separator(printer *p, int dim, int length)
 {
     int inner = p->t->ndim - 1 - dim; /* dimensions inside this one */

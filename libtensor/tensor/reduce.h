@@ -13,8 +13,8 @@ typedef struct tn__axes {
     bool reduce[TN_MAX_DIMS + 1];
 } tn__axes;
 
-/* A step reduces one of them: from each of `count` places, which are those of `outer`, to `cols`
- * numbers side by side, of n terms each that are `step` apart. */
+/* A step reduces one axis. The axes `outer` have `count` places; from each, the step makes `cols`
+ * numbers side by side, and each number from n terms that are `step` apart. */
 typedef struct tn__step {
     tn__axes outer;
     int64_t count, n, step, cols;
@@ -23,14 +23,20 @@ typedef struct tn__step {
 /* x [n, cols] with rows `step` apart becomes the numbers of the result from number `to` on. */
 typedef void (*tn__slab_fn)(const tn__step *s, const char *x, int64_t to, void *payload);
 
-/* t, which has elements, or a copy of what it repeats where no loop would find neighbours, and its
- * axes; the innermost step, whose result is contiguous, taken off the axes (false after the last);
- * fn called for each slab of one; and y, what all the steps have made of t, in the shape of t with
- * the dimensions marked of size 1, contiguous. */
+/* Writes the axes of t, which has elements, to *a. Returns t, or a contiguous copy of it without
+ * repetitions where the innermost axis is kept and its elements are no neighbours. */
 const tn_tensor *tn__axes_of(tn_ctx *ctx, const tn_tensor *t, const bool *reduce, tn__axes *a);
+
+/* Takes the innermost axis that is reduced off *a, and describes its reduction in *s. The axes left
+ * are those of the result, which is contiguous. Returns false if no axis is reduced any more. */
 bool tn__next_step(tn__axes *a, tn__step *s);
+
+/* Calls fn for each slab of the step, on the threads of the context. */
 void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_fn fn,
                   void *payload);
+
+/* Returns y, the result of all steps, as a contiguous tensor in the shape of t, in which the
+ * dimensions marked have size 1. */
 tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce);
 
 /* x, seen or left by the steps before, summed by one. */
@@ -45,10 +51,16 @@ const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int
 /* The shape that t and u, of as many dimensions, broadcast to, where what both repeat is once. */
 void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape);
 
-/* x in that shape; t, whose sizes are those of x before, or 1, in that of x; and the way back: y
- * repeated to `shape`, contiguous. What has the shape already is returned itself. */
+/* These three return a tensor itself if it has the shape already. */
+
+/* A view of x in the shape that tn__shape_once gives for x and u. */
 const tn_tensor *tn__once(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *u);
+
+/* A view of t in which no dimension is larger than in x, a result of tn__once. Each dimension of t
+ * has size 1 or the size that x had before. */
 const tn_tensor *tn__within(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *x);
+
+/* y repeated to `shape`, as a contiguous copy: the way back. */
 tn_tensor *tn__repeat(tn_ctx *ctx, tn_tensor *y, const int64_t *shape);
 
 /* dx of such an x in the whole shape of x: itself, so that nobody else refers to its elements, or a

@@ -297,7 +297,7 @@ static void run_weight_tasks(tn__tiling *t)
     tn__run_tasks(t, p->groups * t->tiles * t->parts, weight_task);
 }
 
-/* The parts are a tensor, whose sum over them is dw. */
+/* Several parts are written to the rows of a tensor, and dw is the sum of the rows. */
 static void grad_weight(const tn__conv2d_plan *p)
 {
     tn__tiling t = tn__tiling_new(p);

@@ -12,8 +12,8 @@ const tn_tensor *tn__plain_i64(tn_ctx *ctx, const tn_tensor *t);
 const tn_tensor *tn__indices(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim,
                              const tn_tensor *index);
 
-/* y[i, j, k] = x[i, index[i, j, k], k], the indices along `dim`; of the shape of `index`, whose
- * other sizes are at most those of x. No gradient flows. */
+/* y[i, j, k] = x[i, index[i, j, k], k], with the indices along `dim`. y has the shape of `index`,
+ * which is no larger than x in the other dimensions. No gradient flows. */
 tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim,
                       const tn_tensor *index);
 

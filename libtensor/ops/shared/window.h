@@ -6,7 +6,8 @@
 #include "kernels/window.h"
 #include "tensor/tensor.h"
 
-/* The value of an option: that of one direction, that of both, or the default. */
+/* The value of an option in one direction: `one` if it is set, else `both` if that is set, else the
+ * default `otherwise`. */
 int64_t tn__option(int64_t one, int64_t both, int64_t otherwise);
 
 /* Fills in the sizes of x [..., h, w] and of the result; false with TN_ERR_ARGUMENT for options out
@@ -20,7 +21,7 @@ bool tn__check_planes(tn_ctx *ctx, const char *what, const tn_tensor *x);
 bool tn__pool_window(tn_ctx *ctx, const char *what, const tn_tensor *x, int64_t kernel_size,
                      const tn_pool2d_opts *opts, tn__window *w);
 
-/* A new tensor of x's shape but for the planes, which are those of the result. */
+/* A new tensor in the shape of x, but with planes of the result's size. */
 tn_tensor *tn__new_planes(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_dtype dtype,
                           const tn__window *w);
 
