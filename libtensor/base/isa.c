@@ -35,7 +35,7 @@ const char *tn_isa(const tn_ctx *ctx)
     return ctx ? isa_names[ctx->isa] : "";
 }
 
-const tn__kernels *tn__kernel_table(int dtype, int isa)
+const tn__kernels *tn__kernel_table(unsigned dtype, int isa)
 {
 #if defined(__x86_64__)
     static const tn__kernels *const tables[2][3] = {

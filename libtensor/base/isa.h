@@ -8,9 +8,9 @@
 int tn__choose_isa(void);
 
 /* The kernels for TN_F32 (0) or TN_F64 (1). */
-const tn__kernels *tn__kernel_table(int dtype, int isa);
+const tn__kernels *tn__kernel_table(unsigned dtype, int isa);
 
-static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, int dtype)
+static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, unsigned dtype)
 {
     return ctx->kernels[dtype];
 }

@@ -4,9 +4,11 @@
 /* ---- modules of the tests -------------------------------------------------------------------- */
 
 /* Adds 1 to its buffer, if it has one, and fails as it is told. */
+typedef enum way { WORKS, FAILS, COMPLAINS, FAILS_UNCHANGED } way;
+
 typedef struct counter {
     tn_tensor *buffer;
-    enum { WORKS, FAILS, COMPLAINS, FAILS_UNCHANGED } way;
+    way way;
     int64_t tensors; /* of the context, while it runs */
 } counter;
 
@@ -24,12 +26,12 @@ static tn_tensor *count_forward(tn_ctx *c, tn_module *self, const tn_tensor *x)
 
 static const tn_module_type counter_type = {.name = "Counter", .forward = count_forward};
 
-static tn_module *counter_new(tn_tensor *buffer, int way)
+static tn_module *counter_new(tn_tensor *buffer, way how)
 {
     tn_module *m = tn_module_new(ctx, &counter_type, sizeof(counter));
     counter *s = tn_module_state(m);
     s->buffer = buffer ? tn_add_buffer(ctx, m, "buffer", buffer) : NULL;
-    s->way = way;
+    s->way = how;
     ck_tn_ok();
     return m;
 }
