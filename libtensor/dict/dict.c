@@ -89,7 +89,7 @@ tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t)
     if (!dict)
         return TN_ERR_ARGUMENT;
     tn_ctx *ctx = dict->object.ctx;
-    if (!tn__check(ctx, "dict_set", t))
+    if (!tn_check_input(ctx, "dict_set", "input", t))
         return tn_error_status(ctx);
     if (!name)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "dict_set: name is NULL");

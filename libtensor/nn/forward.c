@@ -35,14 +35,13 @@ static bool keep(tn_ctx *ctx, const tn_tensor *buffer)
     if (!k)
         return false;
     *k = (tn__kept){.next = ctx->kept, .version = buffer->storage->version};
-    k->buffer = tn__view(ctx, buffer, buffer->ndim, buffer->shape, buffer->strides, buffer->offset);
+    k->buffer = tn__alias(ctx, buffer, false);
     k->copy = k->buffer ? tn__copied(ctx, "forward", buffer) : NULL;
     if (!k->copy) {
         tn__release(k->buffer);
         tn__free(ctx, k);
         return false;
     }
-    tn__disown(k->buffer);
     tn__disown(k->copy);
     ctx->kept = k;
     return true;

@@ -90,11 +90,11 @@ static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_r
     tn_tensor *at = rows ? tn__argmax(ctx, op->name, rows, 1, op == &amin_op) : NULL;
     at = at ? tn__reshaped(ctx, at, 2, (int64_t[]){at->shape[0], 1}) : NULL;
     tn_tensor *y = at ? tn__gather(ctx, op->name, rows, 1, at) : NULL;
-    for (int i = 0; once && i < x->ndim; i++)
-        shape[i] = data.reduce[i] ? 1 : once->shape[i];
+    if (!y)
+        return NULL;
+    tn__kept_shape(once, data.reduce, shape);
     y = tn__reshaped(ctx, y, x->ndim, shape);
-    for (int i = 0; i < x->ndim; i++)
-        shape[i] = data.reduce[i] ? 1 : x->shape[i];
+    tn__kept_shape(x, data.reduce, shape);
     y = tn__repeat(ctx, y, shape);
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);

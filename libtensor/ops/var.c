@@ -169,8 +169,7 @@ static moments kept_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
                             : m;
     }
     int64_t shape[TN_MAX_DIMS];
-    for (int i = 0; i < x->ndim; i++)
-        shape[i] = reduce[i] ? 1 : x->shape[i];
+    tn__kept_shape(x, reduce, shape);
     tn_tensor *none = tn_full(ctx, TN_F64, x->ndim, shape, NAN);
     return (moments){none, none};
 }

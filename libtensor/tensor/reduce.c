@@ -151,15 +151,21 @@ void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_f
                  run_slabs, &args);
 }
 
+void tn__kept_shape(const tn_tensor *t, const bool *reduce, int64_t *shape)
+{
+    for (int i = 0; i < t->ndim; i++)
+        shape[i] = reduce[i] ? 1 : t->shape[i];
+}
+
 tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce)
 {
     int order[TN_MAX_DIMS];
     int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS], step = 1;
     order_of(t, order);
+    tn__kept_shape(t, reduce, shape);
     for (int i = t->ndim - 1; i >= 0; i--) {
         int dim = order[i];
         bool once = reduce[dim] || is_repeated(t, dim);
-        shape[dim] = reduce[dim] ? 1 : t->shape[dim];
         strides[dim] = once ? 0 : step;
         step *= once ? 1 : t->shape[dim];
     }
@@ -209,8 +215,7 @@ static double times(const tn_tensor *t, const bool *reduce)
 static tn_tensor *no_sums(tn_ctx *ctx, const tn_tensor *t, const bool *reduce)
 {
     int64_t shape[TN_MAX_DIMS];
-    for (int i = 0; i < t->ndim; i++)
-        shape[i] = reduce[i] ? 1 : t->shape[i];
+    tn__kept_shape(t, reduce, shape);
     return tn_zeros(ctx, t->dtype, t->ndim, shape);
 }
 

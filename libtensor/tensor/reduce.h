@@ -42,6 +42,9 @@ tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, cons
 /* x, seen or left by the steps before, summed by one. */
 tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s);
 
+/* The shape of t with the dimensions marked of size 1. */
+void tn__kept_shape(const tn_tensor *t, const bool *reduce, int64_t *shape);
+
 /* t summed over the dimensions marked, which stay with size 1. */
 tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce);
 

@@ -56,14 +56,11 @@ static inline void *tn__ptr(const tn_tensor *t)
     return (char *)t->storage->data + (size_t)t->offset * tn_dtype_size(t->dtype);
 }
 
-/* True, or false with TN_ERR_ARGUMENT recorded if t is NULL; false if an error is recorded. */
-#define tn__check(ctx, what, t) tn_check_input(ctx, what, "input", t)
-
 /* Room for elements that is new, and one reference given back. */
 tn__storage *tn__storage_new(tn_ctx *ctx, void *data);
 void tn__storage_release(tn__storage *storage);
 
-/* A contiguous tensor of the innermost scope, not initialised (tensor.c). */
+/* A contiguous tensor of the innermost scope, not initialised (new.c). */
 tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, const int64_t *shape);
 
 /* A view of t's storage in the innermost scope, without a gradient. */

@@ -1,5 +1,6 @@
 /* files.c - finds, writes, cuts and damages files, and measures what loading them needs. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,3 +205,40 @@ void check_error(tn_status status, const char *text, const char *path)
     ck_assert_int_eq(tn_error_status(ctx), status);
     tn_clear_error(ctx);
 }
+
+void refuse_paths(const char *what, load_fn load, const char *good)
+{
+    char text[128];
+    ck_assert(!load("no/such/file"));
+    snprintf(text, sizeof text, "%s: %%: No such file or directory", what);
+    check_error(TN_ERR_FILE, text, "no/such/file");
+    ck_assert(!load("tests"));
+    snprintf(text, sizeof text, "%s: %%: Is a directory", what);
+    check_error(TN_ERR_FILE, text, "tests");
+    ck_assert(!load(NULL));
+    snprintf(text, sizeof text, "%s: path is NULL", what);
+    ck_assert_str_eq(tn_error(ctx), text);
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_ARGUMENT);
+    ck_assert(!load(data_path(good)));
+    ck_assert_str_eq(tn_error(ctx), text);
+    tn_clear_error(ctx);
+}
+
+/* ---- numbers of every type ------------------------------------------------------------------- */
+
+#define HIGH63 9223372036854775807.0
+
+const struct number_type number_types[NUMPY_TYPES] = {
+    {"i1", TN_I32, {-128, -1, 2, 3, 100, 127}},
+    {"i2", TN_I32, {-32768, -1, 2, 3, 100, 32767}},
+    {"i4", TN_I32, {-2147483648.0, -1, 2, 3, 100, 2147483647}},
+    {"i8", TN_I64, {-HIGH63, -1, 2, 3, 100, HIGH63}},
+    {"u1", TN_U8, {0, 1, 2, 3, 100, 255}},
+    {"u2", TN_I32, {0, 1, 2, 3, 100, 65535}},
+    {"u4", TN_I64, {0, 1, 2, 3, 100, 4294967295.0}},
+    {"u8", TN_I64, {0, 1, 2, 3, 100, HIGH63}},
+    {"f4", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f8", TN_F64, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"f2", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
+    {"b1", TN_BOOL, {1, 0, 0, 1, 1, 0}},
+};

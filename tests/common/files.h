@@ -44,6 +44,20 @@ void load_without_memory(const char *name, load_fn load);
  * out, in bytes; and, in *loaded, whether it could be loaded. */
 int64_t memory_to_load(const char *path, tn_dict *(*load)(const char *path), bool *loaded);
 
+/* Fails the test unless `load`, which calls the function named `what`, refuses a file that is not
+ * there, a folder and NULL, each in its words, and loads nothing, not the file `good` of tests/data
+ * either, while an error is recorded. */
+void refuse_paths(const char *what, load_fn load, const char *good);
+
+/* The arrays that NumPy wrote into types.npz and SciPy into types.mat, each [2,3], and what they
+ * are read as. The first MATLAB_TYPES are in both. */
+enum { MATLAB_TYPES = 10, NUMPY_TYPES = 12 };
+extern const struct number_type {
+    const char *name;
+    tn_dtype dtype;
+    double values[6];
+} number_types[NUMPY_TYPES];
+
 /* Fails the test unless the context has this error, and clears it; "%" in `text` stands for the
  * path. */
 void check_error(tn_status status, const char *text, const char *path);

@@ -1,7 +1,7 @@
 /* functions.c - lists the public functions of the headers, and finds those that no row calls. */
 #include "common/functions.h"
+#include "common/check_tn.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +82,9 @@ static bool has_test(const char *header, const char *kind)
     return count == 0 || access(path, R_OK) == 0;
 }
 
-int headers_without_test(const char *kind)
+/* Prints each header that declares functions and for whose NAME.h there is no
+ * tests/unit/test_KIND_NAME.c, and returns how many they are. What was listed is forgotten. */
+static int headers_without_test(const char *kind)
 {
     int without = 0, headers = 0;
     DIR *dir = opendir(TN_TEST_INCLUDE);
@@ -95,4 +97,31 @@ int headers_without_test(const char *kind)
     closedir(dir);
     ck_assert_int_gt(headers, 10);
     return without;
+}
+
+/* ---- the test of one header ------------------------------------------------------------------ */
+
+static const char *kind_of_test, *header_of_test;
+static int (*run_rows)(void);
+
+START_TEST(every_function_of_the_header)
+{
+    list_functions(header_of_test);
+    int wrong = run_rows();
+    wrong += headers_without_test(kind_of_test);
+    ck_assert_msg(wrong == 0, "%d rows are wrong", wrong);
+}
+END_TEST
+
+int run_header(const char *kind, const char *header, int (*run)(void))
+{
+    Suite *suite = suite_create(kind);
+    TCase *tc = tcase_create(header);
+    kind_of_test = kind;
+    header_of_test = header;
+    run_rows = run;
+    tcase_set_timeout(tc, 600);
+    tcase_add_test(tc, every_function_of_the_header);
+    suite_add_tcase(suite, tc);
+    return tn_run(suite);
 }

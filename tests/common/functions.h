@@ -15,8 +15,10 @@ bool see_function(const char *name, unsigned kinds);
  * "has no row". */
 int unseen_functions(unsigned kind, const char *what);
 
-/* Prints each header that declares functions and for whose NAME.h there is no
- * tests/unit/test_KIND_NAME.c, and returns how many they are. What was listed is forgotten. */
-int headers_without_test(const char *kind);
+/* The test of one header, tests/unit/test_KIND_NAME.c of NAME.h, as a program of its own: lists the
+ * functions that the header declares, calls `run`, which runs their rows and returns how many are
+ * wrong, and fails if one is, or if a header with functions has no such file. Returns the status of
+ * main. */
+int run_header(const char *kind, const char *header, int (*run)(void));
 
 #endif

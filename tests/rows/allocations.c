@@ -274,28 +274,18 @@ void end_attempt(void)
 
 /* ---- all rows of a header -------------------------------------------------------------------- */
 
-static const char *header;
 static void (*rows)(void);
 
-START_TEST(every_function_of_the_header)
+static int run_disturbed(void)
 {
-    list_functions(header);
     if (access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 1); /* saving waits for the disk */
     rows();
-    wrong += unseen_functions(1, "") + headers_without_test("allocations");
-    ck_assert_msg(wrong == 0, "%d rows are wrong", wrong);
+    return wrong + unseen_functions(1, "");
 }
-END_TEST
 
-int run_allocations(const char *of_header, void (*all_rows)(void))
+int run_allocations(const char *header, void (*all_rows)(void))
 {
-    Suite *suite = suite_create("allocations");
-    TCase *tc = tcase_create(of_header);
-    header = of_header;
     rows = all_rows;
-    tcase_set_timeout(tc, 600);
-    tcase_add_test(tc, every_function_of_the_header);
-    suite_add_tcase(suite, tc);
-    return tn_run(suite);
+    return run_header("allocations", header, run_disturbed);
 }

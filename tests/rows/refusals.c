@@ -163,28 +163,18 @@ void end_row(const row *r, bool failed)
 
 /* ---- all rows of a header -------------------------------------------------------------------- */
 
-static const char *header;
 static void (*rows)(void);
 
-START_TEST(every_function_of_the_header)
+static int run_in_each_mode(void)
 {
-    list_functions(header);
     for (mode = PLAIN; mode < MODES; mode++)
         rows();
-    wrong += unseen_functions(REFUSED, " that it refuses") +
-             unseen_functions(WORKED, " that it works in") + headers_without_test("refusals");
-    ck_assert_msg(wrong == 0, "%d rows are wrong", wrong);
+    return wrong + unseen_functions(REFUSED, " that it refuses") +
+           unseen_functions(WORKED, " that it works in");
 }
-END_TEST
 
-int run_refusals(const char *of_header, void (*all_rows)(void))
+int run_refusals(const char *header, void (*all_rows)(void))
 {
-    Suite *suite = suite_create("refusals");
-    TCase *tc = tcase_create(of_header);
-    header = of_header;
     rows = all_rows;
-    tcase_set_timeout(tc, 600);
-    tcase_add_test(tc, every_function_of_the_header);
-    suite_add_tcase(suite, tc);
-    return tn_run(suite);
+    return run_header("refusals", header, run_in_each_mode);
 }

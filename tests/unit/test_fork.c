@@ -298,9 +298,10 @@ END_TEST
 /* The program's handlers run in the program's threads: helpers let signals pass. */
 typedef struct masks {
     pthread_t main;
-    atomic_int helpers, open, closed;
+    atomic_int begun, helpers, open, closed;
 } masks;
 
+/* Each part waits for the other one, so that no thread takes both. */
 static void note_mask(int64_t begin, int64_t end, void *payload)
 {
     masks *m = payload;
@@ -308,9 +309,10 @@ static void note_mask(int64_t begin, int64_t end, void *payload)
     (void)begin;
     (void)end;
     pthread_sigmask(SIG_SETMASK, NULL, &set);
+    atomic_fetch_add(&m->begun, 1);
+    for (int i = 0; i < 10000 && atomic_load(&m->begun) < 2; i++)
+        usleep(1000);
     if (pthread_equal(pthread_self(), m->main)) {
-        for (int i = 0; i < 1000 && atomic_load(&m->helpers) < 1; i++)
-            usleep(1000);
         atomic_fetch_add(&m->open, !sigismember(&set, SIGINT));
         return;
     }

@@ -11,29 +11,6 @@ static bool load(const char *path)
     return dict != NULL;
 }
 
-#define HIGH63 9223372036854775807.0
-
-static const struct {
-    const char *name;
-    tn_dtype dtype;
-    double values[6];
-} types[] = {
-    {"i1", TN_I32, {-128, -1, 2, 3, 100, 127}},
-    {"i2", TN_I32, {-32768, -1, 2, 3, 100, 32767}},
-    {"i4", TN_I32, {-2147483648.0, -1, 2, 3, 100, 2147483647}},
-    {"i8", TN_I64, {-HIGH63, -1, 2, 3, 100, HIGH63}},
-    {"u1", TN_U8, {0, 1, 2, 3, 100, 255}},
-    {"u2", TN_I32, {0, 1, 2, 3, 100, 65535}},
-    {"u4", TN_I64, {0, 1, 2, 3, 100, 4294967295.0}},
-    {"u8", TN_I64, {0, 1, 2, 3, 100, HIGH63}},
-    {"f2", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
-    {"f4", TN_F32, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
-    {"f8", TN_F64, {-1.5, 0.25, 65504, 0x1p-24, INFINITY, NAN}},
-    {"b1", TN_BOOL, {1, 0, 0, 1, 1, 0}},
-};
-
-#define TYPES ((int)(sizeof types / sizeof *types))
-
 static void check_values(const tn_tensor *t, tn_dtype dtype, const double *values)
 {
     ck_assert_int_eq(tn_dtype_of(t), dtype);
@@ -49,12 +26,13 @@ START_TEST(reads_every_type)
     char big[16];
     tn_dict *dict = tn_load_npz(ctx, data_path("types.npz"));
     ck_assert_str_eq(tn_error(ctx), "");
-    ck_assert_int_eq(tn_dict_count(dict), 2 * TYPES - 1);
-    for (int i = 0; i < TYPES; i++) {
-        check_values(tn_dict_get(dict, types[i].name), types[i].dtype, types[i].values);
-        snprintf(big, sizeof big, "big_%s", types[i].name);
-        if (types[i].dtype != TN_BOOL)
-            check_values(tn_dict_get(dict, big), types[i].dtype, types[i].values);
+    ck_assert_int_eq(tn_dict_count(dict), 2 * NUMPY_TYPES - 1);
+    for (int i = 0; i < NUMPY_TYPES; i++) {
+        check_values(tn_dict_get(dict, number_types[i].name), number_types[i].dtype,
+                     number_types[i].values);
+        snprintf(big, sizeof big, "big_%s", number_types[i].name);
+        if (number_types[i].dtype != TN_BOOL)
+            check_values(tn_dict_get(dict, big), number_types[i].dtype, number_types[i].values);
     }
     ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "i8"))[0], INT64_MIN);
     ck_assert_int_eq(tn_data_i64(tn_dict_get(dict, "big_u8"))[5], INT64_MAX);
@@ -130,15 +108,8 @@ END_TEST
 
 START_TEST(reports_the_system)
 {
-    ck_assert_ptr_null(tn_load_npz(ctx, "no/such/file"));
-    check_error(TN_ERR_FILE, "load_npz: %: No such file or directory", "no/such/file");
-    ck_assert_ptr_null(tn_load_npz(ctx, "tests"));
-    check_error(TN_ERR_FILE, "load_npz: %: Is a directory", "tests");
-    ck_assert_ptr_null(tn_load_npz(ctx, NULL));
-    ck_assert_str_eq(tn_error(ctx), "load_npz: path is NULL");
-    ck_assert_ptr_null(tn_load_npz(ctx, data_path("stored.npz")));
+    refuse_paths("load_npz", load, "stored.npz");
     ck_assert_ptr_null(tn_load_npz(NULL, data_path("stored.npz")));
-    tn_clear_error(ctx);
 }
 END_TEST
 

@@ -645,7 +645,7 @@ START_TEST(refuses_storages_listed_twice)
     write_object(BYTES(NAMED(X)));
     size_t at = sizeof PREAMBLE - 1 + sizeof NAMED(X) - 1;
     memcpy(pickled_file + at, list, sizeof list - 1);
-    memcpy(pickled_file + at + sizeof list - 1, STORAGES + sizeof STORAGES - 25, 24);
+    memcpy(pickled_file + at + sizeof list - 1, &STORAGES[sizeof STORAGES - 25], 24);
     const char *path = write_temporary(pickled_file, at + sizeof list - 1 + 24);
     ck_assert_ptr_null(tn_load_pth(ctx, path));
     check_error(TN_ERR_FORMAT, "load_pth: %: storage 0 is listed twice", path);
@@ -688,7 +688,7 @@ START_TEST(reads_empty_views)
 {
     const char *object = empty_views[_i].object;
     const archive_entry entries[] = {{"a/data.pkl", object, empty_views[_i].size},
-                                     {"a/data/0", STORAGES + sizeof STORAGES - 17, 16}};
+                                     {"a/data/0", &STORAGES[sizeof STORAGES - 17], 16}};
     check_empty_view(write_object(object, empty_views[_i].size), empty_views[_i].shape);
     remove_temporary();
     make_folder();
