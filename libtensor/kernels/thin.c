@@ -5,13 +5,13 @@
 #include "kernels/real.h"
 
 #if defined(TN_ISA_v4)
-#define ROWS 4 /* times OUTPUTS accumulators: 32 registers */
+#define ROWS 4 /* times FEW accumulators, or two rows or columns times GROUP: 32 registers */
 #define GROUP 10
 #else
 #define ROWS 2 /* 16 registers */
 #define GROUP 5
 #endif
-#define OUTPUTS 5
+#define FEW 5
 #define AHEAD 16     /* rows of x that are fetched before they are needed */
 #define LONG 256     /* products that are added one after another */
 #define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
@@ -50,13 +50,13 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, bo
                                                        int64_t ld, const real *x, const real *w,
                                                        const real *start, real *y, int64_t ldy)
 {
-    vec sums[ROWS][OUTPUTS] = {{{0}}};
+    vec sums[ROWS][GROUP] = {{{0}}};
     int64_t p = 0;
     while (p + LANES <= k) {
-        vec sum[ROWS][OUTPUTS] = {{{0}}};
+        vec sum[ROWS][GROUP] = {{{0}}};
         int64_t end = k - p < LONG * LANES ? k : p + LONG * LANES;
         for (; p + LANES <= end; p += LANES) {
-            vec wj[OUTPUTS];
+            vec wj[GROUP];
             UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * ld + p);
             UNROLL for (int i = 0; i < rows; i++)
             {
@@ -78,16 +78,23 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, bo
         }
 }
 
+/* `outputs` at a time for `rows` rows at a time, out of `all` rows. */
+#define DOTS(all, rows, outputs)                                                         \
+    for (; j + (outputs) <= n; j += (outputs))                                           \
+        for (int i = 0; i < (all); i += (rows))                                          \
+    dots(rows, outputs, j == 0, k, ld, x + i * ld, w + j * ld, start ? start + j : NULL, \
+         y + i * n + j, n)
+
 __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t n, int64_t k,
                                                                int64_t ld, const real *x,
                                                                const real *w, const real *start,
                                                                real *y)
 {
     int64_t j = 0;
-    for (; j + OUTPUTS <= n; j += OUTPUTS)
-        dots(rows, OUTPUTS, j == 0, k, ld, x, w + j * ld, start ? start + j : NULL, y + j, n);
-    for (; j < n; j++)
-        dots(rows, 1, j == 0, k, ld, x, w + j * ld, start ? start + j : NULL, y + j, n);
+    DOTS(rows, rows < 2 ? rows : 2, GROUP);
+    DOTS(rows, rows, FEW);
+    DOTS(rows, rows, 2);
+    DOTS(rows, rows, 1);
 }
 
 /* Columns are taken in blocks whose weights stay in the cache while all rows go by; there are no
@@ -114,17 +121,13 @@ void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const 
 #define FEW_DEPTH 16 /* the same if one group of outputs is all there is */
 #define PANEL 1024   /* columns that are finished before the next ones */
 
-/* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. */
+/* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. The
+ * rows are added up by themselves first: dw of m rows is a sum of m / depth sums. */
 __attribute__((always_inline)) static inline void outer(int64_t depth, int outputs, int64_t n,
                                                         int64_t k, const real *dy, const real *x,
                                                         int64_t ldx, real *w)
 {
-    vec sum[GROUP][2];
-    UNROLL for (int j = 0; j < outputs; j++)
-    {
-        sum[j][0] = load(w + j * k);
-        sum[j][1] = load(w + j * k + LANES);
-    }
+    vec sum[GROUP][2] = {{{0}}};
     for (int64_t i = 0; i < depth; i++) {
         vec x0 = load(x + i * ldx), x1 = load(x + i * ldx + LANES);
         UNROLL for (int j = 0; j < outputs; j++)
@@ -135,18 +138,22 @@ __attribute__((always_inline)) static inline void outer(int64_t depth, int outpu
     }
     UNROLL for (int j = 0; j < outputs; j++)
     {
-        store(w + j * k, sum[j][0]);
-        store(w + j * k + LANES, sum[j][1]);
+        store(w + j * k, load(w + j * k) + sum[j][0]);
+        store(w + j * k + LANES, load(w + j * k + LANES) + sum[j][1]);
     }
 }
 
 static void outer_tail(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
                        int64_t cols, real *w)
 {
-    for (int64_t j = 0; j < n; j++)
+    for (int64_t j = 0; j < n; j++) {
+        real sum[2 * LANES] = {0};
         for (int64_t i = 0; i < depth; i++)
             for (int64_t p = 0; p < cols; p++)
-                w[j * k + p] += dy[i * n + j] * x[i * k + p];
+                sum[p] += dy[i * n + j] * x[i * k + p];
+        for (int64_t p = 0; p < cols; p++)
+            w[j * k + p] += sum[p];
+    }
 }
 
 /* The columns are copied side by side: rows that are a multiple of 4096 bytes apart share a few

@@ -15,7 +15,7 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-#define LONG 512 /* rows whose dw are added one after another */
+#define LONG 8192 /* rows of a part of dw: at most 512 sums of 16 rows, added one after another */
 
 typedef struct linear_args {
     const tn__kernels *k;
@@ -34,13 +34,15 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
                       a->y + begin * a->out * size);
 }
 
-/* Parts of a whole number of cache lines. The first rows make dw, later ones a part to be added. */
+#define LINE 64 /* bytes of a cache line, which is in one thread's columns */
+
+/* Columns are counted in lines. The first rows make dw, later ones a part to be added. */
 static void thin_columns(int64_t begin, int64_t end, void *payload)
 {
     const linear_args *a = payload;
     int64_t parts = tn__divide_up(a->m, LONG), size = (int64_t)a->size;
-    begin *= 64;
-    end = end * 64 < a->in ? end * 64 : a->in;
+    begin *= LINE / size;
+    end = tn__min(end * (LINE / size), a->in);
     for (int64_t i = 0; i < parts; i++) {
         int64_t row = tn__cut(a->m, parts, i), rows = tn__cut(a->m, parts, i + 1) - row;
         a->k->thin_outer(rows, a->out, a->in, a->dy + row * a->out * size,
@@ -129,6 +131,7 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
 
 static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
 {
+    int64_t per_line = LINE / (int64_t)a->size;
     a->dw = (tn__long_sum){.k = a->k,
                            .dtype = dw->dtype,
                            .rows = a->out,
@@ -136,9 +139,10 @@ static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
                            .ld = a->in,
                            .to = tn__ptr(dw)};
     if (a->m <= LONG || tn__long_sum_alloc(ctx, &a->dw))
-        tn__parallel(ctx, tn__divide_up(a->in, 64),
-                     tn__grain(TN__GRAIN_MULTIPLY_ADDS, 64 * (double)a->m * (double)a->out),
-                     thin_columns, a);
+        tn__parallel(
+            ctx, tn__divide_up(a->in, per_line),
+            tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)per_line * (double)a->m * (double)a->out),
+            thin_columns, a);
     tn__long_sum_free(ctx, &a->dw);
 }
 

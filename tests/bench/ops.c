@@ -150,11 +150,11 @@ static int numbers(const char *text, int64_t *to)
 }
 
 /* Numbers in 0 .. 1, which are in the domain of every operator. */
-static tn_tensor *floats(arguments *a, const char *text)
+static tn_tensor *floats(arguments *a, const char *text, bool requires_grad)
 {
     int64_t shape[TN_MAX_DIMS];
     tn_tensor *t = tn_rand(a->ctx, a->dtype, numbers(text, shape), shape);
-    tn_set_requires_grad(a->ctx, t, true);
+    tn_set_requires_grad(a->ctx, t, requires_grad);
     return t;
 }
 
@@ -196,7 +196,9 @@ static void take(arguments *a, const char *key, const char *value)
     if (strcmp(key, "dtype") == 0)
         a->dtype = strcmp(value, "f64") == 0 ? TN_F64 : TN_F32;
     else if (strcmp(key, "x") == 0 && a->count < MOST_TENSORS)
-        a->tensors[a->count++] = floats(a, value);
+        a->tensors[a->count++] = floats(a, value, true);
+    else if (strcmp(key, "data") == 0 && a->count < MOST_TENSORS)
+        a->tensors[a->count++] = floats(a, value, false);
     else if (strcmp(key, "below") == 0 && a->count < MOST_TENSORS)
         a->tensors[a->count++] = indices(a, value);
     else if (strcmp(key, "flags") == 0 && a->count < MOST_TENSORS)
