@@ -3,6 +3,7 @@
 #include <string.h>
 #include <tn/autograd.h>
 #include "autograd/tape.h"
+#include "base/index.h"
 #include "base/memory.h"
 #include "base/object.h"
 #include "dict/dict.h"
@@ -24,6 +25,7 @@ struct tn_module {
     tn_module *parent;
     entry *entries;
     int64_t n_entries, capacity;
+    tn__index index; /* of their names */
     void *state;
     tn_rng_state rng; /* when it was made */
     bool evaluating;
@@ -65,6 +67,7 @@ void tn_module_free(tn_module *module)
     for (int64_t i = 0; i < module->n_entries; i++)
         free_entry(ctx, &module->entries[i]);
     tn__free(ctx, module->entries);
+    tn__index_free(ctx, &module->index);
     tn__free(ctx, module->state);
     tn__free(ctx, module);
 }
@@ -121,6 +124,20 @@ const char *tn_module_name(const tn_module *module)
     return module ? module->type->name : "";
 }
 
+static entry *append(tn_ctx *ctx, tn_module *module, const char *name, uint64_t hash)
+{
+    int64_t i = module->n_entries;
+    if (!tn__reserve(ctx, &module->entries, &module->capacity, i + 1, sizeof(entry)) ||
+        !tn__index_reserve(ctx, &module->index, i + 1))
+        return NULL;
+    module->entries[i] = (entry){.name = tn__strdup(ctx, name)};
+    if (!module->entries[i].name)
+        return NULL;
+    tn__index_add(&module->index, hash, i);
+    module->n_entries++;
+    return &module->entries[i];
+}
+
 /* Adds an entry and takes a copy of its name; NULL with an error if the name will not do. */
 static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const char *name)
 {
@@ -131,21 +148,11 @@ static entry *add_entry(tn_ctx *ctx, tn_module *module, const char *what, const 
                                             : "a name is a text without dots");
         return NULL;
     }
-    for (int64_t i = 0; i < module->n_entries; i++)
-        if (strcmp(module->entries[i].name, name) == 0) {
-            tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s has a %s already", what, module->type->name,
-                    name);
-            return NULL;
-        }
-    char *copy = tn__strdup(ctx, name);
-    if (!copy || !tn__reserve(ctx, &module->entries, &module->capacity, module->n_entries + 1,
-                              sizeof *module->entries)) {
-        tn__free(ctx, copy);
-        return NULL;
-    }
-    entry *e = &module->entries[module->n_entries++];
-    *e = (entry){.name = copy};
-    return e;
+    uint64_t hash = tn__hash(ctx, name);
+    if (tn__index_find(&module->index, module->entries, sizeof(entry), name, hash) < 0)
+        return append(ctx, module, name, hash);
+    tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s has a %s already", what, module->type->name, name);
+    return NULL;
 }
 
 /* Takes t out of its scope and makes it an entry. */
@@ -227,6 +234,16 @@ tn_module *tn_child(const tn_module *module, int i)
     for (int64_t j = 0; module && j < module->n_entries; j++)
         if (module->entries[j].child && i-- == 0)
             return module->entries[j].child;
+    return NULL;
+}
+
+tn_module *tn__next_child(const tn_module *module, int64_t *at)
+{
+    while (*at < module->n_entries) {
+        tn_module *child = module->entries[(*at)++].child;
+        if (child)
+            return child;
+    }
     return NULL;
 }
 

@@ -59,9 +59,10 @@ void tn__each_tensor(const tn_module *module, bool buffers, tn__visit visit, voi
 /* Writes them to `list`, which has room for all, and returns how many they are. */
 int64_t tn__list_tensors(const tn_module *module, bool buffers, tn_tensor **list);
 
-/* The next buffer of the module itself, from entry *at on, which moves past it; NULL after the
- * last. */
+/* The next buffer of the module itself, or its next child, from entry *at on, which moves past it;
+ * NULL after the last. */
 tn_tensor *tn__next_buffer(const tn_module *module, int64_t *at);
+tn_module *tn__next_child(const tn_module *module, int64_t *at);
 
 const tn_module_type *tn__module_type(const tn_module *module);
 tn_rng_state tn__module_rng(const tn_module *module);

@@ -15,8 +15,9 @@ static tn_tensor *run(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
 static tn_tensor *sequential_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {
     tn_tensor *last = NULL;
-    for (int i = 0; tn_child(self, i); i++) {
-        tn_tensor *y = run(ctx, tn_child(self, i), last ? last : x);
+    tn_module *child;
+    for (int64_t at = 0; (child = tn__next_child(self, &at));) {
+        tn_tensor *y = run(ctx, child, last ? last : x);
         if (last && last != x && last != y && !tn_requires_grad(last))
             tn_free(last);
         if (!y)

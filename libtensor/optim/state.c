@@ -35,28 +35,45 @@ static tn_text numbered(const char *list, int64_t i)
     return text;
 }
 
-/* The numbers of a group's parameters. To be freed. */
-static int64_t *members_of(const tn_optim *opt, int64_t group, int64_t *count)
+/* The numbers of the parameters, sorted by group: those of group g are numbers[starts[g]] up to
+ * numbers[starts[g + 1] - 1]. */
+typedef struct members {
+    int64_t *starts, *numbers; /* in one block, which is to be freed */
+} members;
+
+/* A counting sort. The counts stand two places on, so that after their summation starts[g + 1] is
+ * where group g begins; it becomes where it ends while the group is filled. */
+static members sort_members(const tn_optim *opt)
 {
-    int64_t *members = tn__alloc(opt->ctx, (size_t)opt->count * sizeof *members);
-    *count = 0;
-    for (int64_t i = 0; members && i < opt->count; i++)
-        if (opt->slots[i].group == group)
-            members[(*count)++] = i;
-    return members;
+    int64_t n = opt->n_groups;
+    int64_t *starts = tn__alloc_zeroed(opt->ctx, (size_t)(n + 2 + opt->count) * sizeof *starts);
+    members m = {starts, starts ? starts + n + 2 : NULL};
+    for (int64_t i = 0; starts && i < opt->count; i++)
+        starts[opt->slots[i].group + 2]++;
+    for (int64_t g = 0; starts && g < n; g++)
+        starts[g + 2] += starts[g + 1];
+    for (int64_t i = 0; starts && i < opt->count; i++)
+        m.numbers[starts[opt->slots[i].group + 1]++] = i;
+    return m;
+}
+
+static int64_t member_count(const members *m, int64_t group)
+{
+    return m->starts[group + 1] - m->starts[group];
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
 
-static void put_group(tn_dict *dict, const tn_optim *opt, int64_t group)
+static void put_groups(tn_dict *dict, const tn_optim *opt)
 {
-    int64_t count;
-    tn_text prefix = numbered("param_groups", group);
-    int64_t *members = members_of(opt, group, &count);
-    tn__put_fields(dict, prefix.s, group_fields, COUNT(group_fields), &opt->groups[group]);
-    if (members)
-        tn__put_integers(dict, tn__name(prefix.s, "params").s, count, members);
-    tn__free(opt->ctx, members);
+    members m = sort_members(opt);
+    for (int64_t g = 0; m.starts && g < opt->n_groups; g++) {
+        tn_text prefix = numbered("param_groups", g);
+        tn__put_fields(dict, prefix.s, group_fields, COUNT(group_fields), &opt->groups[g]);
+        tn__put_integers(dict, tn__name(prefix.s, "params").s, member_count(&m, g),
+                         m.numbers + m.starts[g]);
+    }
+    tn__free(opt->ctx, m.starts);
 }
 
 static void put_slot(tn_dict *dict, const tn_optim *opt, int64_t i)
@@ -75,8 +92,7 @@ tn_dict *tn_optim_state_dict(const tn_optim *opt)
         return NULL;
     tn__put_text(dict, "name", opt->name);
     tn__put_fields(dict, "", opt->fields, opt->n_fields, opt->opts);
-    for (int64_t i = 0; i < opt->n_groups; i++)
-        put_group(dict, opt, i);
+    put_groups(dict, opt);
     for (int64_t i = 0; i < opt->count; i++)
         if (opt->slots[i].steps > 0)
             put_slot(dict, opt, i);
@@ -88,34 +104,46 @@ tn_dict *tn_optim_state_dict(const tn_optim *opt)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static bool check_members(const tn_optim *opt, const char *what, const tn_dict *dict, int64_t group)
+static bool check_members(const tn_optim *opt, const char *what, const tn_dict *dict,
+                          const members *m, int64_t group)
 {
-    int64_t count;
-    int64_t *members = members_of(opt, group, &count);
+    int64_t count = member_count(m, group);
+    const int64_t *numbers = m->numbers + m->starts[group];
     tn_text name = tn__name(numbered("param_groups", group).s, "params");
-    const tn_tensor *t = members ? tn__get_entry(dict, what, name.s, TN_I64, 1, &count) : NULL;
+    const tn_tensor *t = tn__get_entry(dict, what, name.s, TN_I64, 1, &count);
     for (int64_t i = 0; t && i < count; i++)
-        if (((const int64_t *)tn__ptr(t))[i * t->strides[0]] != members[i]) {
+        if (((const int64_t *)tn__ptr(t))[i * t->strides[0]] != numbers[i]) {
             tn_fail(opt->ctx, TN_ERR_FORMAT, "%s: %s are not those of group %lld here", what,
                     name.s, (long long)group);
-            t = NULL;
+            return false;
         }
-    tn__free(opt->ctx, members);
     return t != NULL;
+}
+
+/* The groups are those of the optimiser, in number and in members. Loading changes neither. */
+static bool check_groups(const tn_optim *opt, const char *what, const tn_dict *dict)
+{
+    members m = sort_members(opt);
+    bool same = m.starts != NULL;
+    for (int64_t g = 0; same && g < opt->n_groups; g++)
+        same = check_members(opt, what, dict, &m, g);
+    tn__free(opt->ctx, m.starts);
+    if (!same || !tn_dict_get(dict, tn__name(numbered("param_groups", opt->n_groups).s, "lr").s))
+        return same;
+    tn_fail(opt->ctx, TN_ERR_FORMAT, "%s: it has more than the %lld groups here", what,
+            (long long)opt->n_groups);
+    return false;
 }
 
 static bool load_groups(tn_optim *opt, const char *what, const tn_dict *dict, bool apply)
 {
-    for (int64_t i = 0; i < opt->n_groups; i++)
-        if (!(apply || check_members(opt, what, dict, i)) ||
-            !tn__get_fields(dict, what, numbered("param_groups", i).s, group_fields,
-                            COUNT(group_fields), &opt->groups[i], apply))
+    if (!apply && !check_groups(opt, what, dict))
+        return false;
+    for (int64_t g = 0; g < opt->n_groups; g++)
+        if (!tn__get_fields(dict, what, numbered("param_groups", g).s, group_fields,
+                            COUNT(group_fields), &opt->groups[g], apply))
             return false;
-    if (!tn_dict_get(dict, tn__name(numbered("param_groups", opt->n_groups).s, "lr").s))
-        return true;
-    tn_fail(opt->ctx, TN_ERR_FORMAT, "%s: it has more than the %lld groups here", what,
-            (long long)opt->n_groups);
-    return false;
+    return true;
 }
 
 /* A parameter that had not been stepped starts anew. */
