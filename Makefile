@@ -235,6 +235,7 @@ help:
 	@echo "differential runs random cases beside PyTorch; CASES=n SEED=s ROWS=conv2d,linear"
 	@echo "check-onnx computes ONNX's tests of operators by the library"
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
+	@echo "bench-ops  times every operator beside PyTorch; ROWS='sum|softmax' THREADS=1 CSV=file"
 	@echo "bench-against times every operator and those steps beside another version, BASE=directory"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"

@@ -131,6 +131,11 @@ bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench
 	    $(if $(ROWS),--rows '$(ROWS)') $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_ops_base \
 	    $(BUILD)/tests/bench $(BASE)/build/tests/bench
 
+# Beside PyTorch: make bench-ops ROWS='sum|softmax' THREADS=1; the table goes to CSV=file, too.
+bench-ops: $(BUILD)/tests/bench_ops
+	@$(WITH_TORCH) tests/bench/against.py --rounds $(ROUNDS) --milliseconds 20 $(if $(THREADS),--threads $(THREADS)) \
+	    $(if $(ROWS),--rows '$(ROWS)') $(if $(CSV),--csv '$(CSV)') $< tests/bench/ops_torch.py
+
 bench: $(BUILD)/tests/bench
 	@tests/bench/run.sh $<
 
@@ -145,7 +150,7 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against lint lint-objects
+.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-ops lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)
