@@ -27,11 +27,11 @@ cli_option feature_data_option(const char **data)
 cli_option feature_input_option(int *input)
 {
     static const char HELP[] =
-        "the square in the middle at 227 pixels, or torchvision's: 256, of which 224";
+        "227: the square in the middle of a photograph, scaled to 227 x 227 pixels; 224, as in "
+        "torchvision: the shorter side scaled to 256, and then the 224 x 224 in the middle";
     return (cli_option){.name = "input",
                         .type = CLI_CHOICE,
                         .value = input,
-                        .argument = "227|224",
                         .choices = FEATURE_INPUTS,
                         .help = HELP};
 }

@@ -82,7 +82,7 @@ static tn_module *make_net(tn_ctx *ctx, bool whole)
 cli_option alexnet_weights_option(const char **weights)
 {
     static const char HELP[] =
-        "of AlexNet: .pth, .npz or safetensors, all or those of 'features' alone";
+        "AlexNet as .pth, .npz or safetensors, whole or its 'features' alone";
     return (cli_option){.name = "weights",
                         .type = CLI_STRING,
                         .value = weights,

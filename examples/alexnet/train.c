@@ -290,13 +290,15 @@ static cli_result parse(settings *s, int argc, char **argv)
     cli_option options[RECOGNITION_OPTIONS + 12] = {
         feature_data_option(&s->all.data),
         alexnet_weights_option(&s->weights),
-        {"preset", CLI_CHOICE, &s->all.preset, "none|study", .choices = PRESET_NAMES,
+        {"preset", CLI_CHOICE, &s->all.preset, .choices = PRESET_NAMES,
          .help = "study: the setting of the 2018 study, as far as it was right: conv5.relu, 20 "
                  "hidden units, all photographs in each of 200 steps of Adam, no mirroring"},
         {"layer", CLI_STRING, &s->layer, "NAME",
          .help = "whose output is learned from: conv1, conv1.relu, conv1.pool, ... conv5.pool, "
                  "avgpool, fc6, fc7"},
-        {"sweep", CLI_FLAG, &s->sweep, .help = "one layer after another, from conv1 to conv5"},
+        {"sweep", CLI_FLAG, &s->sweep,
+         .help = "learn from conv1.pool, conv2.pool, conv3.relu, conv4.relu, conv5.relu and "
+                 "conv5.pool, one after another, instead of --layer"},
         {"finetune", CLI_INT, &s->finetune, "N", .max = 4,
          .help = "train the last N convolutions before the layer, too"},
         feature_input_option(&s->input),

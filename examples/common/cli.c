@@ -66,11 +66,28 @@ static void describe_default(const cli_option *o, char *text, size_t size)
         snprintf(text, size, "%s", o->choices[*(int *)o->value]);
 }
 
+typedef struct shown_argument {
+    char s[128];
+} shown_argument;
+
+/* "none|permute" of a choice; "" of a flag. */
+static shown_argument argument_of(const cli_option *o)
+{
+    shown_argument text = {""};
+    if (o->argument)
+        snprintf(text.s, sizeof(text.s), "%s", o->argument);
+    for (int i = 0; o->choices && o->choices[i]; i++) {
+        size_t used = strlen(text.s);
+        snprintf(text.s + used, sizeof(text.s) - used, "%s%s", i > 0 ? "|" : "", o->choices[i]);
+    }
+    return text;
+}
+
 static void print_option(const cli_option *o)
 {
     char fallback[256], help[1024];
-    int column =
-        printf("  --%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+    shown_argument argument = argument_of(o);
+    int column = printf("  --%s%s%s", o->name, argument.s[0] ? " " : "", argument.s);
     if (column < HELP_COLUMN - 1) {
         printf("%*s", HELP_COLUMN - column, "");
     } else {
@@ -158,7 +175,7 @@ static bool set_choice(const cli_program *program, const cli_option *o, const ch
             return true;
         }
     }
-    cli_error(program, "--%s needs one of %s, not '%s'", o->name, o->argument, text);
+    cli_error(program, "--%s needs one of %s, not '%s'", o->name, argument_of(o).s, text);
     return false;
 }
 
@@ -235,7 +252,7 @@ static bool parse_option(const cli_program *program, const cli_option *options, 
         return !value;
     }
     if (!value && *i + 1 >= argc) {
-        cli_error(program, "--%s needs a value: --%s %s", o->name, o->name, o->argument);
+        cli_error(program, "--%s needs a value: --%s %s", o->name, o->name, argument_of(o).s);
         return false;
     }
     if (!value)

@@ -27,7 +27,7 @@ typedef struct cli_option {
     const char *name; /* without the dashes; NULL ends the table */
     cli_type type;
     void *value;
-    const char *argument; /* "N", "DIR" */
+    const char *argument; /* "N", "DIR"; a choice shows its names */
     const char *help;
     double min, max;
     bool above_min;

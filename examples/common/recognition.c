@@ -27,7 +27,7 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
         {"test-per-class", CLI_INT, &s->drawn.test_per_class, "N", .min = 1, .max = 1e6,
          .help = "photographs of each person that test"},
         {"validation", CLI_DOUBLE, &s->drawn.validation, "FRACTION", .max = 0.9,
-         .help = "part of the others that chooses when to stop and which network to keep"},
+         .help = "part of the others that says which network is best; 0: the last one is kept"},
         {"train", CLI_INT, &s->drawn.train, "N", .max = INFINITY,
          .help = "learn from N photographs alone; 0: from all that are left"},
         {"near", CLI_INT, &s->near, "BITS", .min = -1, .max = LOOK_BITS,
@@ -39,29 +39,30 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
          .help = "photographs in a step; 0: all of them"},
         {"lr", CLI_DOUBLE, &t->lr, "A", .max = INFINITY, .above_min = true,
          .help = "learning rate of Adam"},
-        {"schedule", CLI_CHOICE, &t->schedule, "constant|cosine", .choices = SCHEDULES,
+        {"schedule", CLI_CHOICE, &t->schedule, .choices = SCHEDULES,
          .help = "the learning rate stays, or falls to 0 along a cosine"},
         {"weight-decay", CLI_DOUBLE, &t->weight_decay, "D", .max = 1000,
          .help = "each step takes A D of every weight away (AdamW)"},
         {"label-smoothing", CLI_DOUBLE, &s->label_smoothing, "E", .max = 0.9,
          .help = "learn probabilities with E shared out among all persons, not 1 for one"},
         {"patience", CLI_INT, &t->patience, "N", .max = 1e6,
-         .help = "stop after N epochs without a smaller validation loss; 0: never"},
-        {"keep", CLI_CHOICE, &t->keep, "best|last", .choices = KEEPS,
-         .help = "the network with the smallest validation loss, or the last one"},
+         .help = "with --keep best: stop after N epochs without a better network; 0: never"},
+        {"keep", CLI_CHOICE, &t->keep, .choices = KEEPS,
+         .help =
+             "best: the network that recognises most validation photographs, and of two with as "
+             "many the one whose loss on them is smaller; last: the last one"},
         {"eval-every", CLI_INT, &t->eval_every, "N", .min = 1, .max = 1e6,
          .help = "epochs from one evaluation to the next", .shown_default = "a 250th of all"},
         {"balance", CLI_FLAG, &s->balance,
          .help = "weight the loss of each person by 1 / the number of photographs"},
-        {"control", CLI_CHOICE, &s->control, "none|permute", .choices = controls,
+        {"control", CLI_CHOICE, &s->control, .choices = controls,
          .help =
              "deal the labels out at random before training: what is then recognised is chance"},
         run_seed_option(&s->run, "of the random numbers: split, start, order"),
         {"runs", CLI_INT, &t->runs, "N", .min = 1, .max = 1000,
-         .help =
-             "train N times, with seeds S, S + 1, ..., each with a split of its own, and report "
-             "the mean with its 95 % confidence interval; the pictures are of the first, the "
-             "confusion matrix of all"},
+         .help = "train N times, with seeds S, S + 1, ..., each with a split of its own unless "
+                 "--split gives one, and report the mean with its 95 % confidence interval; the "
+                 "pictures are of the first, the confusion matrix of all"},
         run_threads_option(&s->run),
         run_out_option(&s->run),
         run_quiet_option(&s->run, "show neither progress nor summary"),

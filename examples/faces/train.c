@@ -142,7 +142,7 @@ static cli_result parse(settings *s, int argc, char **argv)
                  ".png)",
          .needed = "where the photographs are (faces download fetches some, faces generate draws "
                    "some)"},
-        {"preset", CLI_CHOICE, &s->all.preset, "none|study", .choices = PRESET_NAMES,
+        {"preset", CLI_CHOICE, &s->all.preset, .choices = PRESET_NAMES,
          .help = "study: the setting of the 2018 study in place of the defaults: 200 photographs, "
                  "all in each of 5000 steps, learning rate 0.0001, pixels as they are"},
         {"size", CLI_INT, &s->side, "PIXELS", .min = 8, .max = FACE_MOST_SIDE,
@@ -150,7 +150,7 @@ static cli_result parse(settings *s, int argc, char **argv)
         {"hidden", CLI_INT, &s->hidden, "N", .min = 1, .max = 1e5, .help = "hidden units"},
         {"dropout", CLI_DOUBLE, &s->dropout, "P", .max = 0.99,
          .help = "part of the hidden units that each step leaves out"},
-        {"normalize", CLI_CHOICE, &s->normalize, "pixel|channel|none", .choices = NORMALIZATIONS,
+        {"normalize", CLI_CHOICE, &s->normalize, .choices = NORMALIZATIONS,
          .help = "inputs have mean 0 and deviation 1 over the training photographs, by pixel or by "
                  "colour, or are as they are"},
         {"shift", CLI_INT, &s->shift, "PIXELS", .max = 64,

@@ -156,6 +156,8 @@ static const struct {
     {"features --data @/faces --layer conv6", 2,
      "there is no layer 'conv6' in these weights, but conv1 conv1.relu conv1.pool"},
     {"features --data @/faces --layer fc6", 2, "there is no layer 'fc6' in these weights"},
+    {"train --data @/faces --control permute", 2,
+     "needs one of none|permute-images, not 'permute'"},
     {"features --data @/none", 2, "none: No such file or directory"},
     {"features --data @/faces --weights @/none.pth", 2, "none.pth"},
     {"features --data @/faces --weights @/file", 2, "file"},
