@@ -3,7 +3,6 @@
 #include "autograd/accumulate.h"
 #include "autograd/observer.h"
 #include "autograd/tape.h"
-#include "tensor/copy.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 
@@ -55,15 +54,14 @@ static void drop_pending(tn_ctx *ctx)
             tn__drop_gathered(&ctx->tape->nodes[i]->output->grad);
 }
 
+/* Nobody changes the caller's gradient: a view of it says that the elements are somebody else's. */
 static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
 {
-    tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *first = tn__new(ctx, "backward", grad->dtype, grad->ndim, grad->shape);
-    if (first) {
-        tn__copy(ctx, first, grad);
-        tn__accumulate(ctx, var, first);
-    }
-    tn_scope_end(ctx, scope);
+    tn_tensor *first = tn__view(ctx, grad, grad->ndim, grad->shape, grad->strides, grad->offset);
+    if (!first)
+        return;
+    tn__accumulate(ctx, var, first);
+    tn_free(first);
 }
 
 static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)

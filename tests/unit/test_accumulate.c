@@ -32,6 +32,10 @@ START_TEST(gradients_of_leaves_are_their_own)
     ck_assert_int_eq(tn_backward_with(ctx, tn_clone(ctx, x), seed), TN_OK);
     tn_fill_(ctx, seed, 9);
     ck_tn_equal(tn_grad(x), 1, 1);
+    tn_clear_grad(x);
+    ck_assert_int_eq(tn_backward_with(ctx, x, seed), TN_OK);
+    tn_fill_(ctx, seed, 4);
+    ck_tn_equal(tn_grad(x), 9, 9);
     tn_tensor *m = leaf(tn_zeros(ctx, TN_F64, TN_SHAPE(2, 2)));
     ck_assert_int_eq(tn_backward(ctx, sum_of(m)), TN_OK);
     ck_assert(tn_is_contiguous(tn_grad(m)));
