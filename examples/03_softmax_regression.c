@@ -43,7 +43,8 @@ static void train(tn_ctx *ctx, tn_module *net, tn_optim *opt, tn_loader *loader)
     }
 }
 
-/* The share of the images whose highest score is that of their digit, in percent. */
+/* The share of the images that are recognised: their own digit has the highest score. In
+ * percent. */
 static double accuracy(tn_ctx *ctx, tn_module *net, tn_loader *loader)
 {
     int64_t right = 0, all = 0;

@@ -19,8 +19,9 @@
 #include <tn/tn.h>
 
 /* snake(x) = x + sin^2 x, an activation for periodic functions (Ziyin, Hartwig, Ueda: Neural
- * networks fail to learn periodic functions, NeurIPS 2020), and the gradient of x from dy, that of
- * the result. The macro, of formula.h, writes the loops; TN_SAVE_X keeps x for the derivative. */
+ * networks fail to learn periodic functions, NeurIPS 2020), and the gradient of x from dy, the
+ * gradient of the result. The macro, of formula.h, writes the loops; TN_SAVE_X keeps x for the
+ * derivative. */
 TN_UNARY(snake, TN_SAVE_X, x + sin(x) * sin(x), dy * (1 + sin(2 * x)));
 
 /* The same with a mistake in the derivative. */
@@ -37,7 +38,7 @@ static tn_tensor *snake_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x
 static const tn_module_type snake_type = {.name = "Snake", .forward = snake_forward};
 
 /* The loss: sum of ln cosh d, d = prediction - target, quadratic near 0 and linear far away. The
- * gradient of the prediction is dy tanh d, and that of the target its negative. */
+ * gradient of the prediction is dy tanh d, and the gradient of the target its negative. */
 static void ln_cosh_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     tn_tensor *gradient = tn_mul(ctx, dy, tn_tanh(ctx, tn_saved(node, 0)));

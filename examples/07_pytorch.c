@@ -1,6 +1,6 @@
 /* 07_pytorch.c - introduces files of PyTorch: a checkpoint in, fine-tuned, and saved.
  *
- * The checkpoint is that of a convolutional network which learnt the digits 0 to 4 in PyTorch, by
+ * The checkpoint holds a convolutional network that learnt the digits 0 to 4 in PyTorch, by
  * examples/data/pytorch/make_checkpoint.py. Here its features serve to tell all ten digits apart,
  * learnt from 1,000 images: a new last layer first, then the features along with it. The result is
  * in ten_digits.safetensors.

@@ -51,7 +51,7 @@ static void train(tn_ctx *ctx, tn_module *net, const tn_tensor *x, const tn_tens
     }
 }
 
-/* Where x and y are in the picture, the y of which goes down. */
+/* Where x and y are in the picture, where y goes down. */
 static double across(double x)
 {
     return WIDTH * (x + 1) / 2;

@@ -8,7 +8,7 @@
 
 /* How a photograph becomes the input of the network: the square in its middle at 227 pixels, as in
  * the study; or its shorter side at 256 and of that the 224 in the middle, as torchvision has it.
- * Then ([0, 1] - mean) / deviation by colour, with those of ImageNet. */
+ * Then ([0, 1] - mean) / deviation by colour, with mean and deviation of ImageNet. */
 typedef enum feature_input { INPUT_227, INPUT_224 } feature_input;
 
 extern const char *const FEATURE_INPUTS[]; /* "227", "224" */
@@ -38,7 +38,7 @@ typedef struct feature_set {
     int64_t count, numel; /* photographs; numbers of each */
     int ndim;
     int64_t shape[4]; /* [1, ...] of one */
-    float *values;    /* [count, numel], then those of the mirrored ones, if there are */
+    float *values;    /* [count, numel], then as many of the mirrored ones, if there are */
 } feature_set;
 
 /* The pixels of a photograph as the network takes them, [3, side, side]. False if memory is

@@ -7,15 +7,15 @@
 /* Linear, ReLU, Linear on what a layer says; for --finetune on what the last convolutions make of
  * it, which then are part of what is learned. */
 typedef struct head_shape {
-    int step;      /* of AlexNet, whose output goes in */
-    int last;      /* step; or that of the last convolution that is learned, too */
+    int step;      /* of AlexNet; its output goes in */
+    int last;      /* the step of the last convolution that is learned, too; or `step` */
     int input;     /* feature_input */
     int64_t in[3]; /* channels, height, width of that output; [n, 1, 1] if it is flat */
     int64_t hidden, persons;
     double dropout;
 } head_shape;
 
-/* A new network [n, ...] -> [n, persons], whose convolutions begin as those of AlexNet. */
+/* A new network [n, ...] -> [n, persons], with AlexNet's convolutions to begin with. */
 tn_module *head_make(tn_ctx *ctx, const alexnet *a, const head_shape *shape);
 
 /* Adds the shape, the mean and the scale of the features and the hash of AlexNet's weights to a

@@ -12,7 +12,7 @@ static const cli_program PROGRAM = {
     .summary =
         "Learns to tell people apart by what a layer of AlexNet says to their photographs: two "
         "linear layers with a ReLU between them, trained with Adam. The features are computed once "
-        "and kept. Splits, options and results are those of faces train; --sweep tries one layer "
+        "and kept. Splits, options and results are as in faces train; --sweep tries one layer "
         "after another, --finetune trains the last convolutions, too.",
 };
 

@@ -78,7 +78,7 @@ static bool list_folder(name_list *l, const char *dir, const char *prefix, bool 
     return true;
 }
 
-/* The photographs of all folders below DIR, or those of DIR if no folder has any; sorted, so that
+/* The photographs of all folders below DIR, or in DIR if no folder has any; sorted, so that
  * nothing depends on the order of a folder. */
 static bool list_photos(name_list *l, const char *dir)
 {

@@ -63,7 +63,7 @@ bool people_square(const image *from, int side, uint8_t *planes);
 
 /* The difference hash: bit (y, x) says whether column x + 1 is brighter than column x in row y of
  * the picture at 17 x 16 pixels of grey. It hardly changes with brightness, contrast, size and
- * compression. The distance is that of Hamming, 0 .. 256. */
+ * compression. The distance is Hamming's, 0 .. 256. */
 bool look_of(const image *picture, uint64_t *look);
 int look_distance(const uint64_t *a, const uint64_t *b);
 

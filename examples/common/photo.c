@@ -85,7 +85,7 @@ static void warn(j_common_ptr info, int level)
         end_by_error(info);
 }
 
-/* A small file may have a great many scans, each of which takes as long as the whole picture. */
+/* A small file may have a great many scans, and each takes as long as the whole picture. */
 static void count_scans(j_common_ptr info)
 {
     jpeg_reader *reader = info->client_data;

@@ -29,7 +29,7 @@ bool photo_read(const char *name, image *picture, photo_error *error);
 /* The bytes of a file of PHOTO_MOST_BYTES at most, to be freed; NULL with a reason. */
 uint8_t *photo_bytes(const char *name, size_t *size, photo_error *error);
 
-/* Whether a file's name ends like that of a photograph: .jpg, .jpeg or .png, in any case. */
+/* Whether a file's name ends in .jpg, .jpeg or .png, in upper or lower case. */
 bool photo_named(const char *name);
 
 /* Says something about a photograph; false if it cannot, without a line on standard error. */

@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* The 97.5 % quantile of Student's t with n degrees of freedom: from a table up to 10, beyond by
- * the expansion in 1/n about that of the normal distribution (Abramowitz and Stegun 26.7.5). */
+ * the expansion in 1/n about the normal quantile (Abramowitz and Stegun 26.7.5). */
 static double student_quantile(int n)
 {
     static const double table[] = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582,

@@ -177,7 +177,7 @@ static int stop(const training *t, const training_results *results)
     return EXIT_INTERRUPTED;
 }
 
-/* The results of the first run are written when it ends, those of all together after the last. */
+/* The results of the first run are written when it ends, the results of all after the last. */
 static int finish(training *t, training_results *results)
 {
     const training_task *task = t->task;

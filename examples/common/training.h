@@ -27,8 +27,8 @@ typedef struct training_settings {
     bool resume; /* go on from the checkpoint in the folder for results */
 } training_settings;
 
-/* How the network does after some rounds. Losses are means over the samples of a part; that of the
- * training samples is their sum if the loss that is learned is a sum. */
+/* How the network does after some rounds. Losses are means over the samples of a part; the
+ * training loss is their sum if the loss that is learned is a sum. */
 typedef struct training_record {
     int64_t round;
     double seconds;                      /* in rounds; evaluations are not counted */
@@ -73,7 +73,7 @@ typedef struct training_task {
     /* Looks at the network that is kept. May be NULL. */
     bool (*finish)(training *t);
 
-    /* Writes files of the first run; and those of all runs, when the last one is finished. */
+    /* Writes the files of the first run; and the files of all runs, after the last one. */
     bool (*write_run)(training *t);
     bool (*write_results)(training *t, const training_results *results); /* may be NULL */
 
@@ -152,7 +152,7 @@ double training_seconds(const training_results *results);
 void training_put_runs(report *to, const training *t);
 
 /* Adds a column of history.csv times a factor as a line of a plot for each part that has samples;
- * `column` is that of the training samples. With eight points on each if `points`. */
+ * `column` belongs to the training samples. With eight points on each if `points`. */
 void training_plot(const training *t, char *plot, size_t size, int column, double train_factor,
                    double factor, bool points);
 

@@ -125,7 +125,7 @@ static double derive(chain *c, int layer, int64_t count)
     return worst;
 }
 
-/* Seconds of the derivatives of all weights of a layer, of which `count` are computed. */
+/* Seconds that the derivatives of all weights of a layer take; `count` of them are computed. */
 static double time_layer(chain *c, int layer, int64_t count, double *error)
 {
     for (int64_t times = 1;; times *= 2) {

@@ -29,8 +29,9 @@ static const cli_program PROGRAM = {
         "loss over them as contours, and the paths of gradient descent with and without momentum "
         "from one displaced start. The pairs are chosen by the curvature at the trained point: "
         "of the pairs of weights of one digit at live pixels in the middle of the image whose own "
-        "curvatures are much alike, that of the largest condition number of the 2 x 2 Hessian "
-        "(valley), where momentum helps, and that of the smallest (bowl), where it does not. "
+        "curvatures are much alike, the pair with the largest condition number of the 2 x 2 "
+        "Hessian (valley), where momentum helps, and the one with the smallest (bowl), where it "
+        "does not. "
         "Writes the loss and the paths as CSV, "
         "metrics.json and a picture for each pair.",
 };
@@ -446,8 +447,8 @@ static bool descend(const run *s, landscape *l, int method)
     return tn_ok(s->ctx) || run_library_failed(s);
 }
 
-/* The steps after which the excess loss stays below its share of that of the start; NaN if it does
- * not. */
+/* The steps after which the excess loss stays below a share of its value at the start; NaN if it
+ * does not. */
 static double steps_needed(const landscape *l, int method)
 {
     double limit = l->best.loss + CONTOUR_ARRIVED * (l->start.loss - l->best.loss);
@@ -582,8 +583,8 @@ static bool write_metrics(const run *s, const contour *c)
     return run_close_metrics(s, &r);
 }
 
-/* The study of 2018 says that its contours are those of W[490,3] and W[491,3], where momentum
- * helps, and of W[10,3] and W[11,3], where it does not. */
+/* The study of 2018 says that its contours show W[490,3] and W[491,3], where momentum helps, and
+ * W[10,3] and W[11,3], where it does not. */
 static void print_study(const run *s, const contour *c)
 {
     long long inked[] = {digit_inked(&c->digits, 10), digit_inked(&c->digits, 11)};

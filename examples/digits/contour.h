@@ -21,7 +21,7 @@ typedef struct visit {
     double w[2], loss;
 } visit;
 
-/* The loss as a function of two weights, all others being those of the trained network. */
+/* The loss as a function of two weights; all others are as in the trained network. */
 typedef struct landscape {
     const char *name; /* of its files */
     weight_at at[2];

@@ -31,7 +31,7 @@ typedef struct digit_images {
 } digit_images;
 
 /* Runs a command that looks at the images in use: parses the options that all such commands have
- * and those of `own` (at most 10, ended by a NULL name), makes the context, loads the images and
+ * and `own` ones (at most 10, ended by a NULL name), makes the context, loads the images and
  * works. Returns the exit status. */
 int digits_run(run *r, digit_images *d, const cli_option *own, int argc, char **argv, run_work work,
                void *payload);

@@ -27,8 +27,8 @@ static bool is_cube(const tn_tensor *t)
            tn_size(t, 1) == tn_size(t, 2) && tn_size(t, 1) > 0 && tn_size(t, 1) <= FACE_MOST_SIDE;
 }
 
-/* The last layer's number depends on whether there is dropout, so its names are those of the file,
- * and its sizes are checked by loading. */
+/* The last layer's number depends on whether there is dropout, so the file
+ * says its name, and loading checks the sizes. */
 static bool read_net(const cli_program *program, tn_ctx *ctx, const char *file, const tn_dict *dict,
                      face_net *f)
 {

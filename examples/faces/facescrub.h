@@ -23,13 +23,13 @@ typedef struct face_list {
 } face_list;
 
 /* Adds the entries of a file: tab-separated name, image id, face id, URL, x1,y1,x2,y2, SHA-256; a
- * first line with these titles is skipped. Only those of the people are taken (names with commas
+ * first line with these titles is skipped. Only entries of `people` are taken (names with commas
  * between them, or "all"). Lines that are no entries are reported, ten at most, and left out. False
  * with a line on standard error if the file cannot be read. */
 bool face_list_read(const cli_program *program, const char *file, const char *people, face_list *l);
 void face_list_free(face_list *l);
 
-/* The name of a person as that of a folder: "alec-baldwin". */
+/* The name of a person as the name of a folder: "alec-baldwin". */
 void face_slug(const char *person, char *slug, size_t size);
 
 #endif

@@ -143,7 +143,7 @@ static uint8_t shade_of(double weight, double limit, int kind)
     return (uint8_t)lround(255 * fmax(kind == POSITIVE ? part : -part, 0));
 }
 
-/* The input weights of a unit, the largest of which is full. */
+/* The input weights of a unit; the largest one has the full colour. */
 static bool draw_unit(const settings *s, int unit, int kind, image *picture)
 {
     int pixels = s->face.side * s->face.side;

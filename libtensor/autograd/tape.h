@@ -1,9 +1,9 @@
 /* tape.h - the record of operators.
  *
  * A tensor that requires a gradient has a tn__var. The var of a result owns the node that made it,
- * and the node owns the vars of its inputs; so a part of the graph lives as long as some result of
- * it does. The tape lists the nodes in the order of recording, which is a topological order, and
- * owns none. */
+ * and the node owns the vars of its inputs, so a part of the graph lives as long as any of its
+ * results. The tape lists the nodes in the order of recording, which is a topological order; it
+ * owns none of them. */
 #ifndef TN_AUTOGRAD_TAPE_H
 #define TN_AUTOGRAD_TAPE_H
 
@@ -14,7 +14,8 @@
 /* A sum of gradients. */
 typedef struct tn__gathered {
     tn_tensor *sum;  /* NULL: nothing yet */
-    tn_tensor *lost; /* in rounding, to be added with the next one; NULL while there are few */
+    tn_tensor *lost; /* what rounding took from the sum, to be added with the next one; NULL while
+                      * there are few */
     int64_t additions;
 } tn__gathered;
 
@@ -24,8 +25,8 @@ struct tn__var {
     tn_ctx *ctx;
     tn_node *node; /* that made it; NULL for a leaf */
     tn__gathered grad;
-    tn__gathered arriving; /* at a leaf: in the backward pass that runs */
-    tn_tensor *moved;      /* at a leaf: grad.sum with elements of its own, before the delivery */
+    tn__gathered arriving; /* at a leaf: what the running backward pass has brought */
+    tn_tensor *moved;      /* at a leaf: a copy of grad.sum, which takes its place on delivery */
     tn__var *next_reached;
     tn_dtype dtype;
     int ndim;
@@ -51,14 +52,14 @@ struct tn__tape {
     int64_t count, capacity;
     tn_node *dead; /* being freed */
     bool freeing;
-    const tn_node *passing;       /* whose backward runs; NULL outside of it */
-    tn__var *reached;             /* leaves at which gradients arrive, of the pass that runs */
+    const tn_node *passing;       /* its backward runs; NULL: none does */
+    tn__var *reached;             /* leaves that the running pass has brought gradients */
     const tn__observer *observer; /* NULL: nobody looks */
 };
 
 void tn__tape_close(tn_ctx *ctx);
 
-/* A var of t's dtype and shape without a node: that of a leaf. */
+/* A var of t's dtype and shape without a node, as a leaf has it. */
 tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
 
 /* A node on the tape, which keeps what it is given. To be freed by tn__node_free until it has an
@@ -66,7 +67,7 @@ tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
 tn_node *tn__node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *args);
 void tn__node_free(tn_ctx *ctx, tn_node *node);
 
-/* Frees what a node has saved, and what has been gathered. */
+/* Frees what a node has saved; frees a sum of gradients. */
 void tn__release_saved(tn_node *node);
 void tn__drop_gathered(tn__gathered *gathered);
 

@@ -26,8 +26,8 @@ struct tn_ctx {
     tn_rng_state rng;
     tn__hash_key hash_key; /* of names */
     tn__object *objects;
-    tn__kept *kept; /* buffers as they were before the forward passes that run, */
-    int passes;     /* of which there are so many, one inside the other */
+    tn__kept *kept; /* buffers as they were before the forward passes that run */
+    int passes;     /* how many of them run, one inside the other */
 
     tn__failure *failure;
     tn__memory *memory;

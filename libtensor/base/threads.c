@@ -1,10 +1,10 @@
 /* threads.c - the threads of a context.
  *
- * They are pthreads of the library's own: those of an OpenMP runtime are lost in the child of a
- * fork, whose next parallel loop waits for them for ever, and a runtime that cannot start a thread
- * ends the program. Which parts a call has depends on its size and the context's number of threads
- * alone. Who computes a part changes nothing, so that the bits stay the same when the system gives
- * fewer threads. */
+ * They are pthreads of the library's own. The threads of an OpenMP runtime are lost in the child of
+ * a fork, and its next parallel loop waits for them for ever; and a runtime that cannot start a
+ * thread ends the program. Which parts a call has depends on its size and the context's number of
+ * threads alone. Who computes a part changes nothing, so that the bits stay the same when the
+ * system gives fewer threads. */
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -13,7 +13,7 @@ typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
 /* The helpers of a context: threads that start with the first call that has work for them, sleep
  * between calls, and end with the context. One round is one call of tn__parallel. */
 typedef struct tn__pool {
-    unsigned process; /* which of a line of forks made the helpers; 0: there are none */
+    unsigned process; /* which process of a line of forks made the helpers; 0: none did */
     int spins;        /* how often to look for work before sleeping */
     int n_helpers;
     bool refused; /* the system did not give as many threads as were asked for */

@@ -73,7 +73,7 @@ static tn_tensor *own(tn_tensor *t)
     return t;
 }
 
-/* A batch of samples like those of `t`, and a view of it that can be narrowed. */
+/* A batch of samples shaped like those in `t`, and a view of it that can be narrowed. */
 static tn_tensor *batch_like(tn_ctx *ctx, const tn_tensor *t, tn_dtype dtype, int64_t size,
                              tn_tensor **view)
 {

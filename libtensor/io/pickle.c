@@ -414,7 +414,7 @@ static bool op_text(tn__pickle *p, int size)
     return push(p, text);
 }
 
-/* An integer of any length, in two's complement; those of more than 64 bits stay bytes. */
+/* An integer of any length, in two's complement; more than 64 bits stay bytes. */
 static bool op_long(tn__pickle *p, int size)
 {
     tn__value text;

@@ -54,7 +54,7 @@ typedef struct tn__value {
             int64_t at, length;
         } text; /* in the pickle's text, ended by a zero; and the name of a class */
         struct {
-            int32_t first, last; /* links; those of a dictionary are key, value, key, value... */
+            int32_t first, last; /* links; in a dictionary key, value, key, value... */
             int32_t maker;       /* of what is opaque; -1: an opcode */
         } items;
         int32_t arguments; /* of a call, or of what is persistent: a tuple */

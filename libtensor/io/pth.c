@@ -37,7 +37,7 @@ enum { WORK = 256, FIXED_WORK = 32768, VALUE_WORK = 16, TENSOR_WORK = 512 };
 typedef struct storage {
     const char *key;
     tn__number number;
-    bool untyped; /* bytes, of which a tensor tells what they are */
+    bool untyped; /* bytes; the tensor that uses them says what they are */
     int64_t numel;
     int64_t offset; /* of the elements, in the older format; -1: not found */
     /* A tensor of the dictionary that has it, as it is and with other signs; NULL: none yet. */

@@ -1,15 +1,16 @@
-/* moments.c - means and variances. The numbers minus a shift near their mean, and the squares of
- * that, are added up in blocks, and the sums of blocks in doubles, halves to halves as in sum.c. A
- * square that is too small for a float is missed no more than it is in the variance as a float. */
+/* moments.c - means and variances. A shift near the mean is subtracted from each number. Blocks of
+ * these differences and of their squares are added up as they are; the sums of blocks are added in
+ * doubles, halves to halves as in sum.c. A square that underflows a float would not show in a
+ * variance that is a float either. */
 #include "kernels/pairs.h"
 
-#define ROWS 32  /* that are added one after another */
+#define ROWS 32  /* added one after another */
 #define TILE 32  /* columns at a time */
-#define LINE 512 /* numbers of a line that are added side by side */
+#define LINE 512 /* numbers of a line added side by side */
 
-/* Differences from the shift do not cancel. What it is off by, their mean, is made good (Chan,
- * Golub and LeVeque, "Algorithms for computing the sample variance", 1983). An infinite mean stays
- * infinite. */
+/* Mean and variance from the sums of d = x - shift and of d^2: the mean of d, `off`, says how far
+ * the shift is from the mean, and corrects both (Chan, Golub and LeVeque, "Algorithms for computing
+ * the sample variance", 1983). An infinite mean stays infinite. */
 static inline void finish(double count, double shift, double first, double second, double *mean,
                           double *var)
 {
@@ -274,7 +275,7 @@ __attribute__((always_inline)) static inline bool row_dx(int64_t n, const real *
     return zero == 0;
 }
 
-/* Rows that are laid out as those of most reductions are. */
+/* Rows laid out as most reductions have them. */
 static bool common_dx(int64_t n, const real *x, const real *high, const real *low,
                       int64_t step_mean, const real *dy, int64_t step_dy, real scale, real *dx)
 {

@@ -2,7 +2,7 @@
  *
  * Everything goes through the largest element m of a row: ln p_i = (x_i - m) - ln sum_j e^(x_j-m).
  * m and the logarithm are not added up, which would lose the second where m is large. A row of the
- * result may lie where the one of x or of dy does. */
+ * result may lie where the row of x or of dy lies. */
 #include "kernels/exp.h"
 #include "kernels/pairs.h"
 

@@ -10,7 +10,7 @@
  *           0  1  0 -1          0    0    1
  *
  * Summed over channels, element k of all tiles is a product of matrices. The numbers of element k
- * begin at k times a stride; those of a plane are its tiles by rows. */
+ * begin at k times a stride; a plane has one for each of its tiles, row by row. */
 #include <string.h>
 #include "kernels/real.h"
 

@@ -1,7 +1,7 @@
 /* batch_norm(x, w, b):  y = w h + b,  h = (x - mean) / sqrt(var + eps), for each channel;
  *     dw = sum h dy,  db = sum dy,
  *     dx = w / sqrt(var + eps) (dy - mean of dy - h mean of h dy) in training, where mean and var
- *     are those of the batch; w / sqrt(var + eps) dy in evaluation. */
+ *     come from the batch; w / sqrt(var + eps) dy in evaluation. */
 #include <math.h>
 #include <tn/op.h>
 #include <tn/ops.h>

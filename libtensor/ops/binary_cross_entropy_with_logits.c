@@ -1,5 +1,5 @@
 /* binary_cross_entropy_with_logits(x, t):  loss = w ((1 - t) ln(1 + e^x) + r t ln(1 + e^-x)), w the
- * weight and r that of positive targets; the mean or sum of these.
+ * weight and r the weight of positive targets; the mean or sum of these.
  *
  *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
  *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
@@ -36,7 +36,7 @@ static void bce_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op bce_op = {.name = NAME, .backward = bce_backward};
 
-/* A weight of any shape that broadcasts to that of the logits. */
+/* A weight may have any shape that broadcasts to the shape of the logits. */
 static bool check_weight(tn_ctx *ctx, const char *name, const tn_tensor *weight, const tn_tensor *x)
 {
     if (!weight)

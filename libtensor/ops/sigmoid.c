@@ -2,7 +2,7 @@
 #include <tn/formula.h>
 #include <tn/ops.h>
 
-#define E(x) exp((x) > 80 ? 80 : (x)) /* of which one more is nothing */
+#define E(x) exp((x) > 80 ? 80 : (x)) /* large enough that 1 + E is E */
 
 TN_UNARY(sigmoid, TN_SAVE_Y, E(x) / (1 + E(x)), y * (1 - y) * dy);
 

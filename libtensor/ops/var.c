@@ -1,9 +1,9 @@
 /* var(x):  y = sum (x - m)^2 / (n - correction) over some dimensions, m the mean of the n elements;
  * dx = 2 (x - m) dy / (n - correction).
  *
- * Means and variances are doubles until y is written. Those of equal parts make those of the whole:
- * m is the mean of the m_i, v the mean of the v_i and the variance of the m_i together, where all
- * variances are those with correction 0. */
+ * Means and variances are doubles until y is written. Equal parts i of the elements give the whole:
+ * m is the mean of the m_i, v the mean of the v_i plus the variance of the m_i, where all variances
+ * have correction 0. */
 #include <math.h>
 #include <tn/op.h>
 #include "base/isa.h"

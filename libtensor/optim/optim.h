@@ -39,7 +39,7 @@ struct tn_optim {
     tn__pointers params; /* of the slots, in their order */
     void (*update)(tn_optim *opt, const tn__group *group, tn__slot *slot, const tn_tensor *grad);
     void *opts;
-    const tn__field *fields; /* of the options, beyond those of groups */
+    const tn__field *fields; /* of the options that groups do not have */
     int n_fields;
 };
 

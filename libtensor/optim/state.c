@@ -3,7 +3,7 @@
  *
  *     name                         "adam", as TN_U8
  *     beta1, ...                   its options
- *     param_groups.0.lr, ...       numbers of a group, and in .params those of its parameters
+ *     param_groups.0.lr, ...       numbers of a group; .params lists its parameters
  *     state.0.step                 of a parameter that has been stepped,
  *     state.0.exp_avg, ...         and its moments */
 #include <float.h>
@@ -35,7 +35,7 @@ static tn_text numbered(const char *list, int64_t i)
     return text;
 }
 
-/* The numbers of the parameters, sorted by group: those of group g are numbers[starts[g]] up to
+/* The numbers of the parameters, sorted by group: group g has numbers[starts[g]] up to
  * numbers[starts[g + 1] - 1]. */
 typedef struct members {
     int64_t *starts, *numbers; /* in one block, which is to be freed */
@@ -120,7 +120,8 @@ static bool check_members(const tn_optim *opt, const char *what, const tn_dict *
     return t != NULL;
 }
 
-/* The groups are those of the optimiser, in number and in members. Loading changes neither. */
+/* The dictionary has as many groups as the optimiser, with the same members. Loading changes
+ * neither. */
 static bool check_groups(const tn_optim *opt, const char *what, const tn_dict *dict)
 {
     members m = sort_members(opt);

@@ -25,7 +25,7 @@
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
 
-/* Not of every BLAS. */
+/* OpenBLAS has these functions, other libraries need not. */
 #if defined(__GNUC__)
 #define MAYBE __attribute__((weak))
 extern MAYBE void openblas_set_num_threads(int count);
@@ -42,16 +42,16 @@ extern MAYBE void blas_memory_free(void *buffer);
 /* ---- the gate -------------------------------------------------------------------------------- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of who changes the gate */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held by whoever changes the gate */
 static sem_t gate;
-static atomic_int permits;  /* those given out, too */
-static int most;            /* permits that there may be */
+static atomic_int permits;  /* free or given out */
+static int most;            /* permits that there can ever be */
 static atomic_bool single;  /* OpenBLAS starts no threads */
-static atomic_bool closing; /* by who has the lock */
+static atomic_bool closing; /* by the holder of the lock */
 static _Thread_local int held;
 
-/* Who would enter while the gate is being closed waits for the lock: a thread that leaves and
- * enters again at once would be quicker than one that has to wake up first. */
+/* While the gate is being closed, nobody new enters. Otherwise a thread that leaves and enters
+ * again at once would take the permit before the closing thread has woken up for it. */
 static bool try_enter(void)
 {
     if ((atomic_load(&closing) && held == 0) || sem_trywait(&gate) != 0)
@@ -73,7 +73,7 @@ static void leave(void)
     sem_post(&gate);
 }
 
-/* Takes all permits but those of this thread, which may be in a handler of a signal. */
+/* Takes all permits that this thread does not hold already; a signal handler may hold some. */
 static int close_gate(void)
 {
     int taken = atomic_load(&permits) - held;
@@ -108,7 +108,7 @@ static void after_fork(void)
 
 /* ---- buffers --------------------------------------------------------------------------------- */
 
-/* OpenBLAS has room for twice as many callers as threads; the other half is the program's. */
+/* OpenBLAS has room for twice as many callers as threads; half of that is left to the program. */
 static int most_callers(void)
 {
     const char *found = openblas_get_config ? strstr(openblas_get_config(), "MAX_THREADS=") : NULL;
@@ -136,8 +136,8 @@ static bool is_room(void)
     return true;
 }
 
-/* One permit more, while nobody multiplies: OpenBLAS gives out the buffers that it has before it
- * asks for another. False if there is no room. */
+/* Makes one permit more, while nobody multiplies: taking as many buffers as there will be permits
+ * makes OpenBLAS map one more, since it gives out those it has first. False if there is no room. */
 static bool add_permit(void)
 {
     void *buffers[TN_MAX_THREADS];
@@ -154,7 +154,7 @@ static bool add_permit(void)
     return made == wanted;
 }
 
-/* A caller who has found no permit: gets one if others have left, or a new one, or waits. */
+/* For a caller who found no permit: one that others have returned by now, a new one, or a wait. */
 static void enter_slowly(void)
 {
     pthread_mutex_lock(&lock);
@@ -263,7 +263,7 @@ void tn__gemm_serial(const tn__gemm_args *g)
         gemm(g);
 }
 
-/* The longer side of C is shared out. Sizes that CBLAS's int cannot hold are refused before. */
+/* Shares out the longer side of C. Sizes that CBLAS's int cannot hold were refused before. */
 static void share(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__gemm_args shared = *g;

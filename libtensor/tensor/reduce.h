@@ -28,7 +28,7 @@ typedef void (*tn__slab_fn)(const tn__step *s, const char *x, int64_t to, void *
 const tn_tensor *tn__axes_of(tn_ctx *ctx, const tn_tensor *t, const bool *reduce, tn__axes *a);
 
 /* Takes the innermost axis that is reduced off *a, and describes its reduction in *s. The axes left
- * are those of the result, which is contiguous. Returns false if no axis is reduced any more. */
+ * are the axes of the result, which is contiguous. Returns false if no axis is reduced any more. */
 bool tn__next_step(tn__axes *a, tn__step *s);
 
 /* Calls fn for each slab of the step, on the threads of the context. */

@@ -242,7 +242,7 @@ static double now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-/* Two clocks: the wall's, and that of the processor's work for this process. */
+/* Two clocks: the wall's, and the processor time of this process. */
 typedef struct moment {
     double wall, work;
 } moment;

@@ -90,7 +90,7 @@ typedef struct op_case {
 #define GRADCHECK_RTOL 1e-7
 
 /* fn compared with formulas for an element of y and for dy/dx[i]: over shapes that broadcast, sizes
- * around those of vector registers, layouts and types, and in several threads. */
+ * around the width of vector registers, layouts and types, and in several threads. */
 typedef struct elementwise {
     const char *name;
     tn_gradcheck_fn fn;

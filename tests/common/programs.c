@@ -80,7 +80,7 @@ int run_program(const char *name, const char *arguments, bool with_path)
 }
 
 /* Whether the process has become the program, and has a handler for Ctrl-C: proc(5) shows the
- * signals that are caught as bits, of which the lowest is signal 1. */
+ * signals that are caught as bits, from signal 1 in the lowest one. */
 static bool waits_for_interrupts(pid_t process, const char *name)
 {
     char path[64], line[256], is[64] = "";

@@ -27,8 +27,8 @@ int run_in_folder(const char *name);
 /* The program ends with status 0 and says nothing on standard error. */
 void run_well(const char *name, const char *arguments);
 
-/* It ends with this status and one line on standard error, which begins with its name and that of
- * the sub-command, and holds `text`. */
+/* It ends with this status and one line on standard error, which begins with the names of the
+ * program and of the sub-command, and holds `text`. */
 void run_badly(const char *name, const char *arguments, int status, const char *text);
 
 /* The text of a file, or of one of the folder, to be freed; fails the test if it is not there. */
@@ -46,7 +46,7 @@ void work_near(const char *name, const char *field, double expected);
 
 int work_lines(const char *name);
 
-/* The number in a line, of which 0 has the names, and a column of a CSV file. */
+/* The number in a line and a column of a CSV file; line 0 has the names. */
 double work_cell(const char *name, int line, int column);
 
 void work_write(const char *name, const void *bytes, size_t size);

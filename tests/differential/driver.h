@@ -17,7 +17,7 @@ extern tn_dict *state;
 /* A result to compare, in the order of the reference's; floats are differentiated. */
 void out(tn_tensor *t);
 
-/* A tensor whose gradient is compared, after those of the arguments. */
+/* A tensor whose gradient is compared, after the gradients of the arguments. */
 void leaf(tn_tensor *t);
 
 /* The next argument of the case. Lists are valid until its end. */

@@ -181,7 +181,7 @@ void free_slot(slot *s)
 }
 
 /* A place for a tensor. The old one may be left to its scope, if it has one, or else is freed after
- * the call, of which it may be an argument. */
+ * the call, which may still have it as an argument. */
 static slot *new_slot(machine *m)
 {
     side *s = m->s;

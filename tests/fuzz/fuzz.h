@@ -87,7 +87,7 @@ void fuzz_calls(const uint8_t *data, size_t size);
 /* An input of fuzz_calls is a row of calls of this many bytes each. */
 #define FUZZ_CALL_SIZE 8
 
-/* The file that fuzz_checkpoint would like to read. Returns its size, cut to that of `out`. */
+/* The file that fuzz_checkpoint would like to read. Returns its size, at most the size of `out`. */
 size_t fuzz_save_checkpoint(uint8_t *out, size_t size);
 
 #endif

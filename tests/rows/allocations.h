@@ -10,7 +10,7 @@
 #include "rows/world.h"
 
 /* CALLS: the call is disturbed. ASKS: it takes no memory. GRADIENTS: its result is made, and the
- * backward pass through it is disturbed. STEPS: a whole step, of which the parameters and the
+ * backward pass through it is disturbed. STEPS: a whole step, after which the parameters and the
  * optimiser's state must be as before. */
 #define CALLS(function, types, ...) ROW(CALL, #function, types, came, __VA_ARGS__)
 #define ASKS(function, types, ...) ROW(ASK, #function, types, came, __VA_ARGS__)

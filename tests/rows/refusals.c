@@ -133,7 +133,7 @@ static void check_plain(const row *r, bool failed)
         complain(r, "says something else");
 }
 
-/* A function without a context of its own has that of its objects, which is there. */
+/* A function without a context among its arguments has the one of its objects, which is there. */
 static void check_idle(const row *r, bool failed)
 {
     bool has_context = strstr(r->call, "(ctx") != NULL;

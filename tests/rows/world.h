@@ -18,7 +18,7 @@ extern tn_schedule *schedule, *plateau;
 extern tn_loader *loader;
 extern tn_dict *dict, *net_state, *opt_state, *schedule_state, *loader_state;
 
-/* Makes all of them anew in a new `ctx`. The types are those of `in`: "f32[2,3]" is a leaf that
+/* Makes all of them anew in a new `ctx`. The types are written in `in`: "f32[2,3]" is a leaf that
  * requires a gradient, "=f32[2]" one that does not, "+f32[2]" one of positive numbers, and integers
  * are below 3. The first of them has a gradient already. */
 void make_world(const char *types);

@@ -73,10 +73,10 @@ typedef struct tn_gradcheck_report {
     double numeric;   /* the value of the central difference */
 } tn_gradcheck_report;
 
-/* Checks fn at `inputs` (`count` leaves; those of TN_F64 that require a gradient are checked; they
- * are moved and put back). `fn` must be a function of its inputs: one that draws random numbers
- * gets the same ones in every call. Gradients of the inputs are cleared. `report` may be NULL.
- * TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
+/* Checks fn at `inputs`, `count` leaves. The TN_F64 ones that require a gradient are checked: they
+ * are moved a little, and put back. `fn` must be a function of its inputs: one that draws random
+ * numbers gets the same ones in every call. Gradients of the inputs are cleared. `report` may be
+ * NULL. TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
  * that is float32, TN_ERR_ARGUMENT if nothing requires a gradient, or what fn failed with. */
 TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count,
                               tn_tensor *const *inputs, tn_gradcheck_opts opts,
@@ -92,8 +92,8 @@ TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, in
  *     is -inf at [0]; input 0 [3] from 0 to 2
  * Looks at every result that an operator records or would record, and at every gradient that it
  * passes on in tn_backward, which costs about as much again as a simple operator. The result is
- * not returned and the gradient not added. An operator made of others is named as the one of them
- * that made it. Returns what was set before. */
+ * not returned and the gradient not added. Where an operator is made of others, the message names
+ * the inner one. Returns what was set before. */
 TN_API bool tn_detect_anomaly(tn_ctx *ctx, bool enabled);
 
 /* Starts counting anew, or stops; what was counted stays for the report. TN_ERR_MEMORY. */

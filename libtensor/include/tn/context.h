@@ -38,9 +38,9 @@ TN_API const char *tn_version(void);
 typedef struct tn_ctx tn_ctx;
 typedef struct tn_tensor tn_tensor;
 
-/* Options go in structs, where 0 stands for the default. Of an option whose default is another
- * number TN_ZERO makes zero: (tn_adam_opts){.beta1 = TN_ZERO}. It is the same for integers and
- * floats, and where the default is zero it means that, too. */
+/* Options go in structs, where 0 stands for the default. TN_ZERO says zero where the default is
+ * another number: (tn_adam_opts){.beta1 = TN_ZERO}. It works for integers and floats, and where the
+ * default is zero already. */
 #define TN_ZERO INT64_MIN
 
 /* What a call may report. Negative means failure, and nothing else is negative. */
@@ -176,8 +176,8 @@ TN_API void tn_empty_cache(tn_ctx *ctx);
 /* ---- threads and instruction sets --------------------------------------------------------------
  *
  * A context starts its threads with the first call that has work for them, and joins them when it
- * is freed: free all contexts before dlclose. If the system gives fewer threads, those that there
- * are do the same work, with the same bits. Threads let signals pass to those of the program.
+ * is freed: free all contexts before dlclose. If the system gives fewer threads, they do the
+ * same work, with the same bits. Signals are left to the program's own threads.
  *
  * After fork the child may go on with the contexts that no other thread was inside of, and make new
  * ones: each starts threads of its own in the child, and gives the same bits as in the parent. A

@@ -11,7 +11,7 @@
  *     }
  *
  * The macros write a loop for float and one for double, for each instruction set of context.h. In
- * the expressions `real` is the scalar type, the functions are those of <tgmath.h>, and c[0],
+ * the expressions `real` is the scalar type, the functions come from <tgmath.h>, and c[0],
  * c[1]... are the constants given with the call: these and the operands are the names that they
  * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
  *

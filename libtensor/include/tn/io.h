@@ -24,8 +24,8 @@ extern "C" {
 #endif
 
 /* ---- IDX -------------------------------------------------------------------------------------
- * The format of MNIST (LeCun, Cortes, Burges: The MNIST database), plain or compressed by gzip;
- * which of the two is seen from the contents. Unsigned bytes become TN_U8, signed bytes and 16-bit
+ * The format of MNIST (LeCun, Cortes, Burges: The MNIST database), plain or compressed by gzip,
+ * as the contents say. Unsigned bytes become TN_U8, signed bytes and 16-bit
  * and 32-bit integers TN_I32, floats TN_F32, doubles TN_F64. */
 TN_API tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path);
 
@@ -81,9 +81,9 @@ TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const cha
 /* ---- PyTorch ----------------------------------------------------------------------------------
  * What torch.save wrote, in the format since PyTorch 1.6 and in the one before: the tensors and
  * parameters in dictionaries, lists and tuples, up to 64 of them in each other. Their names are the
- * keys (text and integers), joined by dots: "model.features.0.weight", "losses.3"; "" is that of a
- * tensor alone. F16 and BF16 are widened to TN_F32, other types are as NumPy's. Tensors that share
- * a storage still do, with the strides that they had. None requires a gradient.
+ * keys (text and integers), joined by dots: "model.features.0.weight", "losses.3"; a tensor alone
+ * has the name "". F16 and BF16 are widened to TN_F32, other types are as NumPy's. Tensors that
+ * share a storage still do, with the strides that they had. None requires a gradient.
  *
  * A pickle is a program, but this reader runs nothing. Other values (numbers, text, NumPy's
  * numbers, objects of any class) are opaque and passed over, unless a tensor is a part of them or

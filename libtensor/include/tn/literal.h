@@ -82,8 +82,8 @@ extern "C++" {
 namespace tn_literal
 {
 
-/* What an element of an array of T may be given as: T itself, and for an integer those of any
- * type, as in C, but nothing with a fraction. */
+/* What an element of an array of T may be given as: a T, and where T is an integer type any
+ * integer, as in C, but nothing with a fraction. */
 template <class T> struct element {
     T value;
     element(T from) : value(from)

@@ -160,7 +160,7 @@ typedef struct tn_init_opts {
     double slope; /* of TN_LEAKY_RELU, 0: PyTorch's `a` */
     bool fan_out; /* mode="fan_out" */
     tn_nonlinearity nonlinearity;
-    double gain; /* 0: that of the nonlinearity; TN_ZERO: 0 */
+    double gain; /* 0: what suits the nonlinearity; TN_ZERO: 0 */
 } tn_init_opts;
 
 /* Uniform on [-sqrt(3) std, sqrt(3) std), std = gain / sqrt(fan) (He and others: Delving deep into

@@ -19,9 +19,10 @@ extern "C" {
 
 typedef struct tn_node tn_node;
 
-/* What the tape knows of an operator. `backward` gets the gradient of the output and adds those of
- * the inputs with tn_add_grad; recording is disabled while it runs, and whatever tensors it makes
- * are freed after it. Errors go through the context. Declare it static const. */
+/* What the tape knows of an operator. `backward` gets dy, the gradient of the output, and passes
+ * the gradients of the inputs to tn_add_grad. Recording is disabled while it runs, and the tensors
+ * that it makes are freed when it returns. It records errors in the context. Declare it static
+ * const. */
 typedef struct tn_op {
     const char *name;
     void (*backward)(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
@@ -34,8 +35,8 @@ typedef struct tn_record_args {
     size_t size;
 } tn_record_args;
 
-/* Says that a call of `op` begins: the first line of an operator. tn_profile takes the time from
- * here to tn_record; otherwise nothing happens. */
+/* Says that a call of `op` begins: the first line of an operator. tn_profile measures the time from
+ * here to tn_record; without it nothing happens. */
 TN_API void tn_begin(tn_ctx *ctx, const tn_op *op);
 
 /* Records that `op` made y from the inputs, if gradients are enabled and an input requires one.
@@ -83,9 +84,8 @@ typedef struct tn_formula {
  * operator in messages. Gradients do not flow. */
 TN_API tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, const double *c,
                          const tn_tensor *const *operands);
-
-/* What an operator keeps for its backward. The derivatives may use only that; in place of what was
- * not kept they find dy. */
+/* What an operator keeps for its backward. The derivatives may use nothing else: in place of
+ * what was not kept they find dy. */
 typedef enum tn_keep {
     TN_SAVE_NOTHING = 0,
     TN_SAVE_X = 1,

@@ -309,9 +309,8 @@ TN_API tn_tensor *tn_stack(tn_ctx *ctx, int count, const tn_tensor *const *tenso
  * may occur more than once, and its part gets all of the gradients. A copy. */
 TN_API tn_tensor *tn_index_select(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
 
-/* y[i, j, k] = x[i, index[i, j, k], k] (for dim = 1 of three): `index` has as many dimensions as x
- * and no larger sizes, other than that of `dim`; without dimensions they are as of one element
- * (torch.gather). A copy. */
+/* y[i, j, k] = x[i, index[i, j, k], k] (for dim = 1 of three): `index` has as many dimensions as x,
+ * and only its size along `dim` may be larger; a scalar counts as [1] (torch.gather). A copy. */
 TN_API tn_tensor *tn_gather(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index);
 
 /* x with `value` around it: pad[0] before and pad[1] after the last dimension, pad[2] and pad[3]

@@ -178,7 +178,7 @@ TN_API tn_schedule *tn_cosine_annealing_lr(tn_ctx *ctx, tn_optim *opt, int64_t t
                                            double eta_min);
 
 /* lr_0 f, f going from start_factor, in (0, 1], to end_factor, in [0, 1], in total_iters equal
- * steps: a warm-up, or a decay. The rate is that of t = 0 at once. LinearLR. */
+ * steps: a warm-up, or a decay. Making it sets the rate for t = 0. LinearLR. */
 TN_API tn_schedule *tn_linear_lr(tn_ctx *ctx, tn_optim *opt, double start_factor, double end_factor,
                                  int64_t total_iters);
 
@@ -207,8 +207,8 @@ TN_API tn_status tn_schedule_step(tn_schedule *schedule);
  * schedule of another kind. */
 TN_API tn_status tn_schedule_step_with(tn_schedule *schedule, double metric);
 
-/* The state of a schedule; the rates themselves are in that of the optimiser. A dictionary to be
- * freed, or to go with the context. */
+/* The state of a schedule, as a dictionary to be freed, or to go with the context. The rates
+ * themselves are in the optimiser's state. */
 TN_API tn_dict *tn_schedule_state_dict(const tn_schedule *schedule);
 
 /* Puts the schedule into that state. It must be of the same kind with the same options, or

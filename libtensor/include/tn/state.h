@@ -43,7 +43,7 @@ typedef struct tn_checkpoint {
 TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
 
 /* Loads what is asked for into things made as they were when it was saved. If anything does not
- * fit, nothing changes, and the status is that of tn_load_state_dict or TN_ERR_FORMAT. What the
+ * fit, nothing changes, and the status is as from tn_load_state_dict, or TN_ERR_FORMAT. What the
  * file holds besides is passed over. */
 TN_API tn_status tn_load_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
 

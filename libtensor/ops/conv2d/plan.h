@@ -6,9 +6,9 @@
 #include "base/context.h"
 #include "kernels/window.h"
 
-/* The facts of one call. They are made once, by tn__conv2d_plan_new, and nobody changes them but
- * for the addresses, which conv2d.c fills in. Every array is contiguous; one that the call does not
- * have is NULL. */
+/* The facts of one call. tn__conv2d_plan_new makes them, conv2d.c fills in the addresses, and
+ * nothing changes afterwards. Every array is contiguous; one that the call does not have is
+ * NULL. */
 typedef struct tn__conv2d_plan {
     tn_ctx *ctx;
     const tn__kernels *kernels;
@@ -17,14 +17,14 @@ typedef struct tn__conv2d_plan {
 
     tn__window window; /* sizes of the planes of x and of y, kernel, stride, padding, dilation */
     int64_t images;
-    int64_t groups;        /* of channels, which know nothing of each other */
+    int64_t groups;        /* of channels: those of y see their own group of x alone */
     int64_t in_channels;   /* of x, in each group */
     int64_t out_channels;  /* of y, in each group */
     int64_t in_points;     /* h w: elements of a plane of x, */
     int64_t out_points;    /* out_h out_w: of a plane of y, */
     int64_t kernel_points; /* kernel_h kernel_w: and of a plane of the kernel */
     int64_t depth;         /* in_channels kernel_points: products that make one element of y */
-    int64_t workers;       /* threads for which there is work; at most those of the context */
+    int64_t workers;       /* how many of the context's threads have work */
 
     const char *x;      /* [images, groups in_channels, h, w] */
     const char *weight; /* [groups out_channels, in_channels, kernel_h, kernel_w] */

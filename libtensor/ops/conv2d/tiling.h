@@ -10,7 +10,7 @@
  *                  +----------+----------+----------+----------+
  *
  * A block is some rows of y of one image, or several whole images where they are small. A tile is
- * some rows of m, of a block; as each row is that of one element of the kernel in one channel, a
+ * some rows of m, of a block; each row belongs to one element of the kernel in one channel, so a
  * tile may begin and end within a channel. A task makes one piece of a result out of blocks and
  * tiles, and writes what no other task writes.
  *

@@ -34,7 +34,7 @@ typedef struct run {
     const tn__conv2d_plan *plan;
     int64_t n0, images;
     int64_t tiles;     /* of an image */
-    int64_t all_tiles; /* from one row of v_k and m_k to the next: those of a whole run */
+    int64_t all_tiles; /* of a whole run: from one row of v_k or m_k to the next */
     bool adds;         /* to u, which an earlier run has begun */
     char *u, *v, *m;
 } run;
