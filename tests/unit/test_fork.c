@@ -61,7 +61,7 @@ static bool in_child(child_fn test, const double expected[NUMBERS])
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
         alarm(SECONDS);
-        _exit(test(expected) ? 0 : 1);
+        leave_child(test(expected) ? 0 : 1);
     }
     ck_assert_int_gt(child, 0);
     return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
