@@ -63,7 +63,7 @@ static void teardown(void)
 TCase *tn_case(Suite *suite, const char *name)
 {
     TCase *tc = tcase_create(name);
-    tcase_set_timeout(tc, 600);
+    tcase_set_timeout(tc, PATIENCE);
     tcase_add_checked_fixture(tc, setup, teardown);
     suite_add_tcase(suite, tc);
     return tc;
@@ -77,6 +77,19 @@ int tn_run(Suite *suite)
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+double effort(clock_t since)
+{
+    enum { SIZE = 1 << 20, TIMES = 16 };
+    clock_t now = clock();
+    void *bytes = calloc(1, SIZE);
+    uint64_t hash = 0;
+    for (int i = 0; i < TIMES; i++)
+        hash += tn__siphash((tn__hash_key){{hash}}, bytes, SIZE);
+    free(bytes);
+    clock_t hashing = clock() - now;
+    return hash == 0 ? 0 : TIMES * (double)(now - since) / (double)hashing;
 }
 
 void leave_child(int status)

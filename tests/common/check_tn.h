@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 #include <tn/tn.h>
 #include "autograd/accumulate.h"
 #include "autograd/observer.h"
@@ -60,6 +61,13 @@ extern tn_ctx *ctx;
 extern counting memory;
 
 TCase *tn_case(Suite *suite, const char *name);
+
+/* Seconds after which a test is taken for stuck: none takes as long under any tool. */
+enum { PATIENCE = 600 };
+
+/* The processor time since then, as the megabytes that are hashed in that time: slow machines and
+ * tools meet the same bound. */
+double effort(clock_t since);
 
 /* In a test whose results depend on the kernels: `make check` runs it once more for each
  * instruction set. Tests that include common/ops.h need not say so. */

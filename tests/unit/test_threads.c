@@ -663,7 +663,6 @@ int main(int argc, char **argv)
     TCase *openmp = tn_case(suite, "openmp");
     tcase_add_test(openmp, ranges_within_ranges);
     TCase *rounds = tn_case(suite, "rounds");
-    tcase_set_timeout(rounds, 300);
     tcase_add_test(rounds, nobody_waits_for_the_late);
     tcase_add_loop_test(rounds, who_has_begun_is_waited_for, 0, 2);
     tcase_add_loop_test(rounds, soak ? ten_million_rounds : some_rounds, 0, soak ? 1 : 2);
