@@ -75,7 +75,7 @@ analyze:
 # ---- coverage --------------------------------------------------------------------------------------
 
 coverage:
-	$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" LDFLAGS="--coverage" coverage-run
+	$(MAKE) BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage -DTN_COVERAGE" LDFLAGS="--coverage" coverage-run
 
 coverage-run: $(TESTS)
 	@find $(BUILD) -name '*.gcda' -delete

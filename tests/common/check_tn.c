@@ -4,6 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#ifdef TN_COVERAGE
+void __gcov_dump(void); /* what the compiler does as a program exits */
+#endif
 
 tn_ctx *ctx;
 counting memory;
@@ -58,7 +63,7 @@ static void teardown(void)
 TCase *tn_case(Suite *suite, const char *name)
 {
     TCase *tc = tcase_create(name);
-    tcase_set_timeout(tc, 600);
+    tcase_set_timeout(tc, PATIENCE);
     tcase_add_checked_fixture(tc, setup, teardown);
     suite_add_tcase(suite, tc);
     return tc;
@@ -72,6 +77,27 @@ int tn_run(Suite *suite)
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+double effort(clock_t since)
+{
+    enum { SIZE = 1 << 20, TIMES = 16 };
+    clock_t now = clock();
+    void *bytes = calloc(1, SIZE);
+    uint64_t hash = 0;
+    for (int i = 0; i < TIMES; i++)
+        hash += tn__siphash((tn__hash_key){{hash}}, bytes, SIZE);
+    free(bytes);
+    clock_t hashing = clock() - now;
+    return hash == 0 ? 0 : TIMES * (double)(now - since) / (double)hashing;
+}
+
+void leave_child(int status)
+{
+#ifdef TN_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(status);
 }
 
 double element_of(const tn_tensor *t, int64_t i)

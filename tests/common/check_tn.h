@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 #include <tn/tn.h>
 #include "autograd/accumulate.h"
 #include "autograd/observer.h"
@@ -61,12 +62,22 @@ extern counting memory;
 
 TCase *tn_case(Suite *suite, const char *name);
 
+/* Seconds after which a test is taken for stuck: none takes as long under any tool. */
+enum { PATIENCE = 600 };
+
+/* The processor time since then, as the megabytes that are hashed in that time: slow machines and
+ * tools meet the same bound. */
+double effort(clock_t since);
+
 /* In a test whose results depend on the kernels: `make check` runs it once more for each
  * instruction set. Tests that include common/ops.h need not say so. */
 #define RUNS_WITH_EACH_ISA struct runs_with_each_isa
 
 /* Runs and frees the suite; the status of main. */
 int tn_run(Suite *suite);
+
+/* Ends the child of a fork as _exit does. `make coverage` keeps what the child has run. */
+_Noreturn void leave_child(int status);
 
 /* No error is recorded; exactly this one is, which is then cleared. */
 #define ck_tn_ok() ck_assert_str_eq(tn_error(ctx), "")

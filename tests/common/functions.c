@@ -120,7 +120,7 @@ int run_header(const char *kind, const char *header, int (*run)(void))
     kind_of_test = kind;
     header_of_test = header;
     run_rows = run;
-    tcase_set_timeout(tc, 600);
+    tcase_set_timeout(tc, PATIENCE);
     tcase_add_test(tc, every_function_of_the_header);
     suite_add_tcase(suite, tc);
     return tn_run(suite);

@@ -69,8 +69,3 @@ void write_entries(const char *path, const archive_entry *entries, int count, bo
     ck_assert(tn__zip_finish(&w) && tn__output_close(&out, true));
     tn__free(ctx, w.directory);
 }
-
-double seconds(clock_t since)
-{
-    return (double)(clock() - since) / CLOCKS_PER_SEC;
-}

@@ -3,7 +3,6 @@
 #ifndef TEST_PICKLES_H
 #define TEST_PICKLES_H
 
-#include <time.h>
 #include "common/check_tn.h"
 #include "common/files.h"
 
@@ -76,8 +75,5 @@ typedef struct archive_entry {
 } archive_entry;
 
 void write_entries(const char *path, const archive_entry *entries, int count, bool compress);
-
-/* Of the processor, since then. */
-double seconds(clock_t since);
 
 #endif

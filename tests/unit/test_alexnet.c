@@ -445,7 +445,6 @@ int main(void)
     Suite *suite = suite_create("alexnet");
     TCase *tc = tn_case(suite, "alexnet");
     tcase_add_checked_fixture(tc, make_folder, remove_work);
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, layers_agree_with_pytorch);
     tcase_add_loop_test(tc, torchvisions_layers_agree_with_pytorch, 0, 2);
     tcase_add_test(tc, inputs_are_torchvisions);

@@ -152,7 +152,7 @@ static int status_of(const char *what)
     pid_t child = fork();
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
-        alarm(20);
+        alarm(PATIENCE / 2);
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
         execl("/proc/self/exe", "test_blas", what, (char *)NULL);
         _exit(127);
@@ -172,7 +172,6 @@ int main(int argc, char **argv)
         return run_short(argv[1]);
     Suite *suite = suite_create("blas");
     TCase *tc = tn_case(suite, "blas");
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, short_address_space, 0, SHORTAGES);
     tcase_add_test(tc, creation_beside_use);
     tcase_add_test(tc, hundreds_of_threads);

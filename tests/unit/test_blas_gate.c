@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS 20
-
 /* ---- a BLAS ---------------------------------------------------------------------------------- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -268,8 +266,8 @@ static bool child_finds_rest(void)
     pthread_t other = linger_inside();
     pid_t child = fork();
     if (child == 0) {
-        alarm(SECONDS / 2);
-        _exit(inside == 0 && multiply_anew() && multiply_at_once(4) == 4 ? 0 : 1);
+        alarm(PATIENCE / 4);
+        leave_child(inside == 0 && multiply_anew() && multiply_at_once(4) == 4 ? 0 : 1);
     }
     waitpid(child, &status, 0);
     pthread_join(other, NULL);
@@ -288,8 +286,8 @@ START_TEST(gate)
     pid_t child = fork();
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
-        alarm(SECONDS);
-        _exit(tests[_i]() && faults == 0 ? 0 : 1);
+        alarm(PATIENCE / 2);
+        leave_child(tests[_i]() && faults == 0 ? 0 : 1);
     }
     ck_assert_int_gt(child, 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -301,7 +299,7 @@ int main(void)
 {
     Suite *suite = suite_create("blas_gate");
     TCase *tc = tcase_create("blas_gate"); /* without a context: making one tells BLAS */
-    tcase_set_timeout(tc, 2 * SECONDS);
+    tcase_set_timeout(tc, PATIENCE);
     tcase_add_loop_test(tc, gate, 0, TESTS);
     suite_add_tcase(suite, tc);
     return tn_run(suite);

@@ -356,7 +356,6 @@ int main(void)
     Suite *suite = suite_create("digits_commands");
     TCase *tc = tn_case(suite, "digits_commands");
     tcase_add_checked_fixture(tc, make_folder, remove_work);
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, helps, 0, COMMANDS);
     tcase_add_loop_test(tc, refuses_what_is_wrong_for_all, 0, COMMANDS);
     tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));

@@ -382,7 +382,6 @@ int main(void)
 {
     Suite *suite = suite_create("empty");
     TCase *tc = tn_case(suite, "empty");
-    tcase_set_timeout(tc, 10);
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, every_operator);
     tcase_add_test(tc, in_place);

@@ -674,7 +674,6 @@ int main(void)
     Suite *suite = suite_create("faces");
     TCase *tc = tn_case(suite, "faces");
     tcase_add_checked_fixture(tc, make_folder, remove_work);
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, helps, 0, COMMANDS);
     tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tc, generates_the_same_faces);

@@ -276,7 +276,6 @@ int main(void)
     Suite *suite = suite_create("faces_download");
     TCase *tc = tn_case(suite, "faces_download");
     tcase_add_checked_fixture(tc, make_folder, remove_work);
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, tells_what_is_dead);
     tcase_add_test(tc, cuts_the_face_out);
     tcase_add_test(tc, goes_on);

@@ -327,7 +327,6 @@ int main(void)
 {
     Suite *suite = suite_create("file");
     TCase *tc = tn_case(suite, "file");
-    tcase_set_timeout(tc, 20);
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
     tcase_add_checked_fixture(tc, reset_host, reset_host);
     tcase_add_loop_test(tc, does_not_wait_for_pipes, 0, READERS);

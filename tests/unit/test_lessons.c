@@ -74,7 +74,6 @@ int main(void)
     if (glob("examples/[0-9]*.c", 0, NULL, &lessons) != 0)
         return 1;
     tcase_add_checked_fixture(tc, make_folder, remove_work);
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, prints_what_it_says, 0, (int)lessons.gl_pathc);
     tcase_add_loop_test(tc, names_the_file_that_is_missing, 0, (int)lessons.gl_pathc);
     return tn_run(suite);

@@ -178,7 +178,6 @@ int main(void)
 {
     Suite *suite = suite_create("many parameters");
     TCase *tc = tn_case(suite, "many parameters");
-    tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, setup, NULL);
     tcase_add_test(tc, optimiser_of_a_module);
     tcase_add_test(tc, optimiser_of_a_list);

@@ -610,7 +610,6 @@ int main(void)
 {
     Suite *suite = suite_create("photo");
     TCase *tc = tn_case(suite, "photo");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, sha256_is_right);
     tcase_add_test(tc, sha256_reads_files);
     tcase_add_test(tc, refuses_paths_that_are_too_long);

@@ -114,7 +114,7 @@ int main(void)
 {
     Suite *suite = suite_create("unload");
     TCase *tc = tcase_create("unload");
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, PATIENCE);
     tcase_add_test(tc, again_and_again);
     suite_add_tcase(suite, tc);
     return tn_run(suite);
