@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The types that numbers are converted from and to, in the order of tn_dtype. */
+typedef enum tn__number { TN__F32, TN__F64, TN__I64, TN__I32, TN__U8, TN__BOOL } tn__number;
+
 typedef struct tn__cross_entropy {
     int64_t classes, ldx;  /* rows of x are ldx apart */
     const int64_t *target; /* [rows] */

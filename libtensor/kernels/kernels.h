@@ -23,6 +23,10 @@
     K(void, fill, (int64_t n, const void *value, void *y))                                         \
     /* y = scale x, from bytes */                                                                  \
     K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                        \
+    /* y = x: real as another type, an integer type as real, an integer type as another */         \
+    K(void, cast_to, (int64_t n, const void *x, tn__number to, void *y))                           \
+    K(void, cast_from, (int64_t n, tn__number from, const void *x, void *y))                       \
+    K(void, cast_integers, (int64_t n, tn__number from, const void *x, tn__number to, void *y))    \
     /* y[0] = sum_i x[i];  y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */      \
     K(void, sum, (int64_t n, const void *x, void *y))                                              \
     K(void, sum_rows, (int64_t n, int64_t cols, const void *x, int64_t ldx, void *y))              \

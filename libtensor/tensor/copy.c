@@ -1,6 +1,9 @@
 /* copy.c - filling in values and copying elements, of any strides. */
 #include <string.h>
+#include "base/integers.h"
 #include "base/isa.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
@@ -87,29 +90,53 @@ tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
 }
 
 typedef struct cast_args {
+    copy_args copy; /* of the source */
     tn_dtype to, from;
 } cast_args;
 
+_Static_assert((int)TN__F32 == (int)TN_F32 && (int)TN__I64 == (int)TN_I64 &&
+                   (int)TN__U8 == (int)TN_U8 && (int)TN__BOOL == (int)TN_BOOL,
+               "kernels know the dtypes by their numbers");
+
+/* n numbers side by side. */
+static void cast_line(const cast_args *a, int64_t n, const void *x, void *y)
+{
+    const tn_ctx *ctx = a->copy.ctx;
+    tn__number to = (tn__number)a->to, from = (tn__number)a->from;
+    if (tn__is_float(a->from))
+        tn__kernels_of(ctx, a->from)->cast_to(n, x, to, y);
+    else if (tn__is_float(a->to))
+        tn__kernels_of(ctx, a->to)->cast_from(n, from, x, y);
+    else
+        tn__kernels_of(ctx, TN_F64)->cast_integers(n, from, x, to, y);
+}
+
+/* The result is contiguous; numbers that have gaps between them are brought together first. */
 static void cast_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
-    const cast_args *args = payload;
-    int64_t to = strides[0] * (int64_t)tn_dtype_size(args->to);
-    int64_t from = strides[1] * (int64_t)tn_dtype_size(args->from);
-    char *y = p[0];
-    const char *x = p[1];
-    for (int64_t i = 0; i < n; i++, y += to, x += from)
-        if (tn__is_float(args->from))
-            tn__store_f64(args->to, y, tn__load_f64(args->from, x));
-        else
-            tn__store_i64(args->to, y, tn__load_i64(args->from, x));
+    const cast_args *a = payload;
+    enum { BLOCK = 256 };
+    uint64_t together[BLOCK];
+    int64_t length = n, to = (int64_t)tn_dtype_size(a->to), from = (int64_t)a->copy.size;
+    if (strides[1] == 1)
+        cast_line(a, n, p[1], p[0]);
+    for (int64_t i = 0; strides[1] != 1 && i < n; i += length) {
+        length = tn__min(n - i, BLOCK);
+        void *const pair[] = {together, (char *)p[1] + i * strides[1] * from};
+        copy_row(length, pair, (const int64_t[]){1, strides[1]}, payload);
+        cast_line(a, length, together, (char *)p[0] + i * to);
+    }
 }
 
 tn_tensor *tn__converted(tn_ctx *ctx, const char *what, const tn_tensor *t, tn_dtype dtype)
 {
+    if (dtype == t->dtype)
+        return tn__copied(ctx, what, t);
     tn_tensor *y = tn__new(ctx, what, dtype, t->ndim, t->shape);
     if (!y)
         return NULL;
-    cast_args args = {.to = dtype, .from = t->dtype};
+    cast_args args = {
+        .copy = {.ctx = ctx, .size = tn_dtype_size(t->dtype)}, .to = dtype, .from = t->dtype};
     tn__iter it = tn__iter_new(y->ndim, y->shape, 2, (const tn_tensor *[]){y, t});
     tn__iter_run(ctx, &it, cast_row, &args);
     return y;

@@ -29,9 +29,14 @@ static double naive_cast(double x, tn_dtype to)
 START_TEST(test_values)
 {
     static const double values[] = {
-        0,     -0.0,  0.25, -0.75, 1,   -1,       1.75,      -2.5,       127,          128,
-        255.5, 256,   300,  -1e-9, 1e9, -1e9,     3e9,       -3e9,       1e18,         -1e18,
-        1e19,  -1e19, 1e30, -1e30, NAN, INFINITY, -INFINITY, 2147483647, -2147483648.0};
+        0,        -0.0,          0.25,       -0.75,         1,
+        -1,       1.75,          -2.5,       127,           128,
+        255.5,    256,           300,        -1e-9,         1e9,
+        -1e9,     3e9,           -3e9,       1e18,          -1e18,
+        1e19,     -1e19,         1e30,       -1e30,         NAN,
+        INFINITY, -INFINITY,     2147483647, -2147483648.0, 254.9,
+        255,      255.9,         -0.9,       0x1p31 - 128,  -0x1p31 - 256,
+        0x1p63,   0x1p63 - 1024, -0x1p63,    -1.5e9};
     int64_t n = (int64_t)(sizeof values / sizeof *values);
     tn_tensor *start = tn_from_data(ctx, TN_F64, 1, &n, values);
     for (int from = 0; from < TN_DTYPES; from++)
@@ -45,6 +50,33 @@ START_TEST(test_values)
                               tn_dtype_name((tn_dtype)from), tn_dtype_name((tn_dtype)to),
                               element_of(y, i), b);
             }
+        }
+}
+END_TEST
+
+/* Sizes around vectors and blocks, numbers side by side and with gaps. Values lie in the range of
+ * every type, or outside of the narrow ones. */
+START_TEST(test_sizes)
+{
+    static const double values[] = {1, 0, 200, 255, 256, -1, 7, 40000, NAN, -300, 2, 254};
+    for (int64_t n = 1; n <= 600; n += n < 70 ? 1 : n < 250 ? 90 : n < 260 ? 1 : 127)
+        for (int run = 0; run < TN_DTYPES * TN_DTYPES * 2; run++) {
+            tn_dtype from = (tn_dtype)(run / 2 % TN_DTYPES), to = (tn_dtype)(run / 2 / TN_DTYPES);
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *all = tn_zeros(ctx, from, TN_SHAPE(n, run % 2 + 1));
+            tn_tensor *x = tn_select(ctx, all, 1, 0);
+            for (int64_t i = 0; i < n; i++)
+                tn_fill_(ctx, tn_select(ctx, x, 0, i), values[i % 12]);
+            tn_tensor *y = tn_cast(ctx, x, to);
+            ck_assert_int_eq(tn_size(y, 0), n);
+            for (int64_t i = 0; i < n; i++) {
+                double want = naive_cast(naive_cast(values[i % 12], from), to);
+                double got = element_of(y, i);
+                ck_assert_msg(got == want || (isnan(got) && isnan(want)),
+                              "%d of %d: %s as %s is %g, not %g", (int)i, (int)n,
+                              tn_dtype_name(from), tn_dtype_name(to), got, want);
+            }
+            tn_scope_end(ctx, scope);
         }
 }
 END_TEST
@@ -120,5 +152,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("cast", cases, test_values, test_large_integers, test_layouts,
+OP_TESTS("cast", cases, test_values, test_sizes, test_large_integers, test_layouts,
          test_gradients_between_types, test_memory_of_results, test_errors)
