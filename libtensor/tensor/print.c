@@ -2,13 +2,13 @@
  *
  * Two walks over the elements that are shown find how wide a number is, a third one writes them.
  * Nothing is allocated. */
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
+#include "tensor/decimal.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
 
@@ -39,76 +39,6 @@ typedef struct printer {
     double smallest, largest; /* |x| over finite x != 0 */
     bool finite, infinite, nan, minus_infinite;
 } printer;
-
-/* ---- decimal digits -------------------------------------------------------------------------- */
-
-/* digits[0].digits[1]... * 10^exponent, without zeros at the end. */
-typedef struct decimal {
-    bool negative;
-    int count;
-    int exponent;
-    char digits[24];
-} decimal;
-
-/* Takes the text of "%e" apart; the decimal point may be any that the locale has. */
-static decimal parse_decimal(const char *text)
-{
-    decimal d = {.negative = *text == '-'};
-    for (; *text != 'e'; text++)
-        if (*text >= '0' && *text <= '9')
-            d.digits[d.count++] = *text;
-    d.exponent = (int)strtol(text + 1, NULL, 10);
-    while (d.count > 1 && d.digits[d.count - 1] == '0')
-        d.count--;
-    return d;
-}
-
-static decimal rounded(double x, int digits)
-{
-    char text[WORD_SIZE];
-    snprintf(text, sizeof(text), "%.*e", digits - 1, x);
-    return parse_decimal(text);
-}
-
-static bool reads_as(tn_dtype dtype, const char *text, double x)
-{
-    return dtype == TN_F32 ? strtof(text, NULL) == (float)x : strtod(text, NULL) == x;
-}
-
-/* The fewest digits that read back as x, rounded to `limit` of them if there are more. Above a
- * power of two numbers are wider apart than below, so that the next decimal up may read back as the
- * power where the nearest one does not. */
-static decimal shortest(tn_dtype dtype, double x, int limit)
-{
-    char text[WORD_SIZE] = "0e0"; /* no digit at all */
-    for (int digits = 1; digits <= limit; digits++) {
-        snprintf(text, sizeof(text), "%.*e", digits - 1, x);
-        if (reads_as(dtype, text, x))
-            break;
-        char *last = text + strcspn(text, "e") - 1;
-        if (*last == '9')
-            continue;
-        ++*last;
-        if (reads_as(dtype, text, x))
-            break;
-        --*last;
-    }
-    return parse_decimal(text);
-}
-
-/* With PRECISION digits after the point at most, and all that stand before it. */
-static decimal shortest_positional(tn_dtype dtype, double x)
-{
-    int before = rounded(x, DBL_DECIMAL_DIG).exponent + 1;
-    decimal d = shortest(dtype, x, before + PRECISION);
-    return d.count < before ? rounded(x, before) : d;
-}
-
-static char digit_at(const decimal *d, int power)
-{
-    int i = d->exponent - power;
-    return i >= 0 && i < d->count ? d->digits[i] : '0';
-}
 
 static int max_int(int a, int b)
 {
@@ -167,7 +97,7 @@ static void see_positional(printer *p, const void *element)
     double x = tn__load_f64(p->t->dtype, element);
     if (!isfinite(x))
         return;
-    decimal d = shortest_positional(p->t->dtype, x);
+    tn__decimal d = tn__shortest_positional(p->t->dtype, x, PRECISION);
     p->left = max_int(p->left, d.negative + max_int(d.exponent, 0) + 1);
     p->right = max_int(p->right, d.count - 1 - d.exponent);
 }
@@ -177,7 +107,7 @@ static void see_scientific(printer *p, const void *element)
     double x = tn__load_f64(p->t->dtype, element);
     if (!isfinite(x))
         return;
-    decimal d = shortest(p->t->dtype, x, 1 + PRECISION);
+    tn__decimal d = tn__shortest(p->t->dtype, x, 1 + PRECISION);
     p->left = max_int(p->left, d.negative + 1);
     p->fraction = max_int(p->fraction, d.count - 1);
     p->exponent_size = max_int(p->exponent_size, abs(d.exponent) >= 100 ? 3 : 2);
@@ -247,9 +177,9 @@ static void put_padded(printer *p, const char *text)
 
 static void put_scientific(printer *p, double x)
 {
-    decimal d = shortest(p->t->dtype, x, 1 + p->fraction);
+    tn__decimal d = tn__shortest(p->t->dtype, x, 1 + p->fraction);
     if (d.count <= p->fraction)
-        d = rounded(x, 1 + p->fraction);
+        d = tn__rounded(x, 1 + p->fraction);
     char exponent[16];
     snprintf(exponent, sizeof(exponent), "e%+0*d", 1 + p->exponent_size, d.exponent);
     put_times(p, p->left - 1 - d.negative, ' ');
@@ -257,21 +187,21 @@ static void put_scientific(printer *p, double x)
     put_char(p, d.digits[0]);
     put_char(p, '.');
     for (int i = 1; i <= p->fraction; i++)
-        put_char(p, digit_at(&d, d.exponent - i));
+        put_char(p, tn__digit_at(&d, d.exponent - i));
     put(p, exponent);
 }
 
 static void put_positional(printer *p, double x)
 {
-    decimal d = shortest_positional(p->t->dtype, x);
+    tn__decimal d = tn__shortest_positional(p->t->dtype, x, PRECISION);
     int top = max_int(d.exponent, 0), fraction = max_int(d.count - 1 - d.exponent, 0);
     put_times(p, p->left - top - 1 - d.negative, ' ');
     put(p, d.negative ? "-" : "");
     for (int power = top; power >= 0; power--)
-        put_char(p, digit_at(&d, power));
+        put_char(p, tn__digit_at(&d, power));
     put_char(p, '.');
     for (int power = -1; power >= -fraction; power--)
-        put_char(p, digit_at(&d, power));
+        put_char(p, tn__digit_at(&d, power));
     put_times(p, p->right - fraction, ' ');
 }
 

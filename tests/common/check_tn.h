@@ -31,6 +31,7 @@
 #include "tensor/broadcast.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
+#include "tensor/decimal.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 #include "tensor/long_sum.h"
