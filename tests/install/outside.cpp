@@ -86,7 +86,7 @@ static bool lists_arrive(tn_ctx *ctx)
 }
 
 // What is set, what is not, and the most options there may be.
-static bool options_arrive()
+static bool options_arrive(const tn_tensor *t)
 {
     const tn_adam_opts adam = TN_OPTS(tn_adam_opts, .beta1 = TN_ZERO, .lr = 0.5);
     const tn_pool2d_opts pool =
@@ -94,17 +94,55 @@ static bool options_arrive()
                 .stride_w = 5, .padding = 6, .padding_h = 7, .padding_w = 8, .dilation = 9,
                 .dilation_h = 10, .dilation_w = 11, .ceil_mode = true, .exclude_padding = true,
                 .divisor = 14, .divisor = 15, .divisor = 16);
-    const tn_checkpoint parts = TN_OPTS(tn_checkpoint, .schedules[1] = nullptr, .no_rng = true);
+    const tn_record_args args = TN_OPTS(tn_record_args, .inputs[1] = t, .saved[0] = t, .size = 3);
+    const bool arrays = !args.inputs[0] && args.inputs[1] == t && args.saved[0] == t &&
+                        !args.saved[1] && !args.data && args.size == 3;
     return adam.beta1 < -1e18 && adam.lr > 0.4 && !(adam.eps > 0) && pool.kernel_h == 1 &&
-           pool.dilation_w == 11 && pool.exclude_padding && pool.divisor == 16 && parts.no_rng &&
-           !parts.module;
+           pool.dilation_w == 11 && pool.exclude_padding && pool.divisor == 16 && arrays;
 }
+
+static bool is_context(tn_ctx *ctx)
+{
+    const bool made = tn_error_status(ctx) == TN_OK && ctx;
+    tn_ctx_free(ctx);
+    return made;
+}
+
+// The options of a context by a pointer, as in C, or in the call.
+static bool contexts_are_made()
+{
+    const tn_ctx_opts opts = {};
+    return is_context(tn_ctx_new(NULL)) && is_context(tn_ctx_new(nullptr)) &&
+           is_context(tn_ctx_new(&opts)) && is_context(tn_ctx_new(opts)) &&
+           is_context(tn_ctx_new({}));
+}
+
+// C++20 alone has such literals; g++ warns of the members that they leave out.
+#if __cplusplus >= 202002L
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+static bool literals_arrive()
+{
+    tn_ctx *ctx = tn_ctx_new({.seed = 1, .threads = 1});
+    tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3));
+    tn_optim *opt = tn_sgd_of(ctx, 1, &t, {.lr = 0.5, .momentum = 0.9});
+    tn_clear_error(ctx); // t requires no gradient
+    const bool made = !opt && has_shape(tn_sum(ctx, t, {.keepdim = true}), TN_SHAPE(1, 1));
+    return is_context(ctx) && made;
+}
+#pragma GCC diagnostic pop
+#else
+static bool literals_arrive()
+{
+    return true;
+}
+#endif
 
 int main()
 {
-    const tn_ctx_opts opts = TN_OPTS(tn_ctx_opts, .seed = 1, .threads = 1);
-    tn_ctx *ctx = tn_ctx_new(&opts);
-    if (!lists_arrive(ctx) || !options_arrive()) {
+    tn_ctx *ctx = tn_ctx_new(TN_OPTS(tn_ctx_opts, .seed = 1, .threads = 1));
+    if (!contexts_are_made() || !literals_arrive() || !lists_arrive(ctx) ||
+        !options_arrive(tn_zeros(ctx, TN_F32, TN_SCALAR))) {
         std::fprintf(stderr, "lists or options do not arrive: %s\n", tn_error(ctx));
         return 1;
     }

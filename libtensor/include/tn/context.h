@@ -87,6 +87,19 @@ typedef struct tn_ctx_opts {
  * all contexts the program's setting stays. */
 TN_API TN_USE_RESULT tn_ctx *tn_ctx_new(const tn_ctx_opts *opts);
 
+#ifdef __cplusplus
+extern "C++" {
+
+/* The same in C++, where options in the call have no address:
+ * tn_ctx_new(TN_OPTS(tn_ctx_opts, .seed = 1)). */
+TN_USE_RESULT inline tn_ctx *tn_ctx_new(const tn_ctx_opts &opts)
+{
+    return tn_ctx_new(&opts);
+}
+
+} // extern "C++"
+#endif
+
 /* Frees the context with everything that was made in it: tensors, modules, optimisers, loaders,
  * dictionaries. Tensors that another context made from this one's must be gone. NULL is allowed.
  *

@@ -20,8 +20,14 @@
  *     tn_sgd(ctx, net, TN_OPTS(tn_sgd_opts, .lr = 0.1, .momentum = 0.9))
  *
  * is C, the same as (tn_sgd_opts){.lr = 0.1, .momentum = 0.9}, and C++ from C++11 on, inside of
- * functions. C++20 takes {.lr = 0.1, .momentum = 0.9} as well, though g++ -Wextra misses the other
- * members there. Where nothing is listed, C has (tn_sgd_opts){0} and C++ {}. */
+ * functions. Where nothing is listed, C has (tn_sgd_opts){0} and C++ {}.
+ *
+ * C++ assigns no arrays, so an array among the options is set element by element, in both languages
+ * alike: TN_OPTS(tn_checkpoint, .schedules[0] = warm_up, .schedules[1] = decay).
+ *
+ * C++20 takes {.lr = 0.1, .momentum = 0.9} as well. There g++ -Wextra warns of each member that is
+ * left out (-Wmissing-field-initializers), since no default is written in the struct, which C could
+ * not read. TN_OPTS does not warn. */
 #ifndef __cplusplus
 
 #define TN_OPTS(type, ...) ((type){__VA_ARGS__})
