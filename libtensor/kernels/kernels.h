@@ -78,6 +78,16 @@
     /* the matrix of windows from padded rows, with slack;  padded rows += the matrix */           \
     K(void, im2col, (const tn__window *w, const tn__columns *c, const void *p, void *matrix))      \
     K(void, col2im, (const tn__window *w, const tn__columns *c, const void *matrix, void *p))      \
+    /* planes of y from one padded plane; taps[k]: where element k of the kernel first meets it */ \
+    K(void, depthwise,                                                                             \
+      (const tn__window *w, const int64_t *taps, int64_t outputs, const void *p,                   \
+       const void *weight, const void *bias, void *y))                                             \
+    /* padded rows += dx of a plane of dy;  dw += that of a plane, and what rounding takes */      \
+    K(void, depthwise_input,                                                                       \
+      (const tn__window *w, const int64_t *taps, const void *dy, const void *weight, void *p))     \
+    K(void, depthwise_weight,                                                                      \
+      (const tn__window *w, const int64_t *taps, const void *p, const void *dy, void *dw,          \
+       void *lost))                                                                                \
     /* planes of maxima and where they were;  dx from that */                                      \
     K(void, max_pool2d,                                                                            \
       (const tn__window *w, int64_t planes, const void *x, void *y, int32_t *index))               \

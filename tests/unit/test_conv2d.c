@@ -238,6 +238,9 @@ START_TEST(test_many_channels)
 {
     static const conv convs[] = {
         {"[1,32,16,17]", "[33,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[3,2,13,40]", "[10,1,3,4]", 2, 1, 1, 3, 1, 2, 2},
+        {"[2,3,9,31]", "[3,1,5,2]", 1, 3, 2, 1, 2, 1, 3},
+        {"[2,1,20,21]", "[7,1,5,5]", 1, 2, 2, 2, 1, 1, 1},
         {"[3,33,11,9]", "[32,33,3,3]", 1, 1, 0, 0, 1, 1, 1},
         {"[2,32,9,10]", "[34,32,3,3]", 1, 1, 2, 2, 1, 1, 1},
         {"[2,35,8,11]", "[32,35,3,3]", 1, 1, 1, 2, 1, 1, 1},
@@ -322,6 +325,9 @@ START_TEST(test_methods)
         {"[3,33,11,9]", "[32,33,3,3]", 1, 1, 0, 1, 1, 1, 1},
         {"[40,32,3,3]", "[32,32,3,3]", 1, 1, 2, 1, 1, 1, 1},
         {"[1,32,16,17]", "[33,32,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[3,2,13,40]", "[10,1,3,4]", 2, 1, 1, 3, 1, 2, 2},
+        {"[2,3,9,31]", "[3,1,5,2]", 1, 3, 2, 1, 2, 1, 3},
+        {"[2,1,20,21]", "[7,1,5,5]", 1, 2, 2, 2, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
         outcome r = naive_conv2d(&convs[i]);
@@ -330,6 +336,30 @@ START_TEST(test_methods)
             check_method(methods[j], &convs[i], &r, TN_F64);
             check_method(methods[j], &convs[i], &r, TN_F32);
         }
+    }
+}
+END_TEST
+
+/* An infinity in the first column of x, which the second element of the kernel never meets: rows
+ * are read in whole vectors, but what lies past the end of one counts for nothing. */
+START_TEST(test_rows_end)
+{
+    for (int64_t width = 2; width < 40; width++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *x = tn_full(ctx, TN_F32, 4, (int64_t[]){1, 1, 3, width}, 1);
+        tn_tensor *w = tn_full(ctx, TN_F32, 4, (int64_t[]){2, 1, 1, 2}, 1);
+        float *first = tn__ptr(x);
+        first[0] = first[width] = first[2 * width] = INFINITY;
+        tn_set_requires_grad(ctx, w, true);
+        tn_tensor *y = tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0});
+        tn_backward(ctx, tn_sum(ctx, y, (tn_reduce_opts){0}));
+        ck_assert(tn_ok(ctx));
+        const float *dw = tn_data_f32(tn_grad(w));
+        for (int64_t o = 0; o < 2; o++) {
+            ck_assert(isinf(dw[2 * o]));
+            ck_assert_float_eq(dw[2 * o + 1], 3.0F * (float)(width - 1));
+        }
+        tn_scope_end(ctx, scope);
     }
 }
 END_TEST
@@ -365,6 +395,12 @@ START_TEST(test_choice)
         {{"[32,32,1,1]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "www"},
         {{"[31,32,1,1]", "[32,32,3,3]", 1, 1, 1, 1, 1, 1, 1}, "iii"},
         {{"[32,8192,1,1]", "[32,8192,3,3]", 1, 1, 1, 1, 1, 1, 1}, "www"},
+        {{"[1,3,9,9]", "[6,1,3,3]", 2, 1, 1, 1, 1, 1, 3}, "ddd"},
+        {{"[1,3,9,9]", "[3,3,3,3]", 2, 1, 1, 1, 1, 1, 1}, "iii"},
+        {{"[1,4,9,9]", "[4,2,3,3]", 1, 1, 1, 1, 1, 1, 2}, "iii"},
+        {{"[1,1,40,40]", "[1,1,16,32]", 1, 1, 0, 0, 1, 1, 1}, "ddd"},
+        {{"[1,1,40,40]", "[1,1,19,27]", 1, 1, 0, 0, 1, 1, 1}, "iii"}, /* 513 terms */
+        {{"[1,1,40,40]", "[2,1,16,17]", 1, 1, 0, 0, 1, 1, 1}, "did"},
         {{"[32,8193,1,1]", "[32,8193,3,3]", 1, 1, 1, 1, 1, 1, 1}, "iii"},
     };
     char taken[sizeof methods / sizeof *methods + 1] = "";
@@ -557,6 +593,6 @@ START_TEST(test_wrong_tensors)
 END_TEST
 
 OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
-         test_many_channels, test_methods, test_choice, test_same_bits,
+         test_many_channels, test_methods, test_rows_end, test_choice, test_same_bits,
          test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
          test_errors, test_wrong_tensors)

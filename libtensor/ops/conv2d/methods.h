@@ -6,6 +6,7 @@
 
 /* The best first. The last one applies to everything. */
 #define TN__CONV2D_METHODS(ROW) \
+    ROW(depthwise)              \
     ROW(winograd)               \
     ROW(im2col)
 

@@ -1,0 +1,179 @@
+/* depthwise.c - convolutions in groups of one channel of x: no sum over channels, so that a product
+ * of matrices would be as thin as a kernel.
+ *
+ * kernels/depthwise.c has the formulas. A plane of x is padded once and serves all planes of y that
+ * come from it; dx is gathered in padded rows, too. The threads share the planes
+ * of y or dx, and the kernels of dw: each is summed by one thread, in the order of the images. */
+#include <string.h>
+#include "base/integers.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
+#include "ops/conv2d/plan.h"
+
+#define MOST_TERMS 512         /* that are added one after another, in y and in dx */
+#define MOST_NUMBERS 4194304.0 /* of a padded plane, whose padding may be wider than the plane */
+
+/* What one call needs besides the plan. `run` does the planes or kernels begin .. end. */
+typedef struct work work;
+typedef void (*work_fn)(const work *k, int64_t begin, int64_t end, char *padded);
+struct work {
+    const tn__conv2d_plan *plan;
+    work_fn run;
+    int64_t count; /* planes or kernels */
+    int64_t *taps; /* [kernel_points]: where each element of the kernel begins in padded rows */
+    int64_t rows;  /* padded rows of a plane */
+    size_t bytes;  /* of a padded plane */
+    char *padded;  /* a padded plane for each worker */
+    char *lost;    /* like dw: what rounding takes from it */
+};
+
+static int64_t rows_of(const tn__window *w)
+{
+    return tn__window_rows(w, w->out_h);
+}
+
+static bool applies(const tn__conv2d_plan *p, tn__conv2d_product product)
+{
+    const tn__window *w = &p->window;
+    int64_t sums = product == TN__CONV2D_GRAD_INPUT ? p->out_channels : 1;
+    return p->in_channels == 1 && p->kernel_points <= MOST_TERMS / sums &&
+           (double)rows_of(w) * (double)tn__window_line(w) <= MOST_NUMBERS;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static void fill_taps(const tn__window *w, int64_t *taps)
+{
+    int64_t phase = tn__window_phase(w), line = tn__window_line(w);
+    for (int64_t i = 0; i < w->kernel_h; i++)
+        for (int64_t j = 0; j < w->kernel_w; j++) {
+            int64_t column = j * w->dilation_w;
+            *taps++ =
+                i * w->dilation_h * line + column % w->stride_w * phase + column / w->stride_w;
+        }
+}
+
+static bool work_new(const tn__conv2d_plan *p, work *k)
+{
+    const tn__window *w = &p->window;
+    *k = (work){.plan = p, .rows = rows_of(w)};
+    k->bytes = (size_t)(k->rows * tn__window_line(w) * p->element_size) + TN__SLACK;
+    k->taps = tn__alloc(p->ctx, (size_t)p->kernel_points * sizeof *k->taps);
+    k->padded = tn__alloc_zeroed(p->ctx, (size_t)p->workers * k->bytes);
+    if (k->taps)
+        fill_taps(w, k->taps);
+    return k->taps && k->padded;
+}
+
+static void work_free(work *k)
+{
+    tn__free(k->plan->ctx, k->taps);
+    tn__free(k->plan->ctx, k->padded);
+    tn__free(k->plan->ctx, k->lost);
+}
+
+/* ---- what each worker does ------------------------------------------------------------------- */
+
+/* The planes begin .. end of y. */
+static void planes_of_y(const work *k, int64_t begin, int64_t end, char *padded)
+{
+    const tn__conv2d_plan *p = k->plan;
+    int64_t size = p->element_size, channels = p->out_channels;
+    for (int64_t i = begin / channels, at = begin; at < end; i++) {
+        int64_t last = tn__min(end, (i + 1) * channels), o = at % (p->groups * channels);
+        p->kernels->pad_planes(&p->window, 1, 0, k->rows, p->x + i * p->in_points * size, padded);
+        p->kernels->depthwise(
+            &p->window, k->taps, last - at, padded, p->weight + o * p->kernel_points * size,
+            p->bias ? p->bias + o * size : NULL, p->y + at * p->out_points * size);
+        at = last;
+    }
+}
+
+/* The planes begin .. end of dx. */
+static void planes_of_dx(const work *k, int64_t begin, int64_t end, char *padded)
+{
+    const tn__conv2d_plan *p = k->plan;
+    int64_t size = p->element_size, channels = p->out_channels;
+    for (int64_t i = begin; i < end; i++) {
+        memset(padded, 0, k->bytes);
+        for (int64_t c = 0; c < channels; c++)
+            p->kernels->depthwise_input(
+                &p->window, k->taps, p->dy + (i * channels + c) * p->out_points * size,
+                p->weight + (i % p->groups * channels + c) * p->kernel_points * size, padded);
+        p->kernels->unpad_planes(&p->window, 1, k->rows, padded, p->dx + i * p->in_points * size);
+    }
+}
+
+/* The kernels begin .. end, each over all images. */
+static void kernels_of_dw(const work *k, int64_t begin, int64_t end, char *padded)
+{
+    const tn__conv2d_plan *p = k->plan;
+    int64_t size = p->element_size, channels = p->out_channels, all = p->groups * channels;
+    for (int64_t group = begin / channels; group * channels < end; group++)
+        for (int64_t n = 0; n < p->images; n++) {
+            int64_t last = tn__min(end, (group + 1) * channels);
+            p->kernels->pad_planes(&p->window, 1, 0, k->rows,
+                                   p->x + (n * p->groups + group) * p->in_points * size, padded);
+            for (int64_t o = tn__max(begin, group * channels); o < last; o++) {
+                int64_t at = o * p->kernel_points * size;
+                p->kernels->depthwise_weight(&p->window, k->taps, padded,
+                                             p->dy + (n * all + o) * p->out_points * size,
+                                             p->dw + at, k->lost + at);
+            }
+        }
+}
+
+static void run_workers(int64_t begin, int64_t end, void *payload)
+{
+    const work *k = payload;
+    for (int64_t worker = begin; worker < end; worker++)
+        k->run(k, tn__cut(k->count, k->plan->workers, worker),
+               tn__cut(k->count, k->plan->workers, worker + 1),
+               k->padded + (size_t)worker * k->bytes);
+}
+
+/* ---- the products ---------------------------------------------------------------------------- */
+
+/* `count` planes or kernels in parts, one for each worker. */
+static void share(work *k, int64_t count, work_fn run)
+{
+    k->count = count;
+    k->run = run;
+    tn__parallel(k->plan->ctx, k->plan->workers, 1, run_workers, k);
+}
+
+static void forward(const tn__conv2d_plan *p)
+{
+    work k;
+    if (work_new(p, &k))
+        share(&k, p->images * p->groups * p->out_channels, planes_of_y);
+    work_free(&k);
+}
+
+static void grad_input(const tn__conv2d_plan *p)
+{
+    work k;
+    if (work_new(p, &k))
+        share(&k, p->images * p->groups, planes_of_dx);
+    work_free(&k);
+}
+
+static void grad_weight(const tn__conv2d_plan *p)
+{
+    work k;
+    size_t bytes = (size_t)(p->groups * p->out_channels * p->kernel_points * p->element_size);
+    bool ready = work_new(p, &k);
+    if (ready && (k.lost = tn__alloc_zeroed(p->ctx, bytes))) {
+        memset(p->dw, 0, bytes);
+        share(&k, p->groups * p->out_channels, kernels_of_dw);
+    }
+    work_free(&k);
+}
+
+const tn__conv2d_method tn__conv2d_depthwise = {.name = "depthwise",
+                                                .applies = applies,
+                                                .forward = forward,
+                                                .grad_input = grad_input,
+                                                .grad_weight = grad_weight};
