@@ -2,6 +2,8 @@
 #include "kernels/real.h"
 
 #define BLOCK 256 /* elements that are added one after another */
+#define RUN 16    /* elements that are added side by side */
+#define SMALL 64  /* elements of a window that is averaged beside others */
 
 /* Rows or columns begin .. end of the plane under window number o, those in the padding left out;
  * `step` apart. */
@@ -184,10 +186,28 @@ __attribute__((always_inline)) static inline cover cover_of(const averaging *a, 
     return c;
 }
 
-/* In double, four columns side by side. */
+/* In double, RUN numbers side by side. */
+static inline double sum_run(int64_t n, const real *x)
+{
+    double lanes[RUN] = {0};
+    int64_t i = 0;
+    for (; i + RUN <= n; i += RUN)
+        for (int k = 0; k < RUN; k++)
+            lanes[k] += x[i + k];
+    for (int k = 0; i + k < n; k++)
+        lanes[k] += x[i + k];
+    for (int width = RUN / 2; width > 0; width /= 2)
+        for (int k = 0; k < width; k++)
+            lanes[k] += lanes[k + width];
+    return lanes[0];
+}
+
+/* In double, four columns side by side; whole rows are one run. */
 static inline double sum_block(int64_t rows, int64_t cols, int64_t ldx, const real *x)
 {
     double lanes[4] = {0}, sum = 0;
+    if (cols == ldx && rows * cols >= RUN)
+        return sum_run(rows * cols, x);
     for (int64_t i = 0; i < rows; i++, x += ldx) {
         int64_t j = 0;
         for (; j + 4 <= cols; j += 4)
@@ -231,17 +251,65 @@ static void spread(const tn__window *w, const cover *c, real dy, real *dx, real 
                 dx[i * w->w + j] += part;
 }
 
+/* Windows begin .. end of a row, no more than BLOCK, which meet no padding at their sides: element
+ * by element of the windows, so that their sums are vectors. */
+__attribute__((always_inline)) static inline void average_each(const tn__window *w, const cover *c,
+                                                               int64_t begin, int64_t end,
+                                                               int64_t stride, const real *x,
+                                                               real *restrict y)
+{
+    double sums[BLOCK] = {0};
+    for (int64_t i = c->h.begin; i < c->h.end; i++)
+        for (int64_t j = 0; j < w->kernel_w; j++) {
+            const real *from = x + i * w->w + j - w->padding_w + begin * stride;
+            for (int64_t k = 0; k < end - begin; k++)
+                sums[k] += from[k * stride];
+        }
+    for (int64_t k = 0; k < end - begin; k++)
+        y[begin + k] = (real)(sums[k] / c->divisor);
+}
+
+/* Those windows of a row; the inner ones of a row have one divisor. */
+__attribute__((always_inline)) static inline void average_inner(const averaging *a, int64_t row,
+                                                                range inner, const real *x, real *y)
+{
+    cover c = cover_of(a, row, inner.begin);
+    for (int64_t i = inner.begin; i < inner.end; i += BLOCK) {
+        int64_t end = inner.end - i < BLOCK ? inner.end : i + BLOCK;
+        if (a->w->stride_w == 1)
+            average_each(a->w, &c, i, end, 1, x, y);
+        else if (a->w->stride_w == 2)
+            average_each(a->w, &c, i, end, 2, x, y);
+        else
+            average_each(a->w, &c, i, end, a->w->stride_w, x, y);
+    }
+}
+
+/* Small windows are taken side by side where no padding is near. */
+static range side_by_side(const averaging *a)
+{
+    range none = {0, 0}, inner = inner_windows(a->w);
+    bool small = !a->adaptive && a->w->kernel_h * a->w->kernel_w <= SMALL;
+    return small && inner.end - inner.begin >= LANES ? inner : none;
+}
+
 /* Compiled once for each way that a kernel asks for. */
 __attribute__((always_inline)) static inline void average_planes(const averaging *a, int64_t planes,
                                                                  const real *x, real *y)
 {
     const tn__window *w = a->w;
+    range inner = side_by_side(a);
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
-        for (int64_t row = 0; row < w->out_h; row++)
+        for (int64_t row = 0; row < w->out_h; row++, y += w->out_w) {
+            if (inner.begin < inner.end)
+                average_inner(a, row, inner, x, y);
             for (int64_t col = 0; col < w->out_w; col++) {
+                if (col >= inner.begin && col < inner.end)
+                    continue;
                 cover c = cover_of(a, row, col);
-                *y++ = average(w, &c, x);
+                y[col] = average(w, &c, x);
             }
+        }
 }
 
 __attribute__((always_inline)) static inline void
