@@ -472,6 +472,48 @@ static void compare_layout(const op_case *c, layout how)
     }
 }
 
+/* ---- failing allocations --------------------------------------------------------------------- */
+
+/* The case and its backward, where allocation k fails, and those after it; none if k is 0. Returns
+ * whether one has failed; then no input has a gradient, and the context says why. */
+static bool run_failing(setting *s, const array *dy, int64_t k)
+{
+    tn_tensor *in[MAX_IN];
+    tn_scope scope = tn_scope_begin(ctx);
+    make_inputs(s, TN_F32, base_layout(s), in);
+    tn_tensor *g = tensor_of(dy, TN_F32, SLICED);
+    tn_empty_cache(ctx);
+    memory.calls = memory.failed = 0;
+    memory.fail_at = k;
+    memory.for_good = true;
+    tn_tensor *y = call(ctx, in, s);
+    tn_status status = tn_backward_with(ctx, y, g);
+    memory.fail_at = 0;
+    ck_assert_int_eq(status, memory.failed ? TN_ERR_MEMORY : TN_OK);
+    tn_clear_error(ctx);
+    for (int i = 0; i < s->count; i++)
+        ck_assert_msg(s->is_index[i] || !memory.failed == (tn_grad(in[i]) != NULL),
+                      "%s %s %s: allocation %lld: gradient %d", s->c->name, s->c->inputs,
+                      layout_name(s->how), (long long)k, i);
+    tn_scope_end(ctx, scope);
+    return memory.failed > 0;
+}
+
+/* Each allocation of the case fails in turn. */
+static void check_failing_allocations(const op_case *c, layout how)
+{
+    setting s = setting_new(c, how);
+    if (!applies(&s))
+        return;
+    outcome want = reference(&s, USED_AS_IT_IS);
+    array dy = array_new(want.y.ndim, want.y.shape);
+    randomize(&dy);
+    run_failing(&s, &dy, 0); /* then what the context keeps for the next call is there */
+    int64_t live = tn_memory(ctx).live_bytes;
+    for (int64_t k = 1; run_failing(&s, &dy, k); k++)
+        ck_assert_int_eq(tn_memory(ctx).live_bytes, live);
+}
+
 /* ---- element-wise operators ------------------------------------------------------------------ */
 
 static void reference_elementwise(const elementwise *e, const array *x, const array *dy, array *y,
@@ -616,6 +658,12 @@ START_TEST(test_layouts_and_types)
 }
 END_TEST
 
+START_TEST(test_failing_allocations)
+{
+    check_failing_allocations(&table[_i / LAYOUTS], (layout)(_i % LAYOUTS));
+}
+END_TEST
+
 static int run_silently(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
@@ -646,5 +694,6 @@ int run_op_tests(int argc, char **argv, const char *name, const op_case *cases, 
         tcase_add_test(tcase, tests[i]);
     tcase_add_loop_test(tcase, test_gradients, 0, n_cases * LAYOUTS);
     tcase_add_loop_test(tcase, test_layouts_and_types, 0, n_cases * LAYOUTS);
+    tcase_add_loop_test(tcase, test_failing_allocations, 0, n_cases * LAYOUTS);
     return tn_run(suite);
 }
