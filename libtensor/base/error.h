@@ -8,10 +8,10 @@
 
 struct tn__failure {
     char text[TN_ERROR_SIZE];
-    uint64_t count; /* of the errors so far, so that one that is past leaves a trace */
+    uint64_t count; /* errors so far; a cleared one still counts */
     tn_error_hook hook;
     void *hook_payload;
-    bool in_hook; /* a hook that fails itself is not called for it */
+    bool in_hook; /* an error inside the hook does not call it again */
 };
 
 /* The error of memory that ran out. Its text is static, so that it cannot fail. */

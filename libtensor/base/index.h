@@ -22,7 +22,7 @@ uint64_t tn__hash(const tn_ctx *ctx, const char *name);
 int64_t tn__index_find(const tn__index *index, const void *array, size_t size, const char *name,
                        uint64_t hash);
 
-/* Makes room for `count` names; adds one that is not there, which cannot fail then. */
+/* tn__index_reserve makes room for `count` names. Adding one that is not there cannot fail then. */
 bool tn__index_reserve(tn_ctx *ctx, tn__index *index, int64_t count);
 void tn__index_add(tn__index *index, uint64_t hash, int64_t number);
 void tn__index_free(tn_ctx *ctx, tn__index *index);

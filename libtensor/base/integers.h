@@ -14,7 +14,7 @@ static inline int64_t tn__max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* a / b, rounded up: how many pieces of b there are in a, the last one perhaps smaller. Both are
+/* a / b, rounded up: how many pieces of size b cover a, the last one perhaps smaller. Both are
  * positive, or a is 0, and a + b fits. */
 static inline int64_t tn__divide_up(int64_t a, int64_t b)
 {

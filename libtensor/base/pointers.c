@@ -18,7 +18,7 @@ int64_t tn__place_of(const tn__pointers *list, const void *pointer)
     return list->size ? *entry_of(list, pointer) - 1 : -1;
 }
 
-/* Those that came last are entered last, so that they can be taken out again. */
+/* Enters the pointers in the order of the list, so that the last ones can be taken out again. */
 static bool grow(tn_ctx *ctx, tn__pointers *list)
 {
     int64_t size = list->size ? 2 * list->size : 16;
@@ -43,7 +43,8 @@ bool tn__add_pointer(tn_ctx *ctx, tn__pointers *list, const void *pointer)
     return true;
 }
 
-/* An entry was passed on the way to later ones alone, which are gone already. */
+/* Only searches for pointers that were added later pass over an entry, and those are gone by
+ * now. */
 void tn__cut_pointers(tn__pointers *list, int64_t count)
 {
     while (list->count > count)

@@ -8,7 +8,7 @@
 typedef struct tn__pointers {
     const void **items; /* in the order of adding */
     int64_t count, capacity;
-    int64_t *table; /* a place and 1, by the hash of its pointer; 0: free */
+    int64_t *table; /* place + 1 of a pointer, by its hash; 0: free */
     int64_t size;   /* of the table: a power of 2, more than `count` */
 } tn__pointers;
 

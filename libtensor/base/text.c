@@ -1,4 +1,4 @@
-/* text.c - text written piece by piece into memory of the caller's. */
+/* text.c - text written piece by piece into the caller's memory. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/text.h"

@@ -124,7 +124,8 @@ static void *help(void *payload)
     return NULL;
 }
 
-/* The program's handlers run in the program's threads, but for signals that a fault raises. */
+/* Helpers block signals, so that the program's handlers run in its own threads. Those that a fault
+ * raises stay with the thread that has the fault. */
 static void all_but_faults(sigset_t *set)
 {
     static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
@@ -213,7 +214,7 @@ static void end_round(tn__pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* All parts on this thread, and on as many helpers as there are. */
+/* Shares the parts between this thread and as many helpers as there are. */
 static void run_parts(tn__pool *pool)
 {
     if (pool->process != atomic_load(&process))

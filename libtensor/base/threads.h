@@ -25,9 +25,9 @@ typedef struct tn__pool {
     pthread_cond_t wake, done;
     atomic_uint round;
     int wanted; /* helpers 0 .. wanted - 1 may enter this round */
-    bool open;  /* as long as there may be parts that nobody has taken */
+    bool open;  /* there may be parts that nobody has taken */
     bool ending;
-    atomic_int working; /* helpers that have entered and not left */
+    atomic_int working; /* helpers that have entered but not left */
 
     tn__range_fn fn;
     void *payload;
@@ -35,9 +35,10 @@ typedef struct tn__pool {
     atomic_int_fast64_t next; /* part that nobody has taken */
 } tn__pool;
 
-/* How much work is worth a thread of its own. To wake one that sleeps takes 50 microseconds, and
- * one that still looks for work takes a part at once; so a part should take ten microseconds or
- * more. Loops differ in how much of what they count they do in that time. */
+/* The least work that is worth a thread of its own, counted in what the loop passes over. Waking a
+ * sleeping helper takes 50 microseconds, while one that still looks for work starts at once; so a
+ * part should take ten microseconds or more. How much a loop does in that time depends on the
+ * loop. */
 #define TN__GRAIN_ELEMENTS 16384       /* numbers that a formula or a window passes over */
 #define TN__GRAIN_EXPONENTIALS 4096    /* numbers that exp is taken of */
 #define TN__GRAIN_SUMMED 65536         /* numbers that are added up or copied, and nothing more */
@@ -46,8 +47,8 @@ typedef struct tn__pool {
 #define TN__GRAIN_RANDOM 4096          /* blocks of random bits */
 #define TN__GRAIN_PLANES 8             /* planes that Winograd's method transforms */
 
-/* How many items of `cost` each are worth a thread of their own, if `work` is. Doubles, for the
- * cost is a product of sizes, which may not fit an integer. */
+/* How many items are worth a thread of their own, if `work` is and each costs `cost`. These are
+ * doubles, since a cost is a product of sizes, which may not fit an integer. */
 static inline int64_t tn__grain(double work, double cost)
 {
     return (int64_t)(work / (cost + 1)) + 1;

@@ -24,7 +24,7 @@ struct tn_loader {
     tn_loader_opts opts;
     tn_tensor *x, *y;             /* the dataset, contiguous, shared */
     tn_tensor *x_batch, *y_batch; /* [batch_size, ...] */
-    tn_tensor *x_view, *y_view;   /* what the last batch is: the first `size` of these */
+    tn_tensor *x_view, *y_view;   /* the last batch is the first `size` of these */
     int64_t n, batches, next;
     int64_t *order; /* [n] if shuffled */
 };

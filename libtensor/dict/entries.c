@@ -51,7 +51,7 @@ tn_tensor *tn__get_entry(const tn_dict *dict, const char *what, const char *name
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
-/* How a field lies in a dictionary: as its double, or as its integer. */
+/* A field is kept as a double or as an integer. */
 static tn_dtype field_dtype(const tn__field *field)
 {
     return field->type == TN__FIELD_F64 ? TN_F64 : TN_I64;
@@ -135,7 +135,8 @@ void tn__put_text(tn_dict *dict, const char *name, const char *text)
     put(dict, name, TN_U8, 1, (int64_t)strlen(text), text);
 }
 
-/* What is not the text expected can be anything: it is shown cut, and printable. */
+/* In the place of the expected text there may be any bytes: messages show the first ones, and '?'
+ * for each that cannot be printed. */
 static tn_text shown(const tn_tensor *t)
 {
     tn_text text = {""};

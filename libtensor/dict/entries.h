@@ -16,7 +16,7 @@ typedef struct tn__field {
     const char *name;
     tn__field_type type;
     size_t offset;
-    bool fixed; /* must be in the dictionary what it is in the struct; otherwise it is read, */
+    bool fixed;       /* the dictionary must have the same value; otherwise it is read, */
     double low, high; /* and must be in [low, high] */
 } tn__field;
 
@@ -26,13 +26,13 @@ void tn__put_fields(tn_dict *dict, const char *prefix, const tn__field *fields, 
 bool tn__get_fields(const tn_dict *dict, const char *what, const char *prefix,
                     const tn__field *fields, int count, void *object, bool apply);
 
-/* Integers, TN_I64 [count], copied on both ways; the ones that are read must be in [low, high].
- * `out` may be NULL. */
+/* Integers, as TN_I64 [count], copied both ways. Those that are read must be in [low, high]. `out`
+ * may be NULL. */
 void tn__put_integers(tn_dict *dict, const char *name, int64_t count, const int64_t *values);
 bool tn__get_integers(const tn_dict *dict, const char *what, const char *name, int64_t count,
                       int64_t low, int64_t high, int64_t *out);
 
-/* Text, as TN_U8; the one that is found must be the one expected. */
+/* Text, as TN_U8. The check fails unless the dictionary has exactly this text. */
 void tn__put_text(tn_dict *dict, const char *name, const char *text);
 bool tn__check_text(const tn_dict *dict, const char *what, const char *name, const char *expected);
 

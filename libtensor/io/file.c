@@ -44,9 +44,9 @@ static bool check_status(const tn__file *file, const struct stat *status)
            tn__fail_irregular(file->ctx, file->what, file->path, status->st_mode);
 }
 
-/* What is no regular file is not opened: to open a device can do something, and to open a pipe
- * waits for who writes into it. It can have become one since it was looked at, which is why that is
- * forbidden to wait, and looked at again. */
+/* Only regular files are opened: opening a device can have effects, and opening a pipe waits for
+ * somebody to write into it. The path can become one of these after it was looked at, so opening
+ * must not wait (O_NONBLOCK), and the open file is looked at again. */
 static bool open_regular(tn__file *file)
 {
     struct stat status;

@@ -39,9 +39,9 @@ static bool read_array(const tn__zip *zip, const tn__zip_entry *entry, tn__strea
     return ok;
 }
 
-/* As NumPy has it, an entry is an array if it begins like one, whatever its name; what else is in
- * an archive is passed over. But one that is named like an array is read to its end even then: if
- * it was one, and its beginning is damaged, the CRC-32 says so. */
+/* As in NumPy, an entry is an array if it begins like one, whatever its name, and other entries are
+ * passed over. But an entry that is named like an array is read to its end in any case: if it is an
+ * array whose beginning is damaged, the CRC-32 tells. */
 static bool read_contents(const tn__zip *zip, const tn__zip_entry *entry, bool named, tn_dict *dict)
 {
     tn__stream *s = tn__zip_stream(zip, entry);

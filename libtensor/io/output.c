@@ -93,9 +93,9 @@ static bool look(tn__output *out, bool *found)
     return true;
 }
 
-/* A file that is there is replaced, and its mode and owner are kept; other things stay. A file that
- * is there but not behind the links has lost its name, or another writer has just replaced it:
- * then it is looked for anew. */
+/* A file that is there is replaced, and its mode and owner are kept; anything else stays. If the
+ * file is there but the links do not lead to it, it has lost its name, or another writer has just
+ * replaced it: then the search begins again. */
 static bool find_target(tn__output *out)
 {
     bool found = false;
@@ -108,8 +108,8 @@ static bool find_target(tn__output *out)
     return found || fail_errno(out, ENOENT);
 }
 
-/* Under a name that nobody foresees, so that none that was left behind is in the way. What replaces
- * a file is for its owner alone until it is complete. */
+/* The temporary file has a name that nobody can foresee, so that no file that was left behind is in
+ * the way. While it is written, only its owner can read what will replace a file. */
 static bool create(tn__output *out)
 {
     int error = EEXIST;
@@ -148,9 +148,9 @@ bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, const char 
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* Where a process may write files of a certain size alone, to write beyond it is an error and a
- * signal, which by default ends the process. It is held back from this thread meanwhile, and taken
- * away; what the process does about signals stays as it is. */
+/* Writing beyond the limit of file sizes (RLIMIT_FSIZE) is an error and a signal, SIGXFSZ, which by
+ * default ends the process. This thread blocks the signal while it writes and takes it away
+ * afterwards. What the process does about signals stays as it is. */
 static ssize_t write_without_signal(int descriptor, const unsigned char *bytes, size_t size,
                                     off_t offset)
 {
@@ -188,7 +188,7 @@ static bool flush(tn__output *out)
     return write_at(out, out->position - size, out->buffer, size);
 }
 
-/* Small pieces are gathered, large ones pass. */
+/* Small pieces are gathered in the buffer, large ones bypass it. */
 static bool write_plain(tn__output *out, const void *bytes, int64_t size)
 {
     if (size > BUFFER_SIZE - out->used && !flush(out))
@@ -315,8 +315,8 @@ static bool sync_folder(tn__output *out)
     return error == 0 || error == EINVAL || fail_errno(out, error);
 }
 
-/* Of the file that is replaced. Where this one cannot have its group, the group of this one may do
- * no more than everybody. */
+/* Takes mode and owner from the file that is replaced. If the group cannot be taken over, the new
+ * group may do no more than everybody. */
 static bool keep_mode(const tn__output *out)
 {
     unsigned mode = out->mode;

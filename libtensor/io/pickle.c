@@ -20,7 +20,7 @@
 #define EXPANSION 64
 #define FIXED_SIZE 32768
 
-/* Values that are the same each time: None, the integers of a byte, and the empty tuple. */
+/* Values that are made once and shared: None, the integers of a byte, and the empty tuple. */
 enum { NONE = TN__ATTRIBUTES + 1, INTEGERS, EMPTY_TUPLE = INTEGERS + 256, CONSTANTS };
 
 #define TORCH "torch"
@@ -70,8 +70,8 @@ static const struct {
     {TORCH, "bool", TN__DTYPE, {TN__LOGICAL, 1, false}},
 };
 
-/* What is refused as soon as it is named, by the beginnings of names: other kinds of tensors, and
- * what is in a file to run programs where it is loaded with Python, which is an attack. */
+/* The beginnings of names that are refused at once: other kinds of tensors, and functions that are
+ * in a file to run programs when Python loads it, which is an attack. */
 static const char *const refused[] = {
     "torch._utils._rebuild",
     "torch._tensor._rebuild",
@@ -162,8 +162,8 @@ static bool take_number(tn__pickle *p, int size, uint64_t *value)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* Deflate can make a large pickle of a small file: what its values take is limited by the size of
- * the file, as is their number, which has 31 bits. */
+/* Deflate can make a large pickle out of a small file, so the size of the file limits the memory
+ * for values. It limits their number too, which has 31 bits. */
 static bool check_room(const tn__pickle *p, int64_t count, size_t size)
 {
     int64_t limit = FIXED_SIZE + EXPANSION * p->file->size;
@@ -268,8 +268,8 @@ static int64_t after_mark(const tn__pickle *p)
     return -1;
 }
 
-/* Adds a value to a container. Lists can be used again and again in little room, so that there is a
- * limit. */
+/* Adds a value to a container. A pickle can use a list again and again in little room, so there is
+ * a limit. */
 static bool add_item(tn__pickle *p, tn__value *to, int32_t number)
 {
     if (p->n_links >= 2 * used(p))
@@ -477,7 +477,7 @@ static bool op_empty(tn__pickle *p, int kind)
                              : push(p, container((tn__value_kind)kind));
 }
 
-/* Whether the last `count` on the stack are values. */
+/* Whether the last `count` entries of the stack are values (and no mark). */
 static bool has_values(tn__pickle *p, int64_t count)
 {
     bool ok = p->n_stack >= count;
@@ -645,7 +645,7 @@ static bool push_ordered_dict(tn__pickle *p, int64_t arguments)
     return push(p, dict);
 }
 
-/* What `maker` was to make of what is in the tuple of arguments. */
+/* Describes what `maker` would make from the tuple of arguments. */
 static bool push_opaque(tn__pickle *p, int32_t maker, int32_t arguments)
 {
     tn__value opaque = container(TN__OPAQUE);
@@ -809,7 +809,7 @@ static bool run(tn__pickle *p)
     return false;
 }
 
-/* When all has been read, the stack and the memo are of no use. */
+/* Once all is read, nobody needs the stack and the memo. */
 bool tn__pickle_read(tn__pickle *p, tn__pickle_input *in)
 {
     *p = (tn__pickle){.in = in, .file = tn__stream_file(in->s), .start = in->position};

@@ -46,7 +46,7 @@ typedef enum tn__value_kind {
 typedef struct tn__value {
     unsigned char kind; /* a tn__value_kind */
     unsigned char row;  /* of a class or a call: see tn__pickle_class */
-    int32_t mark;       /* 0; for the use of who walks through the values */
+    int32_t mark;       /* 0; for those who walk through the values */
     union {
         int64_t integer;
         double real;

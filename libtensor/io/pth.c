@@ -27,8 +27,8 @@
 #define MAX_DEPTH 64
 #define MAX_NAME 1024
 
-/* The work of walking through the object, in units that are about bytes of memory: how much there
- * is for each byte of the file and in any case, what a value costs, and what a tensor does. */
+/* Limits of the walk through the object, in units of roughly a byte of memory: the work allowed for
+ * each byte of the file and in any case, and the work for a value and for a tensor. */
 enum { WORK = 256, FIXED_WORK = 32768, VALUE_WORK = 16, TENSOR_WORK = 512 };
 
 #define ALL_THAT_IS_READ \
@@ -135,8 +135,8 @@ static int64_t add_storage(reader *r, int64_t key, const storage *s)
     return r->count - 1;
 }
 
-/* What is persistent is ('storage', class, key, device, count), in the older format with what else
- * it is a part of, or None; or a class with its source, which is passed over. */
+/* A persistent value is ('storage', class, key, device, count), followed in the older format by the
+ * storage that it is a part of, or None; or it is a class with its source, which is passed over. */
 static bool describe(reader *r, tn__value *persistent)
 {
     int64_t items[6];
@@ -323,8 +323,7 @@ static bool check_training(const reader *r, int64_t requires_grad, int64_t hooks
            fail(r, "it has backward hooks, which cannot be read");
 }
 
-/* What a tensor's bits said: {'neg': True} that its numbers have other signs than in the
- * storage. */
+/* Flags of a tensor: {'neg': True} says that its numbers have other signs than in the storage. */
 static bool parse_metadata(const reader *r, int64_t number, view *v)
 {
     const tn__value *dict = value(r, number);
@@ -565,8 +564,7 @@ static bool walk_parts(reader *r, const tn__value *opaque, size_t length, int de
 }
 
 /* Adds the tensors in a value, whose name has `length` bytes. What holds no tensors is passed over.
- * A pickle can say of a few bytes that they are everywhere: the work is limited by the size of the
- * file. */
+ * A pickle can use a few bytes in many places, so the size of the file limits the work. */
 static bool walk(reader *r, int64_t number, size_t length, int depth)
 {
     const tn__value *v = value(r, number);
@@ -625,7 +623,7 @@ bool tn__zip_is_pth(const tn__zip *zip)
     return false;
 }
 
-/* Every name is in the archive once, and one entry is the object. */
+/* Checks that no name is in the archive twice, and that one entry is the object. */
 static bool index_entries(reader *r)
 {
     const tn__zip *zip = r->zip;
@@ -715,7 +713,7 @@ static bool check_version(tn__pickle *p)
            tn__file_fail(p->file, "not version %d of the older PyTorch files", LEGACY_VERSION);
 }
 
-/* Of the facts about the machine, the byte order. */
+/* The byte order, from the facts about the machine that wrote the file. */
 static bool find_byte_order(reader *r, const tn__pickle *p)
 {
     const tn__value *dict = tn__pickle_value(p, p->root);

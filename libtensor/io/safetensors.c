@@ -126,7 +126,7 @@ static bool parse_escape(reader *r, unsigned char **out)
     return true;
 }
 
-/* What is unescaped is never longer than what it was. */
+/* Unescaped text is never longer than the escaped one. */
 static char *parse_string(reader *r)
 {
     if (!accept(r, '"')) {
@@ -266,7 +266,7 @@ static bool skip_key(reader *r, const nesting *n)
     return n->depth == 0 || n->ends[n->depth - 1] == ']' || (parse_string(r) && expect(r, ':'));
 }
 
-/* Goes into lists and objects to the first value that is none, or is empty. */
+/* Enters lists and objects down to the first value that is neither, or that is empty. */
 static bool skip_beginnings(reader *r, nesting *n)
 {
     while (accept(r, '[') || accept(r, '{')) {

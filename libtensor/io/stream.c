@@ -1,13 +1,13 @@
 /* stream.c - parts of files as streams of bytes, plain or compressed by deflate in any of its three
- * wrappings (RFC 1950, 1951 and 1952, by zlib). What is in memory at a time is a small buffer. */
+ * wrappings (RFC 1950, 1951 and 1952, by zlib). Only a small buffer is in memory at a time. */
 #include <string.h>
 #include <zlib.h>
 #include "base/memory.h"
 #include "io/stream.h"
 #include "tensor/tensor.h"
 
-/* Deflate codes at most 258 bytes in two bits. What claims to be more than so many times as long as
- * it is, is inflated to see it before memory is taken. */
+/* Deflate codes at most 258 bytes in two bits. Data that claims to be longer than that is inflated
+ * once to see it, before memory is taken. */
 #define MAX_EXPANSION 1032
 #define SURE_EXPANSION 64
 
@@ -245,7 +245,8 @@ bool tn__stream_skip(tn__stream *s, int64_t size)
     return true;
 }
 
-/* A promise is checked from both sides, and zlib's own checksum by letting it see the end. */
+/* Checks that the stream is neither longer nor shorter than promised; zlib checks its own checksum
+ * when it sees the end. */
 static bool check_end(tn__stream *s)
 {
     unsigned char extra;

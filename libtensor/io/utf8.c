@@ -2,8 +2,7 @@
 #include <stdbool.h>
 #include "io/utf8.h"
 
-/* The code point is the shortest that those bytes can be, and none of those that stand for halves
- * of others in UTF-16. */
+/* The bytes must be the shortest form of the code point, which must be no surrogate of UTF-16. */
 static bool is_code_point(int32_t code, int n)
 {
     static const int32_t first[] = {[1] = 0, [2] = 0x80, [3] = 0x800, [4] = 0x10000};

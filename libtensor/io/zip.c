@@ -18,8 +18,8 @@
 
 enum { STORED = 0, DEFLATED = 8 };
 
-/* Of the flags: the contents are encrypted, a patch, or encrypted with their header; their sizes
- * follow them, so that the local header need not have them. */
+/* Bits of the flags: the contents are encrypted, a patch, or encrypted with their header; the sizes
+ * follow the contents, and the local header need not have them. */
 enum {
     UNREADABLE = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 13,
     SIZES_FOLLOW = 1 << 3,
@@ -44,10 +44,10 @@ static int64_t size64(const unsigned char *p)
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
-/* The last end record. What is behind it is of no matter, as to Python's zipfile, which is the
- * reader of NumPy; but if the comment of another, which reaches to the end of the file, holds it,
- * readers differ in which of the two counts. Numbers of an array can look like one, too, but hardly
- * ever with a comment of that very length. */
+/* The last end record. What follows it does not matter, as in Python's zipfile, which NumPy uses.
+ * But it may lie in the comment of another end record whose comment reaches to the end of the file;
+ * readers differ in which of the two counts. Numbers of an array can look like an end record, too,
+ * but hardly ever with a comment of just that length. */
 static int64_t find_end(tn__file *file, const unsigned char *tail, int64_t size)
 {
     int64_t found = -1;
@@ -110,8 +110,8 @@ static bool parse_end(tn__file *file, const unsigned char *tail, int64_t size, z
     return read_end64(file, p, end);
 }
 
-/* The directory is in front of the end record; that it may begin behind where it is said to be
- * tells how much is in front of the archive. */
+/* The directory ends where the end record begins. If it begins later than the record says, the
+ * difference is what stands in front of the archive. */
 static bool read_end(tn__file *file, zip_end *end)
 {
     int64_t size = file->size < END_SIZE + MAX_COMMENT ? file->size : END_SIZE + MAX_COMMENT;
@@ -131,8 +131,7 @@ static bool read_end(tn__file *file, zip_end *end)
     return true;
 }
 
-/* Those of the fields that 32 bits cannot hold follow, in their order, in the extra field of
- * type 1. */
+/* The extra field of type 1 has, in their order, those fields that 32 bits cannot hold. */
 static bool parse_zip64(int64_t *const *fields, int count, const unsigned char *extra, int64_t size)
 {
     while (size >= 4) {
@@ -223,8 +222,9 @@ static void sort_by_offset(const tn__zip_entry *entries, int64_t *order, int64_t
     }
 }
 
-/* Each ends before the next one begins, the last one before the directory: what all of them hold
- * is not more than the file does. How long a local header is, is seen when it is read. */
+/* Each entry ends before the next one begins, and the last one before the directory, so all of them
+ * together hold no more than the file. The length of a local header is only known when it is
+ * read. */
 static bool check_extents(tn__zip *zip, const int64_t *order)
 {
     for (int64_t i = 0; i < zip->count; i++) {
@@ -295,7 +295,7 @@ static bool check_behind(const tn__zip_entry *entry, const unsigned char *p,
            (compressed == entry->compressed || (later && compressed == 0));
 }
 
-/* The local header says what the directory says, or that it will be said behind the contents. */
+/* The local header agrees with the directory, or says that the sizes follow the contents. */
 static bool check_local(const tn__zip *zip, const tn__zip_entry *entry, const unsigned char *p)
 {
     size_t name = (size_t)number(p + 26, 2), extra = (size_t)number(p + 28, 2);
@@ -366,7 +366,7 @@ tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The upper half of code page 437, in which names are that are not said to be UTF-8. */
+/* The upper half of code page 437: the encoding of names without the flag for UTF-8. */
 static const uint16_t cp437[128] = {
     0x00c7, 0x00fc, 0x00e9, 0x00e2, 0x00e4, 0x00e0, 0x00e5, 0x00e7, 0x00ea, 0x00eb, 0x00e8, 0x00ef,
     0x00ee, 0x00ec, 0x00c4, 0x00c5, 0x00c9, 0x00e6, 0x00c6, 0x00f4, 0x00f6, 0x00f2, 0x00fb, 0x00f9,

@@ -29,9 +29,9 @@ typedef struct tn__zip {
 bool tn__zip_open(tn__zip *zip, tn__file *file);
 void tn__zip_close(tn__zip *zip);
 
-/* The contents of an entry, with their size promised and their CRC-32 expected. Its own header has
- * to agree with the directory. Those that are encrypted, or neither stored nor deflated, are not
- * readable. */
+/* The contents of an entry, with their size promised and their CRC-32 expected. Its local header
+ * has to agree with the directory. Entries that are encrypted, or neither stored nor deflated, are
+ * refused. */
 tn__stream *tn__zip_stream(const tn__zip *zip, const tn__zip_entry *entry);
 bool tn__zip_is_readable(const tn__zip_entry *entry);
 bool tn__zip_agrees(const tn__zip *zip, const tn__zip_entry *entry);
@@ -48,7 +48,7 @@ typedef struct tn__zip_writer {
     int64_t contents;         /* and of what it contains */
 } tn__zip_writer;
 
-/* What is written to w->out in between is the contents of an entry of that name, `size` bytes.
+/* Bytes written to w->out in between are the contents of an entry of that name, `size` bytes.
  * tn__zip_finish writes the directory. w->directory is to be freed afterwards in any case. */
 bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size);
 bool tn__zip_end(tn__zip_writer *w, const char *name);

@@ -1,9 +1,9 @@
-/* batch_norm.c - the loops of batch normalisation over one channel. Sums are kept in doubles, those
- * of blocks of rows pairwise. */
+/* batch_norm.c - the loops of batch normalisation over one channel. Sums are doubles; the sums of
+ * blocks of rows are added pairwise. */
 #include "kernels/pairs.h"
 
 #define WIDTH 8     /* sums side by side; more doubles fill no vector */
-#define LONGEST 512 /* part of a row that is summed in one go, or of several rows about */
+#define LONGEST 512 /* numbers of a row, or roughly of several rows, that are summed in one go */
 
 /* f and d of one term: d = scale x - shift, f = dy, or d where dy is x itself. */
 #define TERM(i) double d = scale * (double)x[i] - shift, f = own ? d : (double)dy[i]
@@ -40,7 +40,7 @@ __attribute__((always_inline)) static inline void sum_rows(int64_t rows, int64_t
     add_sides(first, second, sums);
 }
 
-/* The same over rows that are shorter than the sums side by side: a side for each row. */
+/* The same over rows that are shorter than WIDTH: WIDTH rows side by side, each with a sum. */
 __attribute__((always_inline)) static inline void
 sum_short_rows(int64_t rows, int64_t n, int64_t stride, const real *x, const real *dy, double scale,
                double shift, bool own, double sums[2])
@@ -87,8 +87,9 @@ __attribute__((always_inline)) static inline void sums_of_channel(const tn__chan
     total[1] = pairs_total(&second);
 }
 
-/* The mean first: differences from it do not cancel. What it is off by, their mean, is made good
- * (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983). */
+/* The mean comes first, so that differences d from it do not cancel. The mean of d says how far it
+ * is off, and corrects both (Chan, Golub and LeVeque, "Algorithms for computing the sample
+ * variance", 1983). */
 __attribute__((always_inline)) static inline void moments(const tn__channel *c, const real *x,
                                                           double scale, double *mean, double *var)
 {

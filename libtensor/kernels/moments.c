@@ -101,7 +101,7 @@ static void sum_few_columns(int64_t n, int64_t cols, const real *x, int64_t ldx,
     }
 }
 
-/* The last vectors of a row may take columns once more. */
+/* The last vectors of a row may overlap those before them. */
 static void sum_few_rows(int64_t n, int64_t cols, const real *x, int64_t ldx, const real *shift,
                          sums *restrict s)
 {
@@ -129,7 +129,7 @@ static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, const 
     add_columns(cols, &other, 0, s);
 }
 
-/* A few columns are taken as rows of several rows each, which fill vectors. */
+/* Where there are few columns, several rows are read as one, which fills vectors. */
 static void sum_narrow(int64_t n, int64_t cols, const real *x, const real *shift, sums *restrict s)
 {
     sums wide;
@@ -209,7 +209,7 @@ static void line_moments(int64_t n, const real *x, double *mean, double *var)
     finish((double)n, shift, total[0], total[1], mean, var);
 }
 
-/* The last tile may take columns once more. */
+/* The last tile may overlap the one before it. */
 void KERNEL(moments)(int64_t n, int64_t cols, const void *px, int64_t ldx, double scale,
                      double *mean, double *var)
 {
@@ -255,8 +255,7 @@ __attribute__((always_inline)) static inline void vector_dx(const real *x, const
     *zeros += d * 0;
 }
 
-/* False if a number left the range of `real`, at least on the way. The last two vectors may take
- * some once more. */
+/* False if a number overflowed, if only on the way. The last two vectors may overlap. */
 __attribute__((always_inline)) static inline bool row_dx(int64_t n, const real *x, const real *high,
                                                          const real *low, int64_t step_mean,
                                                          const real *dy, int64_t step_dy,

@@ -293,7 +293,7 @@ static range side_by_side(const averaging *a)
     return small && inner.end - inner.begin >= LANES ? inner : none;
 }
 
-/* Compiled once for each way that a kernel asks for. */
+/* Inlined into each kernel, where the kind of averaging is constant. */
 __attribute__((always_inline)) static inline void average_planes(const averaging *a, int64_t planes,
                                                                  const real *x, real *y)
 {

@@ -51,7 +51,7 @@ static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *
         y[j] += other[j];
 }
 
-/* A few columns are taken as rows of several rows each, which fill vectors. */
+/* Where there are few columns, several rows are read as one, which fills vectors. */
 static void sum_narrow(int64_t n, int64_t cols, const real *x, real *restrict y)
 {
     real wide[TILE];

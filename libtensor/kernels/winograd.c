@@ -93,7 +93,7 @@ static void load_row(const tn__window *w, const real *x, int64_t row, real *to)
         memcpy(to + w->padding_w, x + h * w->w, (size_t)(end - w->padding_w) * sizeof *to);
 }
 
-/* One row of B^T x, by B: tile i has the numbers 2 i .. 2 i + 3 of it. */
+/* Multiplies one row of B^T x by B; tile i has numbers 2 i .. 2 i + 3 of the row. */
 static void by_b(int64_t tiles, const real *t, int64_t stride, real *restrict v)
 {
     real even[WIDTH / 2], odd[WIDTH / 2];
@@ -160,7 +160,7 @@ void KERNEL(winograd_output)(const tn__window *w, const void *pm, int64_t stride
         output_row(w, m + row / 2 * columns, stride, (int)(row % 2), b, y + row * w->out_w);
 }
 
-/* By A: numbers 0 and 1 become 0, 0 + 1, 0 - 1, -1. What lies outside of dy is 0. */
+/* Multiplies by A: numbers a and b become a, a + b, a - b, -b. Outside of dy they are 0. */
 void KERNEL(winograd_output_back)(const tn__window *w, const void *pdy, int64_t stride, void *pm)
 {
     const real *dy = pdy;

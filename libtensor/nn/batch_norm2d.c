@@ -9,7 +9,7 @@ typedef struct norm_state {
     tn_batch_norm_opts opts;
 } norm_state;
 
-/* Counting is no part of the graph, and ends where the number does. */
+/* Counting is not recorded, and stops at the largest int64_t. */
 static void count_batch(tn_ctx *ctx, tn_tensor *batches)
 {
     int64_t *count = tn_data_mut(batches);

@@ -13,7 +13,7 @@ static tn_tensor *conv2d_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *
     return tn_conv2d(ctx, x, s->weight, s->bias, s->opts);
 }
 
-/* A product for each element of the result and each of a kernel. */
+/* One for each element of the result and each element of a kernel. */
 static int64_t conv2d_multiply_adds(const tn_module *self, const tn_tensor *x, const tn_tensor *y)
 {
     const conv_state *s = tn_module_state(self);

@@ -57,8 +57,8 @@ static bool keep_buffers(tn_ctx *ctx, const tn_module *module)
     return true;
 }
 
-/* Frees what is kept down to `last`; before that puts it back, if it is to be undone. What nobody
- * changed is not written to. */
+/* Frees the copies down to `last`, and puts them back first if `undo`. Buffers that nobody changed
+ * are not written to. */
 static void drop_kept(tn_ctx *ctx, const tn__kept *last, bool undo)
 {
     while (ctx->kept != last) {

@@ -16,7 +16,7 @@ typedef struct graph {
     int64_t names_capacity;
 } graph;
 
-/* As the contents of a string of dot. */
+/* Writes s inside a quoted string of the dot language. */
 static void write_escaped(graph *g, const char *s)
 {
     for (; *s; s++)
@@ -37,7 +37,7 @@ static void write_leaf(graph *g, const tn__var *var)
     write_label(g, var, ", shape=ellipse");
 }
 
-/* The number of a leaf, which is written when it is met first; -1 if memory is short. */
+/* The number of a leaf, which is written the first time; -1 if memory is short. */
 static int64_t leaf_number(graph *g, const tn__var *var)
 {
     int64_t place = tn__place_of(&g->leaves, var);

@@ -295,7 +295,7 @@ void tn_train(tn_module *module, bool training)
         tn_train(module->entries[i].child, training);
 }
 
-/* While somebody watches, nothing is learnt. */
+/* A module that is watched runs as in evaluation. */
 bool tn_is_training(const tn_module *module)
 {
     return module && !module->evaluating && !module->watch;

@@ -35,7 +35,7 @@ tn__watch *tn__get_watch(const tn_module *module);
 void tn__full_name(const tn_module *root, const tn_module *module, char *name, size_t size);
 
 /* tn_load_state_dict in three parts, for those who load more than a module: everything that can
- * fail, with errors that begin with `what`; the copying; giving back, which comes last always. */
+ * fail, with errors that begin with `what`; the copying; freeing, which comes last in any case. */
 typedef struct tn__state_load {
     tn_dict *state; /* the module's */
     tn_dict *dict;  /* what it becomes */

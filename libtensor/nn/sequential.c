@@ -4,7 +4,8 @@
 #include "nn/nn.h"
 #include "tensor/scope.h"
 
-/* What a module makes besides its result goes at once, so that nothing else refers to its input. */
+/* Frees at once what a module makes besides its result, so that nothing else refers to its
+ * input. */
 static tn_tensor *run(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
 {
     tn_scope scope = tn_scope_begin(ctx);

@@ -160,7 +160,7 @@ static void batch_norm_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op batch_norm_op = {.name = "batch_norm", .backward = batch_norm_backward};
 
-/* NULL is a vector that was left out. */
+/* A vector that was left out is NULL. */
 static bool check_vector(tn_ctx *ctx, const char *name, const tn_tensor *x, const tn_tensor *t)
 {
     if (!t)

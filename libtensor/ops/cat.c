@@ -62,7 +62,7 @@ static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x
     }
 }
 
-/* More tensors than a node can have inputs: they are joined in groups, and the groups then. */
+/* A node cannot have so many inputs: joins groups of tensors, and then the groups. */
 static tn_tensor *cat_groups(tn_ctx *ctx, int count, const tn_tensor *const *x, int dim)
 {
     const tn_tensor *groups[TN_MAX_INPUTS];

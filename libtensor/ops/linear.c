@@ -34,9 +34,10 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
                       a->y + begin * a->out * size);
 }
 
-#define LINE 64 /* bytes of a cache line, which is in one thread's columns */
+#define LINE 64 /* bytes of a cache line; no two threads write to one */
 
-/* Columns are counted in lines. The first rows make dw, later ones a part to be added. */
+/* Columns are counted in cache lines. The first part of the rows goes to dw itself, each later one
+ * to dw.part, which is then added. */
 static void thin_columns(int64_t begin, int64_t end, void *payload)
 {
     const linear_args *a = payload;
@@ -60,7 +61,7 @@ static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)
     return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
 }
 
-/* What is left of y without inputs. */
+/* y of a layer without inputs: the bias, or zeros. */
 static tn_tensor *bias_alone(tn_ctx *ctx, tn_tensor *y, const tn_tensor *bias)
 {
     if (bias)

@@ -30,7 +30,8 @@ static void run_rows(int64_t begin, int64_t end, void *payload)
         a->backward(rows, a->n, a->x + at, a->dy + at, a->y + at);
 }
 
-/* t where it is contiguous; otherwise a copy in *y, which is made for the first. */
+/* t, if it is contiguous; otherwise a copy. The first copy is made in *y, which becomes the
+ * result. */
 static const tn_tensor *plain(tn_ctx *ctx, const tn_tensor *t, tn_tensor **y)
 {
     if (!t || tn_is_contiguous(t))
@@ -43,8 +44,8 @@ static const tn_tensor *plain(tn_ctx *ctx, const tn_tensor *t, tn_tensor **y)
     return *y;
 }
 
-/* x, and dy where there is one, with `dim` moved to the end; the result is moved back. Rows that
- * must be copied become the result where they are. */
+/* Moves `dim` to the end of x, and of dy if there is one, and moves it back in the result. If an
+ * operand has to be copied, the result takes the place of the copy. */
 static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, int dim,
                           softmax_args args)
 {

@@ -9,7 +9,7 @@
 
 typedef struct sum_data {
     bool reduce[TN_MAX_DIMS];
-    double n; /* what the sum is divided by, which 1 / n would not do as exactly */
+    double n; /* of the sum; multiplying by 1 / n would round twice */
 } sum_data;
 
 TN_FORMULA1(divided, x, x / c[0]);

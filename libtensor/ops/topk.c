@@ -65,7 +65,7 @@ static void find_best(const row *r)
     }
 }
 
-/* Rows of the first elements; indices are k apart. */
+/* Each place stands for a row along `dim`: its first element, and the first of its k indices. */
 static void topk_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
     const topk_args *args = payload;

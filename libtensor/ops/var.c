@@ -144,7 +144,7 @@ static bool all_finite(const tn_tensor *t)
     return finite;
 }
 
-/* Moments that are not finite are found again, from smaller numbers. */
+/* Moments that are not finite are computed again, from numbers scaled down. */
 static moments moments_of(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
 {
     moments m = scaled_moments(ctx, x, reduce, 1);

@@ -143,14 +143,14 @@ static tn_optim *optim_new(tn_ctx *ctx, const tn_optim *model, size_t opts_size)
     return NULL;
 }
 
-/* What a group is made of: a list, or the parameters of a module, which may be frozen. */
+/* The parameters that a group is to get: a list, or a module's, which may be frozen. */
 typedef struct members {
     tn_tensor *const *list;
     tn_tensor **of_module; /* the list then, to be freed */
     int64_t count;
 } members;
 
-/* They become the members of the group, with the state that they have: all of them, or none. */
+/* Makes them members of the group, with the state that they have already: all of them, or none. */
 static void add_members(tn_optim *opt, const members *m, int64_t group)
 {
     int64_t before = opt->count;
@@ -312,7 +312,7 @@ static void update(tn_optim *opt, tn__slot *slot)
     slot->steps++;
 }
 
-/* Moments that were made for the step stay, or go with it. */
+/* Moments that were made for the step stay if it worked, and are freed if it failed. */
 static void settle(tn_optim *opt, bool failed)
 {
     for (int64_t i = 0; i < opt->count; i++) {

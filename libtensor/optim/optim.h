@@ -10,7 +10,7 @@
 
 #define TN_MAX_MOMENTS 3
 
-/* A parameter with the optimiser's state of it. */
+/* A parameter and what the optimiser keeps for it. */
 typedef struct tn__slot {
     tn_tensor *param;
     tn_tensor *moments[TN_MAX_MOMENTS]; /* of its shape, 0 at first; NULL if not in use */
@@ -29,7 +29,7 @@ struct tn_optim {
     tn__object object;
     tn_ctx *ctx;
     const char *name;
-    tn__group defaults; /* of the first group, and of others that say nothing else */
+    tn__group defaults; /* of the first group, and of others where they say nothing */
     tn__group *groups;
     int64_t n_groups, groups_capacity;
     int moments;                              /* in use */

@@ -1,7 +1,7 @@
 /* schedule.c - learning rates that change from step to step, as torch.optim.lr_scheduler does it.
  *
- * Each rule makes the next rate of a group of the one it has now, so schedules of one optimiser
- * compose, and what tn_set_lr does in between stays. */
+ * Each rule computes the next rate of a group from its present one, so schedules of one optimiser
+ * compose, and a change by tn_set_lr in between lasts. */
 #include <math.h>
 #include "base/memory.h"
 #include "base/object.h"
@@ -51,7 +51,7 @@ static bool check_period(tn_ctx *ctx, const char *name, const char *option, int6
     return tn_ok(ctx);
 }
 
-/* The rate that schedules start from is that before the first one of them. */
+/* Schedules start from the rate that the group had before the first of them. */
 static void remember_initial_lr(tn_optim *opt)
 {
     for (int64_t i = 0; i < opt->n_groups; i++)
@@ -148,8 +148,7 @@ tn_schedule *tn_cosine_annealing_lr(tn_ctx *ctx, tn_optim *opt, int64_t t_max, d
                                             .last = eta_min});
 }
 
-/* The factor is linear, so the ratio of one to the one before is 1 + its change / the one
- * before. */
+/* The factor f is linear in t, so f_t / f_(t-1) = 1 + (its constant change) / f_(t-1). */
 static double linear_next(const tn_schedule *s, const tn__group *group)
 {
     double t = (double)s->epoch, n = (double)s->period, change = s->last - s->first;

@@ -130,8 +130,8 @@ static bool load_rng(const loading *l, bool apply)
     return true;
 }
 
-/* Like the functions that it calls, changes nothing unless `apply`, and cannot fail then if it has
- * not before. */
+/* Like the functions that it calls, it changes nothing unless `apply`, and then cannot fail if it
+ * did not before. */
 static bool load_parts(const loading *l, bool apply)
 {
     if (l->optim && !tn__optim_load(l->parts.optim, what_of(l, "optim").s, l->optim, apply))

@@ -16,8 +16,8 @@ typedef struct tn__gemm_args {
     int64_t lda, ldb, ldc;
 } tn__gemm_args;
 
-/* Products of more than some thousand columns of A are summed in parts. Records TN_ERR_MEMORY where
- * there is no room for them, or for BLAS to work in. */
+/* Where A has more than some thousand columns, the product is summed in parts. Records
+ * TN_ERR_MEMORY if there is no room for these, or for BLAS to work in. */
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
 
 /* The same on this thread alone, for functions that use threads themselves. Before they begin they
@@ -25,13 +25,13 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
 void tn__gemm_serial(const tn__gemm_args *g);
 bool tn__gemm_ready(tn_ctx *ctx);
 
-/* Columns of A whose products BLAS adds up without a large error. Whoever has more of them adds up
- * products of columns begin .. end of A and rows of B. */
+/* So many columns of A BLAS adds up without a large error. A caller with more cuts the product:
+ * tn__gemm_middle gives columns begin .. end of A and the rows of B that belong to them. */
 #define TN__GEMM_LONG ((int64_t)8192)
 tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end);
 
-/* Before the first product. A single thread is asked for once for the process: BLAS is called by
- * threads of ours, it need not start its own. */
+/* To be called before the first product. If `single_thread`, tells BLAS, once for the process, to
+ * start no threads of its own: threads of ours call it. */
 void tn__blas_open(bool single_thread);
 
 #endif

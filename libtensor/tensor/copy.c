@@ -8,7 +8,7 @@
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 
-/* n elements that are all what `value` points to, as bits: loops over numbers of that size do. */
+/* Sets n elements to the bits that `value` points to, by a loop over integers of that size. */
 static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void *to)
 {
     if (size == 1)
@@ -111,7 +111,7 @@ static void cast_line(const cast_args *a, int64_t n, const void *x, void *y)
         tn__kernels_of(ctx, TN_F64)->cast_integers(n, from, x, to, y);
 }
 
-/* The result is contiguous; numbers that have gaps between them are brought together first. */
+/* The result is contiguous; elements with gaps between them are brought together first. */
 static void cast_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     const cast_args *a = payload;

@@ -5,8 +5,8 @@
 #include <tn/tensor.h>
 #include "kernels/kernels.h"
 
-/* `to` [rows, cols], rows `ld` apart, is the sum of what stands in `part` each time it is added;
- * `lost` is what rounding took from it, at first zeros. Both are [rows, cols]. */
+/* `to` [rows, cols], with rows `ld` apart, is the sum; each addition adds what stands in `part`.
+ * `lost` holds what rounding took from the sum, zeros at first. Both are [rows, cols]. */
 typedef struct tn__long_sum {
     const tn__kernels *k;
     tn_dtype dtype;
@@ -18,7 +18,8 @@ typedef struct tn__long_sum {
 bool tn__long_sum_alloc(tn_ctx *ctx, tn__long_sum *s);
 void tn__long_sum_free(tn_ctx *ctx, tn__long_sum *s);
 
-/* Adds columns begin .. end of part. What the last addition loses is less than rounding keeps. */
+/* Adds columns begin .. end of part. What the last addition loses stays lost: it is less than half
+ * a unit in the last place. */
 void tn__long_sum_add(const tn__long_sum *s, int64_t begin, int64_t end);
 
 #endif

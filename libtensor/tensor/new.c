@@ -1,4 +1,4 @@
-/* new.c - tensor objects: new ones, views of a storage, and those over memory of the caller. */
+/* new.c - tensor objects: new ones, views of a storage, and tensors over memory of the caller. */
 #include <string.h>
 #include "base/memory.h"
 #include "tensor/scope.h"

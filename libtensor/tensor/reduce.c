@@ -25,7 +25,7 @@ static bool is_repeated(const tn_tensor *t, int dim)
     return t->shape[dim] > 1 && t->strides[dim] == 0;
 }
 
-/* An axis after the others, which it may be the end of. */
+/* Adds an axis after the others, or joins it to the last one. */
 static void append(tn__axes *a, int64_t size, int64_t stride, bool reduce)
 {
     int last = a->ndim - 1;
@@ -211,7 +211,7 @@ static double times(const tn_tensor *t, const bool *reduce)
     return count;
 }
 
-/* The zeros that a sum over nothing is. */
+/* A sum over no elements: zeros. */
 static tn_tensor *no_sums(tn_ctx *ctx, const tn_tensor *t, const bool *reduce)
 {
     int64_t shape[TN_MAX_DIMS];

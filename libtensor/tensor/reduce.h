@@ -4,9 +4,9 @@
 
 #include "tensor/tensor.h"
 
-/* How a tensor is reduced over some of its dimensions: as it lies in memory. What stride 0 repeats
- * is there once, dimensions are in the order of their strides, and neighbours that are both reduced
- * or both kept are one. One dimension is reduced, possibly of size 1, or more are. */
+/* The dimensions of a tensor, some to be reduced, as it lies in memory: what stride 0 repeats is
+ * there once, dimensions are in the order of their strides, and neighbours that are both reduced or
+ * both kept are joined. At least one is reduced, perhaps of size 1. */
 typedef struct tn__axes {
     int ndim;
     int64_t shape[TN_MAX_DIMS + 1], strides[TN_MAX_DIMS + 1];
@@ -39,10 +39,10 @@ void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_f
  * dimensions marked have size 1. */
 tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce);
 
-/* x, seen or left by the steps before, summed by one. */
+/* x, the tensor or what the step before left of it, summed by one step. */
 tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s);
 
-/* The shape of t with the dimensions marked of size 1. */
+/* The shape of t, in which the dimensions marked have size 1. */
 void tn__kept_shape(const tn_tensor *t, const bool *reduce, int64_t *shape);
 
 /* t summed over the dimensions marked, which stay with size 1. */
@@ -51,7 +51,8 @@ tn_tensor *tn__sum_dims(tn_ctx *ctx, const tn_tensor *t, const bool *reduce);
 /* t summed to `shape`, which broadcasts to t's: t itself if it has that shape. */
 const tn_tensor *tn__sum_to(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t *shape);
 
-/* The shape that t and u, of as many dimensions, broadcast to, where what both repeat is once. */
+/* The shape that t and u, with as many dimensions, broadcast to; dimensions that both repeat have
+ * size 1. */
 void tn__shape_once(const tn_tensor *t, const tn_tensor *u, int64_t *shape);
 
 /* These three return a tensor itself if it has the shape already. */

@@ -17,7 +17,7 @@ typedef struct tn__storage {
 } tn__storage;
 
 /* What the tape knows of a tensor that requires a gradient: autograd/tape.h has the struct. It
- * begins with this head, so that who copies and frees tensors need not know more. */
+ * begins with this head, which is all that copying and freeing tensors needs to know. */
 typedef struct tn__var tn__var;
 
 typedef struct tn__var_head {
@@ -56,7 +56,7 @@ static inline void *tn__ptr(const tn_tensor *t)
     return (char *)t->storage->data + (size_t)t->offset * tn_dtype_size(t->dtype);
 }
 
-/* Room for elements that is new, and one reference given back. */
+/* New room for elements; gives one reference back. */
 tn__storage *tn__storage_new(tn_ctx *ctx, void *data);
 void tn__storage_release(tn__storage *storage);
 

@@ -17,7 +17,7 @@ tn_tensor *tn__alias(tn_ctx *ctx, const tn_tensor *t, bool with_var);
 /* A view of t without the dimensions marked, which have size 1. */
 tn_tensor *tn__drop_dims(tn_ctx *ctx, const tn_tensor *t, const bool *drop);
 
-/* A view of t, which may lack the dimensions marked, with them: `ndim` dimensions. */
+/* A view of t with `ndim` dimensions: those marked, which t may lack, have size 1. */
 tn_tensor *tn__keep_dims(tn_ctx *ctx, const tn_tensor *t, int ndim, const bool *keep);
 
 #endif

@@ -133,11 +133,29 @@ static void call_forward(machine *m)
     keep(m, tn_forward(m->ctx, module, small(m)));
 }
 
+/* What is found by its number is found by its name. */
+static void check_names(const tn_module *module)
+{
+    char name[400];
+    const tn_tensor *t;
+    int64_t numel = 0;
+    for (int64_t i = 0; (t = tn_parameter(module, i, name, sizeof name)); i++) {
+        FUZZ_CHECK(tn_parameter_named(module, name) == t, "no parameter %s", name);
+        numel += tn_numel(t);
+    }
+    FUZZ_CHECK(tn_parameter_numel(module) == numel, "%lld numbers", (long long)numel);
+    for (int64_t i = 0; (t = tn_buffer(module, i, name, sizeof name)); i++)
+        FUZZ_CHECK(tn_buffer_named(module, name) == t, "no buffer %s", name);
+    for (int i = 0; tn_child(module, i); i++)
+        FUZZ_CHECK(tn_module_name(tn_child(module, i))[0], "a child without a type");
+}
+
 static void call_parameter(machine *m)
 {
     char name[24];
     const tn_module *module = some_module(m);
     int64_t count = tn_parameter_count(module) + tn_buffer_count(module);
+    check_names(module);
     tn_tensor *t = tn_parameter(module, take(m) % 4, name, take(m) % sizeof name);
     FUZZ_CHECK(!t || count > 0, "a parameter of none");
     t = t ? t : tn_buffer(module, take(m) % 3, name, sizeof name);
@@ -161,6 +179,7 @@ static void call_mode(machine *m)
     switch (take(m) % 4) {
     case 0:
         tn_train(module, take(m) % 2);
+        FUZZ_CHECK(module || !tn_is_training(module), "nothing is training");
         done_void(m);
         break;
     case 1:
@@ -266,6 +285,9 @@ static void call_step(machine *m)
     tn_optim *opt = some_optim(m);
     if (!opt)
         return;
+    for (int64_t i = 0; i < tn_group_count(opt); i++)
+        FUZZ_CHECK(tn_group_lr(opt, i) >= 0 && (i > 0 || tn_group_lr(opt, i) <= tn_lr(opt)),
+                   "group %lld has the rate %g", (long long)i, tn_group_lr(opt, i));
     switch (take(m) % 8) {
     case 0:
         tn_zero_grad(opt);
@@ -289,6 +311,9 @@ static void call_step(machine *m)
         done(m, tn_add_group_of(opt, 1, &t, (tn_group_opts){.weight_decay = TN_ZERO}) >= 0);
         break;
     }
+    case 6:
+        done(m, tn_set_lr(opt, number(m)) == TN_OK);
+        break;
     default:
         done(m, tn_step(opt) == TN_OK);
     }
@@ -362,6 +387,7 @@ static void call_next(machine *m)
     tn_loader *loader = m->s->loaders[take(m) % OBJECTS];
     tn_batch batch;
     bool is_next = tn_loader_next(loader, &batch);
+    FUZZ_CHECK(!is_next || tn_loader_batches(loader) > 0, "a batch of none");
     FUZZ_CHECK(!is_next || tn_ok(m->ctx), "a batch with an error");
     done_void(m);
     if (!is_next)
@@ -392,6 +418,24 @@ static void put_dict(machine *m, tn_dict *dict)
     KEEP_OBJECT(m, m->s->dicts, dict, tn_dict_free);
 }
 
+/* The part under a prefix, or a copy of it all, which shares nothing with it. */
+static void put_part(machine *m, const tn_dict *dict, const char *prefix)
+{
+    if (take(m) % 2) {
+        put_dict(m, tn_dict_select(dict, prefix));
+        return;
+    }
+    tn_dict *copy = tn_dict_clone(dict);
+    if (copy)
+        fuzz_check_same(m->ctx, copy, dict);
+    for (int64_t i = 0; i < tn_dict_count(copy); i++) {
+        const void *data = tn_data(tn_dict_at(copy, i));
+        FUZZ_CHECK(!data || data != tn_data(tn_dict_at(dict, i)), "entry %lld is no copy",
+                   (long long)i);
+    }
+    put_dict(m, copy);
+}
+
 static void call_dict(machine *m)
 {
     tn_dict *dict = some_dict(m);
@@ -399,7 +443,7 @@ static void call_dict(machine *m)
     if (!dict || kind == 0)
         put_dict(m, tn_dict_new(m->ctx));
     else if (kind == 1)
-        put_dict(m, tn_dict_select(dict, name_of(m)));
+        put_part(m, dict, name_of(m));
     else if (kind == 2)
         done(m, tn_dict_update(dict, name_of(m), some_dict(m)) == TN_OK);
     else

@@ -7,6 +7,40 @@ TN_UNARY(swish, TN_SAVE_X, x / (1 + exp(-x)),
 TN_BINARY(ratio, TN_SAVE_AB, a / (1 + b * b), dy / (1 + b * b),
           dy * a * -2 * b / ((1 + b * b) * (1 + b * b)));
 
+TN_FORMULA2(product_y, a, b, c[0] * a * b);
+
+/* The product times three, as an operator with a backward function of its own. */
+static void product_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    for (int i = 0; i < 2; i++) {
+        const tn_tensor *factors[] = {dy, tn_saved(node, 1 - i)};
+        if (!tn_wants_grad(node, i))
+            continue;
+        for (int k = 0; k < tn_input_ndim(node, i); k++)
+            FUZZ_CHECK(tn_input_shape(node, i)[k] >= 0, "dimension %d of input %d", k, i);
+        tn_add_grad(ctx, node, i, tn_map(ctx, "dproduct", &product_y, tn_node_data(node), factors));
+    }
+}
+
+static const tn_op product_op = {.name = "product", .backward = product_backward};
+
+static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    static const double three[TN_MAX_CONSTANTS] = {3};
+    const tn_tensor *inputs[] = {a, b};
+    tn_begin(ctx, &product_op);
+    if (!tn_check_float(ctx, "product", "a", a) ||
+        !tn_check_same_dtype(ctx, "product", "a", a, "b", b))
+        return NULL;
+    tn_tensor *y = tn_map(ctx, "product", &product_y, three, inputs);
+    bool will = tn_will_record(ctx, 2, inputs);
+    y = tn_record(
+        ctx, &product_op, y,
+        (tn_record_args){.inputs = {a, b}, .saved = {a, b}, .data = three, .size = sizeof three});
+    FUZZ_CHECK(!y || tn_requires_grad(y) == will, "product is recorded where it should not be");
+    return y;
+}
+
 static tn_tensor *swish(tn_ctx *ctx, const tn_tensor *x)
 {
     return tn_unary(ctx, &swish_op, x, NULL);
@@ -69,8 +103,8 @@ static void call_with_number(machine *m)
 static void call_binary(machine *m)
 {
     static tn_tensor *(*const fns[])(tn_ctx *, const tn_tensor *, const tn_tensor *) = {
-        tn_add, tn_sub, tn_mul, tn_div, tn_matmul, tn_eq,  tn_ne,
-        tn_lt,  tn_le,  tn_gt,  tn_ge,  ratio,     tn_add, tn_mul};
+        tn_add, tn_sub, tn_mul, tn_div, tn_matmul, tn_eq,   tn_ne,
+        tn_lt,  tn_le,  tn_gt,  tn_ge,  ratio,     product, tn_mul};
     const tn_tensor *a = small(m), *b = small(m);
     keep(m, fns[take(m) % (sizeof fns / sizeof *fns)](m->ctx, a, b));
 }

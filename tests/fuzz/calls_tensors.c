@@ -114,6 +114,11 @@ static void call_read(machine *m)
     FUZZ_CHECK(!t || size == 0 || strlen(text) == (size_t)length ||
                    (strlen(text) == size - 1 && (size_t)length >= size),
                "a text of %lld bytes in %zu", (long long)length, size);
+    tn_dtype type = tn_dtype_of(t);
+    FUZZ_CHECK((!tn_data_f32(t) || type == TN_F32) && (!tn_data_f64(t) || type == TN_F64) &&
+                   (!tn_data_i64(t) || type == TN_I64),
+               "%s as another type", tn_dtype_name(type));
+    FUZZ_CHECK(!t || tn_shape_text(tn_ndim(t), tn_strides(t)).s[0] == '[', "strides of no text");
     if (take(m) % 2)
         tn_item(m->ctx, t);
     else

@@ -1,6 +1,6 @@
 /* conv2d(x, w, b):  y[n, o, p] = b[o] + sum over channels c and kernel elements (i, j) of
  *     w[o, c, i, j] x[n, c, stride p + dilation (i, j) - padding], x being 0 outside;
- *     the channels of x and of y are in groups, which know nothing of each other.
+ *     channels are in groups, and the sum is over the channels of o's own group.
  *     dw[o, c, i, j] = sum over n and p of dy[n, o, p] x[n, c, stride p + ...];
  *     dx[n, c, q] = sum over o and the (i, j), p that meet q of w[o, c, i, j] dy[n, o, p];
  *     db[o] = sum over n and p of dy[n, o, p].

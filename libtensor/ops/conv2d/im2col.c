@@ -145,8 +145,8 @@ typedef struct product_sum {
     bool is_long; /* later runs are added up apart */
 } product_sum;
 
-/* A sum of so many products, each of `terms` at most, in a matrix of so many rows and columns.
- * A run has about as many terms as a piece may have, but at least one piece. */
+/* A sum of so many products, each with at most `terms` terms, in a matrix of so many rows and
+ * columns. A run has about as many terms as a piece may have, but at least one piece. */
 static product_sum sum_of(const tn__conv2d_plan *p, int64_t products, int64_t terms, int64_t rows,
                           int64_t columns)
 {
@@ -319,19 +319,19 @@ static void grad_weight(const tn__conv2d_plan *p)
 
 /* ---- the gradient of x: dm = w^T dy, put back ------------------------------------------------ */
 
-/* Does an element of dx get so many taps that rounding must be made good? */
+/* Does an element of dx get so many taps that their rounding errors must be kept? */
 static bool has_many_taps(const tn__conv2d_plan *p)
 {
     return tn__windows_over(&p->window) > 2 * RUN_OF_TAPS;
 }
 
-/* Of one product, in dm of so many channels and columns. */
+/* The sum that makes dm, which has so many channels and columns, of one product. */
 static product_sum sum_in_dm(const tn__conv2d_plan *p, int64_t channels, int64_t columns)
 {
     return sum_of(p, 1, p->out_channels, channels * p->kernel_points, columns);
 }
 
-/* The memory for the taps that are added up apart, which stands before that for dm. */
+/* The memory for taps that are added up apart; the memory for dm follows it. */
 static int64_t bytes_of_taps(const tn__tiling *t)
 {
     return has_many_taps(t->plan) ? t->padded_bytes : 0;
@@ -442,7 +442,7 @@ static void input_task(const tn__tiling *t, int64_t task, const tn__tile_space *
         input_by_taps(t, group, first_block, c0, c1, s);
 }
 
-/* Tiles are of whole channels, whose padded images are needed from top to bottom. */
+/* Tiles hold whole channels, since each task needs the padded images from top to bottom. */
 static void grad_input(const tn__conv2d_plan *p)
 {
     tn__tiling t = tn__tiling_new(p);

@@ -9,7 +9,7 @@
 
 #define TILE_BYTES 393216 /* of a tile, for a second-level cache, */
 #define ROW_BYTES 2048    /* and of a row of it, about */
-#define MIN_ROWS 64       /* that a tile has for the sake of the workers */
+#define MIN_ROWS 64       /* the fewest that a tile has, so that workers have enough to do */
 
 /* ---- cutting the work ------------------------------------------------------------------------ */
 
@@ -88,7 +88,7 @@ tn__column_block tn__block_of(const tn__tiling *t, int64_t group, int64_t number
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* What one worker may have, so that all of them fit the addresses that there are. */
+/* The memory that one worker may have, so that all of them together can be addressed. */
 #define MOST_BYTES (PTRDIFF_MAX / 2 / TN_MAX_THREADS)
 
 int64_t tn__bytes_of(const tn__conv2d_plan *p, int64_t images, int64_t planes, int64_t rows,
@@ -118,7 +118,8 @@ static void size_space(tn__tiling *t, int64_t channels, int64_t rows, int64_t de
     t->block_bytes = images > 1 ? tn__bytes_of(p, 1, 1, p->out_channels, columns) : 0;
 }
 
-/* A tile that begins and ends within a channel meets two more than its rows fill. */
+/* A tile that begins and ends within a channel touches two channels more than its rows would
+ * fill. */
 void tn__space_for_tiles(tn__tiling *t)
 {
     const tn__conv2d_plan *p = t->plan;

@@ -50,8 +50,8 @@ static void scatter_row(int64_t n, void *const *p, const int64_t *s, void *paylo
 /* More terms than this are not added to one element one after another. */
 #define FEW 128
 
-/* What a sum of two rounds off (Knuth) is added with the next term; it is NaN where the sum is
- * infinite. */
+/* The rounding error of each addition (Knuth's two-sum) is added with the next term. It is NaN
+ * where the sum is infinite. */
 #define EXACT_LOOP(type)                                          \
     for (int64_t i = 0; i < n; i++) {                             \
         int64_t at = index[i * s[1]] * step;                      \

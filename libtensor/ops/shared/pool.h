@@ -15,7 +15,7 @@ typedef struct tn__pool_data {
     int64_t divisor;      /* as in its options */
 } tn__pool_data;
 
-/* `planes` planes, one after another. What an operator has not is NULL. */
+/* `planes` planes, one after another. Arrays that the operator does not have are NULL. */
 typedef struct tn__pool_planes {
     const tn__kernels *kernels;
     const tn__pool_data *data;

@@ -85,8 +85,7 @@ char *tn__new_lost(tn_ctx *ctx, const tn_tensor *dx, double windows)
     return windows > MANY && bytes > 0 ? tn__alloc_zeroed(ctx, bytes) : NULL;
 }
 
-/* How many windows fit: the key equation. With `ceil_mode` one more may hang over the end, if it
- * begins inside. */
+/* How many windows fit. With `ceil_mode` one more may hang over the end, if it begins inside. */
 static int64_t count(int64_t size, int64_t kernel, int64_t stride, int64_t padding,
                      int64_t dilation, bool ceil_mode)
 {
