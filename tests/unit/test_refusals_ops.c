@@ -274,6 +274,8 @@ static void conv_rows(void)
             tn_conv2d(ctx, T("f32[1,2,5,5]"), T("f32[4,3,2,2]"), NULL, plain));
     REFUSES(tn_conv2d, TN_ERR_SHAPE, "conv2d: weight [4,3,2,2] has 4 outputs but bias is [3]",
             tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), T("f32[3]"), plain));
+    REFUSES(tn_conv2d, TN_ERR_SHAPE, "conv2d: weight [4,3,2,2] has 4 outputs but bias is [4,1]",
+            tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), T("f32[4,1]"), plain));
     REFUSES(
         tn_conv2d, TN_ERR_SHAPE,
         "conv2d: kernel [6,2] with dilation [1,1] does not fit input [1,3,5,5] with padding [0,0]",
@@ -288,6 +290,8 @@ static void conv_rows(void)
             tn_conv2d(ctx, T("f32[1,4,5,5]"), T("f32[3,2,2,2]"), NULL, CONV(.groups = 2)));
     REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: kernel [2,3], but weight [4,3,2,2]",
             tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), NULL, CONV(.kernel_w = 3)));
+    REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: kernel [3,2], but weight [4,3,2,2]",
+            tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,2]"), NULL, CONV(.kernel_h = 3)));
     WORKS(tn_conv2d,
           tn_conv2d(ctx, T("f32[1,3,5,5]"), T("f32[4,3,2,3]"), NULL, CONV(.kernel_w = 3)));
     REFUSES(tn_conv2d, TN_ERR_ARGUMENT, "conv2d: stride [-1,-1] is not between 1 and 2147483647",

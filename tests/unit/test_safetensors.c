@@ -449,14 +449,14 @@ static tn_dict *sample(void)
 START_TEST(writes_what_is_documented)
 {
     static const char header[] =
-        "{\"__metadata__\":{\"format\":\"pt\"},"
+        "{\"__metadata__\":{\"format\":\"pt\",\"by\":\"x\"},"
         "\"b\\\"\\\\\\u000a\303\244\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[16,19]},"
         "\"f\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]},"
         "\"i\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}";
     static const char data[] = "\377\377\377\377\377\377\377\377\0\0\0\0\0\0\200\77\1\1\1";
     size_t size, length = (sizeof header - 1 + 7) / 8 * 8;
     make_folder();
-    const char *metadata[] = {"format", "pt", NULL};
+    const char *metadata[] = {"format", "pt", "by", "x", NULL};
     ck_assert_int_eq(tn_save_safetensors(ctx, sample(), folder_path("x"),
                                          (tn_safetensors_opts){.metadata = metadata}),
                      TN_OK);

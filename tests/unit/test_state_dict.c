@@ -151,6 +151,17 @@ static void all_at_once(tn_dict **dict)
     add_one(dict);
 }
 
+static void convert_all(tn_dict **dict)
+{
+    for (int i = 0; i < NAMES; i++)
+        tn_dict_set(*dict, names[i], tn_cast(ctx, tn_dict_get(*dict, names[i]), TN_F64));
+}
+
+#define ALL_ARE_F64                                                                               \
+    "load_state_dict: 0.weight is f64 [2,1,3,3] but f32 [2,1,3,3] here, 0.bias is f64 [2] but "   \
+    "f32 [2] here, 1.weight is f64 [2] but f32 [2] here, 1.bias is f64 [2] but f32 [2] here and " \
+    "5 more"
+
 static const struct {
     void (*change)(tn_dict **dict);
     tn_status status;
@@ -166,6 +177,7 @@ static const struct {
      "load_state_dict: 2.2.bias is f32 [4] but f32 [3] here", 0, 0, 1},
     {convert, TN_ERR_DTYPE, "load_state_dict: 2.2.bias is f64 [3] but f32 [3] here",
      "load_state_dict: 2.2.bias is f64 [3] but f32 [3] here", 0, 0, 1},
+    {convert_all, TN_ERR_DTYPE, ALL_ARE_F64, ALL_ARE_F64, 0, 0, 9},
     {all_at_once, TN_ERR_SHAPE,
      "load_state_dict: 1.running_mean is f32 [2,1] but f32 [2] here, 2.2.bias is f64 [3] but f32 "
      "[3] here; unexpected fc.bias, 3.weight",

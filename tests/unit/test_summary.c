@@ -1,7 +1,10 @@
 /* tn_summary: the layers of a network as a table. */
 #include "common/check_tn.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static tn_module *network(void)
 {
@@ -122,6 +125,29 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+/* In a child, whose standard output is a device that is always full. */
+static bool cannot_write(void)
+{
+    if (!freopen("/dev/full", "w", stdout) || setvbuf(stdout, NULL, _IONBF, 0) != 0)
+        return false;
+    bool right = tn_print_summary(ctx, network(), TN_SHAPE(2, 3, 15, 15)) == TN_ERR_FILE &&
+                 strcmp(tn_error(ctx), "print_summary: standard output cannot be written") == 0;
+    tn_clear_error(ctx);
+    return tn_print(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(3))) == TN_ERR_FILE && right &&
+           strcmp(tn_error(ctx), "print: standard output cannot be written") == 0;
+}
+
+START_TEST(output_that_cannot_be_written)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        leave_child(cannot_write() ? 0 : 1);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("summary");
@@ -131,5 +157,6 @@ int main(void)
     tcase_add_test(tc, module_of_ones_own);
     tcase_add_test(tc, errors);
     tcase_add_test(tc, out_of_memory);
+    tcase_add_test(tc, output_that_cannot_be_written);
     return tn_run(suite);
 }
