@@ -1,9 +1,9 @@
 /* context.h - the state of the library: errors, memory, threads, random numbers.
  *
- * All state lives in a tn_ctx; what the process has one of, forks and OpenBLAS, is counted in one
- * place and guarded. The library prints nothing unless asked to and never ends the program. A
- * context belongs to one thread at a time; different contexts are independent. docs/threads.md
- * lists what several threads may do at once. */
+ * All state lives in a tn_ctx, but for the little that a process has once: its forks and OpenBLAS
+ * are counted in one place, which is guarded. The library prints nothing unless asked to and never
+ * ends the program. A context belongs to one thread at a time; different contexts are independent.
+ * docs/threads.md lists what several threads may do at once. */
 #ifndef TN_CONTEXT_H
 #define TN_CONTEXT_H
 

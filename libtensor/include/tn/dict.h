@@ -1,8 +1,8 @@
 /* dict.h - dictionaries: named tensors in order.
  *
- * What a file of several tensors is read into and written from, and what the state of modules,
- * optimisers, schedules and loaders is. A dictionary owns its tensors, which are views: it shares
- * their storage with whatever they were made from. */
+ * Files of several tensors are read into dictionaries and written from them, and the state of a
+ * module, an optimiser, a schedule or a loader is one. A dictionary owns its tensors, which are
+ * views: it shares their storage with whatever they were made from. */
 #ifndef TN_DICT_H
 #define TN_DICT_H
 

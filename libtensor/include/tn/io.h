@@ -94,11 +94,11 @@ TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
 
 /* ---- any of these ---------------------------------------------------------------------------- */
 
-/* Reads .npz, safetensors, or PyTorch's files: the format is seen from the contents. */
+/* Reads .npz, safetensors, or PyTorch's files: the contents tell the format. */
 TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
 
-/* Writes .npz or safetensors: the one that the path ends in, ".npz" or ".safetensors"; other
- * endings are TN_ERR_ARGUMENT. */
+/* Writes .npz or safetensors, as the path ends in ".npz" or ".safetensors"; other endings are
+ * TN_ERR_ARGUMENT. */
 TN_API tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path);
 
 #ifdef __cplusplus

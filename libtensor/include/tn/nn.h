@@ -64,11 +64,11 @@ TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_ge
 TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children);
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))
 
-/* Runs the module on x. The result belongs to the innermost scope; NULL with what the first
- * failing operator recorded. A pass that fails changes nothing: the buffers, such as running
- * statistics, of every module that ran in it while training are as before, and so is the random
- * stream; what was made until then is freed. For that a pass in training keeps copies of the
- * buffers until it ends. */
+/* Runs the module on x. The result belongs to the innermost scope; NULL with what the first failing
+ * operator recorded. A pass that fails changes nothing: the buffers, such as running statistics, of
+ * every module that ran in it while training are as before, and so is the random stream; what it
+ * had made is freed. To make that possible, a pass in training keeps copies of the buffers until it
+ * ends. */
 TN_API tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x);
 
 /* Frees the module, its children and its parameters. NULL is allowed. */
@@ -107,8 +107,8 @@ TN_API tn_tensor *tn_buffer(const tn_module *module, int64_t i, char *name, size
 /* The buffer of that name, or NULL (nothing is recorded). */
 TN_API tn_tensor *tn_buffer_named(const tn_module *module, const char *name);
 
-/* Makes every parameter require no gradient, or one again: what is frozen is not recorded, and
- * optimisers leave it alone. Gradients of frozen parameters are dropped. */
+/* Freezes every parameter, or thaws it: a frozen one requires no gradient, is not recorded, and is
+ * left alone by optimisers. Gradients of frozen parameters are dropped. */
 TN_API tn_status tn_freeze(tn_ctx *ctx, tn_module *module, bool frozen);
 
 /* Converts every parameter, and every buffer of floats, to TN_F32 or TN_F64, or none if memory runs
@@ -132,7 +132,7 @@ typedef struct tn_load_report {
 
 typedef struct tn_load_opts {
     bool lenient;           /* allow missing and unexpected names: strict=False */
-    const char *prefix;     /* look at names that begin so alone, and without it: "model." */
+    const char *prefix;     /* take only names that begin so, and take it off: "model." */
     tn_load_report *report; /* filled in, on failure too, if it is not NULL */
 } tn_load_opts;
 
@@ -178,7 +178,7 @@ TN_API tn_status tn_init_xavier_uniform_(tn_ctx *ctx, tn_tensor *t, double gain)
 /* The same std, normal. */
 TN_API tn_status tn_init_xavier_normal_(tn_ctx *ctx, tn_tensor *t, double gain);
 
-/* torch.nn.init.calculate_gain; NaN for what is no nonlinearity. */
+/* torch.nn.init.calculate_gain; NaN for a value that is no nonlinearity. */
 TN_API double tn_init_gain(tn_nonlinearity nonlinearity, double slope);
 
 /* ---- a module of one's own ------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ typedef struct tn_module_type {
 /* A module of `type`, which must outlive it, with `size` bytes of zeroed state of its own. */
 TN_API tn_module *tn_module_new(tn_ctx *ctx, const tn_module_type *type, size_t size);
 
-/* The state of its own that the module was made with; NULL for NULL, or if it has none. */
+/* The state that the module was made with; NULL for NULL, or if it has none. */
 TN_API void *tn_module_state(const tn_module *module);
 
 /* Gives the module a parameter: takes `t` out of its scope and makes it require a gradient; the

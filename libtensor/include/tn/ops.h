@@ -250,9 +250,9 @@ TN_API tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tens
 
 /* Weights have the dtype of the logits and broadcast to their shape; no gradient flows to them. */
 typedef struct tn_bce_opts {
-    tn_reduction reduction;      /* the mean is over all elements, whatever their weights */
+    tn_reduction reduction;      /* the mean is over all elements, whatever they weigh */
     const tn_tensor *weight;     /* NULL: all 1 */
-    const tn_tensor *pos_weight; /* of the targets' part that is 1; NULL: all 1 */
+    const tn_tensor *pos_weight; /* of the terms of t, the positive targets; NULL: all 1 */
 } tn_bce_opts;
 
 /* -t ln s - (1 - t) ln(1 - s), s = 1 / (1 + e^-logits), for targets t in 0 .. 1 of the logits'

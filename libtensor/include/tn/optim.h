@@ -25,8 +25,8 @@ typedef struct tn_sgd_opts {
     bool nesterov; /* needs momentum > 0 and dampening 0 */
 } tn_sgd_opts;
 
-/* The optimiser of a module's parameters. Frozen ones (that require no gradient) are left alone
- * until they are frozen no more. */
+/* The optimiser of a module's parameters. Frozen ones, which require no gradient, are left alone as
+ * long as they are frozen. */
 TN_API tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts);
 
 /* The same for a list of leaves that require a gradient. Here and in what follows, parameters that
@@ -47,7 +47,7 @@ typedef struct tn_adam_opts {
 /* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts);
 
-/* That of a list of leaves, as tn_sgd_of. */
+/* The same for a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_adam_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                             tn_adam_opts opts);
 
@@ -63,7 +63,7 @@ typedef struct tn_adamw_opts {
 /* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
 
-/* That of a list of leaves, as tn_sgd_of. */
+/* The same for a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                              tn_adamw_opts opts);
 
@@ -83,7 +83,7 @@ typedef struct tn_rmsprop_opts {
 /* The optimiser of a module's parameters, as tn_sgd. */
 TN_API tn_optim *tn_rmsprop(tn_ctx *ctx, tn_module *module, tn_rmsprop_opts opts);
 
-/* That of a list of leaves, as tn_sgd_of. */
+/* The same for a list of leaves, as tn_sgd_of. */
 TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                                tn_rmsprop_opts opts);
 
@@ -148,8 +148,8 @@ TN_API tn_status tn_set_group_lr(tn_optim *opt, int64_t group, double lr);
  * Between tn_backward and tn_step. Parameters without a gradient count for nothing. */
 
 /* Scales the gradients of all parameters by max_norm / (norm + 1e-6) if that is below 1; norm is
- * the root of the sum of all squares. Returns the norm before: where it is infinite, finite
- * gradients become 0 and others NaN; where it is NaN, all become NaN; look at it. NaN with
+ * the root of the sum of all squares. Returns the norm before, which is to be looked at: if it is
+ * infinite, finite gradients become 0 and others NaN; if it is NaN, all become NaN. NaN with
  * TN_ERR_ARGUMENT if max_norm is negative or NaN. torch.nn.utils.clip_grad_norm_. */
 TN_API double tn_clip_grad_norm(tn_optim *opt, double max_norm);
 
@@ -182,10 +182,10 @@ TN_API tn_schedule *tn_cosine_annealing_lr(tn_ctx *ctx, tn_optim *opt, int64_t t
 TN_API tn_schedule *tn_linear_lr(tn_ctx *ctx, tn_optim *opt, double start_factor, double end_factor,
                                  int64_t total_iters);
 
-/* Multiplies the rate by `factor` once the metric has not got better for more than `patience`
- * steps in a row, and takes no notice of the next `cooldown` steps. Better is below best (1 -
- * threshold), or best - threshold if absolute; with maximize above best (1 + threshold) or best +
- * threshold; NaN is never better. ReduceLROnPlateau. */
+/* Multiplies the rate by `factor` once the metric has not improved for more than `patience` steps
+ * in a row, and then ignores it for `cooldown` steps. Better is below best (1 - threshold), or best
+ * - threshold if absolute; with maximize above best (1 + threshold) or best + threshold; NaN is
+ * never better. ReduceLROnPlateau. */
 typedef struct tn_plateau_opts {
     double factor;    /* below 1; 0: 0.1; TN_ZERO: 0 */
     int64_t patience; /* 0: 10; TN_ZERO: 0 */
@@ -194,7 +194,7 @@ typedef struct tn_plateau_opts {
     bool maximize;
     int64_t cooldown;
     double min_lr;
-    double eps; /* changes that are no larger are left out; 0: 1e-8; TN_ZERO: 0 */
+    double eps; /* changes up to this are not made; 0: 1e-8; TN_ZERO: 0 */
 } tn_plateau_opts;
 
 /* The schedule of an optimiser, to be stepped by tn_schedule_step_with. */
