@@ -22,23 +22,3 @@ void KERNEL(scale_u8)(int64_t n, const uint8_t *x, double scale, void *py)
     for (int64_t i = 0; i < n; i++)
         y[i] = (real)x[i] * (real)scale;
 }
-
-int64_t KERNEL(argmax)(int64_t n, const void *px, int64_t stride)
-{
-    const real *x = px;
-    int64_t best = 0;
-    for (int64_t i = 1; i < n && !isnan(x[best * stride]); i++)
-        if (x[i * stride] > x[best * stride] || isnan(x[i * stride]))
-            best = i;
-    return best;
-}
-
-int64_t KERNEL(argmin)(int64_t n, const void *px, int64_t stride)
-{
-    const real *x = px;
-    int64_t best = 0;
-    for (int64_t i = 1; i < n && !isnan(x[best * stride]); i++)
-        if (x[i * stride] < x[best * stride] || isnan(x[i * stride]))
-            best = i;
-    return best;
-}

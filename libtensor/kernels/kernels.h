@@ -39,9 +39,11 @@
     K(void, var_backward,                                                                          \
       (int64_t n, const void *x, int64_t step_x, const void *high, const void *low,                \
        int64_t step_mean, const void *dy, int64_t step_dy, double scale, void *dx))                \
-    /* the first largest and the first smallest of x[i * stride]; NaN comes before all others */   \
-    K(int64_t, argmax, (int64_t n, const void *x, int64_t stride))                                 \
-    K(int64_t, argmin, (int64_t n, const void *x, int64_t stride))                                 \
+    /* y[0] = the largest or smallest x[i], y[j] that of x[i][j], x as for sum_rows; where the */  \
+    /* first of these is, if `at` is not NULL; NaN comes before all others */                      \
+    K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))              \
+    K(void, extreme_rows,                                                                          \
+      (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at))  \
     /* softmax and its logarithm over rows of n, and dx from y and dy */                           \
     K(void, softmax, (int64_t rows, int64_t n, const void *x, void *y))                            \
     K(void, softmax_backward, (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))  \

@@ -2,9 +2,7 @@
  * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
 #include <tn/formula.h>
 #include "ops/shared/dims.h"
-#include "ops/shared/elements.h"
 #include "ops/shared/extreme.h"
-#include "tensor/copy.h"
 #include "tensor/reduce.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -49,53 +47,14 @@ static void amax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op amax_op = {.name = "amax", .backward = amax_backward};
 static const tn_op amin_op = {.name = "amin", .backward = amax_backward};
 
-/* x as [outer, n], n the elements of one reduction, contiguous. */
-static tn_tensor *reductions(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
-{
-    int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS], sizes[2] = {1, 1};
-    int to = 0;
-    for (int last = 0; last <= 1; last++)
-        for (int i = 0; i < x->ndim; i++)
-            if (reduce[i] == last) {
-                shape[to] = x->shape[i];
-                strides[to++] = x->strides[i];
-                sizes[last] *= x->shape[i];
-            }
-    const tn_tensor *moved = tn__view(ctx, x, x->ndim, shape, strides, x->offset);
-    return tn__reshaped(ctx, tn__contiguous(ctx, moved), 2, sizes);
-}
-
-static bool check_sizes(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce)
-{
-    for (int i = 0; i < x->ndim; i++)
-        if (reduce[i] && x->shape[i] == 0) {
-            tn_fail(ctx, TN_ERR_SHAPE, "%s: dimension %d of %s has no elements", what, i,
-                    TN_SHAPE_TEXT(x));
-            return false;
-        }
-    return true;
-}
-
 static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, tn_reduce_opts opts)
 {
     tn_begin(ctx, op);
     amax_data data = {{false}};
-    int64_t shape[TN_MAX_DIMS];
     if (!tn_check_input(ctx, op->name, "input", x) ||
-        !tn__reduced_dims(ctx, op->name, x, opts, data.reduce) ||
-        !check_sizes(ctx, op->name, x, data.reduce))
+        !tn__reduced_dims(ctx, op->name, x, opts, data.reduce))
         return NULL;
-    const tn_tensor *once = tn__once(ctx, x, x);
-    tn_tensor *rows = once ? reductions(ctx, once, data.reduce) : NULL;
-    tn_tensor *at = rows ? tn__argmax(ctx, op->name, rows, 1, op == &amin_op) : NULL;
-    at = at ? tn__reshaped(ctx, at, 2, (int64_t[]){at->shape[0], 1}) : NULL;
-    tn_tensor *y = at ? tn__gather(ctx, op->name, rows, 1, at) : NULL;
-    if (!y)
-        return NULL;
-    tn__kept_shape(once, data.reduce, shape);
-    y = tn__reshaped(ctx, y, x->ndim, shape);
-    tn__kept_shape(x, data.reduce, shape);
-    y = tn__repeat(ctx, y, shape);
+    tn_tensor *y = tn__extreme(ctx, op->name, x, data.reduce, op == &amin_op, NULL);
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);
     return tn_record(

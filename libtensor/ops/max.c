@@ -32,17 +32,17 @@ static tn_tensor *extreme(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int 
         return NULL;
     if (x->ndim == 0)
         return extreme(ctx, op, tn_unsqueeze(ctx, x, 0), 0, false, indices);
-    tn_tensor *found = tn__argmax(ctx, op->name, x, dim, op == &min_op);
     bool reduced[TN_MAX_DIMS] = {false};
     reduced[dim] = true;
-    tn_tensor *at = found ? tn__keep_dims(ctx, found, x->ndim, reduced) : NULL;
-    tn_tensor *y = at ? tn__gather(ctx, op->name, x, dim, at) : NULL;
-    if (y && !keepdim)
-        y = tn__drop_dims(ctx, y, reduced);
+    tn_tensor *at, *y = tn__extreme(ctx, op->name, x, reduced, op == &min_op, &at);
+    if (!y)
+        return NULL;
+    tn_tensor *found = keepdim ? at : tn__drop_dims(ctx, at, reduced);
+    y = keepdim ? y : tn__drop_dims(ctx, y, reduced);
     y = tn_record(ctx, op, y,
                   (tn_record_args){.inputs = {x}, .saved = {at}, .data = &dim, .size = sizeof dim});
     if (y && indices)
-        *indices = keepdim ? at : found;
+        *indices = found;
     return y;
 }
 

@@ -1,5 +1,6 @@
 /* reduce.c - reductions over sets of dimensions, of what lies in memory. */
 #include <string.h>
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
@@ -105,6 +106,7 @@ bool tn__next_step(tn__axes *a, tn__step *s)
     if (i < 0)
         return false;
     *s = (tn__step){.count = 1, .n = a->shape[i], .step = a->strides[i], .cols = 1};
+    s->parts = s->pieces = 1;
     if (i != last)
         s->cols = a->shape[last];
     for (int j = 0; j < a->ndim; j++)
@@ -117,6 +119,38 @@ bool tn__next_step(tn__axes *a, tn__step *s)
     return true;
 }
 
+/* From so many slabs on, threads have enough of them. */
+#define MANY_SLABS 64
+/* Sums of columns do not depend on what stands beside them, where there are more than this. */
+#define COLUMNS 64
+#define LEAST_COLUMNS 1024 /* of a piece */
+#define LEAST_TERMS 32     /* of a part */
+#define MOST_PARTS 32      /* whose results take little memory, and are added one after another */
+
+tn__step tn__cut_step(const tn__step *s)
+{
+    tn__step cut = *s;
+    double work = (double)s->n * (double)s->cols;
+    if (s->count >= MANY_SLABS || work < 2 * TN__GRAIN_SUMMED)
+        return cut;
+    int64_t parts = tn__min(s->n / LEAST_TERMS, MOST_PARTS);
+    parts = tn__min(parts, (int64_t)(work / TN__GRAIN_SUMMED));
+    cut.parts = tn__max(parts, 1);
+    cut.pieces = tn__max(s->cols / LEAST_COLUMNS, 1);
+    return cut;
+}
+
+tn__step tn__rest_of(const tn__step *s)
+{
+    return (tn__step){.outer = {.ndim = 1, .shape = {s->count}, .strides = {s->parts * s->cols}},
+                      .count = s->count,
+                      .n = s->parts,
+                      .step = s->cols,
+                      .cols = s->cols,
+                      .parts = 1,
+                      .pieces = 1};
+}
+
 typedef struct step_args {
     const tn__step *s;
     const char *x;
@@ -125,19 +159,45 @@ typedef struct step_args {
     void *payload;
 } step_args;
 
+/* Where slab `number` begins. */
+static int64_t slab_offset(const tn__axes *outer, int64_t number)
+{
+    int64_t offset = 0;
+    for (int i = outer->ndim - 1; i > 0; i--) {
+        offset += number % outer->shape[i] * outer->strides[i];
+        number /= outer->shape[i];
+    }
+    return outer->ndim > 0 ? offset + number * outer->strides[0] : 0;
+}
+
+static int64_t column_of(const tn__step *s, int64_t piece)
+{
+    return piece < s->pieces ? tn__cut(s->cols / COLUMNS, s->pieces, piece) * COLUMNS : s->cols;
+}
+
+/* Piece `number` of all parts of all slabs; `cut` is a copy of the step, whose sizes change. */
+static void run_piece(const step_args *a, tn__step *cut, int64_t number)
+{
+    const tn__step *s = a->s;
+    int64_t piece = number % s->pieces, row = number / s->pieces;
+    int64_t part = row % s->parts, column = column_of(s, piece), first, end;
+    tn__cut_out(s->n, s->parts, part, &first, &end);
+    cut->n = end - first;
+    cut->cols = column_of(s, piece + 1) - column;
+    int64_t offset = slab_offset(&s->outer, row / s->parts) + first * s->step + column;
+    a->fn(cut, a->x + offset * a->size, row * s->cols + column, a->payload);
+}
+
 static void run_slabs(int64_t begin, int64_t end, void *payload)
 {
     const step_args *a = payload;
-    const tn__axes *outer = &a->s->outer;
-    for (int64_t number = begin; number < end; number++) {
-        int64_t offset = 0, rest = number;
-        for (int i = outer->ndim - 1; i > 0; i--) {
-            offset += rest % outer->shape[i] * outer->strides[i];
-            rest /= outer->shape[i];
-        }
-        offset += outer->ndim > 0 ? rest * outer->strides[0] : 0;
-        a->fn(a->s, a->x + offset * a->size, number * a->s->cols, a->payload);
-    }
+    tn__step cut = *a->s;
+    if (cut.parts * cut.pieces > 1)
+        for (int64_t i = begin; i < end; i++)
+            run_piece(a, &cut, i);
+    else
+        for (int64_t i = begin; i < end; i++)
+            a->fn(a->s, a->x + slab_offset(&a->s->outer, i) * a->size, i * cut.cols, a->payload);
 }
 
 void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_fn fn, void *payload)
@@ -147,8 +207,9 @@ void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_f
                       .size = (int64_t)tn_dtype_size(x->dtype),
                       .fn = fn,
                       .payload = payload};
-    tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n * (double)s->cols),
-                 run_slabs, &args);
+    int64_t pieces = s->parts * s->pieces;
+    double work = (double)s->n * (double)s->cols / (double)pieces;
+    tn__parallel(ctx, s->count * pieces, tn__grain(TN__GRAIN_SUMMED, work), run_slabs, &args);
 }
 
 void tn__kept_shape(const tn_tensor *t, const bool *reduce, int64_t *shape)
@@ -192,14 +253,15 @@ static void sum_slab(const tn__step *s, const char *x, int64_t to, void *payload
 
 tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s)
 {
-    tn_tensor *y = tn__new(ctx, "sum", x->dtype, 1, (int64_t[]){s->count * s->cols});
+    tn__step cut = tn__cut_step(s), rest = tn__rest_of(&cut);
+    tn_tensor *y = tn__new(ctx, "sum", x->dtype, 1, (int64_t[]){tn__results(&cut)});
     if (!y)
         return NULL;
     sum_args args = {.k = tn__kernels_of(ctx, x->dtype),
                      .size = (int64_t)tn_dtype_size(x->dtype),
                      .y = tn__ptr(y)};
-    tn__run_step(ctx, s, x, sum_slab, &args);
-    return y;
+    tn__run_step(ctx, &cut, x, sum_slab, &args);
+    return cut.parts > 1 ? tn__sum_step(ctx, y, &rest) : y;
 }
 
 /* What is repeated is added once, and the sum is multiplied. */

@@ -14,13 +14,16 @@ typedef struct tn__axes {
 } tn__axes;
 
 /* A step reduces one axis. The axes `outer` have `count` places; from each, the step makes `cols`
- * numbers side by side, and each number from n terms that are `step` apart. */
+ * numbers side by side, and each number from n terms that are `step` apart. For threads, terms may
+ * be cut into parts, of which each makes numbers of its own, and columns into pieces. */
 typedef struct tn__step {
     tn__axes outer;
     int64_t count, n, step, cols;
+    int64_t parts, pieces;
 } tn__step;
 
-/* x [n, cols] with rows `step` apart becomes the numbers of the result from number `to` on. */
+/* x [n, cols] with rows `step` apart becomes the numbers of the result from number `to` on: those
+ * of a slab, or of a part and piece of one. */
 typedef void (*tn__slab_fn)(const tn__step *s, const char *x, int64_t to, void *payload);
 
 /* Writes the axes of t, which has elements, to *a. Returns t, or a contiguous copy of it without
@@ -30,6 +33,17 @@ const tn_tensor *tn__axes_of(tn_ctx *ctx, const tn_tensor *t, const bool *reduce
 /* Takes the innermost axis that is reduced off *a, and describes its reduction in *s. The axes left
  * are the axes of the result, which is contiguous. Returns false if no axis is reduced any more. */
 bool tn__next_step(tn__axes *a, tn__step *s);
+
+/* How many numbers the step makes. */
+static inline int64_t tn__results(const tn__step *s)
+{
+    return s->count * s->parts * s->cols;
+}
+
+/* The same step in parts and pieces, if few slabs hold much; its sizes alone say how many. Results
+ * are [count, parts, cols] then, and tn__rest_of is the step that reduces the parts. */
+tn__step tn__cut_step(const tn__step *s);
+tn__step tn__rest_of(const tn__step *s);
 
 /* Calls fn for each slab of the step, on the threads of the context. */
 void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_fn fn,

@@ -87,6 +87,72 @@ START_TEST(test_values)
 }
 END_TEST
 
+/* Rows and columns around vectors, strips of them, and the blocks of a long row, with ties, zeros
+ * of both signs and now and then a NaN. */
+static void check_size(int64_t n, bool with_nan)
+{
+    for (int dim = 0; dim < 2; dim++) {
+        array x = array_new(2, (const int64_t[]){dim ? 3 : n, dim ? n : 3});
+        for (int64_t i = 0; i < x.numel; i++)
+            x.data[i] = random_bits() % 2 ? -0.0 : (double)(random_bits() % 7) - 3;
+        for (int64_t i = (int64_t)(random_bits() % 3); with_nan && i < x.numel; i += 1 + 2 * n / 3)
+            x.data[i] = NAN;
+        for (int run = 0; run < 16; run++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            check_extreme(&x, run / 8, run % 2, run / 2 % 2 ? TN_F32 : TN_F64,
+                          run / 4 % 2 ? SLICED : PLAIN);
+            tn_scope_end(ctx, scope);
+        }
+    }
+}
+
+START_TEST(test_sizes)
+{
+    for (int64_t n = 1; n <= 140; n++) {
+        check_size(n, false);
+        check_size(n, true);
+    }
+    static const int64_t sizes[] = {2047, 2048, 2049, 2080, 4095, 4096, 4097};
+    for (int i = 0; i < 7; i++)
+        check_size(sizes[i], i % 2);
+}
+END_TEST
+
+/* The best one of 150000 numbers is in each of their parts in turn, and after or before equals. */
+START_TEST(test_parts)
+{
+    enum { MANY = 150000 };
+    array x = array_zeros("[150000]");
+    for (int64_t at = 0; at < MANY; at += 9973)
+        for (int run = 0; run < 4; run++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            bool is_last = run % 2;
+            double best = run / 2 ? NAN : 5;
+            for (int64_t i = 0; i < MANY; i++)
+                x.data[i] =
+                    i == at || (!is_last && i > at && i % 1000 == 0) ? best : (double)(i % 3);
+            tn_tensor *t = tensor_of(&x, TN_F32, PLAIN);
+            ck_tn_equal(tn_argmax(ctx, t, 0), (double)at);
+            ck_tn_equal(tn_argmin(ctx, tn_neg(ctx, t), 0), (double)at);
+            tn_tensor *rows = tn_reshape(ctx, t, TN_SHAPE(MANY / 2, 2)), *indices;
+            tn_tensor *columns = tn_max(ctx, rows, 0, false, &indices);
+            ck_assert_int_eq(tn_data_i64(indices)[at % 2], at / 2);
+            ck_assert(isnan(tn_data_f32(columns)[at % 2]) == (run / 2 == 1));
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+/* Few rows of many columns are cut between columns. */
+START_TEST(test_pieces)
+{
+    array x = array_random("[41,4001]");
+    check_extreme(&x, 0, false, TN_F32, PLAIN);
+    check_extreme(&x, 0, true, TN_F64, PLAIN);
+    check_extreme(&x, 0, true, TN_I32, PLAIN);
+}
+END_TEST
+
 START_TEST(test_special_values)
 {
     static double values[] = {1,         NAN,       2,        NAN,      1, NAN,
@@ -138,5 +204,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("max", cases, test_values, test_special_values, test_gradient_of_ties,
-         test_indices_have_no_gradient, test_errors)
+OP_TESTS("max", cases, test_values, test_sizes, test_parts, test_pieces, test_special_values,
+         test_gradient_of_ties, test_indices_have_no_gradient, test_errors)

@@ -82,8 +82,9 @@ START_TEST(test_sizes)
         for (unsigned dims = 1; dims < 4; dims++)
             check_dims(&x, dims);
     }
-    static const char *const shapes[] = {"[255,3]",   "[256,3]",   "[257,65]",   "[1031,2]",
-                                         "[3,40013]", "[40013,3]", "[130,5,130]"};
+    static const char *const shapes[] = {"[255,3]",   "[256,3]",    "[257,65]",    "[1031,2]",
+                                         "[3,40013]", "[40013,3]",  "[130,5,130]", "[140000]",
+                                         "[70,2111]", "[2,5000,35]"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         array x = array_random(shapes[i]);
         for (unsigned dims = 1; dims < 1U << x.ndim; dims++)

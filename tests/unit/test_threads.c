@@ -265,11 +265,21 @@ static tn_tensor *sums(tn_dtype dtype)
     return tn_add(ctx, tn_sum(ctx, x, TN_KEEPDIMS(1)), tn_sum(ctx, x, (tn_reduce_opts){0}));
 }
 
-/* The first ones do not depend on the number of threads either. */
-static const job jobs[] = {elementwise, thin_linear, thin_gradient, softmaxes,
-                           losses,      products,    wide_gradient, sums};
+/* Of few slabs: of columns, which are cut where there are few terms, and of one line. */
+static tn_tensor *sums_in_parts(tn_dtype dtype)
+{
+    tn_tensor *wide = tn_randn(ctx, dtype, TN_SHAPE(33, 9001));
+    tn_tensor *high = tn_randn(ctx, dtype, TN_SHAPE(2, 4500, 20));
+    tn_tensor *all = tn_sum(ctx, tn_reshape(ctx, high, TN_SHAPE(180000)), (tn_reduce_opts){0});
+    return tn_add(ctx, tn_sum(ctx, wide, TN_DIMS(0)),
+                  tn_add(ctx, tn_sum(ctx, high, TN_DIMS(0, 1, 2)), all));
+}
 
-#define FREE_OF_THREADS 5
+/* The first ones do not depend on the number of threads either. */
+static const job jobs[] = {elementwise, thin_linear,   thin_gradient, softmaxes,    losses,
+                           sums,        sums_in_parts, products,      wide_gradient};
+
+#define FREE_OF_THREADS 7
 #define JOBS ((int)(sizeof jobs / sizeof *jobs))
 
 static tn_tensor *result(job work, tn_dtype dtype, int threads)

@@ -1,67 +1,130 @@
-/* extreme.c - where the largest or smallest element along a dimension is. */
+/* extreme.c - the largest or smallest elements over some dimensions, and where they are. */
 #include "base/isa.h"
+#include "base/threads.h"
 #include "kernels/kernels.h"
 #include "ops/shared/extreme.h"
 #include "tensor/dtype.h"
-#include "tensor/iter.h"
 #include "tensor/reduce.h"
-#include "tensor/view.h"
 
-typedef struct argmax_args {
+typedef struct extreme_args {
+    const tn__kernels *k; /* NULL for integers */
     tn_dtype dtype;
-    int64_t (*find)(int64_t n, const void *x, int64_t stride); /* NULL for integers */
     bool smallest;
-    int64_t n, stride;
-} argmax_args;
+    char *y;
+    int64_t *at; /* NULL: not wanted */
+} extreme_args;
 
-static int64_t find_integer(const argmax_args *a, const char *x)
+static int64_t load(const extreme_args *a, const char *x, int64_t i)
 {
-    int64_t step = a->stride * (int64_t)tn_dtype_size(a->dtype), best = 0;
-    int64_t found = tn__load_i64(a->dtype, x);
-    for (int64_t i = 1; i < a->n; i++) {
-        int64_t value = tn__load_i64(a->dtype, x + i * step);
-        if (a->smallest ? value < found : value > found) {
-            found = value;
-            best = i;
-        }
-    }
-    return best;
+    return tn__load_i64(a->dtype, x + i * (int64_t)tn_dtype_size(a->dtype));
 }
 
-static void argmax_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+static void integer_slab(const tn__step *s, const char *x, char *y, int64_t *at,
+                         const extreme_args *a)
 {
-    const argmax_args *a = payload;
-    int64_t *y = p[0];
-    for (int64_t i = 0; i < n; i++) {
-        const char *x = (const char *)p[1] + i * strides[1] * (int64_t)tn_dtype_size(a->dtype);
-        y[i * strides[0]] = a->find ? a->find(a->n, x, a->stride) : find_integer(a, x);
+    for (int64_t j = 0; j < s->cols; j++) {
+        int64_t best = load(a, x, j), where = 0;
+        for (int64_t i = 1; i < s->n; i++) {
+            int64_t value = load(a, x, i * s->step + j);
+            if (a->smallest ? value < best : value > best) {
+                best = value;
+                where = i;
+            }
+        }
+        tn__store_i64(a->dtype, y + j * (int64_t)tn_dtype_size(a->dtype), best);
+        if (at)
+            at[j] = where;
     }
+}
+
+static void slab(const tn__step *s, const char *x, int64_t to, void *payload)
+{
+    const extreme_args *a = payload;
+    char *y = a->y + to * (int64_t)tn_dtype_size(a->dtype);
+    int64_t *at = a->at ? a->at + to : NULL;
+    if (!a->k)
+        integer_slab(s, x, y, at, a);
+    else if (s->cols == 1 && s->step == 1)
+        a->k->extreme(s->n, x, a->smallest, y, at);
+    else
+        a->k->extreme_rows(s->n, s->cols, x, s->step, a->smallest, y, at);
+}
+
+/* Indices of the best of all parts, from those within each and from which part is the best. */
+static void join(const tn__step *s, const tn_tensor *within, const tn_tensor *best)
+{
+    const int64_t *at = tn__ptr(within);
+    int64_t *y = tn__ptr(best);
+    for (int64_t i = 0; i < s->count * s->cols; i++) {
+        int64_t row = i / s->cols * s->parts + y[i];
+        y[i] = tn__cut(s->n, s->parts, y[i]) + at[row * s->cols + i % s->cols];
+    }
+}
+
+static tn_tensor *extreme_step(tn_ctx *ctx, const char *what, const tn_tensor *x, const tn__step *s,
+                               bool smallest, tn_tensor **at)
+{
+    tn__step cut = tn__cut_step(s), rest = tn__rest_of(&cut);
+    const int64_t shape[] = {tn__results(&cut)};
+    tn_tensor *y = tn__new(ctx, what, x->dtype, 1, shape), *which = NULL;
+    if (at)
+        *at = y ? tn__new(ctx, what, TN_I64, 1, shape) : NULL;
+    if (!tn_ok(ctx))
+        return NULL;
+    extreme_args args = {.k = tn__is_float(x->dtype) ? tn__kernels_of(ctx, x->dtype) : NULL,
+                         .dtype = x->dtype,
+                         .smallest = smallest,
+                         .y = tn__ptr(y),
+                         .at = at ? tn__ptr(*at) : NULL};
+    tn__run_step(ctx, &cut, x, slab, &args);
+    if (cut.parts == 1)
+        return y;
+    y = extreme_step(ctx, what, y, &rest, smallest, at ? &which : NULL);
+    if (y && at) {
+        join(&cut, *at, which);
+        *at = which;
+    }
+    return y;
+}
+
+static bool check_sizes(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce)
+{
+    for (int i = 0; i < x->ndim; i++)
+        if (reduce[i] && x->shape[i] == 0) {
+            tn_fail(ctx, TN_ERR_SHAPE, "%s: dimension %d of %s has no elements", what, i,
+                    TN_SHAPE_TEXT(x));
+            return false;
+        }
+    return true;
+}
+
+/* Where x has no elements, the results have none either. */
+static tn_tensor *none(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce,
+                       tn_tensor **at)
+{
+    int64_t shape[TN_MAX_DIMS];
+    tn__kept_shape(x, reduce, shape);
+    if (at)
+        *at = tn__new(ctx, what, TN_I64, x->ndim, shape);
+    tn_tensor *y = tn__new(ctx, what, x->dtype, x->ndim, shape);
+    return tn_ok(ctx) ? y : NULL;
 }
 
 /* What x repeats is looked at once. */
-tn_tensor *tn__argmax(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim, bool smallest)
+tn_tensor *tn__extreme(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce,
+                       bool smallest, tn_tensor **at)
 {
-    if (x->shape[dim] == 0) {
-        tn_fail(ctx, TN_ERR_SHAPE, "%s: dimension %d of %s has no elements", what, dim,
-                TN_SHAPE_TEXT(x));
+    if (!check_sizes(ctx, what, x, reduce))
         return NULL;
-    }
-    bool drop[TN_MAX_DIMS] = {false};
-    drop[dim] = true;
-    const tn_tensor *all = tn__drop_dims(ctx, x, drop);
-    const tn_tensor *firsts = all ? tn__once(ctx, all, all) : NULL;
-    tn_tensor *y = firsts ? tn__new(ctx, what, TN_I64, firsts->ndim, firsts->shape) : NULL;
-    if (!y)
-        return NULL;
-    argmax_args args = {.dtype = x->dtype,
-                        .smallest = smallest,
-                        .n = x->strides[dim] == 0 ? 1 : x->shape[dim],
-                        .stride = x->strides[dim]};
-    if (tn__is_float(x->dtype)) {
-        const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
-        args.find = smallest ? k->argmin : k->argmax;
-    }
-    tn__iter it = tn__iter_new(y->ndim, y->shape, 2, (const tn_tensor *[]){y, firsts});
-    tn__iter_run(ctx, &it, argmax_row, &args);
-    return tn__repeat(ctx, y, all->shape);
+    if (tn_numel(x) == 0)
+        return none(ctx, what, x, reduce, at);
+    tn__axes axes;
+    const tn_tensor *all = tn__axes_of(ctx, x, reduce, &axes);
+    tn_tensor *y = NULL;
+    for (tn__step s; all && tn__next_step(&axes, &s); all = y)
+        y = extreme_step(ctx, what, all, &s, smallest, at);
+    if (y && at)
+        *at = tn__reduced(ctx, *at, x, reduce);
+    y = y ? tn__reduced(ctx, y, x, reduce) : NULL;
+    return tn_ok(ctx) ? y : NULL;
 }

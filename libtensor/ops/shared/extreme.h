@@ -1,11 +1,13 @@
-/* extreme.h - where the largest or smallest element along a dimension is. */
+/* extreme.h - the largest or smallest elements over some dimensions, and where they are. */
 #ifndef TN_OPS_SHARED_EXTREME_H
 #define TN_OPS_SHARED_EXTREME_H
 
 #include "tensor/tensor.h"
 
-/* The index of the largest or smallest element along `dim`: the first of equal ones, a NaN before
- * all others. Of x's shape without `dim`, which is in range. */
-tn_tensor *tn__argmax(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim, bool smallest);
+/* The largest or smallest elements of x over the dimensions marked, which stay with size 1. If one
+ * dimension is marked, `at` may be there, and gets their indices along it: those of the first of
+ * equal ones, and of a NaN before all others. */
+tn_tensor *tn__extreme(tn_ctx *ctx, const char *what, const tn_tensor *x, const bool *reduce,
+                       bool smallest, tn_tensor **at);
 
 #endif

@@ -1,0 +1,200 @@
+/* extreme.c - the largest and the smallest of numbers, and where the first of these is. A NaN comes
+ * before all others, the first one before other NaN.
+ *
+ * Vectors gather the best of every few numbers, without places; the place of the best of a row is
+ * looked for afterwards, in the block that it came from. Where the best of each column is wanted,
+ * places are gathered too, as integers as wide as the numbers. */
+#include "kernels/pairs.h"
+
+#if defined(TN_REAL_f32)
+typedef int32_t place;
+#define PLACES INT32_MAX
+#else
+typedef int64_t place;
+#define PLACES INT64_MAX
+#endif
+
+/* Comparing takes so long that wide vectors pay where a processor has them. */
+#if defined(TN_ISA_v4)
+#define WIDTH 64
+#else
+#define WIDTH TN_VECTOR_BYTES
+#endif
+typedef place places __attribute__((vector_size(WIDTH)));
+typedef real wide __attribute__((vector_size(WIDTH)));
+typedef real wide_unaligned __attribute__((vector_size(WIDTH), aligned(sizeof(real)), may_alias));
+
+#define ACROSS ((int64_t)(WIDTH / sizeof(real)))
+#define WAYS 4                /* vectors side by side */
+#define STRIP (WAYS * ACROSS) /* numbers in them */
+#define LOOKED_THROUGH 2048   /* numbers of a row between two looks at the best */
+#define INLINE __attribute__((always_inline)) static inline
+
+/* `smallest` is a constant wherever these are inlined. */
+INLINE bool is_before(real x, real best, bool smallest)
+{
+    bool is_after = smallest ? x >= best : x <= best;
+    return !is_after & (best == best);
+}
+
+INLINE places are_before(wide x, wide best, bool smallest)
+{
+    places are_after = smallest ? x >= best : x <= best;
+    return ~are_after & (best == best);
+}
+
+INLINE places choose(places taken, places a, places b)
+{
+    return (taken & a) | (~taken & b);
+}
+
+INLINE wide better(wide x, wide best, bool smallest)
+{
+    return (wide)choose(are_before(x, best, smallest), (places)x, (places)best);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* The best of n numbers, at least `ways` vectors; the last vectors may see some once more. */
+INLINE real best_of_vectors(int64_t n, const real *x, int ways, bool smallest)
+{
+    wide best[WAYS];
+    for (int k = 0; k < ways; k++)
+        best[k] = ((const wide_unaligned *)x)[k];
+    for (int64_t i = ways * ACROSS; i < n; i += ways * ACROSS) {
+        const real *from = x + at_most(i, n - ways * ACROSS);
+        for (int k = 0; k < ways; k++)
+            best[k] = better(((const wide_unaligned *)from)[k], best[k], smallest);
+    }
+    for (int k = 1; k < ways; k++)
+        best[0] = better(best[k], best[0], smallest);
+    real one[ACROSS];
+    for (int64_t j = 0; j < ACROSS; j++)
+        one[j] = best[0][j];
+    for (int64_t half = ACROSS / 2; half > 0; half /= 2)
+        for (int64_t j = 0; j < half; j++)
+            one[j] = is_before(one[j + half], one[j], smallest) ? one[j + half] : one[j];
+    return one[0];
+}
+
+INLINE real best_of(int64_t n, const real *x, bool smallest)
+{
+    if (n >= STRIP)
+        return best_of_vectors(n, x, WAYS, smallest);
+    if (n >= ACROSS)
+        return best_of_vectors(n, x, 1, smallest);
+    real best = x[0];
+    for (int64_t i = 1; i < n; i++)
+        best = is_before(x[i], best, smallest) ? x[i] : best;
+    return best;
+}
+
+/* Where the first of the numbers is that equal `best`, or are NaN as it is. */
+static int64_t place_of(int64_t n, const real *x, real best)
+{
+    int64_t i = 0;
+    place found = 0, is_nan = best != best;
+    for (; i + STRIP <= n; i += STRIP) {
+        for (int64_t j = 0; j < STRIP; j++)
+            found |= (x[i + j] == best) | (is_nan & (x[i + j] != x[i + j]));
+        if (found)
+            break;
+    }
+    while (i < n - 1 && !(x[i] == best || (is_nan && x[i] != x[i])))
+        i++;
+    return i;
+}
+
+INLINE void find(int64_t n, const real *x, bool smallest, real *y, int64_t *at)
+{
+    int64_t begin = 0;
+    real best = best_of(at_most(n, LOOKED_THROUGH), x, smallest);
+    for (int64_t i = LOOKED_THROUGH; i < n; i += LOOKED_THROUGH) {
+        real next = best_of(at_most(n - i, LOOKED_THROUGH), x + i, smallest);
+        if (is_before(next, best, smallest)) {
+            best = next;
+            begin = i;
+        }
+    }
+    *at = begin + place_of(at_most(n - begin, LOOKED_THROUGH), x + begin, best);
+    *y = x[*at];
+}
+
+void KERNEL(extreme)(int64_t n, const void *x, bool smallest, void *y, int64_t *at)
+{
+    if (at && smallest)
+        find(n, x, true, y, at);
+    else if (at)
+        find(n, x, false, y, at);
+    else
+        *(real *)y = smallest ? best_of(n, x, true) : best_of(n, x, false);
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+/* The columns of `ways` vectors; `at` may be NULL. */
+INLINE void strip(int64_t n, const real *x, int64_t ldx, int ways, bool smallest, real *y,
+                  int64_t *at)
+{
+    wide best[WAYS];
+    places where[WAYS] = {{0}};
+    for (int k = 0; k < ways; k++)
+        best[k] = ((const wide_unaligned *)x)[k];
+    for (int64_t i = 1; i < n; i++)
+        for (int k = 0; k < ways; k++) {
+            wide row = ((const wide_unaligned *)(x + i * ldx))[k];
+            places taken = are_before(row, best[k], smallest);
+            best[k] = (wide)choose(taken, (places)row, (places)best[k]);
+            where[k] = choose(taken, (places){0} + (place)i, where[k]);
+        }
+    for (int k = 0; k < ways; k++)
+        ((wide_unaligned *)y)[k] = best[k];
+    for (int64_t j = 0; at && j < ways * ACROSS; j++)
+        at[j] = where[j / ACROSS][j % ACROSS];
+}
+
+/* The last strip may see some columns once more. */
+INLINE void strips(int64_t n, int64_t cols, const real *x, int64_t ldx, int ways, bool smallest,
+                   real *y, int64_t *at)
+{
+    for (int64_t j = 0; j < cols; j += ways * ACROSS) {
+        int64_t from = at_most(j, cols - ways * ACROSS);
+        strip(n, x + from, ldx, ways, smallest, y + from, at ? at + from : NULL);
+    }
+}
+
+/* One column, numbers ldx apart. */
+INLINE void column(int64_t n, const real *x, int64_t ldx, bool smallest, real *y, int64_t *at)
+{
+    int64_t where = 0;
+    for (int64_t i = 1; i < n; i++)
+        where = is_before(x[i * ldx], x[where * ldx], smallest) ? i : where;
+    *y = x[where * ldx];
+    if (at)
+        *at = where;
+}
+
+INLINE void columns(int64_t n, int64_t cols, const real *x, int64_t ldx, bool smallest, real *y,
+                    int64_t *at)
+{
+    if (cols >= STRIP && n <= PLACES)
+        strips(n, cols, x, ldx, WAYS, smallest, y, at);
+    else if (cols >= ACROSS && n <= PLACES)
+        strips(n, cols, x, ldx, 1, smallest, y, at);
+    else
+        for (int64_t j = 0; j < cols; j++)
+            column(n, x + j, ldx, smallest, y + j, at ? at + j : NULL);
+}
+
+void KERNEL(extreme_rows)(int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest,
+                          void *y, int64_t *at)
+{
+    if (at && smallest)
+        columns(n, cols, x, ldx, true, y, at);
+    else if (at)
+        columns(n, cols, x, ldx, false, y, at);
+    else if (smallest)
+        columns(n, cols, x, ldx, true, y, NULL);
+    else
+        columns(n, cols, x, ldx, false, y, NULL);
+}
