@@ -30,7 +30,7 @@ static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tenso
 {
     if (!var->node && !is_own(g, 1))
         g = tn__copied(ctx, "backward", g);
-    return g ? tn__alias(ctx, g, false) : NULL;
+    return g ? tn__alias(ctx, g) : NULL;
 }
 
 /* More gradients than this are not added one after another: the sum would lose digits. */

@@ -124,7 +124,7 @@ static bool save(tn_ctx *ctx, tn_node *node, const tn_record_args *args)
     for (int i = 0; i < node->n_saved; i++) {
         if (!args->saved[i])
             continue;
-        node->saved[i] = tn__alias(ctx, args->saved[i], false);
+        node->saved[i] = tn__alias(ctx, args->saved[i]);
         if (!node->saved[i])
             return false;
         node->versions[i] = node->saved[i]->storage->version;

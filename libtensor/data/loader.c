@@ -81,7 +81,7 @@ static tn_tensor *batch_like(tn_ctx *ctx, const tn_tensor *t, tn_dtype dtype, in
     memcpy(shape, t->shape, sizeof shape);
     shape[0] = size;
     tn_tensor *batch = own(tn__new(ctx, "loader", dtype, t->ndim, shape));
-    *view = batch ? tn__alias(ctx, batch, false) : NULL;
+    *view = batch ? tn__alias(ctx, batch) : NULL;
     return batch;
 }
 

@@ -93,7 +93,7 @@ tn_status tn_dict_set(tn_dict *dict, const char *name, const tn_tensor *t)
         return tn_error_status(ctx);
     if (!name)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "dict_set: name is NULL");
-    tn_tensor *alias = tn__alias(ctx, t, false);
+    tn_tensor *alias = tn__alias(ctx, t);
     if (!alias)
         return tn_error_status(ctx);
     uint64_t hash = tn__hash(ctx, name);

@@ -35,7 +35,7 @@ static bool keep(tn_ctx *ctx, const tn_tensor *buffer)
     if (!k)
         return false;
     *k = (tn__kept){.next = ctx->kept, .version = buffer->storage->version};
-    k->buffer = tn__alias(ctx, buffer, false);
+    k->buffer = tn__alias(ctx, buffer);
     k->copy = k->buffer ? tn__copied(ctx, "forward", buffer) : NULL;
     if (!k->copy) {
         tn__release(k->buffer);

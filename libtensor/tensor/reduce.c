@@ -110,7 +110,7 @@ bool tn__next_step(tn__axes *a, tn__step *s)
     if (i != last)
         s->cols = a->shape[last];
     for (int j = 0; j < a->ndim; j++)
-        if (j != i && (j != last || i == last)) {
+        if (j != i && j != last) {
             s->outer.shape[s->outer.ndim] = a->shape[j];
             s->outer.strides[s->outer.ndim++] = a->strides[j];
             s->count *= a->shape[j];

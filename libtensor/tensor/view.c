@@ -22,16 +22,11 @@ tn_tensor *tn__reshaped(tn_ctx *ctx, const tn_tensor *t, int ndim, const int64_t
     return t ? tn__view(ctx, t, ndim, shape, NULL, t->offset) : NULL;
 }
 
-tn_tensor *tn__alias(tn_ctx *ctx, const tn_tensor *t, bool with_var)
+tn_tensor *tn__alias(tn_ctx *ctx, const tn_tensor *t)
 {
     tn_tensor *alias = tn__view(ctx, t, t->ndim, t->shape, t->strides, t->offset);
-    if (!alias)
-        return NULL;
-    tn__disown(alias);
-    if (with_var && t->var) {
-        tn__var_retain(t->var);
-        alias->var = t->var;
-    }
+    if (alias)
+        tn__disown(alias);
     return alias;
 }
 
