@@ -42,6 +42,15 @@ typedef struct tn__channel {
     int64_t n, size, stride;
 } tn__channel;
 
+/* Up to TN__CHANNELS channels of one number in each of n rows, `stride` apart. */
+#define TN__CHANNELS 64
+
+typedef struct tn__channels {
+    int64_t n, count, stride;
+    const double *mean, *scale, *shift;
+    const double *slope; /* b of dx, shift being its a */
+} tn__channels;
+
 /* Up to this many outputs the thin kernels are faster than BLAS. */
 #define TN__THIN 32
 

@@ -1,9 +1,11 @@
-/* batch_norm.c - the loops of batch normalisation over one channel. Sums are doubles; the sums of
- * blocks of rows are added pairwise. */
+/* batch_norm.c - the loops of batch normalisation over one channel, and over channels side by side,
+ * each of which has one number in a row. Sums are doubles; the sums of blocks of rows are added
+ * pairwise. */
 #include "kernels/pairs.h"
 
 #define WIDTH 8     /* sums side by side; more doubles fill no vector */
 #define LONGEST 512 /* numbers of a row, or roughly of several rows, that are summed in one go */
+#define ROWS 64     /* numbers of a column that are added one after another */
 
 /* f and d of one term: d = scale x - shift, f = dy, or d where dy is x itself. */
 #define TERM(i) double d = scale * (double)x[i] - shift, f = own ? d : (double)dy[i]
@@ -145,5 +147,99 @@ void KERNEL(batch_norm_backward)(const tn__channel *c, double mean, double scale
         else
             for (int64_t i = 0; i < c->size; i++)
                 dx[i] = s * (dy[i] - a1);
+    }
+}
+
+/* ---- channels side by side ------------------------------------------------------------------- */
+
+/* sum f and sum f d of each column, d = x - shift, f = dy, or d where dy is NULL. */
+static void add_rows(const tn__channels *c, int64_t n, const real *x, const real *dy,
+                     const double *restrict shift, double *restrict first, double *restrict second)
+{
+    for (int64_t row = 0; row < n; row++, x += c->stride, dy += dy ? c->stride : 0)
+        for (int64_t j = 0; j < c->count; j++) {
+            double d = (double)x[j] - shift[j], f = dy ? (double)dy[j] : d;
+            first[j] += f;
+            second[j] += f * d;
+        }
+}
+
+/* The same of many rows: halves are added to halves. */
+static void sum_columns(const tn__channels *c, int64_t n, const real *x, const real *dy,
+                        const double *shift, double *first, double *second)
+{
+    for (int64_t j = 0; j < c->count; j++)
+        first[j] = second[j] = 0;
+    if (n <= ROWS) {
+        add_rows(c, n, x, dy, shift, first, second);
+        return;
+    }
+    double more[TN__CHANNELS], products[TN__CHANNELS];
+    int64_t half = n / 2, at = half * c->stride;
+    sum_columns(c, half, x, dy, shift, first, second);
+    sum_columns(c, n - half, x + at, dy ? dy + at : NULL, shift, more, products);
+    for (int64_t j = 0; j < c->count; j++) {
+        first[j] += more[j];
+        second[j] += products[j];
+    }
+}
+
+/* As for one channel: the mean first, and what it is off by made good. */
+void KERNEL(batch_norm_columns_moments)(const tn__channels *c, const void *x, double *mean,
+                                        double *var)
+{
+    double zeros[TN__CHANNELS] = {0}, off[TN__CHANNELS], n = (double)c->n;
+    sum_columns(c, c->n, x, NULL, zeros, mean, var);
+    for (int64_t j = 0; j < c->count; j++)
+        mean[j] /= n;
+    sum_columns(c, c->n, x, NULL, mean, off, var);
+    for (int64_t j = 0; j < c->count; j++) {
+        off[j] /= n;
+        var[j] = var[j] / n - off[j] * off[j];
+        mean[j] += off[j];
+    }
+}
+
+void KERNEL(batch_norm_columns_sums)(const tn__channels *c, const void *x, const void *dy,
+                                     double *sums, double *products)
+{
+    sum_columns(c, c->n, x, dy, c->mean, sums, products);
+}
+
+void KERNEL(batch_norm_columns)(const tn__channels *c, const void *px, void *py)
+{
+    real m[TN__CHANNELS], s[TN__CHANNELS], b[TN__CHANNELS];
+    for (int64_t j = 0; j < c->count; j++) {
+        m[j] = (real)c->mean[j];
+        s[j] = (real)c->scale[j];
+        b[j] = (real)(c->shift[j] + c->scale[j] * ((double)m[j] - c->mean[j]));
+    }
+    for (int64_t row = 0; row < c->n; row++) {
+        const real *restrict x = (const real *)px + row * c->stride;
+        real *restrict y = (real *)py + row * c->stride;
+        for (int64_t j = 0; j < c->count; j++)
+            y[j] = s[j] * (x[j] - m[j]) + b[j];
+    }
+}
+
+/* dx = scale (dy - a - b (x - mean)). Where b is 0, so is its product, even if x is infinite. */
+void KERNEL(batch_norm_columns_backward)(const tn__channels *c, const void *px, const void *pdy,
+                                         void *pdx)
+{
+    real m[TN__CHANNELS], s[TN__CHANNELS], a[TN__CHANNELS], b[TN__CHANNELS];
+    for (int64_t j = 0; j < c->count; j++) {
+        m[j] = (real)c->mean[j];
+        s[j] = (real)c->scale[j];
+        a[j] = (real)(c->shift[j] + c->slope[j] * ((double)m[j] - c->mean[j]));
+        b[j] = (real)c->slope[j];
+    }
+    for (int64_t row = 0; row < c->n; row++) {
+        const real *restrict x = (const real *)px + row * c->stride;
+        const real *restrict dy = (const real *)pdy + row * c->stride;
+        real *restrict dx = (real *)pdx + row * c->stride;
+        for (int64_t j = 0; j < c->count; j++) {
+            real slope = b[j] * (x[j] - m[j]);
+            dx[j] = s[j] * (dy[j] - a[j] - (b[j] != 0 ? slope : 0));
+        }
     }
 }

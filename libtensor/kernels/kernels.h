@@ -118,6 +118,14 @@
     K(void, batch_norm_backward,                                                                   \
       (const tn__channel *c, double mean, double scale, double a, double b, const void *x,         \
        const void *dy, void *dx))                                                                  \
+    /* the same of several channels, each of which has one number in a row */                      \
+    K(void, batch_norm_columns_moments,                                                            \
+      (const tn__channels *c, const void *x, double *mean, double *var))                           \
+    K(void, batch_norm_columns_sums,                                                               \
+      (const tn__channels *c, const void *x, const void *dy, double *sums, double *products))      \
+    K(void, batch_norm_columns, (const tn__channels *c, const void *x, void *y))                   \
+    K(void, batch_norm_columns_backward,                                                           \
+      (const tn__channels *c, const void *x, const void *dy, void *dx))                            \
     /* one step of SGD; v is NULL without momentum */                                              \
     K(void, sgd_step, (const tn__sgd *o, int64_t n, const void *g, void *v, void *p))              \
     /* one step of Adam and AdamW; m and v: means of g and of g^2 */                               \

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/options.h"
 #include "base/threads.h"
@@ -54,19 +55,25 @@ static void update(const norm_args *a, const tn_tensor *running, const double *v
     }
 }
 
+static void set_moments(const norm_args *a, int64_t channel, double mean, double var)
+{
+    double count = (double)(a->n * a->size);
+    if (a->var)
+        a->var[channel] = var * (count / (count - 1));
+    a->mean[channel] = mean;
+    a->invstd[channel] = 1 / sqrt(var + a->data.eps);
+}
+
 static void choose_moments(const norm_args *a, const tn__channel *c, int64_t channel, const char *x)
 {
-    double mean, var, count = (double)(c->n * c->size);
+    double mean, var;
     if (a->data.training) {
         a->k->batch_norm_moments(c, x, &mean, &var);
-        if (a->var)
-            a->var[channel] = var * (count / (count - 1));
     } else {
         mean = tn__load_f64(a->dtype, element(a->running_mean, channel));
         var = tn__load_f64(a->dtype, element(a->running_var, channel));
     }
-    a->mean[channel] = mean;
-    a->invstd[channel] = 1 / sqrt(var + a->data.eps);
+    set_moments(a, channel, mean, var);
 }
 
 /* Rows without elements are not walked. */
@@ -75,6 +82,8 @@ static tn__channel channel_of(const norm_args *a)
     return (tn__channel){
         .n = a->size > 0 ? a->n : 0, .size = a->size, .stride = a->channels * a->size};
 }
+
+/* ---- channel by channel ---------------------------------------------------------------------- */
 
 static void forward_range(int64_t begin, int64_t end, void *payload)
 {
@@ -86,6 +95,16 @@ static void forward_range(int64_t begin, int64_t end, void *payload)
         a->k->batch_norm(&c, a->mean[i], a->invstd[i] * number(a, a->weight, i, 1),
                          number(a, a->bias, i, 0), a->x + at, a->y + at);
     }
+}
+
+/* dw and db of a channel, from sum dy and sum dy (x - mean). */
+static void store_sums(const norm_args *a, int64_t channel, double sum, double product)
+{
+    int64_t at = channel * (int64_t)tn_dtype_size(a->dtype);
+    if (a->dw)
+        tn__store_f64(a->dtype, a->dw + at, a->invstd[channel] * product);
+    if (a->db)
+        tn__store_f64(a->dtype, a->db + at, sum);
 }
 
 static void backward_range(int64_t begin, int64_t end, void *payload)
@@ -102,12 +121,75 @@ static void backward_range(int64_t begin, int64_t end, void *payload)
             a->k->batch_norm_backward(
                 &c, a->mean[i], s * number(a, a->weight, i, 1), share > 0 ? share * sums[0] : 0,
                 share > 0 ? share * s * s * sums[1] : 0, a->x + at, a->dy + at, a->dx + at);
-        if (a->dw)
-            tn__store_f64(a->dtype, a->dw + i * size, s * sums[1]);
-        if (a->db)
-            tn__store_f64(a->dtype, a->db + i * size, sums[0]);
+        store_sums(a, i, sums[0], sums[1]);
     }
 }
+
+/* ---- channels side by side: x [n, channels] -------------------------------------------------- */
+
+/* `count` channels from number `first` on, their scales in `scale`. */
+static tn__channels channels_of(const norm_args *a, int64_t first, int64_t count, double *scale)
+{
+    for (int64_t j = 0; j < count; j++)
+        scale[j] = a->invstd[first + j] * number(a, a->weight, first + j, 1);
+    return (tn__channels){
+        .n = a->n, .count = count, .stride = a->channels, .mean = a->mean + first, .scale = scale};
+}
+
+/* What overflowed is computed again, by the kernel that takes one channel. */
+static void moments_of_columns(const norm_args *a, int64_t first, int64_t count)
+{
+    double mean[TN__CHANNELS], var[TN__CHANNELS];
+    tn__channel c = channel_of(a);
+    tn__channels all = {.n = a->n, .count = count, .stride = a->channels};
+    int64_t size = (int64_t)tn_dtype_size(a->dtype);
+    if (a->data.training)
+        a->k->batch_norm_columns_moments(&all, a->x + first * size, mean, var);
+    for (int64_t j = 0; j < count; j++)
+        if (a->data.training && isfinite(var[j]))
+            set_moments(a, first + j, mean[j], var[j]);
+        else
+            choose_moments(a, &c, first + j, a->x + (first + j) * size);
+}
+
+static void forward_columns(int64_t begin, int64_t end, void *payload)
+{
+    const norm_args *a = payload;
+    for (int64_t i = begin; i < end; i += TN__CHANNELS) {
+        int64_t count = tn__min(end - i, TN__CHANNELS), at = i * (int64_t)tn_dtype_size(a->dtype);
+        double scale[TN__CHANNELS], shift[TN__CHANNELS];
+        moments_of_columns(a, i, count);
+        tn__channels c = channels_of(a, i, count, scale);
+        for (int64_t j = 0; j < count; j++)
+            shift[j] = number(a, a->bias, i + j, 0);
+        c.shift = shift;
+        a->k->batch_norm_columns(&c, a->x + at, a->y + at);
+    }
+}
+
+static void backward_columns(int64_t begin, int64_t end, void *payload)
+{
+    const norm_args *a = payload;
+    double share = a->data.training ? 1 / (double)a->n : 0;
+    for (int64_t i = begin; i < end; i += TN__CHANNELS) {
+        int64_t count = tn__min(end - i, TN__CHANNELS), at = i * (int64_t)tn_dtype_size(a->dtype);
+        double scale[TN__CHANNELS], sums[TN__CHANNELS], products[TN__CHANNELS];
+        tn__channels c = channels_of(a, i, count, scale);
+        a->k->batch_norm_columns_sums(&c, a->x + at, a->dy + at, sums, products);
+        for (int64_t j = 0; j < count; j++) {
+            double s = a->invstd[i + j];
+            store_sums(a, i + j, sums[j], products[j]);
+            sums[j] = share > 0 ? share * sums[j] : 0;
+            products[j] = share > 0 ? share * s * s * products[j] : 0;
+        }
+        c.shift = sums;
+        c.slope = products;
+        if (a->dx)
+            a->k->batch_norm_columns_backward(&c, a->x + at, a->dy + at, a->dx + at);
+    }
+}
+
+/* ---- the operator ---------------------------------------------------------------------------- */
 
 static norm_args arguments(tn_ctx *ctx, const norm_data *data, const tn_tensor *x,
                            const tn_tensor *weight, const tn_tensor *saved)
@@ -152,7 +234,7 @@ static void batch_norm_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     if (!tn_ok(ctx))
         return;
     a.dy = tn__ptr(plain);
-    run_channels(ctx, &a, backward_range);
+    run_channels(ctx, &a, a.size == 1 ? backward_columns : backward_range);
     tn_add_grad(ctx, node, 0, dx);
     tn_add_grad(ctx, node, 1, dw);
     tn_add_grad(ctx, node, 2, db);
@@ -248,7 +330,7 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
     a.running_var = running_var;
     a.y = tn__ptr(y);
     if (tn_numel(x) > 0)
-        run_channels(ctx, &a, forward_range);
+        run_channels(ctx, &a, a.size == 1 ? forward_columns : forward_range);
     else
         tn__fill(saved, 0);
     y = tn_record(ctx, &batch_norm_op, y,

@@ -130,8 +130,9 @@ static void check_norm(const char *text, bool training, tn_dtype dtype, layout h
 
 START_TEST(test_values)
 {
-    static const char *const shapes[] = {"[4,3,5,7]", "[2,1,1,1]",   "[9,5]",
-                                         "[3,2,17]",  "[2,3,2,2,3]", "[8,40,13,13]"};
+    static const char *const shapes[] = {"[4,3,5,7]",   "[2,1,1,1]",    "[9,5]",  "[3,2,17]",
+                                         "[2,3,2,2,3]", "[8,40,13,13]", "[2,63]", "[65,64]",
+                                         "[129,65,1]",  "[300,130]"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int how = PLAIN; how <= SLICED; how++)
             for (int training = 0; training < 2; training++) {
