@@ -44,6 +44,9 @@
     K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))              \
     K(void, extreme_rows,                                                                          \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at))  \
+    /* where the k largest or smallest of x[i * stride] are, the first one first; k > 0 */         \
+    K(void, topk,                                                                                  \
+      (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, int64_t *best))          \
     /* softmax and its logarithm over rows of n, and dx from y and dy */                           \
     K(void, softmax, (int64_t rows, int64_t n, const void *x, void *y))                            \
     K(void, softmax_backward, (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))  \

@@ -1,102 +1,69 @@
 /* topk(x, k):  y = the k largest or smallest elements along a dimension, the first one first;
  * dx = dy at their indices, 0 elsewhere. */
-#include <math.h>
+#include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/isa.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
 #include "ops/shared/elements.h"
-#include "tensor/dtype.h"
-#include "tensor/iter.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
 typedef struct topk_args {
-    const tn_tensor *x;
-    int dim;
-    int64_t k;
+    const tn__kernels *k;
+    const tn_tensor *rows; /* x with the dimension last */
+    int64_t count;
     bool largest;
+    int64_t *best;
 } topk_args;
 
-typedef struct row {
-    const topk_args *args;
-    const char *x;
-    int64_t *best; /* a heap: none of the children of i, which are 2i + 1 and 2i + 2, is after i */
-} row;
-
-/* Does element i come before element j? NaN is larger than all others; equal ones stay in order. */
-static bool is_before(const row *r, int64_t i, int64_t j)
+/* Where row `number` begins, in elements. */
+static int64_t offset_of(const tn_tensor *rows, int64_t number)
 {
-    const tn_tensor *x = r->args->x;
-    int64_t step = x->strides[r->args->dim] * (int64_t)tn_dtype_size(x->dtype);
-    double a = tn__load_f64(x->dtype, r->x + i * step), b = tn__load_f64(x->dtype, r->x + j * step);
-    bool more = isnan(a) ? !isnan(b) : a > b, less = isnan(b) ? !isnan(a) : a < b;
-    return more || less ? more == r->args->largest : i < j;
-}
-
-/* Puts `index` in the heap of n elements, at place `i` or below. */
-static void sink(const row *r, int64_t n, int64_t i, int64_t index)
-{
-    for (int64_t child = 2 * i + 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && is_before(r, r->best[child], r->best[child + 1]))
-            child++;
-        if (is_before(r, r->best[child], index))
-            break;
-        r->best[i] = r->best[child];
-        i = child;
+    int64_t offset = 0;
+    for (int i = rows->ndim - 2; i >= 0; i--) {
+        offset += number % rows->shape[i] * rows->strides[i];
+        number /= rows->shape[i];
     }
-    r->best[i] = index;
+    return offset;
 }
 
-/* The last of the best k so far is on top; those that come before it take its place. */
-static void find_best(const row *r)
+static void topk_rows(int64_t begin, int64_t end, void *payload)
 {
-    int64_t k = r->args->k, n = r->args->x->shape[r->args->dim];
-    for (int64_t i = 0; i < k; i++)
-        r->best[i] = i;
-    for (int64_t i = k / 2 - 1; i >= 0; i--)
-        sink(r, k, i, r->best[i]);
-    for (int64_t i = k; i < n; i++)
-        if (is_before(r, i, r->best[0]))
-            sink(r, k, 0, i);
-    for (int64_t i = k - 1; i > 0; i--) {
-        int64_t last = r->best[0];
-        sink(r, i, 0, r->best[i]);
-        r->best[i] = last;
+    const topk_args *a = payload;
+    int last = a->rows->ndim - 1;
+    int64_t n = a->rows->shape[last], size = (int64_t)tn_dtype_size(a->rows->dtype);
+    for (int64_t i = begin; i < end; i++) {
+        const char *x = (const char *)tn__ptr(a->rows) + offset_of(a->rows, i) * size;
+        a->k->topk(n, a->count, x, a->rows->strides[last], a->largest, a->best + i * a->count);
     }
-}
-
-/* Each place stands for a row along `dim`: its first element, and the first of its k indices. */
-static void topk_row(int64_t n, void *const *p, const int64_t *s, void *payload)
-{
-    const topk_args *args = payload;
-    int64_t size = (int64_t)tn_dtype_size(args->x->dtype);
-    for (int64_t i = 0; i < n; i++)
-        find_best(&(row){.args = args,
-                         .best = (int64_t *)p[0] + i * s[0],
-                         .x = (const char *)p[1] + i * s[1] * size});
 }
 
 /* The indices of the best, along `dim`. */
-static tn_tensor *best_indices(tn_ctx *ctx, const topk_args *args)
+static tn_tensor *best_indices(tn_ctx *ctx, const tn_tensor *x, int64_t count, int dim,
+                               bool largest)
 {
-    const tn_tensor *x = args->x;
     int last = x->ndim - 1;
-    tn_tensor *rows = tn__swap_dims(ctx, x, args->dim, last);
+    const tn_tensor *rows = tn__swap_dims(ctx, x, dim, last);
+    int64_t shape[TN_MAX_DIMS];
     if (!rows)
         return NULL;
-    rows->shape[last] = args->k;
-    tn_tensor *at = tn__new(ctx, "topk", TN_I64, rows->ndim, rows->shape);
-    bool drop[TN_MAX_DIMS] = {false};
-    drop[last] = true;
-    tn_tensor *firsts = tn__drop_dims(ctx, rows, drop);
-    tn_tensor *to = at ? tn__drop_dims(ctx, at, drop) : NULL;
-    if (!to || !firsts)
+    memcpy(shape, rows->shape, sizeof shape);
+    shape[last] = count;
+    tn_tensor *at = tn__new(ctx, "topk", TN_I64, rows->ndim, shape);
+    if (!at)
         return NULL;
-    tn__iter it = tn__iter_new(to->ndim, to->shape, 2, (const tn_tensor *[]){to, firsts});
-    topk_args copy = *args;
-    if (args->k > 0)
-        tn__iter_run(ctx, &it, topk_row, &copy);
-    return tn__swap_dims(ctx, at, args->dim, last);
+    topk_args args = {.k = tn__kernels_of(ctx, x->dtype),
+                      .rows = rows,
+                      .count = count,
+                      .largest = largest,
+                      .best = tn__ptr(at)};
+    if (tn_numel(at) > 0)
+        tn__parallel(ctx, tn_numel(at) / count,
+                     tn__grain(TN__GRAIN_ELEMENTS, (double)x->shape[dim]), topk_rows, &args);
+    return tn__swap_dims(ctx, at, dim, last);
 }
 
 static void topk_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
@@ -132,8 +99,7 @@ tn_tensor *tn_topk(tn_ctx *ctx, const tn_tensor *x, int64_t k, int dim, bool lar
                 dim, TN_SHAPE_TEXT(x));
         return NULL;
     }
-    topk_args args = {.x = x, .dim = dim, .k = k, .largest = largest};
-    tn_tensor *at = best_indices(ctx, &args);
+    tn_tensor *at = best_indices(ctx, x, k, dim, largest);
     tn_tensor *y = at ? tn__gather(ctx, "topk", x, dim, at) : NULL;
     y = tn_record(ctx, &topk_op, y,
                   (tn_record_args){.inputs = {x}, .saved = {at}, .data = &dim, .size = sizeof dim});

@@ -78,6 +78,26 @@ START_TEST(test_values)
 }
 END_TEST
 
+/* Lengths around the groups that are compared at once: with ties and NaN, and in orders in which
+ * every number, or none, comes before those that were there. */
+START_TEST(test_groups)
+{
+    static const int64_t sizes[] = {31, 32, 33, 34, 63, 64, 65, 97, 130}, ks[] = {1, 2, 5, 31};
+    for (int i = 0; i < 9 * 4 * 4; i++) {
+        int64_t n = sizes[i / 16], k = ks[i / 4 % 4];
+        array x = array_new(1, &n);
+        for (int64_t j = 0; j < n; j++)
+            x.data[j] = i % 4 == 0   ? (double)j
+                        : i % 4 == 1 ? (double)-j
+                                     : (double)(random_bits() % 40);
+        for (int64_t j = (int64_t)(random_bits() % 7); i % 4 == 3 && j < n; j += n / 3)
+            x.data[j] = NAN;
+        check_topk(&x, k, 0, true);
+        check_topk(&x, k, 0, false);
+    }
+}
+END_TEST
+
 START_TEST(test_threads)
 {
     array x = array_random("[20001,3]");
@@ -113,4 +133,4 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("topk", cases, test_values, test_threads, test_special_values, test_errors)
+OP_TESTS("topk", cases, test_values, test_groups, test_threads, test_special_values, test_errors)
