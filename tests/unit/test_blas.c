@@ -168,6 +168,7 @@ END_TEST
 
 int main(int argc, char **argv)
 {
+    setenv("TN_ISA", "baseline", 1); /* whose products go to BLAS */
     if (argc == 2)
         return run_short(argv[1]);
     Suite *suite = suite_create("blas");
