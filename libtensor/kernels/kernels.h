@@ -60,6 +60,13 @@
     K(void, cross_entropy_backward,                                                                \
       (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, const void *lse,     \
        const void *dy, bool one_dy, double scale, void *dx))                                       \
+    /* the tiles in which C = or += A B is summed;  panels of B from rows or columns of x, and */  \
+    /* tiles of A from columns of x */                                                             \
+    K(tn__tile_size, product_tile, (void))                                                         \
+    K(void, product, (const tn__product_block *x))                                                 \
+    K(void, pack_rows, (int64_t k, int64_t n, const void *x, int64_t ldx, void *panels))           \
+    K(void, pack_columns, (int64_t k, int64_t n, const void *x, int64_t ldx, void *panels))        \
+    K(void, pack_tiles, (int64_t k, int64_t m, const void *x, int64_t ldx, void *tiles))           \
     /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \

@@ -11,6 +11,7 @@
 #include "kernels/kernels.h"
 #include "tensor/blas.h"
 #include "tensor/copy.h"
+#include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -92,15 +93,12 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
                      thin_rows, &a);
         return y;
     }
-    if (bias)
-        tn__copy(ctx, y, bias);
     tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                    .trans_b = true,
                                    .m = a.m,
                                    .n = a.out,
                                    .k = a.in,
-                                   .alpha = 1,
-                                   .beta = bias ? 1 : 0,
+                                   .bias = a.bias,
                                    .a = a.x,
                                    .lda = a.in,
                                    .b = a.w,
@@ -120,7 +118,6 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
                                        .m = dy->shape[0],
                                        .n = in,
                                        .k = out,
-                                       .alpha = 1,
                                        .a = tn__ptr(dy),
                                        .lda = out,
                                        .b = tn__ptr(w),
@@ -168,7 +165,6 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                                        .m = out,
                                        .n = in,
                                        .k = m,
-                                       .alpha = 1,
                                        .a = a.dy,
                                        .lda = out,
                                        .b = a.x,

@@ -7,6 +7,7 @@
 #include "tensor/blas.h"
 #include "tensor/broadcast.h"
 #include "tensor/copy.h"
+#include "tensor/gemm.h"
 #include "tensor/iter.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -82,7 +83,6 @@ static void multiply(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b, tn_ten
                                 .m = y->shape[y->ndim - 2],
                                 .n = n,
                                 .k = a->shape[a->ndim - 1],
-                                .alpha = 1,
                                 .lda = la.ld,
                                 .ldb = lb.ld,
                                 .ldc = n}};

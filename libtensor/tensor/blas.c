@@ -187,7 +187,7 @@ void tn__blas_open(bool single_thread)
     pthread_mutex_unlock(&lock);
 }
 
-bool tn__gemm_ready(tn_ctx *ctx)
+bool tn__blas_ready(tn_ctx *ctx)
 {
     if (atomic_load(&permits) > 0)
         return true;
@@ -212,6 +212,12 @@ static int distance(int64_t ld)
     return ld > 1 ? (int)ld : 1;
 }
 
+static void begin_with_bias(const tn__gemm_args *g)
+{
+    for (int64_t i = 0; i < g->m; i++)
+        memcpy((char *)g->c + bytes(g, i * g->ldc), g->bias, (size_t)bytes(g, g->n));
+}
+
 /* With k = 0 this is C = beta C. */
 static void gemm(const tn__gemm_args *g)
 {
@@ -219,13 +225,15 @@ static void gemm(const tn__gemm_args *g)
     enum CBLAS_TRANSPOSE tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
+    bool adds = g->adds || g->bias;
+    if (g->bias && !g->adds)
+        begin_with_bias(g);
     enter();
     if (g->dtype == TN_F32)
-        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, (float)g->alpha, g->a, lda, g->b, ldb,
-                    (float)g->beta, g->c, ldc);
-    else
-        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, g->alpha, g->a, lda, g->b, ldb, g->beta, g->c,
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, (float)adds, g->c,
                     ldc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, adds, g->c, ldc);
     leave();
 }
 
@@ -240,6 +248,7 @@ static tn__gemm_args part_of(const tn__gemm_args *g, bool rows, int64_t begin, i
     } else {
         part.n = end - begin;
         part.b = (const char *)g->b + bytes(g, begin * (g->trans_b ? g->ldb : 1));
+        part.bias = g->bias ? (const char *)g->bias + bytes(g, begin) : NULL;
         part.c = (char *)g->c + bytes(g, begin);
     }
     return part;
@@ -257,7 +266,7 @@ static void columns_range(int64_t begin, int64_t end, void *payload)
     gemm(&part);
 }
 
-void tn__gemm_serial(const tn__gemm_args *g)
+void tn__blas_gemm_serial(const tn__gemm_args *g)
 {
     if (g->m > 0 && g->n > 0)
         gemm(g);
@@ -297,7 +306,8 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
             tn__gemm_args part =
                 tn__gemm_middle(g, tn__cut(g->k, parts, i), tn__cut(g->k, parts, i + 1));
             if (i > 0) {
-                part.beta = 0;
+                part.adds = false;
+                part.bias = NULL;
                 part.c = sum.part;
                 part.ldc = g->n;
             }
@@ -308,9 +318,9 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
     tn__long_sum_free(ctx, &sum);
 }
 
-void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
+void tn__blas_gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
-    if (g->m == 0 || g->n == 0 || !tn__gemm_ready(ctx))
+    if (g->m == 0 || g->n == 0 || !tn__blas_ready(ctx))
         return;
     if (g->k > 2 * TN__GEMM_LONG)
         share_in_parts(ctx, g);

@@ -297,6 +297,7 @@ END_TEST
 
 int main(void)
 {
+    setenv("TN_ISA", "baseline", 1); /* whose products go to BLAS */
     Suite *suite = suite_create("blas_gate");
     TCase *tc = tcase_create("blas_gate"); /* without a context: making one tells BLAS */
     tcase_set_timeout(tc, PATIENCE);

@@ -102,10 +102,11 @@ START_TEST(test_vectors)
 }
 END_TEST
 
-/* Views with one stride of 1 are multiplied as they are: nothing but the result is allocated. */
+/* Views with one stride of 1 are multiplied as they are: besides the result, no more is allocated
+ * than a block takes that is packed, however large the views are. */
 START_TEST(test_transposed_views_are_not_copied)
 {
-    tn_tensor *a = tn_ones(ctx, TN_F64, TN_SHAPE(300, 200));
+    tn_tensor *a = tn_ones(ctx, TN_F64, TN_SHAPE(16000, 200));
     tn_tensor *at = tn_transpose(ctx, a, 0, 1), *part = tn_narrow(ctx, a, 1, 100, 100);
     tn_tensor *y = tn_matmul(ctx, at, part);
     tn_free(y);
@@ -114,7 +115,7 @@ START_TEST(test_transposed_views_are_not_copied)
     int64_t before = tn_memory(ctx).live_bytes;
     y = tn_matmul(ctx, at, part);
     ck_tn_shape(y, "[200,100]");
-    ck_assert_int_lt(tn_memory(ctx).peak_bytes - before, 200 * 100 * 8 + 8192);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - before, 16000 * 100 * 8 / 4);
 }
 END_TEST
 

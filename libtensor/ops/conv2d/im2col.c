@@ -33,6 +33,7 @@
 #include "ops/conv2d/tiling.h"
 #include "ops/shared/window.h"
 #include "tensor/blas.h"
+#include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 #include "tensor/tensor.h"
 
@@ -137,10 +138,13 @@ static matrix block_of_dy(const tn__conv2d_plan *p, const tn__column_block *b,
 
 /* ---- sums of products ------------------------------------------------------------------------ */
 
-/* How a sum of products is added up: each of them in pieces that BLAS adds up well, and `run` of
+/* How a sum of products is added up: each of them in pieces that are added up well, and `run` of
  * the pieces one after another. */
 typedef struct product_sum {
+    tn_ctx *ctx;
     tn__long_sum sum;
+    size_t space_bytes; /* for a piece to be multiplied in */
+    char *space;
     int64_t pieces, run;
     bool is_long; /* later runs are added up apart */
 } product_sum;
@@ -150,11 +154,14 @@ typedef struct product_sum {
 static product_sum sum_of(const tn__conv2d_plan *p, int64_t products, int64_t terms, int64_t rows,
                           int64_t columns)
 {
-    product_sum s = {.sum = {.k = p->kernels, .dtype = p->dtype, .rows = rows, .cols = columns}};
+    product_sum s = {.ctx = p->ctx,
+                     .sum = {.k = p->kernels, .dtype = p->dtype, .rows = rows, .cols = columns}};
     s.pieces = tn__max(1, tn__divide_up(terms, TN__GEMM_LONG));
     int64_t piece = tn__max(1, tn__divide_up(terms, s.pieces));
     s.run = tn__min(RUN, TN__GEMM_LONG / piece);
     s.is_long = products * s.pieces > 2 * s.run;
+    s.space_bytes = tn__gemm_space(
+        p->ctx, &(tn__gemm_args){.dtype = p->dtype, .m = rows, .n = columns, .k = piece});
     return s;
 }
 
@@ -165,8 +172,9 @@ static int64_t bytes_of_sum(const tn__conv2d_plan *p, const product_sum *s)
 }
 
 /* The sum begins in `to`; `part` and `lost` are such memory. */
-static void begin_sum(product_sum *s, matrix to, char *part, char *lost)
+static void begin_sum(product_sum *s, matrix to, char *part, char *lost, char *space)
 {
+    s->space = space;
     s->sum.to = to.data;
     s->sum.ld = to.ld;
     s->sum.part = part;
@@ -177,26 +185,25 @@ static void begin_sum(product_sum *s, matrix to, char *part, char *lost)
 
 /* Adds piece number i. The first run of a long sum is added up in place, later ones apart; its last
  * piece ends a run. */
-static void add_piece(const product_sum *s, int64_t i, bool last, double beta, tn__gemm_args g)
+static void add_piece(const product_sum *s, int64_t i, bool last, bool adds, tn__gemm_args g)
 {
     bool apart = s->is_long && i >= s->run;
-    g.alpha = 1;
-    g.beta = i == 0 ? beta : !apart || i % s->run > 0;
+    g.adds = i == 0 ? adds : !apart || i % s->run > 0;
     g.c = apart ? s->sum.part : s->sum.to;
     g.ldc = apart ? s->sum.cols : s->sum.ld;
-    tn__gemm_serial(&g);
+    tn__gemm_serial(s->ctx, &g, s->space);
     if (apart && (last || i % s->run == s->run - 1))
         tn__long_sum_add(&s->sum, 0, s->sum.cols);
 }
 
-/* Adds product number i of n; the first one to beta times what is there. */
-static void add_product(const product_sum *s, int64_t i, int64_t n, double beta, tn__gemm_args g)
+/* Adds product number i of n; the first one to what is there, if it adds. */
+static void add_product(const product_sum *s, int64_t i, int64_t n, bool adds, tn__gemm_args g)
 {
     g.m = s->sum.rows;
     g.n = s->sum.cols;
     for (int64_t j = 0, begin, end; j < s->pieces; j++) {
         tn__cut_out(g.k, s->pieces, j, &begin, &end);
-        add_piece(s, i * s->pieces + j, i == n - 1 && j == s->pieces - 1, beta,
+        add_piece(s, i * s->pieces + j, i == n - 1 && j == s->pieces - 1, adds,
                   tn__gemm_middle(&g, begin, end));
     }
 }
@@ -228,12 +235,12 @@ static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space
     tn__column_block b = tn__block_of(t, task / tn__blocks_of(t), task % tn__blocks_of(t));
     matrix y = block_matrix(p, &b, p->y, s);
     product_sum sum = sum_in_y(t, b.columns);
-    begin_sum(&sum, y, s->part, s->lost);
+    begin_sum(&sum, y, s->part, s->lost, s->product);
     fill_with_bias(p, &b, y);
     for (int64_t i = 0, begin, end; i < t->tiles; i++) {
         tn__cut_out(p->depth, t->tiles, i, &begin, &end);
         matrix m = tile_of(p, &b, begin, end, s);
-        add_product(&sum, i, t->tiles, 1,
+        add_product(&sum, i, t->tiles, true,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .k = end - begin,
                                     .a = weight_at(p, b.group, begin),
@@ -250,6 +257,7 @@ static void forward(const tn__conv2d_plan *p)
     tn__space_for_tiles(&t);
     product_sum sum = sum_in_y(&t, tn__most_columns(&t));
     t.sum_bytes = bytes_of_sum(p, &sum);
+    t.product_bytes = (int64_t)sum.space_bytes;
     tn__run_tasks(&t, p->groups * tn__blocks_of(&t), forward_task);
 }
 
@@ -272,11 +280,11 @@ static void weight_task(const tn__tiling *t, int64_t task, const tn__tile_space 
     int64_t row = (part * p->groups + group) * p->out_channels;
     matrix dw = {t->dw + (row * p->depth + begin) * p->element_size, p->depth};
     product_sum sum = sum_in_dw(t, last - first, end - begin);
-    begin_sum(&sum, dw, s->part, s->lost);
+    begin_sum(&sum, dw, s->part, s->lost, s->product);
     for (int64_t i = first; i < last; i++) {
         tn__column_block b = tn__block_of(t, group, i);
         matrix m = tile_of(p, &b, begin, end, s), dy = block_of_dy(p, &b, s);
-        add_product(&sum, i - first, last - first, 0,
+        add_product(&sum, i - first, last - first, false,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .trans_b = true,
                                     .k = b.columns,
@@ -294,6 +302,7 @@ static void run_weight_tasks(tn__tiling *t)
     product_sum sum =
         sum_in_dw(t, tn__divide_up(tn__blocks_of(t), t->parts), tn__divide_up(p->depth, t->tiles));
     t->sum_bytes = bytes_of_sum(p, &sum);
+    t->product_bytes = (int64_t)sum.space_bytes;
     tn__run_tasks(t, p->groups * t->tiles * t->parts, weight_task);
 }
 
@@ -344,8 +353,8 @@ static void multiply_back(const tn__tiling *t, const tn__column_block *b, int64_
     const tn__conv2d_plan *p = t->plan;
     matrix dy = block_of_dy(p, b, s);
     product_sum sum = sum_in_dm(p, c1 - c0, b->columns);
-    begin_sum(&sum, dm, s->part + bytes_of_taps(t), s->lost + bytes_of_taps(t));
-    add_product(&sum, 0, 1, 0,
+    begin_sum(&sum, dm, s->part + bytes_of_taps(t), s->lost + bytes_of_taps(t), s->product);
+    add_product(&sum, 0, 1, false,
                 (tn__gemm_args){.dtype = p->dtype,
                                 .trans_a = true,
                                 .k = p->out_channels,
@@ -450,6 +459,7 @@ static void grad_input(const tn__conv2d_plan *p)
     tn__space_for_channels(&t, channels);
     product_sum sum = sum_in_dm(p, channels, tn__most_columns(&t));
     t.sum_bytes = bytes_of_taps(&t) + bytes_of_sum(p, &sum);
+    t.product_bytes = (int64_t)sum.space_bytes;
     tn__run_tasks(&t, p->groups * t.image_blocks * t.channel_tiles, input_task);
 }
 

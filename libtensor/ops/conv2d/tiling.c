@@ -4,7 +4,7 @@
 #include "base/threads.h"
 #include "kernels/args.h"
 #include "ops/conv2d/tiling.h"
-#include "tensor/blas.h"
+#include "tensor/gemm.h"
 #include "tensor/shape.h"
 
 #define TILE_BYTES 393216 /* of a tile, for a second-level cache, */
@@ -103,7 +103,7 @@ int64_t tn__bytes_of(const tn__conv2d_plan *p, int64_t images, int64_t planes, i
 
 static int64_t bytes_of_worker(const tn__tiling *t)
 {
-    return t->padded_bytes + t->tile_bytes + t->block_bytes + 2 * t->sum_bytes;
+    return t->padded_bytes + t->tile_bytes + t->block_bytes + 2 * t->sum_bytes + t->product_bytes;
 }
 
 /* Padded images of so many channels, for so many rows of y; tiles of `depth` rows. */
@@ -139,6 +139,7 @@ static tn__tile_space space_of(const tn__tiling *t, int64_t worker)
     s.block = s.tile + t->tile_bytes;
     s.part = s.block + t->block_bytes;
     s.lost = s.part + t->sum_bytes;
+    s.product = s.lost + t->sum_bytes;
     return s;
 }
 

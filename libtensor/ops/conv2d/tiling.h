@@ -32,7 +32,7 @@ typedef struct tn__tiling {
     int64_t parts;         /* of the blocks, each with a dw of its own: */
     char *dw;              /* [parts, groups out_channels, depth] */
     char *memory;          /* of all workers */
-    int64_t padded_bytes, tile_bytes, block_bytes, sum_bytes; /* of each of them */
+    int64_t padded_bytes, tile_bytes, block_bytes, sum_bytes, product_bytes; /* of each of them */
 } tn__tiling;
 
 tn__tiling tn__tiling_new(const tn__conv2d_plan *plan);
@@ -55,9 +55,10 @@ int64_t tn__most_columns(const tn__tiling *t);
 typedef struct tn__tile_space {
     char *padded; /* rows of x with their padding, or of dx */
     char *tile;
-    char *block; /* of y or dy, where it has several images */
-    char *part;  /* of a long sum, */
-    char *lost;  /* and what rounding took from it: sum_bytes each */
+    char *block;   /* of y or dy, where it has several images */
+    char *part;    /* of a long sum, */
+    char *lost;    /* and what rounding took from it: sum_bytes each */
+    char *product; /* where a product is made */
 } tn__tile_space;
 
 /* The bytes of an array of these sizes, a multiple of the alignment; more than there can be where
@@ -66,7 +67,8 @@ int64_t tn__bytes_of(const tn__conv2d_plan *plan, int64_t images, int64_t planes
                      int64_t cols);
 
 /* Sets the sizes of the space: for any tile, with the x that it is made of; for tiles of so many
- * whole channels, with all padded rows of dx. sum_bytes is up to the caller. */
+ * whole channels, with all padded rows of dx. sum_bytes and product_bytes are
+ * up to the caller. */
 void tn__space_for_tiles(tn__tiling *t);
 void tn__space_for_channels(tn__tiling *t, int64_t channels);
 

@@ -21,6 +21,7 @@
 #include "kernels/args.h"
 #include "ops/conv2d/plan.h"
 #include "tensor/blas.h"
+#include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 
 #define ELEMENTS 16     /* of a transformed tile */
@@ -30,14 +31,19 @@
 #define RUNS 16       /* whose dw are added one after another */
 
 /* The images n0 .. n0 + images of a run, and the transforms of them all. */
-typedef struct run {
+typedef struct run run;
+typedef tn__gemm_args (*product_fn)(const run *r, int64_t k);
+struct run {
     const tn__conv2d_plan *plan;
     int64_t n0, images;
     int64_t tiles;     /* of an image */
     int64_t all_tiles; /* of a whole run: from one row of v_k or m_k to the next */
     bool adds;         /* to u, which an earlier run has begun */
     char *u, *v, *m;
-} run;
+    product_fn product;
+    int64_t workers, space_bytes; /* that share the products; of each */
+    char *space;
+};
 
 /* ---- where it pays --------------------------------------------------------------------------- */
 
@@ -72,7 +78,7 @@ static bool is_3x3(const tn__window *w)
            w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h <= 2 && w->padding_w <= 2;
 }
 
-/* Enough for the transforms to pay, and no more than BLAS adds up well in one product. */
+/* Enough for the transforms to pay, and no more than one product adds up well. */
 static bool has_channels(int64_t channels)
 {
     return channels >= MIN_CHANNELS && channels <= TN__GEMM_LONG;
@@ -89,16 +95,25 @@ static bool applies(const tn__conv2d_plan *plan, tn__conv2d_product product)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static bool run_new(const tn__conv2d_plan *p, run *r)
+static bool run_new(const tn__conv2d_plan *p, product_fn product, run *r)
 {
     int64_t tiles = tiles_of(&p->window), images = tn__max(1, RUN_TILES / tiles);
-    *r = (run){.plan = p, .tiles = tiles, .images = tn__min(images, p->images)};
+    *r = (run){.plan = p,
+               .tiles = tiles,
+               .images = tn__min(images, p->images),
+               .product = product,
+               .workers = tn__min(p->ctx->threads, ELEMENTS)};
     r->all_tiles = r->images * tiles;
     size_t bytes = ELEMENTS * (size_t)p->element_size;
     r->u = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * p->in_channels));
     r->v = tn__alloc(p->ctx, bytes * (size_t)(p->in_channels * r->all_tiles) + TN__SLACK);
     r->m = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * r->all_tiles) + TN__SLACK);
-    return r->u && r->v && r->m && tn__gemm_ready(p->ctx);
+    if (!r->u || !r->v || !r->m || !tn__gemm_ready(p->ctx))
+        return false;
+    tn__gemm_args largest = product(r, 0);
+    r->space_bytes = (int64_t)tn__gemm_space(p->ctx, &largest);
+    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
+    return r->space != NULL;
 }
 
 static void run_free(run *r)
@@ -106,6 +121,7 @@ static void run_free(run *r)
     tn__free(r->plan->ctx, r->u);
     tn__free(r->plan->ctx, r->v);
     tn__free(r->plan->ctx, r->m);
+    tn__free(r->plan->ctx, r->space);
 }
 
 /* u_k, v_k and m_k are `rows` times `columns` numbers each, one after another. */
@@ -166,43 +182,51 @@ static void transform_y_back(int64_t begin, int64_t end, void *payload)
 }
 
 /* m_k = u_k v_k. */
-static void multiply(int64_t begin, int64_t end, void *payload)
+static tn__gemm_args product_for_y(const run *r, int64_t k)
 {
-    const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
-    for (int64_t k = begin; k < end; k++)
-        tn__gemm_serial(&(tn__gemm_args){.dtype = p->dtype,
-                                         .m = p->out_channels,
-                                         .n = r->images * r->tiles,
-                                         .k = p->in_channels,
-                                         .alpha = 1,
-                                         .a = element(r, r->u, k, p->out_channels, p->in_channels),
-                                         .lda = p->in_channels,
-                                         .b = element(r, r->v, k, p->in_channels, r->all_tiles),
-                                         .ldb = r->all_tiles,
-                                         .c = element(r, r->m, k, p->out_channels, r->all_tiles),
-                                         .ldc = r->all_tiles});
+    return (tn__gemm_args){.dtype = p->dtype,
+                           .m = p->out_channels,
+                           .n = r->images * r->tiles,
+                           .k = p->in_channels,
+                           .a = element(r, r->u, k, p->out_channels, p->in_channels),
+                           .lda = p->in_channels,
+                           .b = element(r, r->v, k, p->in_channels, r->all_tiles),
+                           .ldb = r->all_tiles,
+                           .c = element(r, r->m, k, p->out_channels, r->all_tiles),
+                           .ldc = r->all_tiles};
 }
 
 /* u_k = m_k v_k^T, or u_k += that. */
-static void multiply_for_weight(int64_t begin, int64_t end, void *payload)
+static tn__gemm_args product_for_weight(const run *r, int64_t k)
+{
+    const tn__conv2d_plan *p = r->plan;
+    return (tn__gemm_args){.dtype = p->dtype,
+                           .trans_b = true,
+                           .m = p->out_channels,
+                           .n = p->in_channels,
+                           .k = r->images * r->tiles,
+                           .adds = r->adds,
+                           .a = element(r, r->m, k, p->out_channels, r->all_tiles),
+                           .lda = r->all_tiles,
+                           .b = element(r, r->v, k, p->in_channels, r->all_tiles),
+                           .ldb = r->all_tiles,
+                           .c = element(r, r->u, k, p->out_channels, p->in_channels),
+                           .ldc = p->in_channels};
+}
+
+/* Each worker has its elements, and memory to multiply in. */
+static void multiply(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
-    const tn__conv2d_plan *p = r->plan;
-    for (int64_t k = begin; k < end; k++)
-        tn__gemm_serial(&(tn__gemm_args){.dtype = p->dtype,
-                                         .trans_b = true,
-                                         .m = p->out_channels,
-                                         .n = p->in_channels,
-                                         .k = r->images * r->tiles,
-                                         .alpha = 1,
-                                         .beta = r->adds,
-                                         .a = element(r, r->m, k, p->out_channels, r->all_tiles),
-                                         .lda = r->all_tiles,
-                                         .b = element(r, r->v, k, p->in_channels, r->all_tiles),
-                                         .ldb = r->all_tiles,
-                                         .c = element(r, r->u, k, p->out_channels, p->in_channels),
-                                         .ldc = p->in_channels});
+    for (int64_t worker = begin; worker < end; worker++) {
+        int64_t first, last;
+        tn__cut_out(ELEMENTS, r->workers, worker, &first, &last);
+        for (int64_t k = first; k < last; k++) {
+            tn__gemm_args g = r->product(r, k);
+            tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
+        }
+    }
 }
 
 /* ---- the products ---------------------------------------------------------------------------- */
@@ -217,13 +241,13 @@ static void move_to(run *r, int64_t n0, int64_t most)
 static void convolve(const tn__conv2d_plan *p, bool is_turned)
 {
     run r;
-    if (run_new(p, &r)) {
+    if (run_new(p, product_for_y, &r)) {
         int64_t most = r.images;
         p->kernels->winograd_weight(p->out_channels, p->in_channels, is_turned, p->weight, r.u);
         for (int64_t n0 = 0; n0 < p->images; n0 += most) {
             move_to(&r, n0, most);
             tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
-            tn__parallel(p->ctx, ELEMENTS, 1, multiply, &r);
+            tn__parallel(p->ctx, r.workers, 1, multiply, &r);
             tn__parallel(p->ctx, r.images * p->out_channels, TN__GRAIN_PLANES, transform_y_back,
                          &r);
         }
@@ -263,7 +287,7 @@ static void sum_runs(run *r, const tn__long_sum *dw, bool is_long)
         r->adds = is_long ? i % RUNS > 0 : i > 0;
         tn__parallel(p->ctx, r->images * p->in_channels, TN__GRAIN_PLANES, transform_x, r);
         tn__parallel(p->ctx, r->images * p->out_channels, TN__GRAIN_PLANES, transform_dy, r);
-        tn__parallel(p->ctx, ELEMENTS, 1, multiply_for_weight, r);
+        tn__parallel(p->ctx, r->workers, 1, multiply, r);
         if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
             end_runs(r, dw, i < RUNS || !is_long);
     }
@@ -277,7 +301,7 @@ static void grad_weight(const tn__conv2d_plan *p)
                        .rows = 1,
                        .cols = p->out_channels * p->depth,
                        .to = p->dw};
-    bool ready = run_new(p, &r);
+    bool ready = run_new(p, product_for_weight, &r);
     bool is_long = tn__divide_up(p->images, r.images) > 2 * RUNS;
     if (ready && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
         sum_runs(&r, &dw, is_long);

@@ -1,0 +1,129 @@
+/* product.c - products of matrices, in tiles that stay in registers while they are summed.
+ *
+ *     C[i][j] = or += sum_p A[i][p] B[p][j]        p = 0 .. k
+ *
+ *                   b: panels of COLUMNS columns, each of them row after row
+ *                   +--------+--------+--------+
+ *                   | p      |        |        |
+ *                   +--------+--------+--------+
+ *     a: +------+   +--------+--------+--------+
+ *        |    p |   | tile   |        |        |  c
+ *        +------+   +--------+--------+--------+
+ *
+ * For each p two vectors of B are read, and each is multiplied by one number of every row of A: 28
+ * multiplications for 16 numbers read, so that the multipliers never wait. A panel of B stays in
+ * the first-level cache while all rows of A meet it. A may lie by rows or by columns, for its
+ * numbers are read one at a time.
+ *
+ * Each element of C is one sum over p from the first to the last, whatever tile it is in: how C is
+ * cut changes no bit. */
+#include "kernels/tile.h"
+
+tn__tile_size KERNEL(product_tile)(void)
+{
+    return (tn__tile_size){ROWS, COLUMNS};
+}
+
+/* A tile of the block, from row i and column j on. */
+typedef struct place {
+    int64_t i, j, columns;
+    const real *a, *b;
+    real *c;
+    const char *ahead;  /* the part of the next panel that is fetched meanwhile, */
+    int64_t ahead_step; /* so many bytes for each p */
+} place;
+
+/* A tile at the right edge of C, or one that meets a bias. */
+__attribute__((noinline)) static void finish(const tn__product_block *x, const place *at, int rows,
+                                             const real *sums)
+{
+    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
+    for (int r = 0; r < rows; r++, sums += COLUMNS) {
+        real *c = at->c + r * x->ldc, start = row_bias ? row_bias[at->i + r] : 0;
+        for (int64_t j = 0; j < at->columns; j++)
+            c[j] = sums[j] + (x->adds ? c[j] : column_bias ? column_bias[at->j + j] : start);
+    }
+}
+
+/* The numbers of rows and vectors are constants after inlining. C is asked for before it is needed,
+ * for it comes from far away. Rows of A have two pointers, for where the others are would fill all
+ * registers for addresses. */
+#define HALF (ROWS / 2)
+__attribute__((always_inline)) static inline void
+multiply(int rows, int vectors, const tn__product_block *x, const place *at)
+{
+    wide sums[ROWS][2] = {0}, b[2];
+    const char *ahead = at->ahead;
+    int64_t a_row = x->a_row, a_step = x->a_step, b_step = x->b_step, ahead_step = at->ahead_step;
+    const real *upper = at->a, *lower = rows > HALF ? upper + HALF * a_row : upper, *pb = at->b;
+    EACH (r, rows)
+        EACH (v, vectors)
+            __builtin_prefetch(at->c + r * x->ldc + v * WIDTH);
+    for (int64_t p = x->k; p > 0; p--, pb += b_step, ahead += ahead_step) {
+        __builtin_prefetch(ahead, 0, 2);
+        EACH (v, vectors)
+            b[v] = load_wide(pb + v * WIDTH);
+        EACH (r, rows)
+            EACH (v, vectors)
+                sums[r][v] += (r < HALF ? upper[r * a_row] : lower[(r - HALF) * a_row]) * b[v];
+        upper += a_step;
+        lower += a_step;
+    }
+    real all[ROWS * COLUMNS], *c = at->c;
+    bool whole = at->columns == vectors * WIDTH && !x->row_bias && !x->column_bias;
+    int64_t ldc = whole ? x->ldc : COLUMNS;
+    if (whole && x->adds)
+        EACH (r, rows)
+            EACH (v, vectors)
+                sums[r][v] += load_wide(c + r * ldc + v * WIDTH);
+    c = whole ? c : all;
+    EACH (r, rows)
+        EACH (v, vectors)
+            store_wide(c + r * ldc + v * WIDTH, sums[r][v]);
+    if (!whole)
+        finish(x, at, rows, all);
+}
+
+typedef void (*multiply_fn)(const tn__product_block *x, const place *at);
+
+#define MULTIPLY(rows)                                                  \
+    static void one_##rows(const tn__product_block *x, const place *at) \
+    {                                                                   \
+        multiply(rows, 1, x, at);                                       \
+    }                                                                   \
+    static void two_##rows(const tn__product_block *x, const place *at) \
+    {                                                                   \
+        multiply(rows, 2, x, at);                                       \
+    }
+EACH_ROWS(MULTIPLY)
+
+#define ONE(rows) one_##rows,
+#define TWO(rows) two_##rows,
+static const multiply_fn multipliers[2][ROWS] = {{EACH_ROWS(ONE)}, {EACH_ROWS(TWO)}};
+
+/* The panel from column j on with all rows of A, while the next panel is fetched into the
+ * second-level cache. */
+static void multiply_panel(const tn__product_block *x, int64_t j)
+{
+    int64_t tiles = tiles_of(x->m), left = x->n - j;
+    place at = {.j = j,
+                .columns = left < COLUMNS ? left : COLUMNS,
+                .b = (const real *)x->b + j / COLUMNS * x->b_panel,
+                .ahead_step = COLUMNS * (int64_t)sizeof(real) / tiles + 1};
+    const multiply_fn *fn = multipliers[at.columns > WIDTH];
+    at.ahead = (const char *)(at.b + x->b_panel);
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t end = tile_row(x->m, t + 1);
+        at.a = (const real *)x->a + (x->a_tile ? t * x->a_tile : at.i * x->a_row);
+        at.c = (real *)x->c + at.i * x->ldc + j;
+        fn[end - at.i - 1](x, &at);
+        at.ahead += x->k * at.ahead_step;
+        at.i = end;
+    }
+}
+
+void KERNEL(product)(const tn__product_block *x)
+{
+    for (int64_t j = 0; j < x->n; j += COLUMNS)
+        multiply_panel(x, j);
+}

@@ -1,0 +1,22 @@
+/* gemm.h - products of matrices, by the library's own kernels or by CBLAS.
+ *
+ * The rule: with the kernels of v3 and v4 a product is the library's own (product.h), for these are
+ * as fast as the best ones of OpenBLAS and do not depend on which of them it has picked; with those
+ * of the baseline it goes to CBLAS (blas.h). */
+#ifndef TN_TENSOR_GEMM_H
+#define TN_TENSOR_GEMM_H
+
+#include "tensor/blas.h"
+
+/* The product on the threads of the context. Records TN_ERR_MEMORY where there is no room for what
+ * it needs. */
+void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);
+
+/* The same on this thread alone, for functions that use threads themselves. It is given memory of
+ * so many bytes, aligned to 64: no more for a product that is smaller in m, n and k. Before they
+ * begin they ask whether BLAS has room: false, with TN_ERR_MEMORY recorded, if not. */
+void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space);
+size_t tn__gemm_space(const tn_ctx *ctx, const tn__gemm_args *g);
+bool tn__gemm_ready(tn_ctx *ctx);
+
+#endif

@@ -1,0 +1,409 @@
+/* product.c - the blocks of a product, and what threads share of it.
+ *
+ * Kernels multiply tiles of C (kernels/product.c). Around them are the loops of Goto and van de
+ * Geijn ("Anatomy of high-performance matrix multiplication", 2008):
+ *
+ *     for blocks of columns of C
+ *         for blocks of p = 0 .. k
+ *             pack a block of B in panels            in the third-level cache
+ *             for blocks of rows of C
+ *                 pack a block of A                  in the second-level cache
+ *                 C += A B                           a panel of B in the first-level cache
+ *
+ * Packing costs time for each number of an operand, which a small product does not earn back; so an
+ * operand that lies well is used in place. Each thread has a part of C to itself and packs what it
+ * needs: no thread waits for another. */
+#include <string.h>
+#include "base/integers.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernels/args.h"
+#include "tensor/long_sum.h"
+#include "tensor/product.h"
+#include "tensor/tensor.h"
+
+#define DEPTH_BYTES 2048  /* of a row of A in a block: a panel of B is 16 to 64 KiB */
+#define TILES_DOWN 24     /* of a block of A: 300 to 700 KiB */
+#define COLUMNS_MOST 2048 /* of a block of B: 4 MiB */
+#define LONG 8192         /* terms, at most 2 LONG, whose blocks are added one after another */
+
+#define ROWS_IN_PLACE 64      /* of C, that meet a B which lies by rows */
+#define COLUMNS_IN_PLACE 768  /* of C, that meet an A which lies by rows */
+#define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
+#define BYTES_IN_PLACE 262144 /* of any operand that is small */
+#define PACKING_COST 16       /* of a number, in multiply-adds */
+
+/* A product with what follows from its sizes, and the memory of a thread. */
+typedef struct work {
+    const tn__product *p;
+    int64_t size; /* of a number */
+    tn__tile_size tile;
+    int64_t pieces;              /* of k, which are summed apart */
+    bool a_in_place, b_in_place; /* but for a last panel that is not full */
+    char *a, *b, *part, *lost;
+} work;
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
+static int64_t round_up(int64_t bytes)
+{
+    return tn__divide_up(bytes, TN_ALIGNMENT) * TN_ALIGNMENT;
+}
+
+static bool is_small(const work *w, int64_t lines)
+{
+    return (double)lines * (double)w->p->k * (double)w->size <= BYTES_IN_PLACE;
+}
+
+static bool is_a_in_place(const work *w)
+{
+    const tn__product *p = w->p;
+    if (p->a.pack)
+        return false;
+    if (p->a.step == 1)
+        return p->n < COLUMNS_IN_PLACE;
+    return p->n <= PANELS_IN_PLACE * w->tile.columns || is_small(w, p->m);
+}
+
+static bool is_b_in_place(const work *w)
+{
+    const tn__product *p = w->p;
+    return !p->b.pack && p->b.line == 1 && (p->m <= ROWS_IN_PLACE || is_small(w, p->n));
+}
+
+static work work_of(const tn__product *p)
+{
+    work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype), .tile = p->kernels->product_tile()};
+    w.pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
+    w.a_in_place = is_a_in_place(&w);
+    w.b_in_place = is_b_in_place(&w);
+    return w;
+}
+
+/* Of terms begin .. end: as many blocks as there must be, all of them about as long. */
+static int64_t depth_blocks(const work *w, int64_t terms)
+{
+    return tn__max(1, tn__divide_up(terms, DEPTH_BYTES / w->size));
+}
+
+static int64_t most_depth(const work *w)
+{
+    return tn__min(w->p->k, DEPTH_BYTES / w->size);
+}
+
+/* From row to row of a packed A: an odd number of cache lines, so that rows do not compete for the
+ * same places in the cache. */
+static int64_t pitch_of(const work *w, int64_t depth)
+{
+    return (tn__divide_up(depth * w->size, TN_ALIGNMENT) | 1) * TN_ALIGNMENT / w->size;
+}
+
+/* For a block of A of so many rows, and one of B of so many columns. */
+static int64_t bytes_of_a(const work *w, int64_t rows)
+{
+    int64_t most = tn__min(rows, TILES_DOWN * w->tile.rows) + w->tile.rows;
+    return round_up(most * pitch_of(w, most_depth(w)) * w->size);
+}
+
+static int64_t bytes_of_b(const work *w, int64_t columns)
+{
+    int64_t panels = tn__divide_up(tn__min(columns, COLUMNS_MOST), w->tile.columns);
+    return round_up(panels * w->tile.columns * most_depth(w) * w->size);
+}
+
+static int64_t bytes_of_part(const work *w)
+{
+    return w->pieces > 1 ? round_up(w->p->m * w->p->n * w->size) : 0;
+}
+
+/* Columns of B that are packed. */
+static int64_t packed_columns(const work *w)
+{
+    return w->b_in_place ? w->p->n % w->tile.columns : w->p->n;
+}
+
+/* What the product needs as it is; what one needs that packs everything. */
+static int64_t bytes_needed(const work *w)
+{
+    return (w->a_in_place ? 0 : bytes_of_a(w, w->p->m)) + bytes_of_b(w, packed_columns(w)) +
+           2 * bytes_of_part(w);
+}
+
+size_t tn__product_space(const tn__product *p)
+{
+    work w = work_of(p);
+    return (size_t)(bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n) + 2 * bytes_of_part(&w));
+}
+
+static void give_space(work *w, char *space)
+{
+    w->a = space;
+    w->b = w->a + (w->a_in_place ? 0 : bytes_of_a(w, w->p->m));
+    w->part = w->b + bytes_of_b(w, packed_columns(w));
+    w->lost = w->part + bytes_of_part(w);
+}
+
+/* ---- operands -------------------------------------------------------------------------------- */
+
+static const char *number_of(const work *w, const tn__operand *o, int64_t line, int64_t p)
+{
+    return o->data + (line * o->line + p * o->step) * w->size;
+}
+
+/* Lines and numbers of a packer from where the part of the operand begins. */
+static void pack_by_function(const tn__operand *o, tn__piece piece, int64_t pitch, char *to)
+{
+    piece.first += o->first;
+    piece.begin += o->begin;
+    piece.end += o->begin;
+    o->pack(o->payload, piece, pitch, to);
+}
+
+/* A of the block: in place, by rows, or by columns in tiles. */
+static void put_a(const work *w, tn__piece piece, tn__product_block *block)
+{
+    const tn__operand *a = &w->p->a;
+    int64_t depth = piece.end - piece.begin, pitch = pitch_of(w, depth);
+    const char *from = a->pack ? NULL : number_of(w, a, piece.first, piece.begin);
+    block->a = w->a;
+    block->a_row = pitch;
+    block->a_step = 1;
+    if (a->pack) {
+        pack_by_function(a, piece, pitch, w->a);
+    } else if (w->a_in_place) {
+        block->a = from;
+        block->a_row = a->line;
+        block->a_step = a->step;
+    } else if (a->step == 1) {
+        for (int64_t i = 0; i < piece.lines; i++)
+            memcpy(w->a + i * pitch * w->size, from + i * a->line * w->size,
+                   (size_t)(depth * w->size));
+    } else {
+        w->p->kernels->pack_tiles(depth, piece.lines, from, a->step, w->a);
+        block->a_row = 1;
+        block->a_step = w->tile.rows;
+        block->a_tile = w->tile.rows * depth;
+    }
+}
+
+/* B of the block: in panels, or by rows in place. */
+static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_block *block)
+{
+    const tn__operand *b = &w->p->b;
+    int64_t depth = piece.end - piece.begin;
+    const char *from = b->pack ? NULL : number_of(w, b, piece.first, piece.begin);
+    block->b = w->b;
+    block->b_step = w->tile.columns;
+    block->b_panel = w->tile.columns * depth;
+    if (b->pack) {
+        pack_by_function(b, piece, w->tile.columns, w->b);
+    } else if (in_place) {
+        block->b = from;
+        block->b_step = b->step;
+        block->b_panel = w->tile.columns;
+    } else if (b->line == 1) {
+        w->p->kernels->pack_rows(depth, piece.lines, from, b->step, w->b);
+    } else {
+        w->p->kernels->pack_columns(depth, piece.lines, from, b->line, w->b);
+    }
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* A matrix that gets a product. */
+typedef struct target {
+    char *c;
+    int64_t ldc;
+    bool adds;
+    const char *row_bias, *column_bias;
+} target;
+
+static const char *move(const char *bias, int64_t elements, int64_t size)
+{
+    return bias ? bias + elements * size : NULL;
+}
+
+/* All rows of the columns of B, of which numbers begin .. end are packed or in place. */
+static void multiply_rows(const work *w, const target *to, tn__piece b, tn__product_block block)
+{
+    int64_t parts = tn__divide_up(w->p->m, TILES_DOWN * w->tile.rows);
+    for (int64_t i = 0, begin, end; i < parts; i++) {
+        tn__cut_out(w->p->m, parts, i, &begin, &end);
+        put_a(w, (tn__piece){begin, end - begin, b.begin, b.end}, &block);
+        block.m = end - begin;
+        block.c = to->c + (begin * to->ldc + b.first) * w->size;
+        block.row_bias = move(to->row_bias, begin, w->size);
+        w->p->kernels->product(&block);
+    }
+}
+
+/* Columns first .. first + columns, terms begin .. end. */
+static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
+{
+    int64_t parts = depth_blocks(w, all.end - all.begin);
+    for (int64_t i = 0; i < parts; i++) {
+        tn__piece b = all;
+        b.begin = all.begin + tn__cut(all.end - all.begin, parts, i);
+        b.end = all.begin + tn__cut(all.end - all.begin, parts, i + 1);
+        bool adds = to->adds || i > 0;
+        tn__product_block block = {.n = b.lines,
+                                   .k = b.end - b.begin,
+                                   .ldc = to->ldc,
+                                   .adds = adds,
+                                   .column_bias = move(to->column_bias, b.first, w->size)};
+        target t = *to;
+        if (adds)
+            t.row_bias = block.column_bias = NULL;
+        put_b(w, b, in_place, &block);
+        multiply_rows(w, &t, b, block);
+    }
+}
+
+/* Terms begin .. end. Of a B in place, columns that fill no panel are packed. */
+static void multiply(const work *w, const target *to, int64_t begin, int64_t end)
+{
+    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place ? n - n % width : 0;
+    if (whole > 0)
+        multiply_columns(w, to, (tn__piece){0, whole, begin, end}, true);
+    int64_t panels = tn__divide_up(n - whole, width),
+            parts = tn__divide_up(panels, COLUMNS_MOST / width);
+    for (int64_t i = 0; i < parts; i++) {
+        int64_t first = whole + tn__cut(panels, parts, i) * width;
+        int64_t last = tn__min(n, whole + tn__cut(panels, parts, i + 1) * width);
+        multiply_columns(w, to, (tn__piece){first, last - first, begin, end}, false);
+    }
+}
+
+/* Later pieces of a long sum are added so that what rounding takes from the sum is kept. */
+static void multiply_pieces(const work *w, const target *to)
+{
+    const tn__product *p = w->p;
+    tn__long_sum sum = {.k = p->kernels,
+                        .dtype = p->dtype,
+                        .rows = p->m,
+                        .cols = p->n,
+                        .ld = p->ldc,
+                        .to = p->c,
+                        .part = w->part,
+                        .lost = w->lost};
+    memset(w->lost, 0, (size_t)(p->m * p->n * w->size));
+    for (int64_t i = 0; i < w->pieces; i++) {
+        target part = {.c = w->part, .ldc = p->n};
+        multiply(w, i > 0 ? &part : to, tn__cut(p->k, w->pieces, i),
+                 tn__cut(p->k, w->pieces, i + 1));
+        if (i > 0)
+            tn__long_sum_add(&sum, 0, p->n);
+    }
+}
+
+static void run(work *w, char *space)
+{
+    const tn__product *p = w->p;
+    target to = {p->c, p->ldc, p->adds, p->row_bias, p->column_bias};
+    give_space(w, space);
+    if (w->pieces > 1)
+        multiply_pieces(w, &to);
+    else
+        multiply(w, &to, 0, p->k);
+}
+
+void tn__product_serial(const tn__product *p, void *space)
+{
+    work w = work_of(p);
+    if (p->m > 0 && p->n > 0)
+        run(&w, space);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static tn__operand lines_from(const tn__operand *o, int64_t line, int64_t size)
+{
+    tn__operand part = *o;
+    part.first += line;
+    part.data = o->data ? o->data + line * o->line * size : NULL;
+    return part;
+}
+
+tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+{
+    int64_t size = (int64_t)tn_dtype_size(p->dtype);
+    tn__product part = *p;
+    part.m = i1 - i0;
+    part.n = j1 - j0;
+    part.a = lines_from(&p->a, i0, size);
+    part.b = lines_from(&p->b, j0, size);
+    part.c = p->c + (i0 * p->ldc + j0) * size;
+    part.row_bias = move(p->row_bias, i0, size);
+    part.column_bias = move(p->column_bias, j0, size);
+    return part;
+}
+
+/* C is cut into so many rows and columns of parts. */
+typedef struct grid {
+    const tn__product *p;
+    int64_t down, right;
+    tn__tile_size tile;
+    char *space; /* of all parts */
+    int64_t bytes;
+} grid;
+
+/* The time of the largest part: to multiply, and to pack what it needs. */
+static double time_of(const grid *g)
+{
+    double rows =
+        (double)(tn__divide_up(tn__divide_up(g->p->m, g->tile.rows), g->down) * g->tile.rows);
+    double columns = (double)(tn__divide_up(tn__divide_up(g->p->n, g->tile.columns), g->right) *
+                              g->tile.columns);
+    return rows * columns + PACKING_COST * (rows + columns);
+}
+
+static grid grid_of(const tn__product *p, int64_t threads)
+{
+    grid g = {.p = p, .down = 1, .right = 1, .tile = p->kernels->product_tile()};
+    grid best = g;
+    for (g.down = 1; g.down <= threads; g.down++) {
+        g.right = threads / g.down;
+        if (time_of(&g) < time_of(&best))
+            best = g;
+    }
+    best.down = tn__min(best.down, p->m);
+    best.right = tn__min(best.right, tn__divide_up(p->n, g.tile.columns));
+    return best;
+}
+
+static tn__product part_of(const grid *g, int64_t number)
+{
+    int64_t panels = tn__divide_up(g->p->n, g->tile.columns), i0, i1, j0, j1;
+    tn__cut_out(g->p->m, g->down, number / g->right, &i0, &i1);
+    tn__cut_out(panels, g->right, number % g->right, &j0, &j1);
+    return tn__product_part(g->p, i0, i1, j0 * g->tile.columns,
+                            tn__min(j1 * g->tile.columns, g->p->n));
+}
+
+static void run_parts(int64_t begin, int64_t end, void *payload)
+{
+    const grid *g = payload;
+    for (int64_t i = begin; i < end; i++) {
+        tn__product part = part_of(g, i);
+        work w = work_of(&part);
+        run(&w, g->space + i * g->bytes);
+    }
+}
+
+void tn__product_run(tn_ctx *ctx, const tn__product *p)
+{
+    if (p->m == 0 || p->n == 0)
+        return;
+    double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
+    grid g = grid_of(p, worth < ctx->threads ? (int64_t)worth : ctx->threads);
+    for (int64_t i = 0; i < g.down * g.right; i++) {
+        tn__product part = part_of(&g, i);
+        work w = work_of(&part);
+        g.bytes = tn__max(g.bytes, bytes_needed(&w));
+    }
+    if (g.bytes > 0)
+        g.space = tn__alloc(ctx, (size_t)(g.down * g.right * g.bytes));
+    if (g.space || g.bytes == 0)
+        tn__parallel(ctx, g.down * g.right, 1, run_parts, &g);
+    tn__free(ctx, g.space);
+}
