@@ -28,7 +28,7 @@ typedef struct settings {
     bool quiet;
 } settings;
 
-/* Puts the part into its place if it is what it should be; what is not is removed. */
+/* Puts the downloaded part in its place if its hash is right, and removes it otherwise. */
 static bool accept_part(const settings *s, const char *part, const char *file, const char *hash)
 {
     sha256 found;
@@ -51,7 +51,7 @@ static bool accept_part(const settings *s, const char *part, const char *file, c
     return true;
 }
 
-/* Goes on with what is there of DIR/NAME.part. */
+/* Goes on with DIR/NAME.part, if there is one. */
 static bool get(const settings *s, const char *url, const char *hash)
 {
     const char *slash = strrchr(url, '/');

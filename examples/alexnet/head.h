@@ -4,8 +4,8 @@
 
 #include "alexnet/features.h"
 
-/* Linear, ReLU, Linear on what a layer says; for --finetune on what the last convolutions make of
- * it, which then are part of what is learned. */
+/* Linear, ReLU, Linear on the output of a layer. With --finetune the last convolutions lie between
+ * and are learned, too. */
 typedef struct head_shape {
     int step;      /* of AlexNet; its output goes in */
     int last;      /* the step of the last convolution that is learned, too; or `step` */

@@ -139,8 +139,8 @@ static void put(report *to, const recognition *g)
 
 /* ---- one layer ------------------------------------------------------------------------------- */
 
-/* From which step on there is something to learn: behind a layer, or before the last
- * convolutions. */
+/* Finds the step behind which learning begins: a layer, or with --finetune what comes before the
+ * last convolutions. */
 static bool choose_steps(settings *s, const char *layer)
 {
     s->shape.last = alexnet_step(&PROGRAM, &s->alexnet, layer);

@@ -276,7 +276,7 @@ static bool parse_word(const cli_program *program, const cli_option *options, in
     return true;
 }
 
-/* Whether all is there that must be given. */
+/* Whether every option that must be given was given. */
 static bool check_needed(const cli_program *program, const cli_option *options)
 {
     for (const cli_option *o = options; o->name; o++) {

@@ -58,7 +58,7 @@ bool fetch_possible(void)
            WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Without the settings of the user, whatever they are. */
+/* Runs curl without the user's own settings. */
 pid_t fetch_begin(const fetch *f)
 {
     char connect[32], total[32], most[32], output[4096], url[8192];

@@ -1,8 +1,8 @@
 /* fetch.h - files from the network, by the program curl.
  *
- * The program and not its library: nothing has to be linked or to be there when this is built, what
- * servers send is handled in another process, and its time-outs, redirects and ranges are those
- * that everybody knows. */
+ * It runs the program instead of using the library: nothing has to be linked or present when this
+ * is built, another process handles what servers send, and time-outs, redirects and ranges work as
+ * everybody knows them. */
 #ifndef EXAMPLES_FETCH_H
 #define EXAMPLES_FETCH_H
 

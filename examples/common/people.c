@@ -158,7 +158,8 @@ static int64_t group_of(const people *p, int64_t i)
     return i;
 }
 
-/* Photographs that are near each other are of one group, and so are those near to them. */
+/* Photographs that are near each other form a group, together with all that are near to any of
+ * them. */
 static void find_groups(people *p, int64_t near)
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -183,7 +184,7 @@ const uint8_t *people_pixels(const people *p, int64_t i)
     return p->pixels + (size_t)i * bytes_of_pixels(p);
 }
 
-/* Decodes the very bytes that are hashed. */
+/* Decodes the same bytes that are hashed, whatever happens to the file meanwhile. */
 static bool read_photo(const people *p, person_photo *photo, uint8_t *pixels, photo_error *error)
 {
     image picture;

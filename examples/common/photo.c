@@ -197,7 +197,7 @@ static void give_bytes(png_structp png, png_bytep to, size_t size)
     reader->left -= size;
 }
 
-/* Whatever the file holds is made red, green, blue and alpha of 8 bits each. */
+/* Converts whatever the file holds to red, green, blue and alpha of 8 bits each. */
 static bool read_png_header(png_reader *reader)
 {
     png_structp png = reader->png;
@@ -216,7 +216,7 @@ static bool read_png_header(png_reader *reader)
     return true;
 }
 
-/* Over white, in the numbers as they are stored. */
+/* Blends with white, in the stored numbers (without gamma). */
 static void drop_alpha(const uint8_t *rgba, image *picture)
 {
     size_t pixels = (size_t)picture->width * (size_t)picture->height;
@@ -294,8 +294,8 @@ bool photo_decode(const uint8_t *bytes, size_t size, image *picture, photo_error
     return read;
 }
 
-/* Opens a regular file. To open a pipe would be to wait for who writes into it: others are not
- * opened, and what has become one meanwhile is not waited for. */
+/* Opens a regular file. Nothing else is opened, since opening a pipe waits for somebody to write
+ * into it; a file that has become a pipe meanwhile is not waited for. */
 static FILE *open_file(const char *name, size_t *size, photo_error *error)
 {
     struct stat status;

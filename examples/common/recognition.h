@@ -12,7 +12,7 @@ enum { PRESET_NONE, PRESET_STUDY };
 
 extern const char *const PRESET_NAMES[]; /* "none", "study" */
 
-/* What a command is told. Complete when it runs. */
+/* What the command line says, completed by defaults. */
 typedef struct recognition_settings {
     run run;
     training_settings training;
@@ -24,7 +24,7 @@ typedef struct recognition_settings {
     bool balance;
 } recognition_settings;
 
-/* The settings before anything is said. */
+/* The settings before the command line is read. */
 recognition_settings recognition_defaults(const cli_program *program, const char *out);
 
 typedef struct recognition recognition;

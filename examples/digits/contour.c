@@ -18,8 +18,8 @@ static const double TRAINING_LR = 0.5, TRAINING_MOMENTUM = 0.9;
 static const double LIVE_SHARE = 0.1;   /* of images that have ink in a live pixel */
 static const double MOST_UNEQUAL = 1.5; /* quotient of the two weights' own curvatures */
 static const double SETTLED = 1e-9;     /* length of the last step to a minimum */
-static const double FLATTEST = 1e-9;    /* relative eigenvalue below which a valley has no bottom */
-static const double EXCESS_SHARE = 0.01; /* of the loss, by which the start is higher */
+static const double FLATTEST = 1e-9; /* quotient of the eigenvalues where a valley has no bottom */
+static const double EXCESS_SHARE = 0.01; /* share of the loss by which the start is higher */
 const double CONTOUR_ARRIVED = 0.01;
 
 static const cli_program PROGRAM = {
@@ -480,7 +480,7 @@ static bool walk(const run *s, const contour *c, landscape *l)
 
 /* ---- the contours ---------------------------------------------------------------------------- */
 
-/* What is drawn is a square, for both weights have one unit, that holds both paths and the ellipse
+/* The picture shows a square, since both weights have one unit. It holds both paths and the ellipse
  * w^T H w / 2 = E of the start's excess E, whose half-widths are sqrt(2 E (H^-1)_ii), with a margin
  * of a tenth. */
 static void frame(landscape *l)

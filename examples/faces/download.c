@@ -52,7 +52,7 @@ typedef struct settings {
     cli_words files;
     face_list list;
     entry_state *state; /* of each entry */
-    int64_t *good;      /* how many are there of the person of each entry, at her first one */
+    int64_t *good;      /* photographs that are there, at the first entry of the person */
     int64_t *first;     /* the first entry of the same person */
     request requests[MOST_PARALLEL];
     reason_count reasons[MOST_REASONS];
@@ -267,7 +267,8 @@ static void clear(request *r)
     unlink(r->code.s);
 }
 
-/* What ends while the program is stopped was stopped, too: it is not dead. */
+/* A download that ends while the program is being stopped was stopped, too; its address is not
+ * dead. */
 static void end(settings *s, request *r, int status)
 {
     if (interrupted) {

@@ -33,7 +33,7 @@ typedef struct settings {
     image drawn;      /* the sheet */
 } settings;
 
-/* Streams of random numbers differ in their seeds: 0 of a person, i + 1 of picture i. */
+/* Each person has streams of random numbers: number 0 for the person, i + 1 for picture i. */
 static uint64_t stream_of(const settings *s, int64_t person, int64_t number)
 {
     return ((uint64_t)s->seed << 40) + ((uint64_t)person << 24) + (uint64_t)number;

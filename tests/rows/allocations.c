@@ -12,7 +12,7 @@ static enum { UNDISTURBED, FAILING } phase;
 static int64_t k; /* the allocation that fails, */
 static bool for_good;
 
-/* Before the call; what came of it, and of the undisturbed one. */
+/* The state before the call, the outcome of the call, and the outcome of the undisturbed one. */
 static uint64_t before;
 static tn_memory_stats memory_before;
 tn_scope scope;
@@ -239,9 +239,9 @@ static bool check_failure(void)
     return nothing_kept() ? true : complain("keeps something");
 }
 
-/* After the undisturbed call come those in which all allocations from one on fail, and then those
- * in which one does. What has failed is made again, failing later, until it succeeds: on the same
- * objects, which failures have not changed. */
+/* After the undisturbed call come calls in which all allocations from number k on fail, and then
+ * calls in which number k alone fails. A call that failed is repeated with k + 1 until it succeeds,
+ * on the same objects, which failures have not changed. */
 static void advance(void)
 {
     bool survived = phase == FAILING && shots == 0;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Each row is run in each of these, with new objects. */
+/* Every row runs once in each of these states, with new objects. */
 static enum { PLAIN, IN_ERROR, NO_CONTEXT, MODES } mode;
 
 tn_ctx *own, *maker;

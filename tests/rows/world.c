@@ -47,7 +47,7 @@ static tn_tensor *input_of(const char *type, int number)
     return tn__is_float((tn_dtype)dtype) && !plain ? leaf(t) : t;
 }
 
-/* The first of them has a gradient already. */
+/* The first one has a gradient already. */
 static void make_inputs(const char *types)
 {
     n_inputs = 0;

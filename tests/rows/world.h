@@ -1,5 +1,5 @@
-/* world.h - what a call finds that is disturbed by failing allocations, and a number for all that
- * can be seen of it. */
+/* world.h - the objects that a call with failing allocations works on, and a digest of everything
+ * that can be seen of them. */
 #ifndef TEST_WORLD_H
 #define TEST_WORLD_H
 
