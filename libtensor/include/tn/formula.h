@@ -68,8 +68,7 @@
         }                                                        \
     }
 
-/* How the loops are written. The body is inlined into a function per instruction set, and there
- * with the strides that matter as constants, so that the compiler can vectorise it. */
+/* How the loops are written. The body is inlined into a function per instruction set. */
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TN_TARGET_V3_ __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")))
@@ -97,10 +96,10 @@
     TN_LOOP_FOR_(name##_f64, _v3, TN_TARGET_V3_)   \
     TN_LOOP_FOR_(name##_f64, _v4, TN_TARGET_V4_)
 
-#define TN_LOOP_FOR_(name, isa, target)                                                            \
-    target static void name##isa(int64_t n_, void *const *p_, const int64_t *s_, const double *c_) \
-    {                                                                                              \
-        name##_all(n_, p_, s_, c_);                                                                \
+#define TN_LOOP_FOR_(name, isa, target)                                         \
+    target static void name##isa(int64_t n_, void *const *p_, const double *c_) \
+    {                                                                           \
+        name##_n(n_, p_, c_);                                                   \
     }
 
 #define TN_CONSTANTS_(type)                                                                \
@@ -109,67 +108,43 @@
     (void)c;                                                                               \
     (void)sizeof(real)
 
-#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_,                       \
-                             const type *restrict pa_, int64_t sa_, const double *k_)            \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_];                                                        \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1)                                                            \
-            name##_n(n_, p_[0], 1, p_[1], 1, k_);                                                \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], k_);                                        \
+#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                   \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1];                                            \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_];                                         \
+            (void)a;                                                        \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
-#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                               \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
-                             int64_t sa_, const type *pb_, int64_t sb_, const double *k_)        \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_];                                     \
-            (void)a, (void)b;                                                                    \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1)                                              \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, k_);                                      \
-        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0)                                         \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, k_);                                      \
-        else if (s_[0] == 1 && s_[1] == 0 && s_[2] == 1)                                         \
-            name##_n(n_, p_[0], 1, p_[1], 0, p_[2], 1, k_);                                      \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], k_);                          \
+#define TN_LOOP2_(name, type, a, b, unused_d, ...)                          \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1], *pb_ = p_[2];                              \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_], b = pb_[i_];                            \
+            (void)a, (void)b;                                               \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
-#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
-                             int64_t sa_, const type *pb_, int64_t sb_, const type *pd_,         \
-                             int64_t sd_, const double *k_)                                      \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_], d = pd_[i_ * sd_];                  \
-            (void)a, (void)b, (void)d;                                                           \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1 && s_[3] == 1)                                \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, p_[3], 1, k_);                            \
-        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0 && s_[3] == 0)                           \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, p_[3], 0, k_);                            \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], p_[3], s_[3], k_);            \
+#define TN_LOOP3_(name, type, a, b, d, ...)                                 \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1], *pb_ = p_[2], *pd_ = p_[3];                \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_], b = pb_[i_], d = pd_[i_];               \
+            (void)a, (void)b, (void)d;                                      \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
 #endif
