@@ -15,6 +15,10 @@
  * c[1]... are the constants given with the call: these and the operands are the names that they
  * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
  *
+ * exp, expm1, log, log1p, tanh, erf and erfc are those of <tn/vector_math.h>, which compilers
+ * vectorise, as they do +, *, ?:, fabs and sqrt; TN_SIGMOID(x) is 1 / (1 + exp(-x)) in one. A
+ * formula with another function calls it for one element after the other.
+ *
  * This header brings <tgmath.h>, whose macros change what sqrt(x), exp(x) and I mean in the rest of
  * the file, so <tn/tn.h> leaves it out: include it where operators are declared. C++ has no
  * <tgmath.h> of this kind, and there the header is op.h; declare the operator in a C file, and call
@@ -27,6 +31,32 @@
 #ifndef __cplusplus
 
 #include <tgmath.h>
+#include <tn/vector_math.h>
+
+/* exp(x) and others are the vector form for float and double, and for whole numbers, which count as
+ * double; for long double and complex numbers they stay what they are. With -ffast-math all of them
+ * do: a compiler that reorders arithmetic takes the vector forms apart. */
+#if !defined(__FAST_MATH__)
+#undef exp
+#undef expm1
+#undef log
+#undef log1p
+#undef tanh
+#undef erf
+#undef erfc
+#define exp(x) TN_COMPLEX_TOO_(exp, x)
+#define expm1(x) TN_REAL_ONLY_(expm1, x)
+#define log(x) TN_COMPLEX_TOO_(log, x)
+#define log1p(x) TN_REAL_ONLY_(log1p, x)
+#define tanh(x) TN_COMPLEX_TOO_(tanh, x)
+#define erf(x) TN_REAL_ONLY_(erf, x)
+#define erfc(x) TN_REAL_ONLY_(erfc, x)
+#define TN_REAL_ONLY_(name, x) _Generic((x), TN_REALS_(name))(x)
+#define TN_COMPLEX_TOO_(name, x) _Generic((x), TN_REALS_(name), TN_COMPLEXES_(name))(x)
+#define TN_REALS_(name) float : tn_##name##_f32, long double : name##l, default : tn_##name##_f64
+#define TN_COMPLEXES_(name) \
+    float _Complex : c##name##f, double _Complex : c##name, long double _Complex : c##name##l
+#endif
 
 /* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
  * three operands. */
@@ -78,12 +108,6 @@
 #else
 #define TN_TARGET_V3_
 #define TN_TARGET_V4_
-#endif
-
-#if defined(__GNUC__)
-#define TN_INLINE_ static inline __attribute__((always_inline, unused))
-#else
-#define TN_INLINE_ static inline
 #endif
 
 #define TN_LOOPS_(LOOP, name, a, b, d, ...)        \
