@@ -1,6 +1,6 @@
-/* The functions of <tn/vector_math.h> beside those of the C library, which compute in double for float
- * and in long double for double. glibc says that its long double functions are wrong by 5 units of 2^-64
- * at most, which is 0.003 of ours; the processor's long double is what they need.
+/* The functions of <tn/vector_math.h> beside those of the C library, which compute in double for
+ * float and in long double for double. glibc says that its long double functions are wrong by 5
+ * units of 2^-64 at most, which is 0.003 of ours; the processor's long double is what they need.
  *
  * `test_vector_math --all` takes every float there is, many more doubles, and prints the largest
  * errors. */
@@ -71,8 +71,9 @@ static const function functions[] = {
     {NAMED(erfc), 6, {-4, -6}, {10.1, 27.3}, {1, -1, 0.58870, 9.2}},
 };
 
-/* How far `got` is from `want` in units of the last place of numbers of `digits` bits from 2^lowest on.
- * Infinity counts as 2^most, the number after the largest; the sign of 0 and NaN must be right. */
+/* How far `got` is from `want` in units of the last place of numbers of `digits` bits from 2^lowest
+ * on. Infinity counts as 2^most, the number after the largest; the signs of zeros and NaN must be
+ * right. */
 static double error_of(double got, long double want, int digits, int lowest, int most)
 {
     long double end = ldexpl(1, most);
@@ -207,7 +208,8 @@ static void few_f64(const function *f, double *x)
     }
 }
 
-/* Any number there is; one where the function is neither constant nor infinite; one that is smaller. */
+/* Any number there is; one where the function is neither constant nor infinite; one that is
+ * smaller. */
 static double any(uint64_t *state, uint64_t kind, double first, double last, int dtype)
 {
     uint64_t bits = random_bits(state);

@@ -1,21 +1,21 @@
-/* vector_math.h - exp, log, tanh and others without calls or branches, so that compilers vectorise the
- * loops they stand in. C alone.
+/* vector_math.h - exp, log, tanh and others without calls or branches, so that compilers vectorise
+ * the loops they stand in. C alone.
  *
  *     for (int64_t i = 0; i < n; i++)
  *         y[i] = TN_TANH(x[i]);
  *
  * A macro is the function for float or for double, as its argument is: TN_EXP(x) of a float is
- * tn_exp_f32(x), and of anything else tn_exp_f64(x). <tn/formula.h> makes exp, log... in formulas mean
- * these. Nothing sets errno.
+ * tn_exp_f32(x), and of anything else tn_exp_f64(x). <tn/formula.h> makes exp, log... in formulas
+ * mean these. Nothing sets errno.
  *
  * Results are at most 2 units in the last place from the true value, over all arguments, float and
- * double, with and without fused multiply-add: numbers below the normal ones, zeros with their signs,
- * infinities and NaN are what C's Annex F says of the functions of these names. erfc alone may be 6 units
- * away. All of this holds if floating-point numbers are rounded to nearest and the compiler keeps the
- * order of operations: not with -ffast-math or -fassociative-math.
+ * double, with and without fused multiply-add: numbers below the normal ones, zeros with their
+ * signs, infinities and NaN are what C's Annex F says of the functions of these names. erfc alone
+ * may be 6 units away. All of this holds if floating-point numbers are rounded to nearest and the
+ * compiler keeps the order of operations: not with -ffast-math or -fassociative-math.
  *
- * GCC vectorises them with -O3 -fno-trapping-math, clang with -O2; with GCC, sqrt and fabs beside them
- * want -fno-math-errno. */
+ * GCC vectorises them with -O3 -fno-trapping-math, clang with -O2; with GCC, sqrt and fabs beside
+ * them want -fno-math-errno. */
 #ifndef TN_VECTOR_MATH_H
 #define TN_VECTOR_MATH_H
 

@@ -1,5 +1,6 @@
-/* vector_math_real.h - the functions of vector_math.h, for the scalar type that it says. It includes
- * this file once for float and once for double; TN_OF_ takes the one's or the other's value.
+/* vector_math_real.h - the functions of vector_math.h, for the scalar type that it says. It
+ * includes this file once for float and once for double; TN_OF_ takes the one's or the other's
+ * value.
  *
  * What rounding takes is said in units of u = 2^-24 or 2^-53. n and k are whole numbers, r what a
  * reduction leaves. Polynomials have the smallest largest error that their degree allows
@@ -47,10 +48,10 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn__within)(TN_REAL_ x, TN_REAL_ low, TN_REAL_ high
 
 /* ---- exponentials ------------------------------------------------------------------------------
  *
- * x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r. Adding 1.5 * 2^p, p the bits of the mantissa,
- * rounds x / ln 2 to n and leaves n in the low bits; ln 2 is two numbers, of which the first has so
- * few bits that n times it is exact (Cody and Waite, "Software manual for the elementary functions",
- * 1980). */
+ * x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r. Adding 1.5 * 2^p, p the bits of the
+ * mantissa, rounds x / ln 2 to n and leaves n in the low bits; ln 2 is two numbers, of which the
+ * first has so few bits that n times it is exact (Cody and Waite, "Software manual for the
+ * elementary functions", 1980). */
 
 /* r of x + low, and n, which is negative as two's complement is. */
 TN_INLINE_ TN_REAL_ TN_NAME_(tn__exp_reduce)(TN_REAL_ x, TN_REAL_ low, TN_BITS_ *n)
@@ -92,8 +93,8 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_exp)(TN_REAL_ x)
     return TN_NAME_(tn__scale)(1 + (r + TN_NAME_(tn__exp_tail)(r)), n);
 }
 
-/* e^x - 1 = 2 ((s - 1/2) + s (e^r - 1)), s = 2^(n-1). What the sum (s - 1/2) + s r loses to rounding is
- * added to the rest (Dekker's sum of a larger and a smaller number). */
+/* e^x - 1 = 2 ((s - 1/2) + s (e^r - 1)), s = 2^(n-1). What the sum (s - 1/2) + s r loses to
+ * rounding is added to the rest (Dekker's sum of a larger and a smaller number). */
 TN_INLINE_ TN_REAL_ TN_NAME_(tn_expm1)(TN_REAL_ x)
 {
     TN_BITS_ n;
@@ -105,8 +106,8 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_expm1)(TN_REAL_ x)
     return TN_NAME_(tn__absolute)(x) < TN_OF_(0x1p-25f, 0x1p-54) ? x : y;
 }
 
-/* 1 / (1 + E), E = e^-x. With n = n1 + n2 it is p / (p + q), p = 2^-n1 and q = 2^n2 e^r, so that neither
- * overflows; the denominator is a number and what rounding took from it, d + lost, and
+/* 1 / (1 + E), E = e^-x. With n = n1 + n2 it is p / (p + q), p = 2^-n1 and q = 2^n2 e^r, so that
+ * neither overflows; the denominator is a number and what rounding took from it, d + lost, and
  * 1 / (d + lost) = 1/d - lost/d^2. */
 TN_INLINE_ TN_REAL_ TN_NAME_(tn_sigmoid)(TN_REAL_ x)
 {
@@ -202,11 +203,11 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_log1p)(TN_REAL_ x)
     return x == 0 ? x : y;
 }
 
-/* ---- the error function ------------------------------------------------------------------------ */
+/* ---- the error function ---------------------------------------------------------------------- */
 
-/* erfc(a) for a >= 0: e^(-a^2) t P(t - 1/2), t = c / (a + c), which is 1 at 0 and falls like erfc(a)
- * e^(a^2) where a is large (the form is that of Abramowitz and Stegun, 7.1.26). a = h + l with h of half
- * the bits, so that a^2 = h^2 + l (a + h) without loss. */
+/* erfc(a) for a >= 0: e^(-a^2) t P(t - 1/2), t = c / (a + c), which is 1 at 0 and falls like
+ * erfc(a) e^(a^2) where a is large (the form is that of Abramowitz and Stegun, 7.1.26). a = h + l
+ * with h of half the bits, so that a^2 = h^2 + l (a + h) without loss. */
 TN_INLINE_ TN_REAL_ TN_NAME_(tn__erfc_positive)(TN_REAL_ a)
 {
     const TN_REAL_ last = TN_OF_(10.1f, 27.3), c = TN_OF_(3.0f, 4.0);
