@@ -51,7 +51,7 @@ endef
 $(foreach real,$(REALS),$(foreach isa,$(ISAS),$(eval $(call kernel_rule,$(real),$(isa)))))
 
 # The formulas in the operators' files are loops for every instruction set, too.
-$(BUILD)/obj/libtensor/ops/%.o: TN_CFLAGS += -O3 -fno-trapping-math
+$(BUILD)/obj/libtensor/ops/%.o: TN_CFLAGS += $(KERNEL_CFLAGS)
 $(BUILD)/obj/libtensor/tensor/blas.o: TN_CFLAGS += $(BLAS_CFLAGS)
 
 $(BUILD)/obj/%.o: %.c

@@ -55,8 +55,13 @@ never 'include <cblas.h>' 'only tensor/blas.c includes <cblas.h>' \
 never 'include <zlib.h>' 'only io/ includes <zlib.h>' $(echo "$library" | grep -v '^libtensor/io/')
 never 'include <(tgmath.h|tn/formula.h)>' 'headers leave the functions of <math.h> as they are' \
     $(echo "$library" | grep '\.h$' | grep -vE '^libtensor/(kernels/.*|include/tn/formula)\.h$')
-never 'tn_tensor|tn_ctx|tn/' 'kernels/ knows no tensors' libtensor/kernels/*.[ch]
+never 'tn_tensor|tn_ctx|tn/[^v]' 'kernels/ knows no tensors' libtensor/kernels/*.[ch]
 tests/rooms.sh "${BUILD:-build}/obj" || fail 'arrows between rooms point down, and there are no circles'
+
+# Functions of one element, which <tn/vector_math.h> has in a form that is vectorised.
+found=$(find "${BUILD:-build}/obj/libtensor/ops" "${BUILD:-build}/obj/libtensor/kernels" -name '*.o' 2>/dev/null |
+    xargs -r nm -Au | grep -E ' U (exp|expm1|log|log1p|tanh|erf|erfc)f?$') &&
+    fail 'the loops of operators and kernels call no mathematical functions' && echo "$found"
 rooms=$(ls libtensor | tr '\n' '|')
 
 # tests/rooms.sh and tests/includes.awk read includes of one form: a path begins with its room.

@@ -26,6 +26,9 @@ $(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
 
+# Formulas that are compiled as those of the operators are.
+$(BUILD)/obj/tests/unit/test_vector_math.o: TN_CFLAGS += $(KERNEL_CFLAGS)
+
 # The shared library, loaded and unloaded.
 $(BUILD)/obj/tests/unit/test_unload.o: TN_CFLAGS += -DTN_TEST_LIBRARY='"$(BUILD)/libtensor.so"'
 $(BUILD)/tests/test_unload: CHECK_LIBS += -ldl

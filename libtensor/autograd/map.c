@@ -2,21 +2,68 @@
 #include <assert.h>
 #include <string.h>
 #include "autograd/tape.h"
+#include "base/isa.h"
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
 #include "tensor/tensor.h"
 
 static_assert(TN_MAX_OPERANDS <= TN__MAX_OPERANDS, "a walk has room for a formula's operands");
 
+enum { BLOCK_BYTES = 2048 };
+
 typedef struct map_args {
+    tn_ctx *ctx;
+    tn_dtype dtype;
     tn_loop loop;
+    int operands;
     double c[TN_MAX_CONSTANTS];
 } map_args;
+
+#define GATHER(type)                \
+    for (int64_t i = 0; i < n; i++) \
+    ((type *)to)[i] = ((const type *)from)[i * stride]
+
+static void gather(int64_t n, size_t size, const void *from, int64_t stride, void *to)
+{
+    if (size == sizeof(uint32_t))
+        GATHER(uint32_t);
+    else
+        GATHER(uint64_t);
+}
+
+/* A formula's loop takes contiguous operands. Others are copied to blocks that stay in the first
+ * cache: an element that stands for the whole row once, strided ones block by block. */
+static void map_blocks(int64_t n, void *const *p, const int64_t *strides, const map_args *args)
+{
+    _Alignas(64) char blocks[TN_MAX_OPERANDS][BLOCK_BYTES];
+    int64_t size = (int64_t)tn_dtype_size(args->dtype), most = BLOCK_BYTES / size;
+    int64_t block = n < most ? n : most;
+    for (int j = 1; j <= args->operands; j++)
+        if (strides[j] == 0)
+            tn__kernels_of(args->ctx, args->dtype)->fill(block, p[j], blocks[j]);
+    for (int64_t i = 0; i < n; i += block) {
+        int64_t count = n - i < block ? n - i : block;
+        void *at[TN_MAX_OPERANDS] = {(char *)p[0] + i * size};
+        for (int j = 1; j <= args->operands; j++) {
+            char *from = (char *)p[j] + i * strides[j] * size;
+            at[j] = strides[j] == 1 ? from : blocks[j];
+            if (strides[j] != 0 && strides[j] != 1)
+                gather(count, (size_t)size, from, strides[j], at[j]);
+        }
+        args->loop(count, at, args->c);
+    }
+}
 
 static void map_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     const map_args *args = payload;
-    args->loop(n, p, strides, args->c);
+    bool contiguous = true;
+    for (int j = 1; j <= args->operands; j++)
+        contiguous = contiguous && strides[j] == 1;
+    if (contiguous || n == 1)
+        args->loop(n, p, args->c);
+    else
+        map_blocks(n, p, strides, args);
 }
 
 /* The operands may be of any shapes that broadcast; they are named by their place in messages. */
@@ -68,7 +115,10 @@ tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, cons
         return NULL;
     const tn_tensor *all[TN_MAX_OPERANDS] = {y};
     memcpy(all + 1, operands, (size_t)formula->operands * sizeof *operands);
-    map_args args = {.loop = formula->loops[y->dtype][ctx->isa]};
+    map_args args = {.ctx = ctx,
+                     .dtype = y->dtype,
+                     .loop = formula->loops[y->dtype][ctx->isa],
+                     .operands = formula->operands};
     if (c)
         memcpy(args.c, c, sizeof args.c);
     tn__iter it = tn__iter_new(ndim, shape, formula->operands + 1, all);

@@ -3,7 +3,7 @@
  * Everything goes through the largest element m of a row: ln p_i = (x_i - m) - ln sum_j e^(x_j-m).
  * m and the logarithm are not added up, which would lose the second where m is large. A row of the
  * result may lie where the row of x or of dy lies. */
-#include "kernels/exp.h"
+#include <tn/vector_math.h>
 #include "kernels/pairs.h"
 
 static real largest(int64_t n, const real *x)
@@ -18,7 +18,7 @@ static inline real exp_short(int64_t n, const real *x, real m, real *y)
 {
     real sum = 0;
     for (int64_t i = 0; i < n; i++)
-        y[i] = exp_nonpositive(x[i] - m);
+        y[i] = TN_EXP(x[i] - m);
     for (int64_t i = 0; i < n; i++)
         sum += y[i];
     return sum;
@@ -32,7 +32,7 @@ static real exp_long(int64_t n, const real *x, real m, real *y)
         int64_t end = at_most(n, i + BLOCK);
 #pragma omp simd
         for (int64_t j = i; j < end; j++)
-            y[j] = exp_nonpositive(x[j] - m);
+            y[j] = TN_EXP(x[j] - m);
         pairs_add(&sum, (double)block_sum(end - i, y + i));
     }
     return (real)pairs_total(&sum);
@@ -56,14 +56,14 @@ static real log_sum_exp(int64_t n, const real *x, real m)
     if (n <= SHORT) {
         real sum = 0;
         for (int64_t i = 0; i < n; i++)
-            sum += exp_nonpositive(x[i] - m);
-        return (real)log((double)sum);
+            sum += TN_EXP(x[i] - m);
+        return (real)TN_LOG((double)sum);
     }
     real e[BLOCK];
     pairs sum = {.count = 0};
     for (int64_t i = 0; i < n; i += BLOCK)
         pairs_add(&sum, (double)exp_long(at_most(n - i, BLOCK), x + i, m, e));
-    return (real)log(pairs_total(&sum));
+    return (real)TN_LOG(pairs_total(&sum));
 }
 
 static real dot_short(int64_t n, const real *x, const real *y)
@@ -132,7 +132,7 @@ void KERNEL(log_softmax_backward)(int64_t rows, int64_t n, const void *py, const
         real sum = sum_of(n, dy);
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
-            dx[i] = dy[i] - exp_nonpositive(y[i]) * sum;
+            dx[i] = dy[i] - TN_EXP(y[i]) * sum;
     }
 }
 
@@ -189,7 +189,7 @@ static void row_backward(const tn__cross_entropy *e, int64_t t, const real *x, c
     }
     real on_p = on_target + on_all * total, m = lse[0], log_sum = lse[1];
     for (int64_t c = 0; c < e->classes; c++)
-        dx[c] = on_p * exp_nonpositive((x[c] - m) - log_sum);
+        dx[c] = on_p * TN_EXP((x[c] - m) - log_sum);
     dx[t] -= on_target;
     for (int64_t c = 0; smooth > 0 && c < e->classes; c++)
         dx[c] -= on_all * weight_of(e, c);

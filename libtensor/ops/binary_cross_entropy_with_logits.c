@@ -10,11 +10,10 @@
 
 #define NAME "binary_cross_entropy_with_logits"
 #define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(exp(-fabs(x)))) /* ln(1 + e^x) */
-#define SIGMOID(x) (((x) < 0 ? exp(-fabs(x)) : 1) / (1 + exp(-fabs(x))))
-#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x)) /* 0 where x is infinite, too */
+#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x))                   /* 0 where x is infinite, too */
 
 TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)));
-TN_FORMULA3(bce_dx, x, t, r, (1 - t) * SIGMOID(x) - r * t * SIGMOID(-x));
+TN_FORMULA3(bce_dx, x, t, r, (1 - t) * TN_SIGMOID(x) - r * t * TN_SIGMOID(-x));
 TN_FORMULA2(bce_dt, x, r, r * SOFTPLUS(-x) - SOFTPLUS(x));
 TN_FORMULA2(weighted, y, w, y * w);
 TN_FORMULA3(scaled, d, w, dy, c[0] * d * w * dy);

@@ -1,14 +1,14 @@
 /* gelu(x):  y = x F(x), F(x) = erfc(-x / 2^(1/2)) / 2 the normal distribution;
- * dx = dy (F(x) + x f(x)), f(x) = e^(-x^2 / 2) / (2 pi)^(1/2) its density. At -infinity y = 0, and
- * x f(x) = 0 at both ends, where the products would be NaN. */
+ * dx = dy (F(x) + x f(x)), f(x) = e^(-x^2 / 2) / (2 pi)^(1/2) its density. F is 0 below -40 and
+ * x f beyond 40 on either side, also where x is infinite and the products would be NaN. */
 #include <tn/formula.h>
 #include <tn/ops.h>
 
 #define DISTRIBUTION(x) ((real)0.5 * erfc(-(x) * (real)0.7071067811865476))
 #define DENSITY(x) ((real)0.3989422804014327 * exp((real)-0.5 * (x) * (x)))
 
-TN_UNARY(gelu, TN_SAVE_X, isinf(x) ? fmax(x, 0) : x * DISTRIBUTION(x),
-         dy * (DISTRIBUTION(x) + (isinf(x) ? 0 : x * DENSITY(x))));
+TN_UNARY(gelu, TN_SAVE_X, x < -40 ? 0 : x * DISTRIBUTION(x),
+         dy * (DISTRIBUTION(x) + (fabs(x) > 40 ? 0 : x * DENSITY(x))));
 
 tn_tensor *tn_gelu(tn_ctx *ctx, const tn_tensor *x)
 {

@@ -5,6 +5,7 @@
 #include <tn/formula.h>
 
 TN_FORMULA3(mix, x, y, z, x + 1000 * y + 1000000 * z);
+TN_FORMULA3(small_mix, x, y, z, x + 16 * y + 512 * z); /* exact in float, too */
 
 static void check_mix(const tn_tensor *const *operands)
 {
@@ -58,6 +59,30 @@ START_TEST(every_combination_of_strides)
 }
 END_TEST
 
+/* Rows that are longer than the blocks in which strided operands are gathered, and that end within
+ * one: a column, one number for all, and a contiguous row. */
+START_TEST(long_rows)
+{
+    for (int dtype = 0; dtype < 2; dtype++)
+        for (int64_t n = 255; n <= 2050; n += 257) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *pairs =
+                tn_cast(ctx, tn_arange(ctx, TN_F64, 0, (double)(3 * n), 1), (tn_dtype)dtype);
+            const tn_tensor *operands[] = {
+                tn_select(ctx, tn_reshape(ctx, pairs, TN_SHAPE(n, 3)), 1, 2),
+                tn_expand(ctx, tn_scalar(ctx, (tn_dtype)dtype, 7), TN_SHAPE(n)),
+                tn_narrow(ctx, pairs, 0, 0, n)};
+            const tn_tensor *y =
+                tn_cast(ctx, tn_map(ctx, "mix", &small_mix, NULL, operands), TN_F64);
+            int wrong = 0;
+            for (int64_t i = 0; i < n; i++)
+                wrong += tn_data_f64(y)[i] != (double)(3 * i + 2 + 7 * 16 + i * 512);
+            ck_assert_int_eq(wrong, 0);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("map");
@@ -65,5 +90,6 @@ int main(void)
     tcase_add_test(tc, names_in_formulas);
     tcase_add_test(tc, formulas_without_loops);
     tcase_add_test(tc, every_combination_of_strides);
+    tcase_add_test(tc, long_rows);
     return tn_run(suite);
 }

@@ -15,6 +15,10 @@
  * c[1]... are the constants given with the call: these and the operands are the names that they
  * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
  *
+ * exp, expm1, log, log1p, tanh, erf and erfc are those of <tn/vector_math.h>, which compilers
+ * vectorise, as they do +, *, ?:, fabs and sqrt; TN_SIGMOID(x) is 1 / (1 + exp(-x)) in one. A
+ * formula with another function calls it for one element after the other.
+ *
  * This header brings <tgmath.h>, whose macros change what sqrt(x), exp(x) and I mean in the rest of
  * the file, so <tn/tn.h> leaves it out: include it where operators are declared. C++ has no
  * <tgmath.h> of this kind, and there the header is op.h; declare the operator in a C file, and call
@@ -27,6 +31,32 @@
 #ifndef __cplusplus
 
 #include <tgmath.h>
+#include <tn/vector_math.h>
+
+/* exp(x) and others are the vector form for float and double, and for whole numbers, which count as
+ * double; for long double and complex numbers they stay what they are. With -ffast-math all of them
+ * do: a compiler that reorders arithmetic takes the vector forms apart. */
+#if !defined(__FAST_MATH__)
+#undef exp
+#undef expm1
+#undef log
+#undef log1p
+#undef tanh
+#undef erf
+#undef erfc
+#define exp(x) TN_COMPLEX_TOO_(exp, x)
+#define expm1(x) TN_REAL_ONLY_(expm1, x)
+#define log(x) TN_COMPLEX_TOO_(log, x)
+#define log1p(x) TN_REAL_ONLY_(log1p, x)
+#define tanh(x) TN_COMPLEX_TOO_(tanh, x)
+#define erf(x) TN_REAL_ONLY_(erf, x)
+#define erfc(x) TN_REAL_ONLY_(erfc, x)
+#define TN_REAL_ONLY_(name, x) _Generic((x), TN_REALS_(name))(x)
+#define TN_COMPLEX_TOO_(name, x) _Generic((x), TN_REALS_(name), TN_COMPLEXES_(name))(x)
+#define TN_REALS_(name) float : tn_##name##_f32, long double : name##l, default : tn_##name##_f64
+#define TN_COMPLEXES_(name) \
+    float _Complex : c##name##f, double _Complex : c##name, long double _Complex : c##name##l
+#endif
 
 /* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
  * three operands. */
@@ -68,8 +98,7 @@
         }                                                        \
     }
 
-/* How the loops are written. The body is inlined into a function per instruction set, and there
- * with the strides that matter as constants, so that the compiler can vectorise it. */
+/* How the loops are written. The body is inlined into a function per instruction set. */
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TN_TARGET_V3_ __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")))
@@ -79,12 +108,6 @@
 #else
 #define TN_TARGET_V3_
 #define TN_TARGET_V4_
-#endif
-
-#if defined(__GNUC__)
-#define TN_INLINE_ static inline __attribute__((always_inline, unused))
-#else
-#define TN_INLINE_ static inline
 #endif
 
 #define TN_LOOPS_(LOOP, name, a, b, d, ...)        \
@@ -97,10 +120,10 @@
     TN_LOOP_FOR_(name##_f64, _v3, TN_TARGET_V3_)   \
     TN_LOOP_FOR_(name##_f64, _v4, TN_TARGET_V4_)
 
-#define TN_LOOP_FOR_(name, isa, target)                                                            \
-    target static void name##isa(int64_t n_, void *const *p_, const int64_t *s_, const double *c_) \
-    {                                                                                              \
-        name##_all(n_, p_, s_, c_);                                                                \
+#define TN_LOOP_FOR_(name, isa, target)                                         \
+    target static void name##isa(int64_t n_, void *const *p_, const double *c_) \
+    {                                                                           \
+        name##_n(n_, p_, c_);                                                   \
     }
 
 #define TN_CONSTANTS_(type)                                                                \
@@ -109,67 +132,43 @@
     (void)c;                                                                               \
     (void)sizeof(real)
 
-#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_,                       \
-                             const type *restrict pa_, int64_t sa_, const double *k_)            \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_];                                                        \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1)                                                            \
-            name##_n(n_, p_[0], 1, p_[1], 1, k_);                                                \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], k_);                                        \
+#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                   \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1];                                            \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_];                                         \
+            (void)a;                                                        \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
-#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                               \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
-                             int64_t sa_, const type *pb_, int64_t sb_, const double *k_)        \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_];                                     \
-            (void)a, (void)b;                                                                    \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1)                                              \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, k_);                                      \
-        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0)                                         \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, k_);                                      \
-        else if (s_[0] == 1 && s_[1] == 0 && s_[2] == 1)                                         \
-            name##_n(n_, p_[0], 1, p_[1], 0, p_[2], 1, k_);                                      \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], k_);                          \
+#define TN_LOOP2_(name, type, a, b, unused_d, ...)                          \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1], *pb_ = p_[2];                              \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_], b = pb_[i_];                            \
+            (void)a, (void)b;                                               \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
-#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
-    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, int64_t so_, const type *pa_,      \
-                             int64_t sa_, const type *pb_, int64_t sb_, const type *pd_,         \
-                             int64_t sd_, const double *k_)                                      \
-    {                                                                                            \
-        TN_CONSTANTS_(type);                                                                     \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
-            const type a = pa_[i_ * sa_], b = pb_[i_ * sb_], d = pd_[i_ * sd_];                  \
-            (void)a, (void)b, (void)d;                                                           \
-            out_[i_ * so_] = (type)(__VA_ARGS__);                                                \
-        }                                                                                        \
-    }                                                                                            \
-    TN_INLINE_ void name##_all(int64_t n_, void *const *p_, const int64_t *s_, const double *k_) \
-    {                                                                                            \
-        if (s_[0] == 1 && s_[1] == 1 && s_[2] == 1 && s_[3] == 1)                                \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 1, p_[3], 1, k_);                            \
-        else if (s_[0] == 1 && s_[1] == 1 && s_[2] == 0 && s_[3] == 0)                           \
-            name##_n(n_, p_[0], 1, p_[1], 1, p_[2], 0, p_[3], 0, k_);                            \
-        else                                                                                     \
-            name##_n(n_, p_[0], s_[0], p_[1], s_[1], p_[2], s_[2], p_[3], s_[3], k_);            \
+#define TN_LOOP3_(name, type, a, b, d, ...)                                 \
+    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
+    {                                                                       \
+        TN_CONSTANTS_(type);                                                \
+        type *restrict out_ = p_[0];                                        \
+        const type *pa_ = p_[1], *pb_ = p_[2], *pd_ = p_[3];                \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
+            const type a = pa_[i_], b = pb_[i_], d = pd_[i_];               \
+            (void)a, (void)b, (void)d;                                      \
+            out_[i_] = (type)(__VA_ARGS__);                                 \
+        }                                                                   \
     }
 
 #endif

@@ -71,8 +71,8 @@ TN_API void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 #define TN_ISAS 3
 #define TN_MAX_OPERANDS 4
 
-/* y[i] from the operands p[1], p[2]...; p[0] is y; s: strides in elements; c: constants. */
-typedef void (*tn_loop)(int64_t n, void *const *p, const int64_t *s, const double *c);
+/* y[i] from elements i of the operands p[1], p[2]...; p[0] is y; c: constants. */
+typedef void (*tn_loop)(int64_t n, void *const *p, const double *c);
 
 typedef struct tn_formula {
     const char *name;
