@@ -1,15 +1,24 @@
-"""What of libtensor/ the tests have run, from gcov: coverage.py BUILD
+"""What of libtensor/ the tests have run, from gcov: coverage.py BUILD [--places]
 
-Prints a line for each file, its lines and branches that no test has run, and the sum; fails if less
-than 99 % of the lines or 95 % of the branches have run. A kernel is compiled once for every type and
-instruction set, and a header for every file: a line is covered if one of them has run it. Nothing is
-left out. tests/coverage.md says why the rest is not run, and how to check that."""
+Prints a line for each file, then by function what no test has run and coverage.tsv gives no reason for,
+and the rows of coverage.tsv that are of no place; fails if there are any of these, or if less than 99 %
+of the lines or 95 % of the branches have run. --places prints every place that has not run, with its
+reason, as rows of coverage.tsv instead. A kernel is compiled once for every type and instruction set, and
+a header for every file: a line is covered if one of them has run it. Nothing is left out. tests/coverage.md
+says how to read and check this."""
 
 import collections
+import fnmatch
 import json
 import os
+import re
 import subprocess
 import sys
+
+REASONS = os.path.join(os.path.dirname(__file__), "coverage.tsv")
+NOT_RUN = "not run"
+LEAST = {"lines": 99, "branches": 95}
+Place = collections.namedtuple("Place", "file function text")
 
 
 def reports(build):
@@ -23,69 +32,146 @@ def reports(build):
                     yield json.loads(line)
 
 
+class Line:
+    """How often a line has run, and each of its branches."""
+
+    def __init__(self):
+        self.count, self.branches = 0, collections.defaultdict(int)
+
+    def add(self, seen):
+        self.count += seen["count"]
+        for i, branch in enumerate(seen["branches"]):
+            self.branches[i] += branch["count"]
+
+    def taken(self):
+        return sum(count > 0 for count in self.branches.values())
+
+    def missing(self):
+        """What has not run, in words, or nothing."""
+        if not self.count:
+            return NOT_RUN
+        never = [str(i + 1) for i, count in sorted(self.branches.items()) if not count]
+        return f"branch {', '.join(never)} of {len(self.branches)}" if never else ""
+
+
 def gather(build):
-    """Counts by file: of lines, and of the branches of a line."""
-    lines = collections.defaultdict(lambda: collections.defaultdict(int))
-    branches = collections.defaultdict(lambda: collections.defaultdict(dict))
+    """The lines of each file, by number."""
+    files = collections.defaultdict(lambda: collections.defaultdict(Line))
     for report in reports(build):
         for file in report["files"]:
             name = os.path.relpath(file["file"])
-            if not name.startswith("libtensor/"):
-                continue
-            for line in file["lines"]:
-                number = line["line_number"]
-                lines[name][number] += line["count"]
-                for i, branch in enumerate(line["branches"]):
-                    known = branches[name][number]
-                    known[i] = known.get(i, 0) + branch["count"]
-    return lines, branches
+            if name.startswith("libtensor/"):
+                for seen in file["lines"]:
+                    files[name[len("libtensor/"):]][seen["line_number"]].add(seen)
+    return files
 
 
-def ranges(numbers):
-    """1, 2, 3, 7 as "1-3 7"."""
-    out = []
-    for n in sorted(numbers):
-        if out and out[-1][1] == n - 1:
-            out[-1][1] = n
-        else:
-            out.append([n, n])
-    return " ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)
+def statements(name):
+    """For each line of a file, from 1: its place, with the text up to the end of the statement."""
+    with open(os.path.join("libtensor", name)) as source:
+        lines = source.read().split("\n")
+    bare = [line.split("/*")[0].strip() for line in lines]
+    found, function = [None], ""
+    for i, text in enumerate(bare):
+        begun = re.match(r"(?=[A-Za-z]).*?(?:KERNEL\()?(\w+)[()]", lines[i])
+        function = begun.group(1) if begun else function
+        for more in bare[i + 1:i + 6]:
+            if text.endswith((";", "{", "}")):
+                break
+            text += " " + more
+        found.append(Place(name, function, text))
+    return found
+
+
+def places_of(files):
+    """(place, number of the line, what has not run, if anything) of all lines."""
+    for name in sorted(files):
+        places = statements(name)
+        for number, line in sorted(files[name].items()):
+            yield places[number], number, line.missing()
+
+
+class Reasons:
+    """The rows of coverage.tsv: patterns of the file and the function, and a part of the statement. A pattern
+    with a * excuses no line that has not run, only branches. Rows that excuse nothing are left over."""
+
+    def __init__(self):
+        with open(REASONS) as file:
+            self.rows = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
+        self.unused = list(self.rows)
+
+    def of(self, place, what):
+        for row in self.rows:
+            if self.are_of(row, place) and not ("*" in row[0] + row[1] and what == NOT_RUN):
+                if row in self.unused:
+                    self.unused.remove(row)
+                return row[3]
+        return None
+
+    @staticmethod
+    def are_of(row, place):
+        return (fnmatch.fnmatchcase(place.file, row[0]) and fnmatch.fnmatchcase(place.function, row[1])
+                and row[2] in place.text)
 
 
 def percent(part, whole):
     return 100 * part / whole if whole else 100
 
 
-LEAST = {"lines": 99, "branches": 95}
+def row(name, counts):
+    part, whole, taken, branches = counts
+    return (f"{name:34} {part:6}/{whole:<6} {percent(part, whole):6.2f}"
+            f" {taken:6}/{branches:<6} {percent(taken, branches):6.2f}")
 
 
-def check(sums):
-    """Fails below the least."""
-    for what, part, whole in (("lines", *sums[:2]), ("branches", *sums[2:])):
-        if percent(part, whole) < LEAST[what]:
-            sys.exit(f"coverage: {percent(part, whole):.2f} % of the {what}, less than {LEAST[what]}")
+def show_files(files):
+    """A line for each; returns the sums."""
+    sums = [0, 0, 0, 0]
+    print(f"{'file':34} {'lines':>13} {'%':>6} {'branches':>13} {'%':>6}")
+    for name in sorted(files):
+        lines = files[name].values()
+        counts = [sum(line.count > 0 for line in lines), len(lines),
+                  sum(line.taken() for line in lines), sum(len(line.branches) for line in lines)]
+        sums = [a + b for a, b in zip(sums, counts)]
+        print(row(name, counts))
+    print(row("libtensor/", sums))
+    return sums
+
+
+def show_places(places, known):
+    """By function, those without a reason; then reasons without a place, or even without a source. Returns
+    how many of these there are, but for places that have run: that can be by chance."""
+    reasons, last, wrong = Reasons(), None, 0
+    for place, number, what in places:
+        if reasons.of(place, what):
+            continue
+        if place[:2] != last:
+            print(f"{place.file}: {place.function}: has no reason")
+        print(f"    {number:5}  {what:18} {place.text}")
+        last, wrong = place[:2], wrong + 1
+    for row in reasons.unused:
+        gone = not any(reasons.are_of(row, place) for place in known)
+        print(": ".join(row[:3]), "is in no source" if gone else "has run")
+        wrong += gone
+    return wrong
 
 
 def main():
-    lines, branches = gather(sys.argv[1])
-    sums = [0, 0, 0, 0]
-    print(f"{'file':44} {'lines':>13} {'%':>6} {'branches':>13} {'%':>6}")
-    for name in sorted(lines):
-        missing = [n for n, count in lines[name].items() if count == 0]
-        taken = {n: [c > 0 for c in b.values()] for n, b in branches[name].items()}
-        half = [n for n, b in taken.items() if not all(b) and n not in missing]
-        counts = [len(lines[name]) - len(missing), len(lines[name]),
-                  sum(sum(b) for b in taken.values()), sum(len(b) for b in taken.values())]
-        sums = [a + b for a, b in zip(sums, counts)]
-        print(f"{name:44} {counts[0]:6}/{counts[1]:<6} {percent(*counts[:2]):6.2f}"
-              f" {counts[2]:6}/{counts[3]:<6} {percent(*counts[2:]):6.2f}")
-        if missing:
-            print(f"    lines not run: {ranges(missing)}")
-        if half:
-            print(f"    branches not taken in: {ranges(half)}")
-    print(f"{'libtensor/':44} {sums[0]:6}/{sums[1]:<6} {percent(*sums[:2]):6.2f}"
-          f" {sums[2]:6}/{sums[3]:<6} {percent(*sums[2:]):6.2f}")
-    check(sums)
+    files = gather(sys.argv[1])
+    lines = list(places_of(files))
+    places = [line for line in lines if line[2]]
+    if "--places" in sys.argv:
+        reasons = Reasons()
+        for place, _, what in places:
+            print(*place, reasons.of(place, what) or "", what, sep="\t")
+        return
+    sums = show_files(files)
+    wrong = show_places(places, [line[0] for line in lines])
+    for what, part, whole in (("lines", *sums[:2]), ("branches", *sums[2:])):
+        if percent(part, whole) < LEAST[what]:
+            sys.exit(f"coverage: {percent(part, whole):.2f} % of the {what}, less than {LEAST[what]}")
+    if wrong:
+        sys.exit(f"coverage: {wrong} places or rows of coverage.tsv to look at")
 
 
 main()

@@ -19,6 +19,9 @@ static void data_rows(void)
     REFUSES(tn_loader_new, TN_ERR_SHAPE,
             "loader: x [4,3] and y [3]; expected as many samples in each, and at least one",
             tn_loader_new(ctx, T("u8[4,3]"), T("u8[3]"), plain));
+    REFUSES(tn_loader_new, TN_ERR_SHAPE,
+            "loader: x [4,3] and y []; expected as many samples in each, and at least one",
+            tn_loader_new(ctx, T("u8[4,3]"), T("u8[]"), plain));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: batch size -1",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.batch_size = -1}));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: scale nan",

@@ -26,6 +26,8 @@ static void layer_rows(void)
             tn_nn_conv2d(ctx, 3, 4, 0, CONV(0)));
     REFUSES(tn_nn_conv2d, TN_ERR_ARGUMENT, "Conv2d: 3 channels to 4 in 2 groups, kernel [3,3]",
             tn_nn_conv2d(ctx, 3, 4, 3, CONV(.groups = 2)));
+    REFUSES(tn_nn_conv2d, TN_ERR_ARGUMENT, "Conv2d: 3 channels to 4 in -1 groups, kernel [3,3]",
+            tn_nn_conv2d(ctx, 3, 4, 3, CONV(.groups = -1)));
     REFUSES(tn_nn_conv2d, TN_ERR_MEMORY,
             "Conv2d: [4294967296,4294967296,3,3] of f32 does not fit 63 bits",
             tn_nn_conv2d(ctx, 1LL << 32, 1LL << 32, 3, CONV(0)));
@@ -155,6 +157,9 @@ static void parameter_rows(void)
     HOLDS(tn_module_state, tn_module_state(NULL) == NULL);
     REFUSES(tn_add_parameter, TN_ERR_ARGUMENT, "add_parameter: the module is NULL",
             tn_add_parameter(ctx, NULL, "w", x));
+    REFUSES(tn_add_parameter, TN_ERR_ARGUMENT,
+            "add_parameter: the module belongs to another context",
+            tn_add_parameter(ctx, tn_nn_relu(maker), "w", x));
     REFUSES(tn_add_parameter, TN_ERR_ARGUMENT, "add_parameter: a name is a text without dots",
             tn_add_parameter(ctx, net, NULL, x));
     REFUSES(tn_add_parameter, TN_ERR_ARGUMENT, "add_parameter: a name is a text without dots",

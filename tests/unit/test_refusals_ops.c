@@ -437,6 +437,10 @@ static void batch_norm_rows(void)
             function(ctx, T("f32[2,3]"), T("i64[3]"), OPTS(0)));                                   \
     REFUSES(function, TN_ERR_SHAPE,                                                                \
             name ": " first                                                                        \
+                 " [2,3] and target [2,1]; expected [n,classes] and [n], or [classes] and []",     \
+            function(ctx, T("f32[2,3]"), T("i64[2,1]"), OPTS(0)));                                 \
+    REFUSES(function, TN_ERR_SHAPE,                                                                \
+            name ": " first                                                                        \
                  " [2,3,4] and target [2]; expected [n,classes] and [n], or [classes] and []",     \
             function(ctx, T("f32[2,3,4]"), T("i64[2]"), OPTS(0)));                                 \
     REFUSES(function, TN_ERR_SHAPE,                                                                \
@@ -451,6 +455,8 @@ static void batch_norm_rows(void)
             function(ctx, T("f32[2,3]"), T_OF("i32[2]", -1), OPTS(0)));                            \
     REFUSES(function, TN_ERR_SHAPE, name ": weight [2] does not match " first " [2,3]",            \
             function(ctx, T("f32[2,3]"), T("i64[2]"), OPTS(.weight = T("f32[2]"))));               \
+    REFUSES(function, TN_ERR_SHAPE, name ": weight [3,1] does not match " first " [2,3]",          \
+            function(ctx, T("f32[2,3]"), T("i64[2]"), OPTS(.weight = T("f32[3,1]"))));             \
     REFUSES(function, TN_ERR_DTYPE, name ": " first " is f32 but weight is f64; tn_cast converts", \
             function(ctx, T("f32[2,3]"), T("i64[2]"), OPTS(.weight = T("f64[3]"))));               \
     REFUSES(function, TN_ERR_ARGUMENT, name ": " options,                                          \

@@ -148,6 +148,10 @@ static void schedule_rows(void)
             tn_linear_lr(ctx, opt, 0, 1, 5));
     REFUSES(tn_linear_lr, TN_ERR_ARGUMENT, "linear_lr: factors from 0.1 to 2",
             tn_linear_lr(ctx, opt, 0.1, 2, 5));
+    REFUSES(tn_linear_lr, TN_ERR_ARGUMENT, "linear_lr: factors from 2 to 1",
+            tn_linear_lr(ctx, opt, 2, 1, 5));
+    REFUSES(tn_linear_lr, TN_ERR_ARGUMENT, "linear_lr: factors from 0.1 to -1",
+            tn_linear_lr(ctx, opt, 0.1, -1, 5));
     REFUSES(tn_linear_lr, TN_ERR_ARGUMENT, "linear_lr: total_iters 0",
             tn_linear_lr(ctx, opt, 0.1, 1, 0));
     WORKS(tn_linear_lr, tn_linear_lr(ctx, opt, 0.1, 1, 5));
