@@ -21,6 +21,9 @@
     K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                       \
     /* y = value[0] */                                                                             \
     K(void, fill, (int64_t n, const void *value, void *y))                                         \
+    /* y [rows, cols] = x^T, rows ldy and ldx apart */                                             \
+    K(void, transpose,                                                                             \
+      (int64_t rows, int64_t cols, const void *x, int64_t ldx, void *y, int64_t ldy))              \
     /* y = scale x, from bytes */                                                                  \
     K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                        \
     /* y = x: real as another type, an integer type as real, an integer type as another */         \
