@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/integers.h"
 #include "base/isa.h"
+#include "base/threads.h"
 #include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "tensor/copy.h"
@@ -65,11 +66,78 @@ static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *pa
         COPY_LOOP(uint8_t);
 }
 
+/* ---- the other way round --------------------------------------------------------------------- */
+
+/* Numbers that stand side by side in the result and in the source along different dimensions are
+ * copied as matrices that are transposed, in strips of rows for the threads. */
+enum { STRIP = 16, LEAST = 8 };
+
+typedef struct turn_args {
+    const tn__kernels *k;
+    const tn__iter *it;
+    int across; /* the dimension along which the source's numbers stand side by side */
+    int64_t strips;
+} turn_args;
+
+/* -1 if there is no such dimension, or too little of it. */
+static int dim_across(const tn__iter *it)
+{
+    int inner = it->ndim - 1;
+    bool is_row = it->strides[0][inner] == 1 && it->strides[1][inner] > 1;
+    if (!is_row || it->size[0] < 4 || it->shape[inner] < LEAST)
+        return -1;
+    for (int i = 0; i < inner; i++)
+        if (it->strides[1][i] == 1 && it->shape[i] >= LEAST)
+            return i;
+    return -1;
+}
+
+static void turn_strip(const turn_args *a, int64_t number)
+{
+    const tn__iter *it = a->it;
+    int inner = it->ndim - 1, across = a->across;
+    int64_t first = number % a->strips * STRIP, rest = number / a->strips;
+    int64_t to = first * it->strides[0][across], from = first;
+    for (int i = inner - 1; i >= 0; i--)
+        if (i != across) {
+            to += rest % it->shape[i] * it->strides[0][i];
+            from += rest % it->shape[i] * it->strides[1][i];
+            rest /= it->shape[i];
+        }
+    a->k->transpose(tn__min(it->shape[across] - first, STRIP), it->shape[inner],
+                    it->data[1] + from * (int64_t)it->size[1], it->strides[1][inner],
+                    it->data[0] + to * (int64_t)it->size[0], it->strides[0][across]);
+}
+
+static void turn_strips(int64_t begin, int64_t end, void *payload)
+{
+    for (int64_t i = begin; i < end; i++)
+        turn_strip(payload, i);
+}
+
+static void turn(tn_ctx *ctx, const tn__iter *it, int across)
+{
+    int inner = it->ndim - 1;
+    turn_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64),
+                      .it = it,
+                      .across = across,
+                      .strips = tn__divide_up(it->shape[across], STRIP)};
+    int64_t count = args.strips;
+    for (int i = 0; i < inner; i++)
+        count *= i == across ? 1 : it->shape[i];
+    double cost = STRIP * (double)it->shape[inner];
+    tn__parallel(ctx, count, tn__grain(TN__GRAIN_ELEMENTS, cost), turn_strips, &args);
+}
+
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
     copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
     tn__iter it = tn__iter_new(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
-    tn__iter_run(ctx, &it, copy_row, &args);
+    int across = dim_across(&it);
+    if (across >= 0)
+        turn(ctx, &it, across);
+    else
+        tn__iter_run(ctx, &it, copy_row, &args);
 }
 
 tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t)
@@ -88,6 +156,8 @@ tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
         return tn__view(ctx, t, t->ndim, t->shape, NULL, t->offset);
     return tn__copied(ctx, "contiguous", t);
 }
+
+/* ---- other types ----------------------------------------------------------------------------- */
 
 typedef struct cast_args {
     copy_args copy; /* of the source */

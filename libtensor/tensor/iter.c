@@ -49,33 +49,68 @@ typedef struct run_args {
     int64_t pieces;                    /* that each row is cut into */
 } run_args;
 
-/* Piece `number` of all the rows: its coordinates are the digits of number / pieces. */
-static void run_piece(const run_args *args, int64_t number)
-{
-    const tn__iter *it = args->it;
-    int inner = it->ndim - 1;
-    int64_t row = number, begin = 0, end = it->shape[inner];
-    if (args->pieces > 1) {
-        row = number / args->pieces;
-        begin = tn__cut(end, args->pieces, number % args->pieces);
-        end = tn__cut(end, args->pieces, number % args->pieces + 1);
-    }
+/* Where walking is: at a row, of which each operand has its address. */
+typedef struct place {
+    int64_t index[TN_MAX_DIMS];
     void *p[TN__MAX_OPERANDS];
+} place;
+
+/* Row `number`: its coordinates are the digits of the number. */
+static place row_at(const tn__iter *it, int64_t number)
+{
+    place at;
     for (int j = 0; j < it->n; j++)
-        p[j] = it->data[j] + begin * it->strides[j][inner] * (int64_t)it->size[j];
-    for (int i = inner - 1; i >= 0; i--) {
-        int64_t index = row % it->shape[i];
-        row /= it->shape[i];
+        at.p[j] = it->data[j];
+    for (int i = it->ndim - 2; i >= 0; i--) {
+        at.index[i] = number % it->shape[i];
+        number /= it->shape[i];
         for (int j = 0; j < it->n; j++)
-            p[j] = (char *)p[j] + index * it->strides[j][i] * (int64_t)it->size[j];
+            at.p[j] = (char *)at.p[j] + at.index[i] * it->strides[j][i] * (int64_t)it->size[j];
     }
-    args->fn(end - begin, p, args->strides, args->payload);
+    return at;
 }
 
-static void run_range(int64_t begin, int64_t end, void *payload)
+/* The row after it: short rows have no time for divisions. */
+static void step(const tn__iter *it, place *at)
 {
-    for (int64_t i = begin; i < end; i++)
-        run_piece(payload, i);
+    for (int i = it->ndim - 2; i >= 0; i--) {
+        bool is_last = at->index[i] == it->shape[i] - 1;
+        int64_t rows = is_last ? -at->index[i] : 1;
+        for (int j = 0; j < it->n; j++)
+            at->p[j] = (char *)at->p[j] + rows * it->strides[j][i] * (int64_t)it->size[j];
+        at->index[i] += rows;
+        if (!is_last)
+            return;
+    }
+}
+
+static void run_rows(int64_t begin, int64_t end, void *payload)
+{
+    const run_args *args = payload;
+    const tn__iter *it = args->it;
+    int64_t length = it->shape[it->ndim - 1];
+    place at = row_at(it, begin);
+    for (int64_t i = begin; i < end; i++) {
+        args->fn(length, at.p, args->strides, args->payload);
+        if (i + 1 < end)
+            step(it, &at);
+    }
+}
+
+/* Pieces of rows, one row after another. */
+static void run_pieces(int64_t begin, int64_t end, void *payload)
+{
+    const run_args *args = payload;
+    const tn__iter *it = args->it;
+    int inner = it->ndim - 1;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t first, last;
+        tn__cut_out(it->shape[inner], args->pieces, i % args->pieces, &first, &last);
+        place at = row_at(it, i / args->pieces);
+        for (int j = 0; j < it->n; j++)
+            at.p[j] = (char *)at.p[j] + first * it->strides[j][inner] * (int64_t)it->size[j];
+        args->fn(last - first, at.p, args->strides, args->payload);
+    }
 }
 
 static run_args arguments(const tn__iter *it, tn__row_fn fn, void *payload, int64_t *rows)
@@ -93,15 +128,18 @@ void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload)
 {
     int64_t rows, length = it->shape[it->ndim - 1];
     run_args args = arguments(it, fn, payload, &rows);
-    if (rows < ctx->threads && length > TN__GRAIN_ELEMENTS)
+    if (rows < ctx->threads && length > TN__GRAIN_ELEMENTS) {
         args.pieces = length / TN__GRAIN_ELEMENTS + 1;
-    int64_t piece = length / args.pieces + 1;
-    tn__parallel(ctx, rows * args.pieces, TN__GRAIN_ELEMENTS / piece + 1, run_range, &args);
+        tn__parallel(ctx, rows * args.pieces, 1, run_pieces, &args);
+    } else {
+        tn__parallel(ctx, rows, TN__GRAIN_ELEMENTS / (length + 1) + 1, run_rows, &args);
+    }
 }
 
 void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)
 {
     int64_t rows;
     run_args args = arguments(it, fn, payload, &rows);
-    run_range(0, rows, &args);
+    if (rows > 0)
+        run_rows(0, rows, &args);
 }

@@ -2,6 +2,8 @@
 #include "common/check_tn.h"
 #include "common/layouts.h"
 
+RUNS_WITH_EACH_ISA;
+
 /* Through the loops of two operands, into strided memory. */
 START_TEST(every_pair_of_copies)
 {
@@ -72,6 +74,45 @@ START_TEST(copies_onto_itself)
 }
 END_TEST
 
+/* [2, c, n] as [2, n, c] and as [n, 2, c], in the middle of other elements. */
+static void check_turned(tn_dtype dtype, int64_t c, int64_t n)
+{
+    static const int orders[2][3] = {{0, 2, 1}, {2, 0, 1}};
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *numbers = tn_arange(ctx, TN_I64, 0, (double)(2 * c * n), 1);
+    tn_tensor *src = tn_reshape(ctx, tn_cast(ctx, numbers, dtype), TN_SHAPE(2, c, n));
+    for (int order = 0; order < 2; order++) {
+        tn_tensor *turned = tn_permute(ctx, src, orders[order]);
+        int64_t outer = tn_size(turned, 0), middle = tn_size(turned, 1), wrong = 0;
+        tn_tensor *all = tn_full(ctx, dtype, TN_SHAPE(outer, middle, c + 3), 1);
+        ck_assert_int_eq(tn_copy_(ctx, tn_narrow(ctx, all, 2, 2, c), turned), TN_OK);
+        for (int64_t i = 0; i < tn_numel(all); i++) {
+            int64_t k = i % (c + 3) - 2, j = i / (c + 3) % middle, b = i / (c + 3) / middle;
+            int64_t batch = order ? j : b, column = order ? b : j;
+            double want = k < 0 || k >= c ? 1 : (double)((batch * c + k) * n + column);
+            wrong += element_of(all, i) != want;
+        }
+        ck_assert_msg(wrong == 0, "[2,%d,%d], order %d: %d of %s are wrong", (int)c, (int)n, order,
+                      (int)wrong, tn_dtype_name(dtype));
+    }
+    tn_scope_end(ctx, scope);
+}
+
+/* Sizes around squares of 16 x 16, and those that are too small for them. */
+START_TEST(copies_the_other_way_round)
+{
+    static const int64_t sizes[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33};
+    for (int i = 0; i < 100; i++)
+        for (int dtype = TN_F32; dtype <= TN_I32; dtype++)
+            check_turned((tn_dtype)dtype, sizes[i / 10], sizes[i % 10]);
+    for (int i = 0; i < 100; i++)
+        if (sizes[i / 10] * sizes[i % 10] < 128)
+            check_turned(TN_U8, sizes[i / 10], sizes[i % 10]);
+    check_turned(TN_F32, 130, 517);
+    check_turned(TN_F64, 517, 130);
+}
+END_TEST
+
 /* Enough elements for several threads. */
 START_TEST(large)
 {
@@ -97,6 +138,7 @@ int main(void)
     tcase_add_test(tc, every_pair_of_copies);
     tcase_add_loop_test(tc, copies_between_layouts, 0, TN_DTYPES);
     tcase_add_test(tc, copies_onto_itself);
+    tcase_add_test(tc, copies_the_other_way_round);
     tcase_add_test(tc, large);
     return tn_run(suite);
 }

@@ -98,6 +98,21 @@ START_TEST(test_groups)
 }
 END_TEST
 
+/* One number of each column comes before all others, at every place. */
+START_TEST(test_places)
+{
+    enum { ROWS = 70 };
+    for (int64_t at = 0; at < ROWS; at++)
+        for (int64_t cols = 1; cols <= 2; cols++) {
+            array x = array_new(2, (const int64_t[]){ROWS, cols});
+            x.data[at * cols] = 1;
+            check_topk(&x, 1, 0, true);
+            x.data[at * cols] = -1;
+            check_topk(&x, 2, 0, false);
+        }
+}
+END_TEST
+
 START_TEST(test_threads)
 {
     array x = array_random("[20001,3]");
@@ -133,4 +148,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("topk", cases, test_values, test_groups, test_threads, test_special_values, test_errors)
+OP_TESTS("topk", cases, test_values, test_groups, test_places, test_threads, test_special_values,
+         test_errors)

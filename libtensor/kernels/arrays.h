@@ -1,0 +1,48 @@
+/* arrays.h - the first part of the machine room's list: copies, sums and searches of arrays. */
+#ifndef TN_KERNELS_ARRAYS_H
+#define TN_KERNELS_ARRAYS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "kernels/args.h"
+
+#define TN__ARRAY_KERNELS(K)                                                                      \
+    /* y += x */                                                                                  \
+    K(void, add_to, (int64_t n, const void *x, void *y))                                          \
+    /* y += x + lost, and lost = what rounding takes from that */                                 \
+    K(void, add_part, (int64_t n, const void *x, void *y, void *lost))                            \
+    /* the same where y is always the whole sum, which its owner may change */                    \
+    K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                      \
+    /* y = value[0] */                                                                            \
+    K(void, fill, (int64_t n, const void *value, void *y))                                        \
+    /* y [rows, cols] = x^T, rows ldy and ldx apart */                                            \
+    K(void, transpose,                                                                            \
+      (int64_t rows, int64_t cols, const void *x, int64_t ldx, void *y, int64_t ldy))             \
+    /* y = scale x, from bytes */                                                                 \
+    K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                       \
+    /* y = x: real as another type, an integer type as real, an integer type as another */        \
+    K(void, cast_to, (int64_t n, const void *x, tn__number to, void *y))                          \
+    K(void, cast_from, (int64_t n, tn__number from, const void *x, void *y))                      \
+    K(void, cast_integers, (int64_t n, tn__number from, const void *x, tn__number to, void *y))   \
+    /* y[0] = sum_i x[i];  y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */     \
+    K(void, sum, (int64_t n, const void *x, void *y))                                             \
+    K(void, sum_rows, (int64_t n, int64_t cols, const void *x, int64_t ldx, void *y))             \
+    /* mean and biased variance of scale x, x as for sum_rows */                                  \
+    K(void, moments,                                                                              \
+      (int64_t n, int64_t cols, const void *x, int64_t ldx, double scale, double *mean,           \
+       double *var))                                                                              \
+    /* mean = high + low;  dx[i] = scale (x - high - low) dy, as far apart as the steps say */    \
+    K(void, split, (int64_t n, const double *mean, void *high, void *low))                        \
+    K(void, var_backward,                                                                         \
+      (int64_t n, const void *x, int64_t step_x, const void *high, const void *low,               \
+       int64_t step_mean, const void *dy, int64_t step_dy, double scale, void *dx))               \
+    /* y[0] = the largest or smallest x[i], y[j] that of x[i][j], x as for sum_rows; where the */ \
+    /* first of these is, if `at` is not NULL; NaN comes before all others */                     \
+    K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))             \
+    K(void, extreme_rows,                                                                         \
+      (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at)) \
+    /* where the k largest or smallest of x[i * stride] are, the first one first; k > 0 */        \
+    K(void, topk,                                                                                 \
+      (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, int64_t *best))
+
+#endif
