@@ -29,7 +29,7 @@ static long stay;                 /* of each caller inside, in nanoseconds */
 static void sleep_for(long nanoseconds)
 {
     if (nanoseconds > 0)
-        nanosleep(&(struct timespec){.tv_nsec = nanoseconds}, NULL);
+        nanosleep(&(struct timespec){nanoseconds / 1000000000, nanoseconds % 1000000000}, NULL);
 }
 
 static void count(int *number, int *most, int step)
@@ -190,10 +190,13 @@ static pthread_t linger_inside(void)
 static bool fills_room(int room)
 {
     stay = 2000000;
-    int rounds = 0;
-    while (most_buffers < room && rounds++ < 200)
-        if (multiply_at_once(2 * room) != 2 * room)
+    for (int round = 0; most_buffers < room; round++) {
+        int before = most_buffers;
+        if (round == 200 || multiply_at_once(2 * room) != 2 * room)
             return false;
+        if (most_buffers == before && stay < 1000000000)
+            stay *= 2; /* where threads start slowly, few meet */
+    }
     awaited = room;
     bool right = multiply_at_once(2 * room) == 2 * room;
     return right && most_inside == room && most_buffers == room && buffers == 0 && inside == 0;
