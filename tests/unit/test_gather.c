@@ -73,6 +73,52 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* The gradient of [rows, cols] from whole numbers dy, or from ones if it is expanded, with several
+ * threads. Indices are repeated; those of one column may be those of all. */
+static void check_gradient(int64_t rows, int64_t cols, int64_t count, int dim, bool lines,
+                           bool expanded)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    const int64_t shape[] = {dim ? rows : count, dim ? count : cols}, last = dim ? cols : rows;
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(rows, cols)));
+    tn_tensor *index = tn_zeros(ctx, TN_I64, 2, shape);
+    array want = array_new(2, tn_shape(x)), dy = array_new(2, shape);
+    for (int64_t i = 0; i < dy.numel; i++) {
+        int64_t row = i / shape[1], col = i % shape[1], line = dim ? col : row;
+        int64_t at = (lines ? line * 7 : i * 31 + line) % last;
+        ((int64_t *)tn_data(index))[i] = at;
+        dy.data[i] = expanded ? 1 : (double)(random_bits() % 9);
+        want.data[dim ? row * cols + at : at * cols + col] += dy.data[i];
+    }
+    if (lines)
+        index = tn_select(ctx, tn_clone(ctx, index), !dim, 0);
+    tn_tensor *y = lines ? tn_index_select(ctx, x, dim, index) : tn_gather(ctx, x, dim, index);
+    if (expanded)
+        tn_backward(ctx, tn_sum(ctx, y, (tn_reduce_opts){0}));
+    else
+        tn_backward_with(ctx, y, tensor_of(&dy, TN_F32, PLAIN));
+    check_array(tn_grad(x), &want, 0, "[%d,%d], %d along %d", (int)rows, (int)cols, (int)count,
+                dim);
+    tn_scope_end(ctx, scope);
+}
+
+/* Rows are long enough for threads, few or many numbers go to an element, and rows are around the
+ * copies of one number that are added. */
+START_TEST(test_gradients_of_many)
+{
+    for (int run = 0; run < 8; run++) {
+        bool lines = run & 1, expanded = run & 2;
+        int dim = run / 4;
+        check_gradient(301, 207, 100, dim, lines, expanded);
+        check_gradient(30, 21, 2500, dim, lines, expanded);
+        check_gradient(20, 3001, 18, dim, lines, expanded);
+    }
+    for (int64_t cols = 254; cols < 259; cols++)
+        check_gradient(3, cols, 5, 0, true, true);
+    check_gradient(3, 1025, 5, 0, true, true);
+}
+END_TEST
+
 START_TEST(test_repeated_indices)
 {
     tn_tensor *x = leaf(tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2)));
@@ -122,5 +168,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("gather", cases, test_values, test_threads, test_repeated_indices, test_crowded_indices,
-         test_errors)
+OP_TESTS("gather", cases, test_values, test_threads, test_gradients_of_many, test_repeated_indices,
+         test_crowded_indices, test_errors)
