@@ -395,14 +395,30 @@ def run_test(build, name, library, folder, seconds):
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory, seconds))
+    RUNNING.add(process.pid)
     ends = wait_for(process.pid)
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    kill(process.pid)
+    RUNNING.discard(process.pid)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = status
     return used.ru_utime + used.ru_stime if ends and status == 0 else None
+
+
+RUNNING = set()  # tests
+
+
+def kill(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def end(*_):
+    """Ends the program with its tests, which are in groups of their own."""
+    for test in list(RUNNING):
+        kill(test)
+    os._exit(1)
 
 
 def wait_for(pid):
@@ -740,6 +756,8 @@ def options_of_program():
 
 def main():
     options = options_of_program()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     mutants = list(all_mutants(options.files))
     print(f"{len(mutants)} mutants in all", file=sys.stderr)
     mutants.sort(key=lambda m: m.rank(options.seed))
