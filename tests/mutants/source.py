@@ -4,9 +4,10 @@
     source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR] [--list]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
-runs the unit tests that pass its line (gcov tells which) until one is red: those first that killed the
-most mutants of its file in the least time. A mutant with the machine code of its original is counted as
-identical. At the end, those that no test turned red are tried again under the address sanitizer.
+runs the unit tests of its file until one is red: those first that killed the most mutants of the file in
+the least time. A change that leaves the machine code as it is makes no mutant, and another one is drawn.
+Those that are left have all tests that pass their lines (gcov tells which), and at the end the same under
+the address sanitizer.
 tests/mutants/README.md says how the figures are counted, and what survivors.tsv and speed.tsv are.
 
 Results are kept until the function changes, and those of survivors until a test changes as well; a sample
@@ -38,7 +39,7 @@ BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of array
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 MEMORY = 12 << 30  # of a test, in bytes
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
-FIRST = 3  # seconds of tests for every mutant; what they leave has all tests at the end
+FIRST = 3  # seconds of tests for every mutant in each of the first rounds; what they leave has all tests
 QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck
 
 # In tests, to end at the first check that fails.
@@ -66,8 +67,7 @@ TURNED = {"<": ["<=", ">"], "<=": ["<", ">="], ">": [">=", "<"], ">=": [">", "<=
           "+=": ["-="], "-=": ["+="], "*=": ["/="], "/=": ["*="], "<<": [">>"], ">>": ["<<"],
           "++": ["--"], "--": ["++"]}
 KEYWORDS = {"return", "case", "else", "sizeof", "if", "while", "for", "do", "goto", "break", "continue"}
-
-
+ALLOCATES = {"tn__alloc", "tn__alloc_zeroed", "tn__reserve", "reserve"}  # functions that are given a size
 CONTROL = ("if", "for", "while", "switch")
 
 
@@ -93,8 +93,26 @@ def spaced(source, offset):
     return source[offset - 1] == source[offset + 1] == " "
 
 
+def is_space(tokens, i):
+    """Whether the number is a term of a size, of which more changes nothing: of a block or an array."""
+    return is_length(tokens, i) or is_size(tokens, i)
+
+
+def is_size(tokens, i):
+    """Of a block: a term of an argument of a call that allocates."""
+    closed = 0  # pairs of parentheses that end before the number
+    for j in range(i - 1, 0, -1):
+        text = tokens[j][1]
+        if text == "(" and not closed and tokens[j - 1][1] in ALLOCATES:
+            return tokens[i - 1][1] in ("+", ",")
+        if text in (";", "{", "}"):
+            break
+        closed = max(0, closed + {")": 1, "(": -1}.get(text, 0))
+    return False
+
+
 def is_length(tokens, i):
-    """Of the array in a declaration: one that is longer changes nothing."""
+    """Of the array in a declaration."""
     around = [tokens[j] if 0 <= j < len(tokens) else ("op", ";", 0) for j in (i - 3, i - 2, i - 1, i + 1)]
     before, name, opening, closing = around
     declares = (before[0] == "word" and before[1] not in KEYWORDS) or before[1] in ("*", ",")
@@ -106,7 +124,7 @@ def of_tokens(source, tokens):
     for i, (kind, text, offset) in enumerate(tokens):
         previous = tokens[i - 1] if i else ("op", ";", 0)
         if kind == "number":
-            for other in of_number(text)[1 if is_length(tokens, i) else 0:]:
+            for other in of_number(text)[1 if is_space(tokens, i) else 0:]:
                 yield offset, len(text), other
         elif kind == "op" and text in ("-", "!") and not is_value(previous):
             yield offset, len(text), ""
@@ -198,14 +216,14 @@ class Mutant:
 
 def all_mutants(pattern):
     """All but those within a fragment of a line that speed.tsv lists."""
-    speed = [row[:2] for row in rows_of("speed.tsv", 3)]
+    speed = [row[:2] for row in rows_of("mutants/speed.tsv", 3)]
     for mutant in every_mutant(pattern):
         if not any(name == mutant.name and mutant.is_within(fragment) for name, fragment in speed):
             yield mutant
 
 
 def rows_of(name, columns):
-    path = os.path.join(ROOT, "tests", "mutants", name)
+    path = os.path.join(ROOT, "tests", name)
     rows = [line.rstrip("\n").split("\t") for line in open(path)] if os.path.exists(path) else []
     return [row for row in rows if len(row) == columns]
 
@@ -377,14 +395,30 @@ def run_test(build, name, library, folder, seconds):
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory, seconds))
+    RUNNING.add(process.pid)
     ends = wait_for(process.pid)
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    kill(process.pid)
+    RUNNING.discard(process.pid)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = status
     return used.ru_utime + used.ru_stime if ends and status == 0 else None
+
+
+RUNNING = set()  # tests
+
+
+def kill(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def end(*_):
+    """Ends the program with its tests, which are in groups of their own."""
+    for test in list(RUNNING):
+        kill(test)
+    os._exit(1)
 
 
 def wait_for(pid):
@@ -510,12 +544,12 @@ class Experience:
 
 
 class Trial:
-    """Runs a mutant. `hunter` is the build with the address sanitizer, made when it is first needed."""
+    """Runs a mutant. `hunter` makes the build with the address sanitizer, and `lines` finds the lines that
+    each test passes, when they are first needed."""
 
-    def __init__(self, build, hunter, covers, seconds, folder):
-        self.build, self.hunter, self.seconds, self.folder = build, hunter, seconds, folder
-        self.lines = {t: {f: set(ls) for f, ls in files.items()} for t, files in covers.items()}
-        self.known = self.lines.pop("")
+    def __init__(self, build, hunter, lines, seconds, folder):
+        self.build, self.hunter, self.lines, self.seconds, self.folder = build, hunter, lines, seconds, folder
+        self.named = rows_of("tested.tsv", 3)
         self.experience, self.originals, self.local = Experience(), {}, threading.local()
 
     def worker_folder(self):
@@ -525,15 +559,26 @@ class Trial:
         os.makedirs(self.local.folder)
         return self.local.folder
 
+    def in_order(self, mutant, tests):
+        tests = [t for t in tests if self.seconds(t) is not None]
+        return sorted(tests, key=lambda t: -self.experience.chance(mutant, t) / (self.seconds(t) + 0.1))
+
+    def tests_of_file(self, mutant):
+        """Those named after the file, and those that tests/tested.tsv lists for it or its folder."""
+        stem, path = "test_" + mutant.name[:-2], os.path.relpath(mutant.path, "libtensor")
+        listed = {"test_" + test for of, tests, _ in self.named for test in tests.split()
+                  if path == of or path.startswith(of + os.sep)}
+        return self.in_order(mutant, [t for t, words in self.build.tests.items() if words and
+                                      (t == stem or t.startswith(stem + "_") or t in listed)])
+
     def tests_of(self, mutant):
-        """Those that pass its line; where a table or a formula has no code of its own, its file; and
-        those named after the file, whose child processes gcov does not see if they end by _exit."""
-        stem = "test_" + mutant.name[:-2]
-        lines = set(range(mutant.line, mutant.last_line + 1)) & self.known.get(mutant.path, set())
-        tests = [t for t, files in self.lines.items() if t in self.seconds
-                 and (t == stem or t.startswith(stem + "_")
-                      or (lines & files.get(mutant.path, set()) if lines else files.get(mutant.path)))]
-        return sorted(tests, key=lambda t: -self.experience.chance(mutant, t) / (self.seconds[t] + 0.1))
+        """Those of the file, whose child processes gcov does not see if they end by _exit; and those that
+        pass the line or, where a table or a formula has no code of its own, the file."""
+        passed, own = self.lines(), self.tests_of_file(mutant)
+        lines = set(range(mutant.line, mutant.last_line + 1)) & set(passed[""].get(mutant.path, ()))
+        return self.in_order(mutant, [t for t, files in passed.items() if t and
+                                      (t in own or (lines & set(files.get(mutant.path, ())) if lines
+                                                    else files.get(mutant.path)))])
 
     def objects(self, build, mutant, jobs, flags, folder):
         """(of the original, of the mutant) for each job; None in place of one that does not compile."""
@@ -546,10 +591,10 @@ class Trial:
             yield self.originals[key], made and hashlib.sha256(made).digest()
 
     def is_identical(self, mutant, folder):
-        """Whether the machine code is the same for all instruction sets, with and without optimisation,
-        and in a build that looks for faults, too."""
+        """Whether the compiler makes the same machine code of it, and thereby proves it to be the same program:
+        for all instruction sets, and in a build that looks for faults, too."""
         jobs = [j for j in self.build.compiles if j[0] == mutant.path]
-        ways = [["-O2"], ["-O0", "-DTN_DEBUG"]]
+        ways = [["-O2"], ["-O2", "-DTN_DEBUG"]]
         return all(original == made for flags in ways
                    for original, made in self.objects(self.build, mutant, jobs, flags, folder))
 
@@ -559,7 +604,7 @@ class Trial:
 
     def killer(self, build, mutant, tests, folder, patience):
         for test in tests:
-            took = run_test(build, test, folder, folder, patience * self.seconds[test] + 0.5)
+            took = run_test(build, test, folder, folder, patience * self.seconds(test) + 0.5)
             if build is self.build:
                 self.experience.add(mutant, test, took is None)
             if took is None:
@@ -573,32 +618,39 @@ class Trial:
             return mutant, "does not compile"
         if all(original == made for original, made in objects):
             return mutant, "identical" if self.is_identical(mutant, folder) else "survived"
-        tests = self.tests_of(mutant)
         self.link(self.build, mutant, folder)
-        test = self.killer(self.build, mutant, self.first_of(tests), folder, PATIENCE)
+        tests = self.first_of(self.tests_of_file(mutant))
+        test = self.killer(self.build, mutant, tests, folder, PATIENCE)
         if test:
             return mutant, f"killed by {test}"
-        if self.is_identical(mutant, folder):
-            return mutant, "identical"
-        return mutant, "survived the first tests" if tests else "not passed by any test"
+        return mutant, "identical" if self.is_identical(mutant, folder) else OF_FILE
 
     def first_of(self, tests):
         """As many as take FIRST seconds."""
-        ends = [sum(self.seconds[t] for t in tests[: i + 1]) for i in range(len(tests))]
+        ends = [sum(self.seconds(t) for t in tests[: i + 1]) for i in range(len(tests))]
         return [t for t, end in zip(tests, ends) if end <= FIRST] or tests[:1]
 
-    def finish(self, mutant):
-        """Tries it with all tests."""
+    def again(self, mutant, tests, left):
+        """What becomes of it with these tests; `left`, if nothing does."""
         folder = self.worker_folder()
         list(self.objects(self.build, mutant, self.build.objects_of(mutant.path), BOUNDS, folder))
         self.link(self.build, mutant, folder)
-        test = self.killer(self.build, mutant, self.tests_of(mutant), folder, PATIENCE)
-        return mutant, f"killed by {test}" if test else "survived"
+        test = self.killer(self.build, mutant, tests, folder, PATIENCE)
+        return mutant, f"killed by {test}" if test else left
+
+    def widen(self, mutant):
+        """Tries it with the first tests that pass its line."""
+        tests = self.tests_of(mutant)
+        return self.again(mutant, self.first_of(tests), FIRST_TESTS if tests else "not passed by any test")
+
+    def finish(self, mutant):
+        """Tries it with all tests."""
+        return self.again(mutant, self.tests_of(mutant), "survived")
 
     def hunt(self, mutant):
         """Tries it under the address sanitizer."""
         tests = self.tests_of(mutant)
-        quick = [t for t in tests if self.seconds[t] < 2][:20] or tests[:3]
+        quick = [t for t in tests if self.seconds(t) < 2][:20] or tests[:3]
         hunter, folder = self.hunter(), self.worker_folder()
         list(self.objects(hunter, mutant, hunter.objects_of(mutant.path), SANITIZE, folder))
         self.link(hunter, mutant, folder)
@@ -606,19 +658,26 @@ class Trial:
         return mutant, f"killed by {test} under the address sanitizer" if test else "survived"
 
 
-def time_tests(build, folder):
-    """{test: processor seconds} of those that pass."""
-    seconds = {}
-    for name in sorted(t for t, words in build.tests.items() if words):
-        def measure():
-            return run_test(build, name, os.path.join(build.tree, "out"), build.tree, 600)
-        key = contents(f"tests/unit/{name}.c", words=[build.isa])
-        took = cached(os.path.join(folder, f"time-{name}-{key}.json.gz"), measure)
+class Seconds:
+    """Of a processor that each test takes, measured when it is first asked for; None if it does not pass."""
+
+    def __init__(self, build, folder):
+        self.build, self.folder, self.known, self.lock = build, folder, {}, threading.Lock()
+
+    def __call__(self, test):
+        with self.lock:
+            if test not in self.known:
+                self.known[test] = self.measure(test)
+        return self.known[test]
+
+    def measure(self, test):
+        def run_it():
+            return run_test(self.build, test, os.path.join(self.build.tree, "out"), self.build.tree, 600)
+        key = contents(f"tests/unit/{test}.c", words=[self.build.isa])
+        took = cached(os.path.join(self.folder, f"time-{test}-{key}.json.gz"), run_it)
         if took is None:
-            print(f"left out: {name} fails without a mutant", file=sys.stderr)
-        else:
-            seconds[name] = took
-    return seconds
+            print(f"left out: {test} fails without a mutant", file=sys.stderr)
+        return took
 
 
 class Reasons:
@@ -626,7 +685,7 @@ class Reasons:
     has gone from its file, to another file, the reason goes with it."""
 
     def __init__(self):
-        rows = rows_of("survivors.tsv", 4)
+        rows = rows_of("mutants/survivors.tsv", 4)
         self.here = {tuple(row[:3]): row[3] for row in rows}
         texts = {}
         for where, _, names in os.walk(os.path.join(ROOT, "libtensor")):
@@ -647,8 +706,11 @@ class Reasons:
                 and not (row[1:] in self.moved and row[1:] in lines)]
 
 
+OF_FILE, FIRST_TESTS = "survived the tests of its file", "survived the first tests"
+
+
 def is_alive(how):
-    return how in ("survived the first tests", "survived", "not passed by any test")
+    return how in (OF_FILE, FIRST_TESTS, "survived", "not passed by any test")
 
 
 def kind(how):
@@ -656,7 +718,8 @@ def kind(how):
     return "killed" if how.startswith("killed") else "left" if is_alive(how) else how
 
 
-KINDS = ["killed", "identical", "explained", "left"]
+KINDS = ["killed", "explained", "left"]
+UNTRIED = ["does not compile", "identical"]  # are no mutants
 
 
 def report(results):
@@ -664,15 +727,16 @@ def report(results):
     for mutant, how in sorted(results, key=lambda r: (r[0].path, r[0].line)):
         if is_alive(how):
             print(f"{how}: {mutant}")
-    print(f"{'':<12}{'tried':>8}" + "".join(f"{k:>11}" for k in KINDS) + "   killed of all, of those that differ")
+    print(f"{'':<12}{'drawn':>8}{'identical':>11}{'tried':>11}" + "".join(f"{k:>11}" for k in KINDS)
+          + "   killed of those drawn, of those tried, of those without an explanation")
     rooms = sorted({m.room() for m, _ in results})
     for room in rooms + ["all"]:
         hows = [kind(how) for m, how in results if room in (m.room(), "all")]
         counts = {k: hows.count(k) for k in KINDS}
-        tried = sum(counts.values())
-        differ = counts["killed"] + counts["left"]
-        print(f"{room:<12}{tried:>8}" + "".join(f"{counts[k]:>11}" for k in KINDS)
-              + f"   {100 * counts['killed'] / max(tried, 1):.1f} %, {100 * counts['killed'] / max(differ, 1):.1f} %")
+        tried, identical = sum(counts.values()), hows.count("identical")
+        shares = [100 * counts["killed"] / max(n, 1) for n in (tried + identical, tried, tried - counts["explained"])]
+        print(f"{room:<12}{tried + identical:>8}{identical:>11}{tried:>11}"
+              + "".join(f"{counts[k]:>11}" for k in KINDS) + "   " + ", ".join(f"{s:.1f} %" for s in shares))
 
 
 def options_of_program():
@@ -684,7 +748,7 @@ def options_of_program():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at a time")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where to build")
     parser.add_argument("--isa", default="v4", help="the kernels that are tried (v4)")
-    parser.add_argument("--quick", action="store_true", help="the first tests of each alone")
+    parser.add_argument("--quick", action="store_true", help="the tests of its file alone for each")
     parser.add_argument("--again", action="store_true", help="try those with a reason, too")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
     return parser.parse_args()
@@ -692,6 +756,8 @@ def options_of_program():
 
 def main():
     options = options_of_program()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
     mutants = list(all_mutants(options.files))
     print(f"{len(mutants)} mutants in all", file=sys.stderr)
     mutants.sort(key=lambda m: m.rank(options.seed))
@@ -703,16 +769,17 @@ def main():
         print("a reason without a mutant:", *row, sep="\t", file=sys.stderr)
     folder = os.path.abspath(os.path.join(options.build, "source-mutants"))
     os.makedirs(folder, exist_ok=True)
-    cover = Build(os.path.join(folder, "cover"), ["--coverage"], options)
-    passed = lines_passed(cover, sorted({m.path for m in mutants}), folder)
     build = Build(os.path.join(folder, "plain"), [], options)
-    seconds = time_tests(build, folder)
+    sources = sorted({m.path for m in mutants})
+    lines = Once(lambda: lines_passed(Build(os.path.join(folder, "cover"), ["--coverage"], options),
+                                      sources, folder))
     hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options))
-    trial = Trial(build, hunter, passed, seconds, folder)
+    trial = Trial(build, hunter, lines, Seconds(build, folder), folder)
     sample = Sample(folder, options, reasons)
     sample.run(mutants, trial)
     if not options.quick:
-        sample.again("survived the first tests", trial.finish)
+        sample.again(OF_FILE, trial.widen)
+        sample.again(FIRST_TESTS, trial.finish)
         sample.again("survived", trial.hunt)
     report(list(sample.results.values()))
 
@@ -754,10 +821,10 @@ class Sample:
               "processor each", file=sys.stderr)
 
     def valid(self):
-        return sum(how != "does not compile" for _, how in self.results.values())
+        return sum(how not in UNTRIED for _, how in self.results.values())
 
     def run(self, mutants, trial):
-        """Tries mutants until there are as many that compile as are wanted."""
+        """Tries mutants until there are as many as are wanted that make another program."""
         jobs, count = self.options.jobs, self.options.count
         todo, pending = iter(mutants), set()
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
