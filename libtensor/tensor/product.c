@@ -36,10 +36,12 @@
 /* A product with what follows from its sizes, and the memory of a thread. */
 typedef struct work {
     const tn__product *p;
-    int64_t size; /* of a number */
     tn__tile_size tile;
-    int64_t pieces;              /* of k, which are summed apart */
-    bool a_in_place, b_in_place; /* but for a last panel that is not full */
+    int64_t size;   /* of a number */
+    int64_t depth;  /* of the deepest block */
+    int64_t pieces; /* of k, which are summed apart */
+    bool a_in_place;
+    int64_t b_in_place; /* whole panels of columns */
     char *a, *b, *part, *lost;
 } work;
 
@@ -74,21 +76,27 @@ static bool is_b_in_place(const work *w)
 static work work_of(const tn__product *p)
 {
     work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype), .tile = p->kernels->product_tile()};
+    w.depth = tn__min(p->k, DEPTH_BYTES / w.size);
     w.pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
     w.a_in_place = is_a_in_place(&w);
-    w.b_in_place = is_b_in_place(&w);
+    w.b_in_place = is_b_in_place(&w) ? p->n / w.tile.columns * w.tile.columns : 0;
     return w;
 }
 
-/* Of terms begin .. end: as many blocks as there must be, all of them about as long. */
-static int64_t depth_blocks(const work *w, int64_t terms)
+/* How many parts of n that are not longer than `most` there must be; all of them are about as
+ * long. */
+static int64_t parts_of(int64_t n, int64_t most)
 {
-    return tn__max(1, tn__divide_up(terms, DEPTH_BYTES / w->size));
+    return n <= most ? 1 : tn__divide_up(n, most);
 }
 
-static int64_t most_depth(const work *w)
+/* Part i of them; a single one, as most are, without divisions. */
+static void cut_out(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t *end)
 {
-    return tn__min(w->p->k, DEPTH_BYTES / w->size);
+    *begin = 0;
+    *end = n;
+    if (parts > 1)
+        tn__cut_out(n, parts, i, begin, end);
 }
 
 /* From row to row of a packed A: an odd number of cache lines, so that rows do not compete for the
@@ -102,13 +110,13 @@ static int64_t pitch_of(const work *w, int64_t depth)
 static int64_t bytes_of_a(const work *w, int64_t rows)
 {
     int64_t most = tn__min(rows, TILES_DOWN * w->tile.rows) + w->tile.rows;
-    return round_up(most * pitch_of(w, most_depth(w)) * w->size);
+    return round_up(most * pitch_of(w, w->depth) * w->size);
 }
 
 static int64_t bytes_of_b(const work *w, int64_t columns)
 {
     int64_t panels = tn__divide_up(tn__min(columns, COLUMNS_MOST), w->tile.columns);
-    return round_up(panels * w->tile.columns * most_depth(w) * w->size);
+    return round_up(panels * w->tile.columns * w->depth * w->size);
 }
 
 static int64_t bytes_of_part(const work *w)
@@ -116,17 +124,20 @@ static int64_t bytes_of_part(const work *w)
     return w->pieces > 1 ? round_up(w->p->m * w->p->n * w->size) : 0;
 }
 
-/* Columns of B that are packed. */
-static int64_t packed_columns(const work *w)
+static int64_t bytes_of_packed_a(const work *w)
 {
-    return w->b_in_place ? w->p->n % w->tile.columns : w->p->n;
+    return w->a_in_place ? 0 : bytes_of_a(w, w->p->m);
+}
+
+static int64_t bytes_of_packed_b(const work *w)
+{
+    return w->b_in_place == w->p->n ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
 }
 
 /* What the product needs as it is; what one needs that packs everything. */
 static int64_t bytes_needed(const work *w)
 {
-    return (w->a_in_place ? 0 : bytes_of_a(w, w->p->m)) + bytes_of_b(w, packed_columns(w)) +
-           2 * bytes_of_part(w);
+    return bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
 }
 
 size_t tn__product_space(const tn__product *p)
@@ -138,8 +149,8 @@ size_t tn__product_space(const tn__product *p)
 static void give_space(work *w, char *space)
 {
     w->a = space;
-    w->b = w->a + (w->a_in_place ? 0 : bytes_of_a(w, w->p->m));
-    w->part = w->b + bytes_of_b(w, packed_columns(w));
+    w->b = w->a + bytes_of_packed_a(w);
+    w->part = w->b + bytes_of_packed_b(w);
     w->lost = w->part + bytes_of_part(w);
 }
 
@@ -226,9 +237,9 @@ static const char *move(const char *bias, int64_t elements, int64_t size)
 /* All rows of the columns of B, of which numbers begin .. end are packed or in place. */
 static void multiply_rows(const work *w, const target *to, tn__piece b, tn__product_block block)
 {
-    int64_t parts = tn__divide_up(w->p->m, TILES_DOWN * w->tile.rows);
+    int64_t parts = parts_of(w->p->m, TILES_DOWN * w->tile.rows);
     for (int64_t i = 0, begin, end; i < parts; i++) {
-        tn__cut_out(w->p->m, parts, i, &begin, &end);
+        cut_out(w->p->m, parts, i, &begin, &end);
         put_a(w, (tn__piece){begin, end - begin, b.begin, b.end}, &block);
         block.m = end - begin;
         block.c = to->c + (begin * to->ldc + b.first) * w->size;
@@ -240,11 +251,12 @@ static void multiply_rows(const work *w, const target *to, tn__piece b, tn__prod
 /* Columns first .. first + columns, terms begin .. end. */
 static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
 {
-    int64_t parts = depth_blocks(w, all.end - all.begin);
+    int64_t depth = all.end - all.begin, parts = parts_of(depth, DEPTH_BYTES / w->size);
     for (int64_t i = 0; i < parts; i++) {
         tn__piece b = all;
-        b.begin = all.begin + tn__cut(all.end - all.begin, parts, i);
-        b.end = all.begin + tn__cut(all.end - all.begin, parts, i + 1);
+        cut_out(depth, parts, i, &b.begin, &b.end);
+        b.begin += all.begin;
+        b.end += all.begin;
         bool adds = to->adds || i > 0;
         tn__product_block block = {.n = b.lines,
                                    .k = b.end - b.begin,
@@ -262,14 +274,15 @@ static void multiply_columns(const work *w, const target *to, tn__piece all, boo
 /* Terms begin .. end. Of a B in place, columns that fill no panel are packed. */
 static void multiply(const work *w, const target *to, int64_t begin, int64_t end)
 {
-    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place ? n - n % width : 0;
+    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place;
     if (whole > 0)
         multiply_columns(w, to, (tn__piece){0, whole, begin, end}, true);
-    int64_t panels = tn__divide_up(n - whole, width),
-            parts = tn__divide_up(panels, COLUMNS_MOST / width);
+    int64_t parts = n > whole ? parts_of(n - whole, COLUMNS_MOST) : 0;
     for (int64_t i = 0; i < parts; i++) {
-        int64_t first = whole + tn__cut(panels, parts, i) * width;
-        int64_t last = tn__min(n, whole + tn__cut(panels, parts, i + 1) * width);
+        int64_t first, last;
+        cut_out(tn__divide_up(n - whole, width), parts, i, &first, &last);
+        first = whole + first * width;
+        last = tn__min(n, whole + last * width);
         multiply_columns(w, to, (tn__piece){first, last - first, begin, end}, false);
     }
 }
@@ -390,20 +403,40 @@ static void run_parts(int64_t begin, int64_t end, void *payload)
     }
 }
 
-void tn__product_run(tn_ctx *ctx, const tn__product *p)
+/* A product that is not worth a second thread. */
+static void run_alone(tn_ctx *ctx, const tn__product *p)
 {
-    if (p->m == 0 || p->n == 0)
-        return;
-    double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
-    grid g = grid_of(p, worth < ctx->threads ? (int64_t)worth : ctx->threads);
-    for (int64_t i = 0; i < g.down * g.right; i++) {
+    work w = work_of(p);
+    int64_t bytes = bytes_needed(&w);
+    char *space = bytes > 0 ? tn__alloc(ctx, (size_t)bytes) : NULL;
+    if (space || bytes == 0)
+        run(&w, space);
+    tn__free(ctx, space);
+}
+
+static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
+{
+    grid g = grid_of(p, threads);
+    int64_t parts = g.down * g.right;
+    for (int64_t i = 0; i < parts; i++) {
         tn__product part = part_of(&g, i);
         work w = work_of(&part);
         g.bytes = tn__max(g.bytes, bytes_needed(&w));
     }
     if (g.bytes > 0)
-        g.space = tn__alloc(ctx, (size_t)(g.down * g.right * g.bytes));
+        g.space = tn__alloc(ctx, (size_t)(parts * g.bytes));
     if (g.space || g.bytes == 0)
-        tn__parallel(ctx, g.down * g.right, 1, run_parts, &g);
+        tn__parallel(ctx, parts, 1, run_parts, &g);
     tn__free(ctx, g.space);
+}
+
+void tn__product_run(tn_ctx *ctx, const tn__product *p)
+{
+    double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
+    if (p->m == 0 || p->n == 0)
+        return;
+    if (worth < 2 || ctx->threads == 1)
+        run_alone(ctx, p);
+    else
+        run_together(ctx, p, worth < ctx->threads ? (int64_t)worth : ctx->threads);
 }
