@@ -31,6 +31,8 @@
 #define COLUMNS_IN_PLACE 768  /* of C, that meet an A which lies by rows */
 #define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
+#define CONFLICT 4096         /* bytes from row to row, or a multiple */
+#define ROWS_TO_TURN 128      /* of C, at most, and at least twice as many columns: see turned() */
 #define PACKING_COST 16       /* of a number, in multiply-adds */
 
 /* A product with what follows from its sizes, and the memory of a thread. */
@@ -67,10 +69,15 @@ static bool is_a_in_place(const work *w)
     return p->n <= PANELS_IN_PLACE * w->tile.columns || is_small(w, p->m);
 }
 
+/* Rows of B that are a large power of two apart get in each other's way in the caches, and only the
+ * first tile would find them there. */
 static bool is_b_in_place(const work *w)
 {
     const tn__product *p = w->p;
-    return !p->b.pack && p->b.line == 1 && (p->m <= ROWS_IN_PLACE || is_small(w, p->n));
+    if (p->b.pack || p->b.line != 1)
+        return false;
+    bool conflicts = p->b.step * w->size % CONFLICT == 0;
+    return p->m <= (conflicts ? w->tile.rows : ROWS_IN_PLACE) || is_small(w, p->n);
 }
 
 static work work_of(const tn__product *p)
@@ -134,16 +141,19 @@ static int64_t bytes_of_packed_b(const work *w)
     return w->b_in_place == w->p->n ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
 }
 
-/* What the product needs as it is; what one needs that packs everything. */
+/* What the product needs as it is. */
 static int64_t bytes_needed(const work *w)
 {
     return bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
 }
 
+/* What a product needs that packs everything, the one way or the other. */
 size_t tn__product_space(const tn__product *p)
 {
     work w = work_of(p);
-    return (size_t)(bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n) + 2 * bytes_of_part(&w));
+    int64_t one = bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n);
+    int64_t other = bytes_of_a(&w, p->n) + bytes_of_b(&w, p->m);
+    return (size_t)(tn__max(one, other) + 2 * bytes_of_part(&w));
 }
 
 static void give_space(work *w, char *space)
@@ -152,6 +162,24 @@ static void give_space(work *w, char *space)
     w->b = w->a + bytes_of_packed_a(w);
     w->part = w->b + bytes_of_packed_b(w);
     w->lost = w->part + bytes_of_part(w);
+}
+
+/* C^T = B^T A^T. Where both operands lie so that the numbers of a line are neighbours, that of B is
+ * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. */
+static tn__product turned(const tn__product *p)
+{
+    tn__product t = *p;
+    if (p->a.pack || p->b.pack || p->a.step != 1 || p->b.step != 1 || p->c_by_columns ||
+        p->m > ROWS_TO_TURN || p->n < 2 * p->m)
+        return t;
+    t.m = p->n;
+    t.n = p->m;
+    t.a = p->b;
+    t.b = p->a;
+    t.c_by_columns = true;
+    t.row_bias = p->column_bias;
+    t.column_bias = p->row_bias;
+    return t;
 }
 
 /* ---- operands -------------------------------------------------------------------------------- */
@@ -224,10 +252,21 @@ static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_blo
 /* A matrix that gets a product. */
 typedef struct target {
     char *c;
-    int64_t ldc;
+    int64_t row, step; /* from row to row, and from column to column */
     bool adds;
     const char *row_bias, *column_bias;
 } target;
+
+static target target_of(const tn__product *p)
+{
+    bool by_columns = p->c_by_columns;
+    return (target){.c = p->c,
+                    .row = by_columns ? 1 : p->ldc,
+                    .step = by_columns ? p->ldc : 1,
+                    .adds = p->adds,
+                    .row_bias = p->row_bias,
+                    .column_bias = p->column_bias};
+}
 
 static const char *move(const char *bias, int64_t elements, int64_t size)
 {
@@ -242,7 +281,7 @@ static void multiply_rows(const work *w, const target *to, tn__piece b, tn__prod
         cut_out(w->p->m, parts, i, &begin, &end);
         put_a(w, (tn__piece){begin, end - begin, b.begin, b.end}, &block);
         block.m = end - begin;
-        block.c = to->c + (begin * to->ldc + b.first) * w->size;
+        block.c = to->c + (begin * to->row + b.first * to->step) * w->size;
         block.row_bias = move(to->row_bias, begin, w->size);
         w->p->kernels->product(&block);
     }
@@ -260,7 +299,8 @@ static void multiply_columns(const work *w, const target *to, tn__piece all, boo
         bool adds = to->adds || i > 0;
         tn__product_block block = {.n = b.lines,
                                    .k = b.end - b.begin,
-                                   .ldc = to->ldc,
+                                   .c_row = to->row,
+                                   .c_step = to->step,
                                    .adds = adds,
                                    .column_bias = move(to->column_bias, b.first, w->size)};
         target t = *to;
@@ -291,38 +331,40 @@ static void multiply(const work *w, const target *to, int64_t begin, int64_t end
 static void multiply_pieces(const work *w, const target *to)
 {
     const tn__product *p = w->p;
+    bool by_columns = p->c_by_columns;
     tn__long_sum sum = {.k = p->kernels,
                         .dtype = p->dtype,
-                        .rows = p->m,
-                        .cols = p->n,
+                        .rows = by_columns ? p->n : p->m,
+                        .cols = by_columns ? p->m : p->n,
                         .ld = p->ldc,
                         .to = p->c,
                         .part = w->part,
                         .lost = w->lost};
+    target part = {
+        .c = w->part, .row = by_columns ? 1 : sum.cols, .step = by_columns ? sum.cols : 1};
     memset(w->lost, 0, (size_t)(p->m * p->n * w->size));
     for (int64_t i = 0; i < w->pieces; i++) {
-        target part = {.c = w->part, .ldc = p->n};
         multiply(w, i > 0 ? &part : to, tn__cut(p->k, w->pieces, i),
                  tn__cut(p->k, w->pieces, i + 1));
         if (i > 0)
-            tn__long_sum_add(&sum, 0, p->n);
+            tn__long_sum_add(&sum, 0, sum.cols);
     }
 }
 
 static void run(work *w, char *space)
 {
-    const tn__product *p = w->p;
-    target to = {p->c, p->ldc, p->adds, p->row_bias, p->column_bias};
+    target to = target_of(w->p);
     give_space(w, space);
     if (w->pieces > 1)
         multiply_pieces(w, &to);
     else
-        multiply(w, &to, 0, p->k);
+        multiply(w, &to, 0, w->p->k);
 }
 
 void tn__product_serial(const tn__product *p, void *space)
 {
-    work w = work_of(p);
+    tn__product t = turned(p);
+    work w = work_of(&t);
     if (p->m > 0 && p->n > 0)
         run(&w, space);
 }
@@ -345,7 +387,7 @@ tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64
     part.n = j1 - j0;
     part.a = lines_from(&p->a, i0, size);
     part.b = lines_from(&p->b, j0, size);
-    part.c = p->c + (i0 * p->ldc + j0) * size;
+    part.c = p->c + (p->c_by_columns ? j0 * p->ldc + i0 : i0 * p->ldc + j0) * size;
     part.row_bias = move(p->row_bias, i0, size);
     part.column_bias = move(p->column_bias, j0, size);
     return part;
@@ -433,10 +475,11 @@ static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
 void tn__product_run(tn_ctx *ctx, const tn__product *p)
 {
     double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
+    tn__product t = turned(p);
     if (p->m == 0 || p->n == 0)
         return;
     if (worth < 2 || ctx->threads == 1)
-        run_alone(ctx, p);
+        run_alone(ctx, &t);
     else
-        run_together(ctx, p, worth < ctx->threads ? (int64_t)worth : ctx->threads);
+        run_together(ctx, &t, worth < ctx->threads ? (int64_t)worth : ctx->threads);
 }
