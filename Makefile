@@ -237,6 +237,7 @@ help:
 	@echo "bench      times training steps, beside PyTorch where python3-torch is installed"
 	@echo "bench-ops  times every operator beside PyTorch; ROWS='sum|softmax' THREADS=1 CSV=file"
 	@echo "bench-against times every operator and those steps beside another version, BASE=directory"
+	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"

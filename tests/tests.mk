@@ -139,6 +139,15 @@ bench-ops: $(BUILD)/tests/bench_ops
 	@$(WITH_TORCH) tests/bench/against.py --rounds $(ROUNDS) --milliseconds 20 $(if $(THREADS),--threads $(THREADS)) \
 	    $(if $(ROWS),--rows '$(ROWS)') $(if $(CSV),--csv '$(CSV)') $< tests/bench/ops_torch.py
 
+# Products beside OpenBLAS's: make bench-gemm THREADS=2 REAL=f64 CORE=SkylakeX
+$(BUILD)/tests/bench_gemm: $(BUILD)/obj/tests/bench/gemm.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench-gemm: $(BUILD)/tests/bench_gemm
+	@$(if $(CORE),OPENBLAS_CORETYPE=$(CORE)) $< $(or $(THREADS),1) $(REAL) $(ROUNDS)
+
 bench: $(BUILD)/tests/bench
 	@tests/bench/run.sh $<
 
@@ -153,7 +162,7 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-ops lint lint-objects
+.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-ops bench-gemm lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

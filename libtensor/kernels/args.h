@@ -39,16 +39,17 @@ typedef struct tn__tile_size {
     int64_t rows, columns;
 } tn__tile_size;
 
-/* C [m, n], rows ldc apart, = or += A B. Number p of row i of A is a[i a_row + p a_step], or, if A
- * lies in tiles a_tile apart, the rows of each are counted from there. B lies in panels of as many
- * columns as a tile has, b_panel apart, whose rows are b_step apart. Where nothing is added to, C
- * begins with a number for each row or with one for each column, or with zeros (NULL). */
+/* C [m, n] = or += A B; its rows are c_row apart and its columns c_step, one of which is 1. Number
+ * p of row i of A is a[i a_row + p a_step], or, if A lies in tiles a_tile apart, the rows of each
+ * are counted from there. B lies in panels of as many columns as a tile has, b_panel apart, whose
+ * rows are b_step apart. Where nothing is added to, C begins with a number for each row or with one
+ * for each column, or with zeros (NULL). */
 typedef struct tn__product_block {
     int64_t m, n, k;
     const void *a, *b;
     int64_t a_row, a_step, a_tile, b_panel, b_step;
     void *c;
-    int64_t ldc;
+    int64_t c_row, c_step;
     bool adds;
     const void *row_bias, *column_bias;
 } tn__product_block;

@@ -30,18 +30,31 @@ typedef struct place {
     const real *a, *b;
     real *c;
     const char *ahead;  /* the part of the next panel that is fetched meanwhile, */
-    int64_t ahead_step; /* so many bytes for each p */
+    int64_t ahead_step; /* so far apart for each p */
 } place;
 
-/* A tile at the right edge of C, or one that meets a bias. */
+static real start_of(const tn__product_block *x, int64_t i, int64_t j)
+{
+    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
+    return column_bias ? column_bias[j] : row_bias ? row_bias[i] : 0;
+}
+
+/* A tile at the right edge of C, one that meets a bias, or one of a C that lies by columns. Numbers
+ * that lie next to each other are written one after another. */
 __attribute__((noinline)) static void finish(const tn__product_block *x, const place *at, int rows,
                                              const real *sums)
 {
-    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
-    for (int r = 0; r < rows; r++, sums += COLUMNS) {
-        real *c = at->c + r * x->ldc, start = row_bias ? row_bias[at->i + r] : 0;
-        for (int64_t j = 0; j < at->columns; j++)
-            c[j] = sums[j] + (x->adds ? c[j] : column_bias ? column_bias[at->j + j] : start);
+    bool by_rows = x->c_step == 1;
+    int64_t outer = by_rows ? rows : at->columns, inner = by_rows ? at->columns : rows;
+    for (int64_t l = 0; l < outer; l++) {
+        real *c = at->c + l * (by_rows ? x->c_row : x->c_step);
+        const real *sum = sums + l * (by_rows ? COLUMNS : 1);
+        if (x->adds)
+            for (int64_t s = 0; s < inner; s++, sum += by_rows ? 1 : COLUMNS)
+                c[s] += *sum;
+        else
+            for (int64_t s = 0; s < inner; s++, sum += by_rows ? 1 : COLUMNS)
+                c[s] = *sum + start_of(x, at->i + (by_rows ? l : s), at->j + (by_rows ? s : l));
     }
 }
 
@@ -58,7 +71,7 @@ multiply(int rows, int vectors, const tn__product_block *x, const place *at)
     const real *upper = at->a, *lower = rows > HALF ? upper + HALF * a_row : upper, *pb = at->b;
     EACH (r, rows)
         EACH (v, vectors)
-            __builtin_prefetch(at->c + r * x->ldc + v * WIDTH);
+            __builtin_prefetch(at->c + r * x->c_row + v * WIDTH);
     for (int64_t p = x->k; p > 0; p--, pb += b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);
         EACH (v, vectors)
@@ -70,8 +83,9 @@ multiply(int rows, int vectors, const tn__product_block *x, const place *at)
         lower += a_step;
     }
     real all[ROWS * COLUMNS], *c = at->c;
-    bool whole = at->columns == vectors * WIDTH && !x->row_bias && !x->column_bias;
-    int64_t ldc = whole ? x->ldc : COLUMNS;
+    bool whole =
+        at->columns == vectors * WIDTH && x->c_step == 1 && !x->row_bias && !x->column_bias;
+    int64_t ldc = whole ? x->c_row : COLUMNS;
     if (whole && x->adds)
         EACH (r, rows)
             EACH (v, vectors)
@@ -101,23 +115,35 @@ EACH_ROWS(MULTIPLY)
 #define TWO(rows) two_##rows,
 static const multiply_fn multipliers[2][ROWS] = {{EACH_ROWS(ONE)}, {EACH_ROWS(TWO)}};
 
-/* The panel from column j on with all rows of A, while the next panel is fetched into the
- * second-level cache. */
+/* What is fetched of the next panel while tile t of so many is multiplied. A packed panel is one
+ * piece of memory, of which each tile has a part; of one in place there are two cache lines in each
+ * row. An address that nobody needs does no harm. */
+static void look_ahead(const tn__product_block *x, int64_t t, int64_t tiles, place *at)
+{
+    const char *next = (const char *)(at->b + x->b_panel);
+    if (x->b_step == COLUMNS) {
+        at->ahead_step = COLUMNS * (int64_t)sizeof(real) / tiles + 1;
+        at->ahead = next + t * x->k * at->ahead_step;
+    } else {
+        at->ahead_step = t < 2 ? x->b_step * (int64_t)sizeof(real) : 0;
+        at->ahead = next + (t < 2 ? t * 64 : 0);
+    }
+}
+
+/* The panel from column j on with all rows of A. */
 static void multiply_panel(const tn__product_block *x, int64_t j)
 {
     int64_t tiles = tiles_of(x->m), left = x->n - j;
     place at = {.j = j,
                 .columns = left < COLUMNS ? left : COLUMNS,
-                .b = (const real *)x->b + j / COLUMNS * x->b_panel,
-                .ahead_step = COLUMNS * (int64_t)sizeof(real) / tiles + 1};
+                .b = (const real *)x->b + j / COLUMNS * x->b_panel};
     const multiply_fn *fn = multipliers[at.columns > WIDTH];
-    at.ahead = (const char *)(at.b + x->b_panel);
     for (int64_t t = 0; t < tiles; t++) {
         int64_t end = tile_row(x->m, t + 1);
         at.a = (const real *)x->a + (x->a_tile ? t * x->a_tile : at.i * x->a_row);
-        at.c = (real *)x->c + at.i * x->ldc + j;
+        at.c = (real *)x->c + at.i * x->c_row + j * x->c_step;
+        look_ahead(x, t, tiles, &at);
         fn[end - at.i - 1](x, &at);
-        at.ahead += x->k * at.ahead_step;
         at.i = end;
     }
 }

@@ -31,15 +31,19 @@
 #define COLUMNS_IN_PLACE 768  /* of C, that meet an A which lies by rows */
 #define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
+#define CONFLICT 4096         /* bytes from row to row, or a multiple */
+#define ROWS_TO_TURN 128      /* of C, at most, and at least twice as many columns: see turned() */
 #define PACKING_COST 16       /* of a number, in multiply-adds */
 
 /* A product with what follows from its sizes, and the memory of a thread. */
 typedef struct work {
     const tn__product *p;
-    int64_t size; /* of a number */
     tn__tile_size tile;
-    int64_t pieces;              /* of k, which are summed apart */
-    bool a_in_place, b_in_place; /* but for a last panel that is not full */
+    int64_t size;   /* of a number */
+    int64_t depth;  /* of the deepest block */
+    int64_t pieces; /* of k, which are summed apart */
+    bool a_in_place;
+    int64_t b_in_place; /* whole panels of columns */
     char *a, *b, *part, *lost;
 } work;
 
@@ -65,30 +69,41 @@ static bool is_a_in_place(const work *w)
     return p->n <= PANELS_IN_PLACE * w->tile.columns || is_small(w, p->m);
 }
 
+/* Rows of B that are a large power of two apart get in each other's way in the caches, and only the
+ * first tile would find them there. */
 static bool is_b_in_place(const work *w)
 {
     const tn__product *p = w->p;
-    return !p->b.pack && p->b.line == 1 && (p->m <= ROWS_IN_PLACE || is_small(w, p->n));
+    if (p->b.pack || p->b.line != 1)
+        return false;
+    bool conflicts = p->b.step * w->size % CONFLICT == 0;
+    return p->m <= (conflicts ? w->tile.rows : ROWS_IN_PLACE) || is_small(w, p->n);
 }
 
 static work work_of(const tn__product *p)
 {
     work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype), .tile = p->kernels->product_tile()};
+    w.depth = tn__min(p->k, DEPTH_BYTES / w.size);
     w.pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
     w.a_in_place = is_a_in_place(&w);
-    w.b_in_place = is_b_in_place(&w);
+    w.b_in_place = is_b_in_place(&w) ? p->n / w.tile.columns * w.tile.columns : 0;
     return w;
 }
 
-/* Of terms begin .. end: as many blocks as there must be, all of them about as long. */
-static int64_t depth_blocks(const work *w, int64_t terms)
+/* How many parts of n that are not longer than `most` there must be; all of them are about as
+ * long. */
+static int64_t parts_of(int64_t n, int64_t most)
 {
-    return tn__max(1, tn__divide_up(terms, DEPTH_BYTES / w->size));
+    return n <= most ? 1 : tn__divide_up(n, most);
 }
 
-static int64_t most_depth(const work *w)
+/* Part i of them; a single one, as most are, without divisions. */
+static void cut_out(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t *end)
 {
-    return tn__min(w->p->k, DEPTH_BYTES / w->size);
+    *begin = 0;
+    *end = n;
+    if (parts > 1)
+        tn__cut_out(n, parts, i, begin, end);
 }
 
 /* From row to row of a packed A: an odd number of cache lines, so that rows do not compete for the
@@ -102,13 +117,13 @@ static int64_t pitch_of(const work *w, int64_t depth)
 static int64_t bytes_of_a(const work *w, int64_t rows)
 {
     int64_t most = tn__min(rows, TILES_DOWN * w->tile.rows) + w->tile.rows;
-    return round_up(most * pitch_of(w, most_depth(w)) * w->size);
+    return round_up(most * pitch_of(w, w->depth) * w->size);
 }
 
 static int64_t bytes_of_b(const work *w, int64_t columns)
 {
     int64_t panels = tn__divide_up(tn__min(columns, COLUMNS_MOST), w->tile.columns);
-    return round_up(panels * w->tile.columns * most_depth(w) * w->size);
+    return round_up(panels * w->tile.columns * w->depth * w->size);
 }
 
 static int64_t bytes_of_part(const work *w)
@@ -116,31 +131,55 @@ static int64_t bytes_of_part(const work *w)
     return w->pieces > 1 ? round_up(w->p->m * w->p->n * w->size) : 0;
 }
 
-/* Columns of B that are packed. */
-static int64_t packed_columns(const work *w)
+static int64_t bytes_of_packed_a(const work *w)
 {
-    return w->b_in_place ? w->p->n % w->tile.columns : w->p->n;
+    return w->a_in_place ? 0 : bytes_of_a(w, w->p->m);
 }
 
-/* What the product needs as it is; what one needs that packs everything. */
+static int64_t bytes_of_packed_b(const work *w)
+{
+    return w->b_in_place == w->p->n ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
+}
+
+/* What the product needs as it is. */
 static int64_t bytes_needed(const work *w)
 {
-    return (w->a_in_place ? 0 : bytes_of_a(w, w->p->m)) + bytes_of_b(w, packed_columns(w)) +
-           2 * bytes_of_part(w);
+    return bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
 }
 
+/* What a product needs that packs everything, the one way or the other. */
 size_t tn__product_space(const tn__product *p)
 {
     work w = work_of(p);
-    return (size_t)(bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n) + 2 * bytes_of_part(&w));
+    int64_t one = bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n);
+    int64_t other = bytes_of_a(&w, p->n) + bytes_of_b(&w, p->m);
+    return (size_t)(tn__max(one, other) + 2 * bytes_of_part(&w));
 }
 
 static void give_space(work *w, char *space)
 {
     w->a = space;
-    w->b = w->a + (w->a_in_place ? 0 : bytes_of_a(w, w->p->m));
-    w->part = w->b + bytes_of_b(w, packed_columns(w));
+    w->b = w->a + bytes_of_packed_a(w);
+    w->part = w->b + bytes_of_packed_b(w);
     w->lost = w->part + bytes_of_part(w);
+}
+
+/* C^T = B^T A^T. Where both operands lie so that the numbers of a line are neighbours, that of B is
+ * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. */
+static tn__product turned(const tn__product *p)
+{
+    tn__product t = *p;
+    if (p->a.pack || p->b.pack || p->a.step != 1 || p->b.step != 1 || p->c_by_columns ||
+        p->m > ROWS_TO_TURN || p->n < 2 * p->m)
+        return t;
+    t.m = p->n;
+    t.n = p->m;
+    t.a = p->b;
+    t.b = p->a;
+    t.c_by_columns = true;
+    t.row_bias = p->column_bias;
+    t.column_bias = p->row_bias;
+    return t;
 }
 
 /* ---- operands -------------------------------------------------------------------------------- */
@@ -213,10 +252,21 @@ static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_blo
 /* A matrix that gets a product. */
 typedef struct target {
     char *c;
-    int64_t ldc;
+    int64_t row, step; /* from row to row, and from column to column */
     bool adds;
     const char *row_bias, *column_bias;
 } target;
+
+static target target_of(const tn__product *p)
+{
+    bool by_columns = p->c_by_columns;
+    return (target){.c = p->c,
+                    .row = by_columns ? 1 : p->ldc,
+                    .step = by_columns ? p->ldc : 1,
+                    .adds = p->adds,
+                    .row_bias = p->row_bias,
+                    .column_bias = p->column_bias};
+}
 
 static const char *move(const char *bias, int64_t elements, int64_t size)
 {
@@ -226,12 +276,12 @@ static const char *move(const char *bias, int64_t elements, int64_t size)
 /* All rows of the columns of B, of which numbers begin .. end are packed or in place. */
 static void multiply_rows(const work *w, const target *to, tn__piece b, tn__product_block block)
 {
-    int64_t parts = tn__divide_up(w->p->m, TILES_DOWN * w->tile.rows);
+    int64_t parts = parts_of(w->p->m, TILES_DOWN * w->tile.rows);
     for (int64_t i = 0, begin, end; i < parts; i++) {
-        tn__cut_out(w->p->m, parts, i, &begin, &end);
+        cut_out(w->p->m, parts, i, &begin, &end);
         put_a(w, (tn__piece){begin, end - begin, b.begin, b.end}, &block);
         block.m = end - begin;
-        block.c = to->c + (begin * to->ldc + b.first) * w->size;
+        block.c = to->c + (begin * to->row + b.first * to->step) * w->size;
         block.row_bias = move(to->row_bias, begin, w->size);
         w->p->kernels->product(&block);
     }
@@ -240,15 +290,17 @@ static void multiply_rows(const work *w, const target *to, tn__piece b, tn__prod
 /* Columns first .. first + columns, terms begin .. end. */
 static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
 {
-    int64_t parts = depth_blocks(w, all.end - all.begin);
+    int64_t depth = all.end - all.begin, parts = parts_of(depth, DEPTH_BYTES / w->size);
     for (int64_t i = 0; i < parts; i++) {
         tn__piece b = all;
-        b.begin = all.begin + tn__cut(all.end - all.begin, parts, i);
-        b.end = all.begin + tn__cut(all.end - all.begin, parts, i + 1);
+        cut_out(depth, parts, i, &b.begin, &b.end);
+        b.begin += all.begin;
+        b.end += all.begin;
         bool adds = to->adds || i > 0;
         tn__product_block block = {.n = b.lines,
                                    .k = b.end - b.begin,
-                                   .ldc = to->ldc,
+                                   .c_row = to->row,
+                                   .c_step = to->step,
                                    .adds = adds,
                                    .column_bias = move(to->column_bias, b.first, w->size)};
         target t = *to;
@@ -262,14 +314,15 @@ static void multiply_columns(const work *w, const target *to, tn__piece all, boo
 /* Terms begin .. end. Of a B in place, columns that fill no panel are packed. */
 static void multiply(const work *w, const target *to, int64_t begin, int64_t end)
 {
-    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place ? n - n % width : 0;
+    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place;
     if (whole > 0)
         multiply_columns(w, to, (tn__piece){0, whole, begin, end}, true);
-    int64_t panels = tn__divide_up(n - whole, width),
-            parts = tn__divide_up(panels, COLUMNS_MOST / width);
+    int64_t parts = n > whole ? parts_of(n - whole, COLUMNS_MOST) : 0;
     for (int64_t i = 0; i < parts; i++) {
-        int64_t first = whole + tn__cut(panels, parts, i) * width;
-        int64_t last = tn__min(n, whole + tn__cut(panels, parts, i + 1) * width);
+        int64_t first, last;
+        cut_out(tn__divide_up(n - whole, width), parts, i, &first, &last);
+        first = whole + first * width;
+        last = tn__min(n, whole + last * width);
         multiply_columns(w, to, (tn__piece){first, last - first, begin, end}, false);
     }
 }
@@ -278,38 +331,40 @@ static void multiply(const work *w, const target *to, int64_t begin, int64_t end
 static void multiply_pieces(const work *w, const target *to)
 {
     const tn__product *p = w->p;
+    bool by_columns = p->c_by_columns;
     tn__long_sum sum = {.k = p->kernels,
                         .dtype = p->dtype,
-                        .rows = p->m,
-                        .cols = p->n,
+                        .rows = by_columns ? p->n : p->m,
+                        .cols = by_columns ? p->m : p->n,
                         .ld = p->ldc,
                         .to = p->c,
                         .part = w->part,
                         .lost = w->lost};
+    target part = {
+        .c = w->part, .row = by_columns ? 1 : sum.cols, .step = by_columns ? sum.cols : 1};
     memset(w->lost, 0, (size_t)(p->m * p->n * w->size));
     for (int64_t i = 0; i < w->pieces; i++) {
-        target part = {.c = w->part, .ldc = p->n};
         multiply(w, i > 0 ? &part : to, tn__cut(p->k, w->pieces, i),
                  tn__cut(p->k, w->pieces, i + 1));
         if (i > 0)
-            tn__long_sum_add(&sum, 0, p->n);
+            tn__long_sum_add(&sum, 0, sum.cols);
     }
 }
 
 static void run(work *w, char *space)
 {
-    const tn__product *p = w->p;
-    target to = {p->c, p->ldc, p->adds, p->row_bias, p->column_bias};
+    target to = target_of(w->p);
     give_space(w, space);
     if (w->pieces > 1)
         multiply_pieces(w, &to);
     else
-        multiply(w, &to, 0, p->k);
+        multiply(w, &to, 0, w->p->k);
 }
 
 void tn__product_serial(const tn__product *p, void *space)
 {
-    work w = work_of(p);
+    tn__product t = turned(p);
+    work w = work_of(&t);
     if (p->m > 0 && p->n > 0)
         run(&w, space);
 }
@@ -332,7 +387,7 @@ tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64
     part.n = j1 - j0;
     part.a = lines_from(&p->a, i0, size);
     part.b = lines_from(&p->b, j0, size);
-    part.c = p->c + (i0 * p->ldc + j0) * size;
+    part.c = p->c + (p->c_by_columns ? j0 * p->ldc + i0 : i0 * p->ldc + j0) * size;
     part.row_bias = move(p->row_bias, i0, size);
     part.column_bias = move(p->column_bias, j0, size);
     return part;
@@ -390,20 +445,41 @@ static void run_parts(int64_t begin, int64_t end, void *payload)
     }
 }
 
-void tn__product_run(tn_ctx *ctx, const tn__product *p)
+/* A product that is not worth a second thread. */
+static void run_alone(tn_ctx *ctx, const tn__product *p)
 {
-    if (p->m == 0 || p->n == 0)
-        return;
-    double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
-    grid g = grid_of(p, worth < ctx->threads ? (int64_t)worth : ctx->threads);
-    for (int64_t i = 0; i < g.down * g.right; i++) {
+    work w = work_of(p);
+    int64_t bytes = bytes_needed(&w);
+    char *space = bytes > 0 ? tn__alloc(ctx, (size_t)bytes) : NULL;
+    if (space || bytes == 0)
+        run(&w, space);
+    tn__free(ctx, space);
+}
+
+static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
+{
+    grid g = grid_of(p, threads);
+    int64_t parts = g.down * g.right;
+    for (int64_t i = 0; i < parts; i++) {
         tn__product part = part_of(&g, i);
         work w = work_of(&part);
         g.bytes = tn__max(g.bytes, bytes_needed(&w));
     }
     if (g.bytes > 0)
-        g.space = tn__alloc(ctx, (size_t)(g.down * g.right * g.bytes));
+        g.space = tn__alloc(ctx, (size_t)(parts * g.bytes));
     if (g.space || g.bytes == 0)
-        tn__parallel(ctx, g.down * g.right, 1, run_parts, &g);
+        tn__parallel(ctx, parts, 1, run_parts, &g);
     tn__free(ctx, g.space);
+}
+
+void tn__product_run(tn_ctx *ctx, const tn__product *p)
+{
+    double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
+    tn__product t = turned(p);
+    if (p->m == 0 || p->n == 0)
+        return;
+    if (worth < 2 || ctx->threads == 1)
+        run_alone(ctx, &t);
+    else
+        run_together(ctx, &t, worth < ctx->threads ? (int64_t)worth : ctx->threads);
 }

@@ -27,8 +27,8 @@ typedef struct tn__operand {
     int64_t first, begin; /* of what `pack` is asked for: where line 0 and number 0 are */
 } tn__operand;
 
-/* C = A B or C += A B, C [m, n] with rows ldc apart. Where nothing is added to, C begins with a
- * number for each row, or one for each column, or zeros (NULL).
+/* C = A B or C += A B, C [m, n] with rows ldc apart, or columns if `c_by_columns`. Where nothing is
+ * added to, C begins with a number for each row, or one for each column, or zeros (NULL).
  *
  * Each element is a sum over p from the first to the last in blocks whose length follows from k
  * alone, and the sums of many blocks are added up without the error that grows with their number:
@@ -40,7 +40,7 @@ typedef struct tn__product {
     tn__operand a, b;
     char *c;
     int64_t ldc;
-    bool adds;
+    bool c_by_columns, adds;
     const char *row_bias, *column_bias;
 } tn__product;
 

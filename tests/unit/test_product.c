@@ -17,7 +17,7 @@ enum { APART = 3 }; /* elements between the end of a row and the next one */
 typedef struct problem {
     tn_dtype dtype;
     int64_t m, n, k;
-    bool trans_a, trans_b, adds, row_bias, column_bias, packers;
+    bool trans_a, trans_b, by_columns, adds, row_bias, column_bias, packers;
 } problem;
 
 static double get(tn_dtype dtype, const void *x, int64_t i)
@@ -100,9 +100,15 @@ static tn__operand operand_of(const source *s, bool packer, tn__pack_fn pack)
     return (tn__operand){.data = s->x, .line = s->line, .step = s->step};
 }
 
+/* Of C as it lies: its lines, and from one to the next. */
+static int64_t lines_of(const problem *is)
+{
+    return is->by_columns ? is->n : is->m;
+}
+
 static int64_t ldc_of(const problem *is)
 {
-    return is->n + APART;
+    return (is->by_columns ? is->m : is->n) + APART;
 }
 
 static void instance_new(instance *i, problem is, bool whole)
@@ -112,7 +118,7 @@ static void instance_new(instance *i, problem is, bool whole)
     *i = (instance){.is = is,
                     .a = numbers(is.dtype, (is.trans_a ? is.k : is.m) * lda, whole),
                     .b = numbers(is.dtype, (is.trans_b ? is.n : is.k) * ldb, whole),
-                    .c = numbers(is.dtype, is.m * ldc_of(&is), whole)};
+                    .c = numbers(is.dtype, lines_of(&is) * ldc_of(&is), whole)};
     i->row_bias = is.row_bias ? numbers(is.dtype, is.m, whole) : NULL;
     i->column_bias = is.column_bias ? numbers(is.dtype, is.n, whole) : NULL;
     i->source_a = (source){is.dtype, i->a, is.trans_a ? 1 : lda, is.trans_a ? lda : 1, is.m, is.k};
@@ -126,6 +132,7 @@ static void instance_new(instance *i, problem is, bool whole)
                                .b = operand_of(&i->source_b, is.packers, pack_panels),
                                .c = i->c,
                                .ldc = ldc_of(&is),
+                               .c_by_columns = is.by_columns,
                                .adds = is.adds,
                                .row_bias = i->row_bias,
                                .column_bias = i->column_bias};
@@ -140,25 +147,30 @@ static void instance_free(instance *i)
     free(i->column_bias);
 }
 
-/* C as it must become. */
+static double element_of_c(const instance *i, int64_t row, int64_t column, double start)
+{
+    const problem *is = &i->is;
+    double sum = is->adds          ? start
+                 : is->row_bias    ? get(is->dtype, i->row_bias, row)
+                 : is->column_bias ? get(is->dtype, i->column_bias, column)
+                                   : 0;
+    for (int64_t p = 0; p < is->k; p++)
+        sum += number_of(&i->source_a, row, p) * number_of(&i->source_b, column, p);
+    return sum;
+}
+
+/* C as it must become; what is between its lines stays. */
 static double *expected_of(const instance *i)
 {
     const problem *is = &i->is;
-    int64_t ld = ldc_of(is);
-    double *want = malloc((size_t)(is->m * ld) * sizeof *want);
-    for (int64_t r = 0; r < is->m; r++)
-        for (int64_t s = 0; s < ld; s++) {
-            double *c = want + r * ld + s;
-            *c = get(is->dtype, i->c, r * ld + s);
-            if (s >= is->n)
-                continue;
-            *c = is->adds          ? *c
-                 : is->row_bias    ? get(is->dtype, i->row_bias, r)
-                 : is->column_bias ? get(is->dtype, i->column_bias, s)
-                                   : 0;
-            for (int64_t p = 0; p < is->k; p++)
-                *c += number_of(&i->source_a, r, p) * number_of(&i->source_b, s, p);
-        }
+    int64_t ld = ldc_of(is), count = lines_of(is) * ld;
+    double *want = malloc((size_t)count * sizeof *want);
+    for (int64_t e = 0; e < count; e++) {
+        want[e] = get(is->dtype, i->c, e);
+        if (e % ld < ld - APART)
+            want[e] = is->by_columns ? element_of_c(i, e % ld, e / ld, want[e])
+                                     : element_of_c(i, e / ld, e % ld, want[e]);
+    }
     return want;
 }
 
@@ -168,20 +180,21 @@ static void check(problem is, int threads)
     instance_new(&i, is, true);
     double *want = expected_of(&i);
     if (!is.adds)
-        for (int64_t r = 0; r < is.m; r++)
-            put(is.dtype, i.c, r * ldc_of(&is), NAN);
+        for (int64_t l = 0; l < lines_of(&is); l++)
+            put(is.dtype, i.c, l * ldc_of(&is), NAN);
     tn_set_threads(ctx, threads);
     tn__product_run(ctx, &i.product);
     ck_tn_ok();
-    for (int64_t e = 0; e < is.m * ldc_of(&is); e++) {
+    for (int64_t e = 0; e < lines_of(&is) * ldc_of(&is); e++) {
         double got = get(is.dtype, i.c, e);
         if (got != want[e])
-            ck_abort_msg("%d x %d x %d, f%d, %s%s%s%s%s%s%d threads: [%d,%d] is %g, not %g",
+            ck_abort_msg("%d x %d x %d, f%d, %s%s%s%s%s%s%s%d threads: [%d,%d] is %g, not %g",
                          (int)is.m, (int)is.n, (int)is.k, is.dtype == TN_F32 ? 32 : 64,
                          is.trans_a ? "A transposed, " : "", is.trans_b ? "B transposed, " : "",
-                         is.adds ? "added to, " : "", is.row_bias ? "row bias, " : "",
-                         is.column_bias ? "column bias, " : "", is.packers ? "packers, " : "",
-                         threads, (int)(e / ldc_of(&is)), (int)(e % ldc_of(&is)), got, want[e]);
+                         is.by_columns ? "C by columns, " : "", is.adds ? "added to, " : "",
+                         is.row_bias ? "row bias, " : "", is.column_bias ? "column bias, " : "",
+                         is.packers ? "packers, " : "", threads, (int)(e / ldc_of(&is)),
+                         (int)(e % ldc_of(&is)), got, want[e]);
     }
     free(want);
     instance_free(&i);
@@ -202,6 +215,7 @@ static void check_ways(int64_t m, int64_t n, int64_t k)
         is.row_bias = turn % 4 == 2;
         is.column_bias = turn % 4 == 3;
         is.packers = turn % 5 == 0;
+        is.by_columns = turn % 7 == 0;
         check(is, (int)(turn % 3) + 1);
     }
 }
@@ -247,7 +261,8 @@ START_TEST(rows)
 }
 END_TEST
 
-/* Columns around the number to which A stays in place, and around blocks of B. */
+/* Columns around the number to which A stays in place, and around blocks of B; rows of B that are a
+ * large power of two apart; few rows and many columns, whose roles are exchanged. */
 START_TEST(columns)
 {
     for (int64_t n = 766; n <= 770; n++)
@@ -256,6 +271,10 @@ START_TEST(columns)
         check_ways(67, n, 33);
     check_ways(65, 4099, 17);
     check_ways(400, 67, 257);
+    check_ways(31, 4096 - APART, 33);
+    for (int64_t m = 127; m <= 129; m++)
+        check_ways(m, 2 * m, 65);
+    check_ways(37, 300, 1030);
 }
 END_TEST
 
