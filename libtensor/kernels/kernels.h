@@ -35,6 +35,12 @@
     K(void, pack_rows, (int64_t k, int64_t n, const void *x, int64_t ldx, void *panels))           \
     K(void, pack_columns, (int64_t k, int64_t n, const void *x, int64_t ldx, void *panels))        \
     K(void, pack_tiles, (int64_t k, int64_t m, const void *x, int64_t ldx, void *tiles))           \
+    /* loss of each row, classes `step` apart;  dx of the targets from dy, steps apart, scaled */  \
+    K(void, nll_loss,                                                                              \
+      (const tn__cross_entropy *e, int64_t n, const void *x, int64_t step, void *loss))            \
+    K(void, nll_loss_backward,                                                                     \
+      (const tn__cross_entropy *e, int64_t n, const void *dy, int64_t step_dy, double scale,       \
+       void *dx))                                                                                  \
     /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \

@@ -3,11 +3,13 @@
  *
  *     dx_ic = -w_t dy_i where c = t, 0 elsewhere. */
 #include <tn/op.h>
+#include "base/isa.h"
 #include "base/options.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "ops/shared/elements.h"
 #include "ops/shared/loss.h"
 #include "tensor/copy.h"
-#include "tensor/dtype.h"
 #include "tensor/tensor.h"
 
 typedef struct loss_data {
@@ -16,42 +18,28 @@ typedef struct loss_data {
     double scale; /* of the sum: 1, or 1 / sum_i w_t */
 } loss_data;
 
-static char *element(const tn_tensor *t, int64_t i)
+/* What the kernels are told: target and weight are contiguous. */
+static tn__cross_entropy arguments(const tn_tensor *target, const tn_tensor *weight, int64_t ignore)
 {
-    return (char *)tn__ptr(t) + i * (int64_t)tn_dtype_size(t->dtype);
-}
-
-/* Number i of a vector; a scalar has one number for every i. */
-static double number(const tn_tensor *t, int64_t i)
-{
-    return tn__load_f64(t->dtype, element(t, t->ndim ? i * t->strides[0] : 0));
-}
-
-static double logit(const tn_tensor *x, int64_t i, int64_t class)
-{
-    int64_t row = x->ndim == 2 ? i * x->strides[0] : 0;
-    return tn__load_f64(x->dtype, element(x, row + class * x->strides[x->ndim - 1]));
-}
-
-static double weight_of(const tn_tensor *weight, int64_t class)
-{
-    return weight ? number(weight, class) : 1;
+    return (tn__cross_entropy){
+        .target = tn__ptr(target), .weight = weight ? tn__ptr(weight) : NULL, .ignore = ignore};
 }
 
 static void nll_loss_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const loss_data *data = tn_node_data(node);
     const tn_tensor *target = tn_saved(node, 0), *weight = tn_saved(node, 1);
-    tn_tensor *dx = tn_zeros(ctx, dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
+    tn_tensor *dx =
+        tn__new(ctx, "nll_loss", dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
     if (!dx)
         return;
-    for (int64_t i = 0; i < tn_numel(target); i++) {
-        int64_t t = ((const int64_t *)tn__ptr(target))[i];
-        double g = number(dy, data->one_dy ? 0 : i) * data->scale;
-        if (t != data->ignore)
-            tn__store_f64(dx->dtype, element(dx, i * tn_size(dx, -1) + t),
-                          -weight_of(weight, t) * g);
-    }
+    tn__fill(dx, 0);
+    tn__cross_entropy e = arguments(target, weight, data->ignore);
+    e.classes = tn_size(dx, -1);
+    tn__kernels_of(ctx, dx->dtype)
+        ->nll_loss_backward(&e, tn_numel(target), tn__ptr(dy),
+                            data->one_dy || dy->ndim == 0 ? 0 : dy->strides[0], data->scale,
+                            tn__ptr(dx));
     tn_add_grad(ctx, node, 0, dx);
 }
 
@@ -62,11 +50,11 @@ static tn_tensor *losses_of(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *ta
                             const tn_tensor *weight, int64_t ignore)
 {
     tn_tensor *losses = tn__new(ctx, "nll_loss", x->dtype, target->ndim, target->shape);
-    for (int64_t i = 0; losses && i < tn_numel(target); i++) {
-        int64_t t = ((const int64_t *)tn__ptr(target))[i];
-        double loss = t == ignore ? 0 : -weight_of(weight, t) * logit(x, i, t);
-        tn__store_f64(x->dtype, element(losses, i), loss);
-    }
+    tn__cross_entropy e = arguments(target, weight, ignore);
+    e.ldx = x->ndim == 2 ? x->strides[0] : 0;
+    if (losses)
+        tn__kernels_of(ctx, x->dtype)
+            ->nll_loss(&e, tn_numel(target), tn__ptr(x), x->strides[x->ndim - 1], tn__ptr(losses));
     return losses;
 }
 

@@ -50,12 +50,24 @@ bool tn__check_classes(tn_ctx *ctx, const char *what, const char *name, const tn
     return check_shapes(ctx, what, name, x, target, weight);
 }
 
+/* The sum of the weights of the targets. */
+static double total_weight(int64_t n, const int64_t *class, int64_t ignore, const tn_tensor *weight)
+{
+    const char *weights = tn__ptr(weight);
+    size_t size = tn_dtype_size(weight->dtype);
+    tn__exact_sum sum = {0};
+    for (int64_t i = 0; i < n; i++)
+        if (class[i] != ignore)
+            tn__exact_add(&sum, tn__load_f64(weight->dtype, weights + (size_t) class[i] * size));
+    return tn__exact_total(&sum);
+}
+
 bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, int64_t classes,
                        int64_t ignore, const tn_tensor *weight, double *total)
 {
-    const int64_t *class = tn__ptr(target);
-    tn__exact_sum sum = {0};
-    for (int64_t i = 0; i < tn_numel(target); i++) {
+    const int64_t *class = tn__ptr(target), n = tn_numel(target);
+    int64_t counted = 0;
+    for (int64_t i = 0; i < n; i++) {
         if (class[i] == ignore)
             continue;
         if (class[i] < 0 || class[i] >= classes) {
@@ -63,13 +75,9 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
                     (long long)i, (long long)class[i], (long long)classes);
             return false;
         }
-        const char *weights = weight ? tn__ptr(weight) : NULL;
-        tn__exact_add(
-            &sum, weight ? tn__load_f64(weight->dtype,
-                                        weights + (size_t) class[i] * tn_dtype_size(weight->dtype))
-                         : 1);
+        counted++;
     }
-    *total = tn__exact_total(&sum);
+    *total = weight ? total_weight(n, class, ignore, weight) : (double)counted;
     return true;
 }
 
