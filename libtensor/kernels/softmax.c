@@ -6,10 +6,24 @@
 #include <tn/vector_math.h>
 #include "kernels/pairs.h"
 
+/* SIDES of them side by side. A NaN may be m or be passed over: e^(x - m) is NaN where it is in any
+ * case, and so is the sum. */
 static real largest(int64_t n, const real *x)
 {
-    real m = x[0];
-    for (int64_t i = 1; i < n; i++)
+    real m = x[0], sides[2 * SIDES];
+    int64_t i = 0;
+    if (n >= 2 * SIDES) {
+        for (int j = 0; j < 2 * SIDES; j++)
+            sides[j] = x[j];
+        for (i = 2 * SIDES; i + 2 * SIDES <= n; i += 2 * SIDES)
+            for (int j = 0; j < 2 * SIDES; j++)
+                sides[j] = x[i + j] > sides[j] ? x[i + j] : sides[j];
+        for (int width = SIDES; width > 0; width /= 2)
+            for (int j = 0; j < width; j++)
+                sides[j] = sides[j + width] > sides[j] ? sides[j + width] : sides[j];
+        m = sides[0];
+    }
+    for (; i < n; i++)
         m = x[i] > m ? x[i] : m;
     return m;
 }

@@ -128,6 +128,25 @@ START_TEST(test_extreme_logits_are_finite)
 }
 END_TEST
 
+/* e^x of it is infinite, and of no other element: it must be found wherever it is. */
+START_TEST(test_largest_at_every_place)
+{
+    for (int64_t n = 1; n < 100; n++)
+        for (int64_t at = 0; at < n; at++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(n));
+            ((float *)tn__ptr(x))[at] = 1000;
+            const float *y = tn_data_f32(tn_softmax(ctx, x, 0));
+            const float *logs = tn_data_f32(tn_log_softmax(ctx, x, 0));
+            for (int64_t i = 0; i < n; i++) {
+                ck_assert_float_eq(y[i], i == at ? 1 : 0);
+                ck_assert_float_eq(logs[i], i == at ? 0 : -1000);
+            }
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *i = tn_ones(ctx, TN_I32, TN_SHAPE(2));
@@ -144,4 +163,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("softmax", cases, test_values, test_exponential, test_extreme_logits_are_finite,
-         test_errors)
+         test_largest_at_every_place, test_errors)
