@@ -14,7 +14,8 @@
 #define OUTPUTS 4 /* 16 registers */
 #endif
 #define VECTORS 2
-#define TAPS 8   /* elements of the kernel whose gradients are gathered at a time */
+#define FEW 4
+#define TAPS 9   /* elements of the kernel whose gradients are gathered at a time */
 #define LONG 256 /* products that are added one after another */
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -181,6 +182,8 @@ static void block_of_dw(const tn__window *w, const int64_t *taps, int64_t rows, 
     int64_t count = w->kernel_h * w->kernel_w, k = 0;
     for (; k + TAPS <= count; k += TAPS)
         rows_of_dw(w, TAPS, taps + k, rows, width, p, dy, dw + k, lost + k);
+    for (; k + FEW <= count; k += FEW)
+        rows_of_dw(w, FEW, taps + k, rows, width, p, dy, dw + k, lost + k);
     for (; k < count; k++)
         rows_of_dw(w, 1, taps + k, rows, width, p, dy, dw + k, lost + k);
 }

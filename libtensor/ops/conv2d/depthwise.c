@@ -152,11 +152,45 @@ static void forward(const tn__conv2d_plan *p)
     work_free(&k);
 }
 
+/* Of one plane of dy in steps of one, dx is y of that plane under the kernel turned by half a turn:
+ * its elements lie the other way round, and the padding is what is left of the kernel. */
+static bool is_turned(const tn__conv2d_plan *p, tn__conv2d_plan *turned)
+{
+    const tn__window *w = &p->window;
+    *turned = *p;
+    turned->x = p->dy;
+    turned->y = p->dx;
+    turned->bias = NULL;
+    turned->in_points = p->out_points;
+    turned->out_points = p->in_points;
+    turned->window.h = w->out_h;
+    turned->window.w = w->out_w;
+    turned->window.out_h = w->h;
+    turned->window.out_w = w->w;
+    turned->window.padding_h = (w->kernel_h - 1) * w->dilation_h - w->padding_h;
+    turned->window.padding_w = (w->kernel_w - 1) * w->dilation_w - w->padding_w;
+    return p->out_channels == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+           turned->window.padding_h >= 0 && turned->window.padding_w >= 0;
+}
+
+static void turn(int64_t n, int64_t *taps)
+{
+    for (int64_t i = 0; i < n / 2; i++) {
+        int64_t tap = taps[i];
+        taps[i] = taps[n - 1 - i];
+        taps[n - 1 - i] = tap;
+    }
+}
+
 static void grad_input(const tn__conv2d_plan *p)
 {
     work k;
-    if (work_new(p, &k))
-        share(&k, p->images * p->groups, planes_of_dx);
+    tn__conv2d_plan turned;
+    bool gathers = is_turned(p, &turned), ready = work_new(gathers ? &turned : p, &k);
+    if (ready && gathers)
+        turn(p->kernel_points, k.taps);
+    if (ready)
+        share(&k, p->images * p->groups, gathers ? planes_of_y : planes_of_dx);
     work_free(&k);
 }
 
