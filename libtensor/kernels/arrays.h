@@ -24,8 +24,10 @@
     K(void, cast_to, (int64_t n, const void *x, tn__number to, void *y))                          \
     K(void, cast_from, (int64_t n, tn__number from, const void *x, void *y))                      \
     K(void, cast_integers, (int64_t n, tn__number from, const void *x, tn__number to, void *y))   \
-    /* y[0] = sum_i x[i];  y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */     \
+    /* y[0] = sum_i x[i], and that of `count` lines, which are ldx apart; pairwise */             \
     K(void, sum, (int64_t n, const void *x, void *y))                                             \
+    K(void, sum_lines, (int64_t count, int64_t n, const void *x, int64_t ldx, void *y))           \
+    /* y[j] = sum_i x[i][j], x [n, cols] with rows ldx apart; pairwise */                         \
     K(void, sum_rows, (int64_t n, int64_t cols, const void *x, int64_t ldx, void *y))             \
     /* mean and biased variance of scale x, x as for sum_rows */                                  \
     K(void, moments,                                                                              \

@@ -18,6 +18,17 @@ void KERNEL(sum)(int64_t n, const void *x, void *y)
     *(real *)y = sum_pairs(n, x);
 }
 
+/* Rows that are no longer than a block are summed without a call for each. */
+void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, void *py)
+{
+    const real *x = px;
+    real *y = py;
+    for (int64_t i = 0; i < count && n <= BLOCK; i++)
+        y[i] = block_sum(n, x + i * ldx);
+    for (int64_t i = 0; i < count && n > BLOCK; i++)
+        y[i] = sum_pairs(n, x + i * ldx);
+}
+
 /* n rows one after another, several vectors of columns at a time, which stay in registers. */
 static void sum_few(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)
 {

@@ -44,7 +44,8 @@ static tn_tensor *padded(tn_ctx *ctx, const tn_tensor *x, const padding *p, cons
     tn_tensor *from = to ? inside(ctx, x, p, false) : NULL;
     if (!from)
         return NULL;
-    tn__fill(y, value);
+    if (tn_numel(to) < tn_numel(y))
+        tn__fill(y, value);
     tn__copy(ctx, to, from);
     tn_free(from);
     tn_free(to);

@@ -10,14 +10,6 @@ tn_tensor *tn_empty(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
     return tn__new(ctx, "empty", dtype, ndim, shape);
 }
 
-tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
-{
-    tn_tensor *t = tn__new(ctx, "zeros", dtype, ndim, shape);
-    if (t)
-        memset(tn__ptr(t), 0, (size_t)tn_numel(t) * tn_dtype_size(dtype));
-    return t;
-}
-
 static tn_tensor *filled(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
                          const int64_t *shape, double value)
 {
@@ -25,6 +17,11 @@ static tn_tensor *filled(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim
     if (t)
         tn__fill(t, value);
     return t;
+}
+
+tn_tensor *tn_zeros(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
+{
+    return filled(ctx, "zeros", dtype, ndim, shape, 0);
 }
 
 tn_tensor *tn_ones(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)

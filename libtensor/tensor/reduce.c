@@ -134,7 +134,7 @@ tn__step tn__cut_step(const tn__step *s)
     if (s->count >= MANY_SLABS || work < 2 * TN__GRAIN_SUMMED)
         return cut;
     int64_t parts = tn__min(s->n / LEAST_TERMS, MOST_PARTS);
-    parts = tn__min(parts, (int64_t)(work / TN__GRAIN_SUMMED));
+    parts = tn__min(parts, (int64_t)(2 * work / TN__GRAIN_SUMMED));
     cut.parts = tn__max(parts, 1);
     cut.pieces = tn__max(s->cols / LEAST_COLUMNS, 1);
     return cut;
@@ -251,15 +251,44 @@ static void sum_slab(const tn__step *s, const char *x, int64_t to, void *payload
         a->k->sum_rows(s->n, s->cols, x, s->step, y);
 }
 
+typedef struct lines_args {
+    const tn__step *s;
+    const tn__kernels *k;
+    int64_t size, stride; /* of an element; from line to line */
+    const char *x;
+    char *y;
+} lines_args;
+
+static void sum_lines(int64_t begin, int64_t end, void *payload)
+{
+    const lines_args *a = payload;
+    a->k->sum_lines(end - begin, a->s->n, a->x + begin * a->stride * a->size, a->stride,
+                    a->y + begin * a->size);
+}
+
+#define LEAST_LINE 64 /* numbers that a line takes the time of, besides its own */
+
+/* Lines of numbers side by side, as far apart as the next: many, which are short. */
+static bool has_lines(const tn__step *s)
+{
+    return s->parts == 1 && s->cols == 1 && s->step == 1 && s->outer.ndim == 1;
+}
+
 tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s)
 {
     tn__step cut = tn__cut_step(s), rest = tn__rest_of(&cut);
     tn_tensor *y = tn__new(ctx, "sum", x->dtype, 1, (int64_t[]){tn__results(&cut)});
     if (!y)
         return NULL;
-    sum_args args = {.k = tn__kernels_of(ctx, x->dtype),
-                     .size = (int64_t)tn_dtype_size(x->dtype),
-                     .y = tn__ptr(y)};
+    const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
+    int64_t size = (int64_t)tn_dtype_size(x->dtype);
+    if (has_lines(&cut)) {
+        lines_args args = {&cut, k, size, cut.outer.strides[0], tn__ptr(x), tn__ptr(y)};
+        double cost = (double)cut.n + LEAST_LINE;
+        tn__parallel(ctx, cut.count, tn__grain(TN__GRAIN_SUMMED, cost), sum_lines, &args);
+        return y;
+    }
+    sum_args args = {.k = k, .size = size, .y = tn__ptr(y)};
     tn__run_step(ctx, &cut, x, sum_slab, &args);
     return cut.parts > 1 ? tn__sum_step(ctx, y, &rest) : y;
 }

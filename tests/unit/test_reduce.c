@@ -93,6 +93,27 @@ START_TEST(test_sizes)
 }
 END_TEST
 
+/* Lines that lie apart, short ones and longer than a block; enough of them for threads. */
+START_TEST(sums_of_lines)
+{
+    static const int64_t lengths[] = {1, 3, 16, 20, 33, 256, 257, 600};
+    for (int i = 0; i < 16; i++) {
+        const int64_t n = lengths[i / 2], lines = 3000;
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_dtype dtype = i % 2 ? TN_F32 : TN_F64;
+        tn_tensor *all = tn_arange(ctx, dtype, 0, (double)(lines * (n + 5)), 1);
+        tn_tensor *x = tn_narrow(ctx, tn_reshape(ctx, all, TN_SHAPE(lines, n + 5)), 1, 2, n);
+        tn_tensor *y = tn_sum(ctx, x, TN_DIMS(1));
+        for (int64_t j = 0; j < lines; j++) {
+            double first = (double)(j * (n + 5) + 2);
+            double want = (double)n * first + (double)(n * (n - 1) / 2);
+            ck_assert_double_le(fabs(element_of(y, j) - want), 1e-6 * want);
+        }
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
 START_TEST(sums_to_a_shape)
 {
     tn_tensor *t = tn_reshape(ctx, tn_arange(ctx, TN_F64, 0, 6, 1), TN_SHAPE(1, 2, 3));
@@ -108,4 +129,4 @@ START_TEST(sums_to_a_shape)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("reduce", test_every_set_of_dimensions, test_sizes, sums_to_a_shape)
+OP_TESTS_NO_GRAD("reduce", test_every_set_of_dimensions, test_sizes, sums_of_lines, sums_to_a_shape)
