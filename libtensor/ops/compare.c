@@ -19,29 +19,39 @@ typedef struct compare_args {
     tn_dtype dtype;
 } compare_args;
 
-#define COMPARE_LOOP(type, relation) \
-    for (int64_t i = 0; i < n; i++)  \
-    y[i * s[0]] = ((const type *)p[1])[i * s[1]] relation((const type *)p[2])[i * s[2]]
+#define COMPARE_LOOP(type, relation, to, step_a, step_b)            \
+    {                                                               \
+        const type *restrict a = p[1], *restrict b = p[2];          \
+        for (int64_t i = 0; i < n; i++)                             \
+            y[i * (to)] = a[i * (step_a)] relation b[i * (step_b)]; \
+    }
 
-#define COMPARE(type)           \
-    switch (args->relation) {   \
-    case EQUAL:                 \
-        COMPARE_LOOP(type, ==); \
-        break;                  \
-    case DIFFERENT:             \
-        COMPARE_LOOP(type, !=); \
-        break;                  \
-    case LESS:                  \
-        COMPARE_LOOP(type, <);  \
-        break;                  \
-    default:                    \
-        COMPARE_LOOP(type, <=); \
+/* Numbers side by side are compared by vectors. */
+#define COMPARE_BY(type, relation)            \
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1)  \
+        COMPARE_LOOP(type, relation, 1, 1, 1) \
+    else                                      \
+        COMPARE_LOOP(type, relation, s[0], s[1], s[2])
+
+#define COMPARE(type)         \
+    switch (args->relation) { \
+    case EQUAL:               \
+        COMPARE_BY(type, ==)  \
+        break;                \
+    case DIFFERENT:           \
+        COMPARE_BY(type, !=)  \
+        break;                \
+    case LESS:                \
+        COMPARE_BY(type, <)   \
+        break;                \
+    default:                  \
+        COMPARE_BY(type, <=)  \
     }
 
 static void compare_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
     const compare_args *args = payload;
-    uint8_t *y = p[0];
+    uint8_t *restrict y = p[0];
     switch (args->dtype) {
     case TN_F32:
         COMPARE(float)

@@ -6,21 +6,40 @@
 #include "tensor/iter.h"
 #include "tensor/tensor.h"
 
-#define CHOOSE_LOOP(type)           \
-    for (int64_t i = 0; i < n; i++) \
-    ((type *)p[0])[i * s[0]] =      \
-        condition[i * s[1]] ? ((type *)p[2])[i * s[2]] : ((type *)p[3])[i * s[3]]
+/* Both numbers are read, so that vectors can choose. */
+#define CHOOSE_LOOP(type, to, step, step_a, step_b)      \
+    {                                                    \
+        type *restrict y = p[0];                         \
+        for (int64_t i = 0; i < n; i++) {                \
+            type a = ((const type *)p[2])[i * (step_a)]; \
+            type b = ((const type *)p[3])[i * (step_b)]; \
+            y[i * (to)] = condition[i * (step)] ? a : b; \
+        }                                                \
+    }
+
+/* Side by side, with numbers that are the same for all. */
+#define CHOOSE(type)                                    \
+    if (s[0] != 1 || s[1] != 1 || s[2] > 1 || s[3] > 1) \
+        CHOOSE_LOOP(type, s[0], s[1], s[2], s[3])       \
+    else if (s[2] && s[3])                              \
+        CHOOSE_LOOP(type, 1, 1, 1, 1)                   \
+    else if (s[2])                                      \
+        CHOOSE_LOOP(type, 1, 1, 1, 0)                   \
+    else if (s[3])                                      \
+        CHOOSE_LOOP(type, 1, 1, 0, 1)                   \
+    else                                                \
+        CHOOSE_LOOP(type, 1, 1, 0, 0)
 
 static void where_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
     size_t size = *(const size_t *)payload;
     const uint8_t *condition = p[1];
     if (size == 8)
-        CHOOSE_LOOP(uint64_t);
+        CHOOSE(uint64_t)
     else if (size == 4)
-        CHOOSE_LOOP(uint32_t);
+        CHOOSE(uint32_t)
     else
-        CHOOSE_LOOP(uint8_t);
+        CHOOSE(uint8_t)
 }
 
 static void where_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
