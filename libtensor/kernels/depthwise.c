@@ -6,7 +6,7 @@
  * that have their x in common are taken OUTPUTS at a time, so that each vector that is read serves
  * them all. */
 #include <string.h>
-#include "kernels/real.h"
+#include "kernels/wide.h"
 
 #if defined(TN_ISA_v4)
 #define OUTPUTS 8 /* times VECTORS accumulators: 32 registers */
@@ -43,39 +43,39 @@ typedef struct filter {
 __attribute__((always_inline)) static inline void
 run_of_y(const filter *f, int outputs, int vectors, const real *p, real *y, int64_t ldy)
 {
-    vec sum[OUTPUTS][VECTORS], zero = {0};
+    wide sum[OUTPUTS][VECTORS], zero = {0};
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++) sum[o][v] =
         zero + (f->bias ? f->bias[o] : 0);
     for (int64_t k = 0; k < f->count; k++) {
         const real *from = p + f->taps[k];
         UNROLL for (int v = 0; v < vectors; v++)
         {
-            vec x = load(from + v * LANES);
+            wide x = load_wide(from + v * WIDTH);
             UNROLL for (int o = 0; o < outputs; o++) sum[o][v] += f->weight[o * f->count + k] * x;
         }
     }
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++)
-        store(y + o * ldy + v * LANES, sum[o][v]);
+        store_wide(y + o * ldy + v * WIDTH, sum[o][v]);
 }
 
 /* The last run of a row begins where it ends with the row. */
 __attribute__((always_inline)) static inline void row_of_y(const filter *f, int outputs, int64_t n,
                                                            const real *p, real *y)
 {
-    int64_t i = 0, wide = VECTORS * LANES;
-    for (; i + LANES < n && n >= wide; i += wide) {
-        i = i + wide <= n ? i : n - wide;
+    int64_t i = 0, run = VECTORS * WIDTH;
+    for (; i + WIDTH < n && n >= run; i += run) {
+        i = i + run <= n ? i : n - run;
         run_of_y(f, outputs, VECTORS, p + i, y + i, f->ldy);
     }
-    for (; i < n && n >= LANES; i += LANES) {
-        i = i + LANES <= n ? i : n - LANES;
+    for (; i < n && n >= WIDTH; i += WIDTH) {
+        i = i + WIDTH <= n ? i : n - WIDTH;
         run_of_y(f, outputs, 1, p + i, y + i, f->ldy);
     }
-    if (n < LANES) {
-        real narrow[OUTPUTS * LANES];
-        run_of_y(f, outputs, 1, p, narrow, LANES);
+    if (n < WIDTH) {
+        real narrow[OUTPUTS * WIDTH];
+        run_of_y(f, outputs, 1, p, narrow, WIDTH);
         for (int o = 0; o < outputs; o++)
-            memcpy(y + o * f->ldy, narrow + o * LANES, (size_t)n * sizeof *y);
+            memcpy(y + o * f->ldy, narrow + o * WIDTH, (size_t)n * sizeof *y);
     }
 }
 

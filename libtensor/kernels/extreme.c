@@ -5,6 +5,7 @@
  * looked for afterwards, in the block that it came from. Where the best of each column is wanted,
  * places are gathered too, as integers as wide as the numbers. */
 #include "kernels/pairs.h"
+#include "kernels/wide.h"
 
 #if defined(TN_REAL_f32)
 typedef int32_t place;
@@ -15,19 +16,11 @@ typedef int64_t place;
 #endif
 
 /* Comparing takes so long that wide vectors pay where a processor has them. */
-#if defined(TN_ISA_v4)
-#define WIDTH 64
-#else
-#define WIDTH TN_VECTOR_BYTES
-#endif
-typedef place places __attribute__((vector_size(WIDTH)));
-typedef real wide __attribute__((vector_size(WIDTH)));
-typedef real wide_unaligned __attribute__((vector_size(WIDTH), aligned(sizeof(real)), may_alias));
+typedef place places __attribute__((vector_size(WIDE_BYTES)));
 
-#define ACROSS ((int64_t)(WIDTH / sizeof(real)))
-#define WAYS 4                /* vectors side by side */
-#define STRIP (WAYS * ACROSS) /* numbers in them */
-#define LOOKED_THROUGH 2048   /* numbers of a row between two looks at the best */
+#define WAYS 4               /* vectors side by side */
+#define STRIP (WAYS * WIDTH) /* numbers in them */
+#define LOOKED_THROUGH 2048  /* numbers of a row between two looks at the best */
 #define INLINE __attribute__((always_inline)) static inline
 
 /* `smallest` is a constant wherever these are inlined. */
@@ -61,17 +54,17 @@ INLINE real best_of_vectors(int64_t n, const real *x, int ways, bool smallest)
     wide best[WAYS];
     for (int k = 0; k < ways; k++)
         best[k] = ((const wide_unaligned *)x)[k];
-    for (int64_t i = ways * ACROSS; i < n; i += ways * ACROSS) {
-        const real *from = x + at_most(i, n - ways * ACROSS);
+    for (int64_t i = ways * WIDTH; i < n; i += ways * WIDTH) {
+        const real *from = x + at_most(i, n - ways * WIDTH);
         for (int k = 0; k < ways; k++)
             best[k] = better(((const wide_unaligned *)from)[k], best[k], smallest);
     }
     for (int k = 1; k < ways; k++)
         best[0] = better(best[k], best[0], smallest);
-    real one[ACROSS];
-    for (int64_t j = 0; j < ACROSS; j++)
+    real one[WIDTH];
+    for (int64_t j = 0; j < WIDTH; j++)
         one[j] = best[0][j];
-    for (int64_t half = ACROSS / 2; half > 0; half /= 2)
+    for (int64_t half = WIDTH / 2; half > 0; half /= 2)
         for (int64_t j = 0; j < half; j++)
             one[j] = is_before(one[j + half], one[j], smallest) ? one[j + half] : one[j];
     return one[0];
@@ -81,7 +74,7 @@ INLINE real best_of(int64_t n, const real *x, bool smallest)
 {
     if (n >= STRIP)
         return best_of_vectors(n, x, WAYS, smallest);
-    if (n >= ACROSS)
+    if (n >= WIDTH)
         return best_of_vectors(n, x, 1, smallest);
     real best = x[0];
     for (int64_t i = 1; i < n; i++)
@@ -149,16 +142,16 @@ INLINE void strip(int64_t n, const real *x, int64_t ldx, int ways, bool smallest
         }
     for (int k = 0; k < ways; k++)
         ((wide_unaligned *)y)[k] = best[k];
-    for (int64_t j = 0; at && j < ways * ACROSS; j++)
-        at[j] = where[j / ACROSS][j % ACROSS];
+    for (int64_t j = 0; at && j < ways * WIDTH; j++)
+        at[j] = where[j / WIDTH][j % WIDTH];
 }
 
 /* The last strip may see some columns once more. */
 INLINE void strips(int64_t n, int64_t cols, const real *x, int64_t ldx, int ways, bool smallest,
                    real *y, int64_t *at)
 {
-    for (int64_t j = 0; j < cols; j += ways * ACROSS) {
-        int64_t from = at_most(j, cols - ways * ACROSS);
+    for (int64_t j = 0; j < cols; j += ways * WIDTH) {
+        int64_t from = at_most(j, cols - ways * WIDTH);
         strip(n, x + from, ldx, ways, smallest, y + from, at ? at + from : NULL);
     }
 }
@@ -179,7 +172,7 @@ INLINE void columns(int64_t n, int64_t cols, const real *x, int64_t ldx, bool sm
 {
     if (cols >= STRIP && n <= PLACES)
         strips(n, cols, x, ldx, WAYS, smallest, y, at);
-    else if (cols >= ACROSS && n <= PLACES)
+    else if (cols >= WIDTH && n <= PLACES)
         strips(n, cols, x, ldx, 1, smallest, y, at);
     else
         for (int64_t j = 0; j < cols; j++)

@@ -2,41 +2,20 @@
 #ifndef TN_KERNELS_TILE_H
 #define TN_KERNELS_TILE_H
 
-#include "kernels/real.h"
+#include "kernels/wide.h"
 
 /* A tile of C has ROWS rows and two vectors of columns. Of v4's 32 registers the sums take 28, of
  * v3's 16 they take 12; the others hold two vectors of B and a number of A. Here the widest vectors
  * are twice as fast, since nothing is read or written between multiplications. */
 #if defined(TN_ISA_v4)
-#define WIDE_BYTES 64
 #define ROWS 14
 #define EACH_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14)
 #else
-#define WIDE_BYTES TN_VECTOR_BYTES
 #define ROWS 6
 #define EACH_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6)
 #endif
 
-#if defined(TN_REAL_f32)
-#define WIDTH (WIDE_BYTES / 4)
-#else
-#define WIDTH (WIDE_BYTES / 8)
-#endif
 #define COLUMNS (2 * WIDTH)
-
-typedef real wide __attribute__((vector_size(WIDE_BYTES)));
-typedef real wide_unaligned
-    __attribute__((vector_size(WIDE_BYTES), aligned(sizeof(real)), may_alias));
-
-static inline wide load_wide(const real *p)
-{
-    return *(const wide_unaligned *)p;
-}
-
-static inline void store_wide(real *p, wide v)
-{
-    *(wide_unaligned *)p = v;
-}
 
 /* A loop that disappears: its index becomes a constant, and an array of vectors registers. */
 #define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
