@@ -186,8 +186,8 @@ __attribute__((always_inline)) static inline cover cover_of(const averaging *a, 
     return c;
 }
 
-/* In double, RUN numbers side by side; the few that are left are added to a sum of their own, so that
- * the others stay in registers. */
+/* In double, RUN numbers side by side; the few that are left are added to a sum of their own, so
+ * that the others stay in registers. */
 static inline double sum_run(int64_t n, const real *x)
 {
     double lanes[RUN] = {0}, rest[4] = {0};
