@@ -186,20 +186,24 @@ __attribute__((always_inline)) static inline cover cover_of(const averaging *a, 
     return c;
 }
 
-/* In double, RUN numbers side by side. */
+/* In double, RUN numbers side by side; the few that are left are added to a sum of their own, so
+ * that the others stay in registers. */
 static inline double sum_run(int64_t n, const real *x)
 {
-    double lanes[RUN] = {0};
+    double lanes[RUN] = {0}, rest[4] = {0};
     int64_t i = 0;
     for (; i + RUN <= n; i += RUN)
         for (int k = 0; k < RUN; k++)
             lanes[k] += x[i + k];
-    for (int k = 0; i + k < n; k++)
-        lanes[k] += x[i + k];
     for (int width = RUN / 2; width > 0; width /= 2)
         for (int k = 0; k < width; k++)
             lanes[k] += lanes[k + width];
-    return lanes[0];
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            rest[k] += x[i + k];
+    for (; i < n; i++)
+        rest[0] += x[i];
+    return lanes[0] + ((rest[0] + rest[1]) + (rest[2] + rest[3]));
 }
 
 /* In double, four columns side by side; whole rows are one run. */
@@ -342,10 +346,21 @@ void KERNEL(avg_pool2d_backward)(const tn__window *w, int64_t planes, bool exclu
     spread_planes(&a, planes, dy, dx, lost);
 }
 
+/* Where a plane is one window, that is the same for all. */
+static void average_whole(const tn__window *w, int64_t planes, const real *x, real *y)
+{
+    cover whole = adaptive_cover(w, 0, 0);
+    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
+        y[plane] = average(w, &whole, x);
+}
+
 void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void *x, void *y)
 {
     averaging a = {.w = w, .adaptive = true};
-    average_planes(&a, planes, x, y);
+    if (w->out_h == 1 && w->out_w == 1)
+        average_whole(w, planes, x, y);
+    else
+        average_planes(&a, planes, x, y);
 }
 
 void KERNEL(adaptive_avg_pool2d_backward)(const tn__window *w, int64_t planes, const void *dy,

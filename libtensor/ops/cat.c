@@ -2,6 +2,7 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/threads.h"
 #include "ops/shared/list.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
@@ -46,8 +47,28 @@ static bool joined_shape(tn_ctx *ctx, int count, const tn_tensor *const *x, int 
     return true;
 }
 
-/* Writes x one after another into y. */
-static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
+typedef struct cat_args {
+    int count, dim;
+    const tn_tensor *const *x, *y;
+    int64_t bytes; /* of what stands behind one index along the dimension */
+} cat_args;
+
+/* Rows of the result, each of which has a piece of every x. */
+static void fill_rows(int64_t begin, int64_t end, void *payload)
+{
+    const cat_args *a = payload;
+    char *to = (char *)tn__ptr(a->y) + begin * a->y->shape[a->dim] * a->bytes;
+    for (int64_t row = begin; row < end; row++)
+        for (int i = 0; i < a->count; i++) {
+            const tn_tensor *x = a->x[i];
+            size_t bytes = (size_t)(x->shape[a->dim] * a->bytes);
+            memcpy(to, (const char *)tn__ptr(x) + (size_t)row * bytes, bytes);
+            to += bytes;
+        }
+}
+
+/* One x after another, with threads for each. */
+static void fill_parts(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
 {
     int64_t shape[TN_MAX_DIMS], offset = 0;
     memcpy(shape, y->shape, sizeof shape);
@@ -60,6 +81,33 @@ static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x
         tn_free(part);
         offset += shape[dim] * y->strides[dim];
     }
+}
+
+/* Writes x one after another into y: in the order of y, if there are rows for all threads. */
+static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
+{
+    enum { MANY_ROWS = 64 };
+    int64_t rows = 1, behind = 1;
+    bool contiguous = true;
+    if (tn_numel(y) == 0)
+        return;
+    for (int i = 0; i < y->ndim; i++) {
+        rows *= i < dim ? y->shape[i] : 1;
+        behind *= i > dim ? y->shape[i] : 1;
+    }
+    for (int i = 0; i < count; i++)
+        contiguous = contiguous && tn_is_contiguous(x[i]);
+    if (!contiguous || rows < MANY_ROWS) {
+        fill_parts(ctx, y, count, x, dim);
+        return;
+    }
+    cat_args args = {.count = count,
+                     .dim = dim,
+                     .x = x,
+                     .y = y,
+                     .bytes = behind * (int64_t)tn_dtype_size(y->dtype)};
+    double cost = (double)y->shape[dim] * (double)behind;
+    tn__parallel(ctx, rows, tn__grain(TN__GRAIN_SUMMED, cost), fill_rows, &args);
 }
 
 /* A node cannot have so many inputs: joins groups of tensors, and then the groups. */

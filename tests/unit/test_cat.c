@@ -33,12 +33,13 @@ static void naive_part(array *y, int dim, int64_t start, const array *x)
     }
 }
 
-/* `count` tensors of sizes 0 .. 3 along dim. */
-static void check_cat(int count, int dim, tn_dtype dtype, layout how)
+/* `count` tensors of sizes 0 .. 3 along dim and of `rows` along the first one, in layout `how` and
+ * every `step`th after it. */
+static void check_cat(int64_t rows, int count, int dim, tn_dtype dtype, layout how, int step)
 {
     const tn_tensor *tensors[40];
     array parts[40];
-    int64_t shape[] = {2, 3, 2}, size = 0;
+    int64_t shape[] = {rows, 3, 2}, size = 0;
     for (int i = 0; i < count; i++) {
         shape[dim] = (int64_t)(random_bits() % 4);
         size += shape[dim];
@@ -46,7 +47,7 @@ static void check_cat(int count, int dim, tn_dtype dtype, layout how)
         for (int64_t j = 0; j < x.numel; j++)
             x.data[j] = (double)(random_bits() % 2);
         parts[i] = x;
-        tensors[i] = tensor_of(&x, dtype, (layout)(((int)how + i) % 3));
+        tensors[i] = tensor_of(&x, dtype, (layout)(((int)how + i * step) % 3));
     }
     shape[dim] = size;
     array want = array_new(3, shape);
@@ -63,7 +64,19 @@ START_TEST(test_values)
     for (int count = 1; count <= 40; count++)
         for (int run = 0; run < TN_DTYPES * 3; run++) {
             tn_scope scope = tn_scope_begin(ctx);
-            check_cat(count, count % 3, (tn_dtype)(run / 3), (layout)(run % 3));
+            check_cat(2, count, count % 3, (tn_dtype)(run / 3), (layout)(run % 3), 1);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+/* Enough rows for a result that is written row by row, if all lie contiguously. */
+START_TEST(test_rows)
+{
+    for (int64_t rows = 20; rows <= 80; rows += 20)
+        for (int run = 0; run < TN_DTYPES * 4; run++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            check_cat(rows, 1 + run % 5, 1 + run % 2, (tn_dtype)(run / 4), PLAIN, run / 2 % 2);
             tn_scope_end(ctx, scope);
         }
 }
@@ -147,5 +160,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("cat", cases, test_values, test_many_tensors, test_gradients_add, test_threads,
+OP_TESTS("cat", cases, test_values, test_rows, test_many_tensors, test_gradients_add, test_threads,
          test_result_has_its_own_memory, test_errors)
