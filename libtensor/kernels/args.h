@@ -71,7 +71,7 @@ typedef struct tn__channels {
     const double *slope; /* b of dx, shift being its a */
 } tn__channels;
 
-/* Up to this many outputs the thin kernels are faster than BLAS. */
-#define TN__THIN 32
+/* The most outputs of the thin kernel. */
+#define TN__THIN 10
 
 #endif

@@ -1,8 +1,8 @@
 /* pack.c - operands of a product, copied to where its kernel reads them in order.
  *
- * Of B come panels of COLUMNS columns, each of them row after row; what is left of the last panel
- * is filled up with zeros. Of an A that lies by columns come tiles, each of them column after
- * column, ROWS numbers apart. */
+ * Of B come panels of COLUMNS columns, each of them row after row; where columns are missing from
+ * the last vector of a row, it has zeros. Of an A that lies by columns come tiles, each of them
+ * column after column, ROWS numbers apart. */
 #include <string.h>
 #include "kernels/tile.h"
 
@@ -11,9 +11,10 @@
 /* The last `columns` columns, which fill no panel. */
 static void pack_last_rows(int64_t k, int64_t columns, const real *x, int64_t ldx, real *panel)
 {
+    int64_t zeros = (columns <= WIDTH ? WIDTH : COLUMNS) - columns;
     for (int64_t p = 0; p < k; p++, x += ldx, panel += COLUMNS) {
         memcpy(panel, x, (size_t)columns * sizeof *x);
-        memset(panel + columns, 0, (size_t)(COLUMNS - columns) * sizeof *x);
+        memset(panel + columns, 0, (size_t)zeros * sizeof *x);
     }
 }
 
@@ -90,11 +91,13 @@ typedef int64_t places __attribute__((vector_size(WIDE_BYTES)));
             t[i + (d)] = SHUFFLE(a, b, PLACES(HIGH, d)); \
         }
 
-static void transpose(const real *x, int64_t ldx, real *panel)
+/* Of a square that has fewer lines the others are zeros. */
+static void transpose(int64_t lines, const real *x, int64_t ldx, real *panel)
 {
-    wide t[WIDTH];
+    wide t[WIDTH] = {0};
     EACH (i, WIDTH)
-        t[i] = load_wide(x + i * ldx);
+        if (i < lines)
+            t[i] = load_wide(x + i * ldx);
 #if WIDTH > 8
     EXCHANGE(8)
 #endif
@@ -109,24 +112,23 @@ static void transpose(const real *x, int64_t ldx, real *panel)
         store_wide(panel + i * COLUMNS, t[i]);
 }
 
-/* WIDTH columns of a panel, of which `lines` are lines of x. */
+/* Half a panel, of so many lines of x. */
 static void pack_half(int64_t k, int64_t lines, const real *x, int64_t ldx, real *panel)
 {
-    int64_t whole = lines == WIDTH ? k / WIDTH * WIDTH : 0;
+    int64_t whole = k / WIDTH * WIDTH;
     for (int64_t p = 0; p < whole; p += WIDTH)
-        transpose(x + p, ldx, panel + p * COLUMNS);
-    for (int64_t j = 0; j < WIDTH; j++)
-        for (int64_t p = whole; p < k; p++)
+        transpose(lines, x + p, ldx, panel + p * COLUMNS);
+    for (int64_t p = whole; p < k; p++)
+        for (int64_t j = 0; j < WIDTH; j++)
             panel[p * COLUMNS + j] = j < lines ? x[j * ldx + p] : 0;
 }
 
 void KERNEL(pack_columns)(int64_t k, int64_t n, const void *px, int64_t ldx, void *ppanels)
 {
     const real *x = px;
-    real *panel = ppanels;
-    for (int64_t j = 0; j < n; j += COLUMNS, panel += COLUMNS * k)
-        for (int64_t i = 0; i < COLUMNS; i += WIDTH) {
-            int64_t left = n - j - i, lines = left < WIDTH ? left : WIDTH;
-            pack_half(k, lines > 0 ? lines : 0, x + (j + i) * ldx, ldx, panel + i);
-        }
+    real *panels = ppanels;
+    for (int64_t j = 0; j < n; j += WIDTH) {
+        real *panel = panels + j / COLUMNS * COLUMNS * k + j % COLUMNS;
+        pack_half(k, n - j < WIDTH ? n - j : WIDTH, x + j * ldx, ldx, panel);
+    }
 }

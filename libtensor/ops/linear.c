@@ -16,24 +16,17 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
+/* A dw of few rows from an x that no cache holds is made in one pass over x. */
+#define CACHE_BYTES 33554432.0
 #define LONG 8192 /* rows of a part of dw: at most 512 sums of 16 rows, added one after another */
 
-typedef struct linear_args {
+typedef struct thin_args {
     const tn__kernels *k;
-    int64_t m, out, in; /* x [m, in], w [out, in], y [m, out] */
-    size_t size;
-    const char *x, *w, *bias, *dy;
-    char *y;
+    int64_t m, out, in; /* x [m, in], dy [m, out], dw [out, in] */
+    int64_t size;       /* of a number */
+    const char *x, *dy;
     tn__long_sum dw;
-} linear_args;
-
-static void thin_rows(int64_t begin, int64_t end, void *payload)
-{
-    const linear_args *a = payload;
-    int64_t size = (int64_t)a->size;
-    a->k->thin_linear(end - begin, a->out, a->in, a->x + begin * a->in * size, a->w, a->bias,
-                      a->y + begin * a->out * size);
-}
+} thin_args;
 
 #define LINE 64 /* bytes of a cache line; no two threads write to one */
 
@@ -41,8 +34,8 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
  * to dw.part, which is then added. */
 static void thin_columns(int64_t begin, int64_t end, void *payload)
 {
-    const linear_args *a = payload;
-    int64_t parts = tn__divide_up(a->m, LONG), size = (int64_t)a->size;
+    const thin_args *a = payload;
+    int64_t parts = tn__divide_up(a->m, LONG), size = a->size;
     begin *= LINE / size;
     end = tn__min(end * (LINE / size), a->in);
     for (int64_t i = 0; i < parts; i++) {
@@ -79,32 +72,19 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
     tn_tensor *y = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){x->shape[0], w->shape[0]});
     if (!y || x->shape[1] == 0)
         return y ? bias_alone(ctx, y, bias) : NULL;
-    linear_args a = {.k = tn__kernels_of(ctx, x->dtype),
-                     .m = x->shape[0],
-                     .out = w->shape[0],
-                     .in = x->shape[1],
-                     .size = tn_dtype_size(x->dtype),
-                     .x = tn__ptr(x),
-                     .w = tn__ptr(w),
-                     .bias = bias ? tn__ptr(bias) : NULL,
-                     .y = tn__ptr(y)};
-    if (a.out <= TN__THIN) {
-        tn__parallel(ctx, a.m, tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)a.in * (double)a.out),
-                     thin_rows, &a);
-        return y;
-    }
+    int64_t in = x->shape[1], out = w->shape[0];
     tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                    .trans_b = true,
-                                   .m = a.m,
-                                   .n = a.out,
-                                   .k = a.in,
-                                   .bias = a.bias,
-                                   .a = a.x,
-                                   .lda = a.in,
-                                   .b = a.w,
-                                   .ldb = a.in,
-                                   .c = a.y,
-                                   .ldc = a.out});
+                                   .m = x->shape[0],
+                                   .n = out,
+                                   .k = in,
+                                   .a = tn__ptr(x),
+                                   .lda = in,
+                                   .b = tn__ptr(w),
+                                   .ldb = in,
+                                   .bias = bias ? tn__ptr(bias) : NULL,
+                                   .c = tn__ptr(y),
+                                   .ldc = out});
     return tn_ok(ctx) ? y : NULL;
 }
 
@@ -127,9 +107,9 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
     return tn_ok(ctx) ? dx : NULL;
 }
 
-static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
+static void thin_weight_grad(tn_ctx *ctx, thin_args *a, const tn_tensor *dw)
 {
-    int64_t per_line = LINE / (int64_t)a->size;
+    int64_t per_line = LINE / a->size;
     a->dw = (tn__long_sum){.k = a->k,
                            .dtype = dw->dtype,
                            .rows = a->out,
@@ -144,22 +124,26 @@ static void thin_weight_grad(tn_ctx *ctx, linear_args *a, const tn_tensor *dw)
     tn__long_sum_free(ctx, &a->dw);
 }
 
+static bool is_thin(const tn_tensor *dy, const tn_tensor *x)
+{
+    double bytes = (double)tn_numel(x) * (double)tn_dtype_size(x->dtype);
+    return dy->shape[1] <= TN__THIN && bytes > CACHE_BYTES;
+}
+
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
     int64_t m = x->shape[0], in = x->shape[1], out = dy->shape[1];
     tn_tensor *dw = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){out, in});
-    if (!dw)
-        return NULL;
-    linear_args a = {.k = tn__kernels_of(ctx, x->dtype),
-                     .m = m,
-                     .out = out,
-                     .in = in,
-                     .x = tn__ptr(x),
-                     .size = tn_dtype_size(x->dtype),
-                     .dy = tn__ptr(dy)};
-    if (out <= TN__THIN && m > 0)
+    thin_args a = {.k = tn__kernels_of(ctx, x->dtype),
+                   .m = m,
+                   .out = out,
+                   .in = in,
+                   .size = (int64_t)tn_dtype_size(x->dtype),
+                   .x = tn__ptr(x),
+                   .dy = tn__ptr(dy)};
+    if (dw && is_thin(dy, x))
         thin_weight_grad(ctx, &a, dw);
-    else
+    else if (dw)
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
                                        .trans_a = true,
                                        .m = out,

@@ -1,7 +1,15 @@
-/* gemm.c - which products are the library's own. */
+/* gemm.c - which way a product is made: thin ones by reading the tall matrix once, others by the
+ * library's own tiles or by CBLAS. */
 #include "base/isa.h"
+#include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/gemm.h"
 #include "tensor/product.h"
+#include "tensor/tensor.h"
+
+#define VECTORS 2      /* outputs of a thin product whose tall matrix may be in the cache; */
+#define TALL_BYTES 1e6 /* with up to TN__THIN of them, it is larger than this */
 
 static bool is_own(const tn_ctx *ctx)
 {
@@ -24,10 +32,78 @@ static tn__product product_of(const tn_ctx *ctx, const tn__gemm_args *g)
         .column_bias = g->bias};
 }
 
+/* ---- thin products --------------------------------------------------------------------------- */
+
+/* y [m, n] = x [m, k] w^T + bias, each of them row after row, n being small. */
+typedef struct thin {
+    const tn__kernels *kernels;
+    int64_t n, k, size;
+    const char *x, *w, *bias;
+    char *y;
+} thin;
+
+static void thin_rows(int64_t begin, int64_t end, void *payload)
+{
+    const thin *t = payload;
+    t->kernels->thin_linear(end - begin, t->n, t->k, t->x + begin * t->k * t->size, t->w, t->bias,
+                            t->y + begin * t->n * t->size);
+}
+
+/* Is C = A B such a product, where B is w^T? */
+static bool is_thin(const tn__gemm_args *g)
+{
+    bool is_w = g->n == 1 ? g->trans_b || g->ldb == 1 : g->trans_b && g->ldb == g->k;
+    bool dense = is_w && !g->trans_a && (g->m == 1 || (g->lda == g->k && g->ldc == g->n));
+    double bytes = (double)g->m * (double)g->k * (double)tn_dtype_size(g->dtype);
+    return dense && !g->adds && (g->n <= VECTORS || (g->n <= TN__THIN && bytes > TALL_BYTES));
+}
+
+static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
+{
+    thin t = {.kernels = tn__kernels_of(ctx, g->dtype),
+              .n = g->n,
+              .k = g->k,
+              .size = (int64_t)tn_dtype_size(g->dtype),
+              .x = g->a,
+              .w = g->b,
+              .bias = g->bias,
+              .y = g->c};
+    tn__parallel(ctx, g->m, tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)g->n * (double)g->k),
+                 thin_rows, &t);
+}
+
+/* A vector times B^T is B times the vector: the rows of C become columns. The bias, which is a
+ * number for each row then, is left to the caller. */
+static bool is_vector(const tn__gemm_args *g, tn__gemm_args *turned)
+{
+    *turned = (tn__gemm_args){.dtype = g->dtype,
+                              .trans_b = true,
+                              .m = g->n,
+                              .n = g->m,
+                              .k = g->k,
+                              .adds = g->adds,
+                              .a = g->b,
+                              .lda = g->ldb,
+                              .b = g->a,
+                              .ldb = g->k,
+                              .c = g->c,
+                              .ldc = 1};
+    return g->m == 1 && g->trans_b && (!g->trans_a || g->lda == 1) && is_thin(turned);
+}
+
+/* ---- the rule -------------------------------------------------------------------------------- */
+
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__product p = product_of(ctx, g);
-    if (is_own(ctx))
+    tn__gemm_args turned;
+    if (is_thin(g)) {
+        thin_product(ctx, g);
+    } else if (is_vector(g, &turned)) {
+        thin_product(ctx, &turned);
+        if (g->bias)
+            p.kernels->add_to(g->n, g->bias, g->c);
+    } else if (is_own(ctx))
         tn__product_run(ctx, &p);
     else
         tn__blas_gemm(ctx, g);

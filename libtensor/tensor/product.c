@@ -23,10 +23,12 @@
 #include "tensor/tensor.h"
 
 #define DEPTH_BYTES 2048  /* of a row of A in a block: a panel of B is 16 to 64 KiB */
+#define SHALLOW 64        /* the depth of a block of B that is in place and read once */
 #define TILES_DOWN 24     /* of a block of A: 300 to 700 KiB */
 #define COLUMNS_MOST 2048 /* of a block of B: 4 MiB */
 #define LONG 8192         /* terms, at most 2 LONG, whose blocks are added one after another */
 
+#define ROWS_READ_ONCE 14     /* of C: one tile of v4 */
 #define ROWS_IN_PLACE 64      /* of C, that meet a B which lies by rows */
 #define COLUMNS_IN_PLACE 768  /* of C, that meet an A which lies by rows */
 #define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
@@ -80,10 +82,19 @@ static bool is_b_in_place(const work *w)
     return p->m <= (conflicts ? w->tile.rows : ROWS_IN_PLACE) || is_small(w, p->n);
 }
 
+/* A B that lies by rows, is too large for the cache and meets one tile of v4 is read once: a
+ * shallow block of it is so many streams of memory, which the processor foresees. */
+static int64_t depth_of(const tn__product *p)
+{
+    work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype)};
+    bool read_once = !p->b.pack && p->b.line == 1 && p->m <= ROWS_READ_ONCE && !is_small(&w, p->n);
+    return read_once ? SHALLOW : DEPTH_BYTES / w.size;
+}
+
 static work work_of(const tn__product *p)
 {
     work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype), .tile = p->kernels->product_tile()};
-    w.depth = tn__min(p->k, DEPTH_BYTES / w.size);
+    w.depth = tn__min(p->k, p->depth > 0 ? p->depth : depth_of(p));
     w.pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
     w.a_in_place = is_a_in_place(&w);
     w.b_in_place = is_b_in_place(&w) ? p->n / w.tile.columns * w.tile.columns : 0;
@@ -290,7 +301,7 @@ static void multiply_rows(const work *w, const target *to, tn__piece b, tn__prod
 /* Columns first .. first + columns, terms begin .. end. */
 static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
 {
-    int64_t depth = all.end - all.begin, parts = parts_of(depth, DEPTH_BYTES / w->size);
+    int64_t depth = all.end - all.begin, parts = parts_of(depth, w->depth);
     for (int64_t i = 0; i < parts; i++) {
         tn__piece b = all;
         cut_out(depth, parts, i, &b.begin, &b.end);
@@ -371,6 +382,13 @@ void tn__product_serial(const tn__product *p, void *space)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+/* The depth of blocks is that of the whole, so that a part has the same bits. */
+static int64_t depth_of_whole(const tn__product *p)
+{
+    tn__product t = turned(p);
+    return p->depth > 0 ? p->depth : depth_of(&t);
+}
+
 static tn__operand lines_from(const tn__operand *o, int64_t line, int64_t size)
 {
     tn__operand part = *o;
@@ -383,6 +401,7 @@ tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64
 {
     int64_t size = (int64_t)tn_dtype_size(p->dtype);
     tn__product part = *p;
+    part.depth = depth_of_whole(p);
     part.m = i1 - i0;
     part.n = j1 - j0;
     part.a = lines_from(&p->a, i0, size);

@@ -11,9 +11,9 @@ typedef struct tn__piece {
     int64_t first, lines, begin, end;
 } tn__piece;
 
-/* Writes number p of line l of the piece, both from 0, in the place where the kernel looks for it:
- * of A at to[l pitch + p]; of B in panels of `pitch` columns, the last one filled up with zeros, at
- * to[(l - l % pitch) (end - begin) + p pitch + l % pitch]. */
+/* Writes number p of line l of the piece, both from 0, where the kernel looks for it: of A at
+ * to[l pitch + p]; of B at to[(l - l % pitch) (end - begin) + p pitch + l % pitch], that is, in
+ * panels of `pitch` columns, the last one with zeros where lines are missing. */
 typedef void (*tn__pack_fn)(const void *payload, tn__piece piece, int64_t pitch, void *to);
 
 /* One side of a product. The lines of A are its rows and those of B its columns; each has k
@@ -30,13 +30,15 @@ typedef struct tn__operand {
 /* C = A B or C += A B, C [m, n] with rows ldc apart, or columns if `c_by_columns`. Where nothing is
  * added to, C begins with a number for each row, or one for each column, or zeros (NULL).
  *
- * Each element is a sum over p from the first to the last in blocks whose length follows from k
- * alone, and the sums of many blocks are added up without the error that grows with their number:
- * the same bits for every number of threads, every cut of C and both instruction sets v3 and v4. */
+ * Each element is a sum over p from the first to the last, in blocks whose length follows from the
+ * sizes of the whole product and how B lies, and the sums of many blocks are added up without the
+ * error that grows with their number: the same bits for every number of threads, every cut of C and
+ * both instruction sets v3 and v4. */
 typedef struct tn__product {
     const tn__kernels *kernels;
     tn_dtype dtype;
     int64_t m, n, k;
+    int64_t depth; /* terms of a block, at most; 0: as is best for the sizes */
     tn__operand a, b;
     char *c;
     int64_t ldc;
