@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 # From the bottom up, each with its public headers.
 cat >"$work/order" <<'END'
-kernels vector_math vector_math_real
+kernels vector_math vector_math_real vector_math_wide
 base literal context
 tensor tensor
 dict dict

@@ -5,7 +5,7 @@
 #include <tn/ops.h>
 
 #define DISTRIBUTION(x) ((real)0.5 * erfc(-(x) * (real)0.7071067811865476))
-#define DENSITY(x) ((real)0.3989422804014327 * exp((real)-0.5 * (x) * (x)))
+#define DENSITY(x) ((real)0.3989422804014327 * TN_GAUSSIAN(-(x) * (real)0.7071067811865476))
 
 TN_UNARY(gelu, TN_SAVE_X, x < -40 ? 0 : x * DISTRIBUTION(x),
          dy * (DISTRIBUTION(x) + (fabs(x) > 40 ? 0 : x * DENSITY(x))));

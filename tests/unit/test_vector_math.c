@@ -48,6 +48,22 @@ static long double sigmoid_wider(long double x)
 
 TN_FORMULA1(sigmoid_formula, x, TN_SIGMOID(x));
 
+/* The square is rounded, so its upper half is squared alone, which is exact. */
+static long double gaussian_wider(long double x)
+{
+    if (fabsl(x) > 100)
+        return 0;
+    long double h = (long double)(float)x;
+    return expl(-h * h) * expl(-(x - h) * (x + h));
+}
+
+static double gaussian_wide(double x)
+{
+    return (double)gaussian_wider((long double)x);
+}
+
+TN_FORMULA1(gaussian_formula, x, TN_GAUSSIAN(x));
+
 typedef struct function {
     const char *name;
     const tn_formula *formula;
@@ -67,6 +83,7 @@ static const function functions[] = {
     {NAMED(log1p), 2, {-1, -1}, {4, 4}, {-0.29289, 0.41421, 1.82843}},
     {NAMED(tanh), 2, {-10, -20}, {10, 20}, {0.55, -0.55, 0.34657}},
     {NAMED(sigmoid), 2, {-104, -746}, {18, 38}, {0.34657, -0.34657}},
+    {NAMED(gaussian), 2, {-10.2, -27.3}, {10.2, 27.3}, {0.5887, 1.0197, 8}},
     {NAMED(erf), 2, {-4, -6}, {4, 6}, {1, -1, 0.58870, 3.9}},
     {NAMED(erfc), 6, {-4, -6}, {10.1, 27.3}, {1, -1, 0.58870, 9.2}},
 };
@@ -266,6 +283,76 @@ START_TEST(accuracy)
 }
 END_TEST
 
+TN_FORMULA2(pow_formula, x, y, pow(x, y));
+
+/* x and y for a power: special values; any numbers; those with powers that are neither 0 nor
+ * infinite, every other y whole; x near 1. */
+static void power_arguments(uint64_t *state, int block, double largest, double *x, double *y)
+{
+    for (int i = 0; i < BLOCK; i++) {
+        double exponent = between(state, -largest, largest);
+        x[i] =
+            block % 3 == 1 ? any(state, 0, 0, 0, TN_F64) : exp(between(state, -largest, largest));
+        if (block % 3 == 2)
+            x[i] = between(state, 0.5, 2);
+        y[i] = exponent / fabs(log(fabs(x[i])));
+        if (i % 2)
+            y[i] = rint(y[i]);
+        if (block == 0) {
+            x[i] = specials[i % SPECIALS];
+            y[i] = specials[i / SPECIALS % SPECIALS];
+        }
+    }
+}
+
+static void check_power(tn_dtype dtype, const double *x, const double *y, worst *w)
+{
+    static float single[3][BLOCK];
+    static double number[BLOCK];
+    for (int i = 0; i < BLOCK; i++) {
+        single[1][i] = (float)x[i];
+        single[2][i] = (float)y[i];
+    }
+    tn_loop loop = pow_formula.loops[dtype][ctx->isa];
+    void *of_double[] = {number, (void *)(uintptr_t)x, (void *)(uintptr_t)y};
+    void *of_float[] = {single[0], single[1], single[2]};
+    loop(BLOCK, dtype ? of_double : of_float, (double[TN_MAX_CONSTANTS]){0});
+    for (int i = 0; i < BLOCK; i++) {
+        double a = (double)single[1][i], b = (double)single[2][i];
+        if (dtype)
+            note(w,
+                 error_of(number[i], powl((long double)x[i], (long double)y[i]), DBL_MANT_DIG,
+                          DBL_MIN_EXP, DBL_MAX_EXP),
+                 x[i], y[i], 0);
+        else
+            note(
+                w,
+                error_of((double)single[0][i], (pow)(a, b), FLT_MANT_DIG, FLT_MIN_EXP, FLT_MAX_EXP),
+                a, b, 0);
+    }
+}
+
+START_TEST(powers)
+{
+    static double x[BLOCK], y[BLOCK];
+    worst found[2] = {{0}};
+    uint64_t state = 1;
+    for (int dtype = 0; dtype < 2; dtype++)
+        for (int block = 0; block < (all ? 100 : 1) * BLOCKS_F64; block++) {
+            power_arguments(&state, block, dtype ? 745 : 104, x, y);
+            check_power((tn_dtype)dtype, x, y, &found[dtype]);
+        }
+    for (int dtype = 0; dtype < 2; dtype++) {
+        const worst *w = &found[dtype];
+        if (all)
+            printf("%-8s %-8s %s %6.3f at %.17g, %.17g\n", tn_isa(ctx), "pow",
+                   dtype ? "f64" : "f32", w->error, w->x, w->got);
+        ck_assert_msg(w->error <= 2, "pow(%a, %a): %g units of the last place", w->x, w->got,
+                      w->error);
+    }
+}
+END_TEST
+
 /* Whole numbers and long double keep the functions of <tgmath.h>. */
 START_TEST(other_types)
 {
@@ -286,6 +373,7 @@ int main(int argc, char **argv)
     TCase *tc = tn_case(suite, "vector_math");
     tcase_set_timeout(tc, all ? 0 : 60);
     tcase_add_loop_test(tc, accuracy, 0, (int)(sizeof functions / sizeof *functions));
+    tcase_add_test(tc, powers);
     tcase_add_test(tc, other_types);
     return tn_run(suite);
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The polynomials of <tn/vector_math.h>: minimax.py prints them, with the largest error of each.
 
-    minimax.py [HEADER]
+    minimax.py [HEADER...]
 
-With HEADER, libtensor/include/tn/vector_math_real.h, it says which numbers do not stand there, and fails if
+With HEADERS, libtensor/include/tn/vector_math_*.h, it says which numbers do not stand there, and fails if
 there are any. It needs mpmath.
 
 Each polynomial has the smallest largest weighted error that its number of terms allows. Remez' exchange
@@ -80,6 +80,25 @@ def artanh_rest(terms):
     return minimax(of_root(lambda s: (2 * m.atanh(s) / s - 2) / s**2), lambda z: z, terms, NONE, end**2)
 
 
+def artanh_end(terms):
+    """(2 artanh(s) / s - 2 - 2/3 s^2) / s^4 in s^2, relative to 1."""
+    end = (m.sqrt(2) - 1) / (m.sqrt(2) + 1)
+    return minimax(of_root(lambda s: (2 * m.atanh(s) / s - 2 - 2 * s**2 / 3) / s**4), lambda z: z * z, terms,
+                   NONE * 100, end**2)
+
+
+def log2_over_s(terms):
+    """2 artanh(s) / (s ln 2) in s^2, relative to itself."""
+    end = (m.sqrt(2) - 1) / (m.sqrt(2) + 1)
+    return minimax(of_root(lambda s: 2 * m.atanh(s) / (s * m.log(2))), of_root(lambda s: s / m.atanh(s)), terms, NONE,
+                   end**2)
+
+
+def exp2(terms):
+    """2^f for |f| <= 1/2, relative to itself."""
+    return minimax(lambda f: 2**f, lambda f: 2**-f, terms, "-0.5001", "0.5001")
+
+
 def tanh_rest(terms):
     """(tanh(x) / x - 1) / x^2 in x^2, relative to tanh(x) / x."""
     return minimax(of_root(lambda x: (m.tanh(x) / x - 1) / x**2), of_root(lambda x: x**3 / m.tanh(x)), terms,
@@ -99,21 +118,30 @@ def erfc_scaled(x):
 
 
 def erfc_part(terms, c, last):
-    """e^(x^2) erfc(x) / t in t - 1/2, t = c / (x + c), for x from 0 to last."""
+    """e^(x^2) erfc(x) / (1 + v) in v = (c - x) / (c + x), for x from 0 to last."""
+    c, last = m.mpf(c), m.mpf(last)
+
     def f(v):
-        t = v + m.mpf("0.5")
-        return erfc_scaled(c / t - c) / t
+        return erfc_scaled(c * (1 - v) / (1 + v)) / (1 + v)
 
-    return minimax(f, relative(f), terms, m.mpf(c) / (m.mpf(last) + c) - m.mpf("0.5"), 0.5)
+    return minimax(f, relative(f), terms, (c - last) / (c + last), 1)
 
 
-# Name, float's and double's.
+# Function, type of the numbers, polynomial.
 POLYNOMIALS = (
-    ("exp_tail", exp_tail(5), exp_tail(10)),
-    ("log_sum", log_rest(9), artanh_rest(7)),
-    ("tanh", tanh_rest(5), tanh_rest(11)),
-    ("erf", erf_rest(7), erf_rest(13)),
-    ("erfc", erfc_part(10, 3, "10.1"), erfc_part(23, 4, "27.3")),
+    ("exp_tail", "float", exp_tail(5)),
+    ("exp_tail", "double", exp_tail(10)),
+    ("log_sum", "float", log_rest(9)),
+    ("log_sum", "double", artanh_rest(7)),
+    ("tanh", "float", tanh_rest(5)),
+    ("tanh", "double", tanh_rest(11)),
+    ("erf", "float", erf_rest(7)),
+    ("erf", "double", erf_rest(13)),
+    ("erfc", "float", erfc_part(10, 3, "10.2")),
+    ("erfc", "double", erfc_part(22, "3.5", "27.3")),
+    ("log_pair", "double", artanh_end(7)),
+    ("pow_f32, log2", "double", log2_over_s(5)),
+    ("pow_f32, exp2", "double", exp2(8)),
 )
 
 
@@ -127,14 +155,13 @@ def text_of(number, single):
 
 
 def main():
-    header = open(sys.argv[1]).read() if len(sys.argv) > 1 else None
+    headers = "".join(open(name).read() for name in sys.argv[1:])
     missing = []
-    for name, *both in POLYNOMIALS:
-        for single, (c, error) in zip((True, False), both):
-            texts = [text_of(number, single) for number in c]
-            missing += [f"{name}: {text}" for text in texts if header and text not in header]
-            if not header:
-                print(f"{name}, {'float' if single else 'double'}, 2^{float(m.log(error, 2)):.1f}:", ", ".join(texts))
+    for name, kind, (c, error) in POLYNOMIALS:
+        texts = [text_of(number, kind == "float") for number in c]
+        missing += [f"{name}: {text}" for text in texts if headers and text not in headers]
+        if not headers:
+            print(f"{name}, {kind}, 2^{float(m.log(error, 2)):.1f}:", ", ".join(texts))
     print(*missing, sep="\n", end="\n" if missing else "")
     sys.exit(bool(missing))
 

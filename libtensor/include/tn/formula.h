@@ -15,7 +15,7 @@
  * c[1]... are the constants given with the call: these and the operands are the names that they
  * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
  *
- * exp, expm1, log, log1p, tanh, erf and erfc are those of <tn/vector_math.h>, which compilers
+ * exp, expm1, log, log1p, tanh, erf, erfc and pow are those of <tn/vector_math.h>, which compilers
  * vectorise, as they do +, *, ?:, fabs and sqrt; TN_SIGMOID(x) is 1 / (1 + exp(-x)) in one. A
  * formula with another function calls it for one element after the other.
  *
@@ -44,6 +44,7 @@
 #undef tanh
 #undef erf
 #undef erfc
+#undef pow
 #define exp(x) TN_COMPLEX_TOO_(exp, x)
 #define expm1(x) TN_REAL_ONLY_(expm1, x)
 #define log(x) TN_COMPLEX_TOO_(log, x)
@@ -51,6 +52,7 @@
 #define tanh(x) TN_COMPLEX_TOO_(tanh, x)
 #define erf(x) TN_REAL_ONLY_(erf, x)
 #define erfc(x) TN_REAL_ONLY_(erfc, x)
+#define pow(x, y) _Generic((x) + (y), TN_REALS_(pow), TN_COMPLEXES_(pow))(x, y)
 #define TN_REAL_ONLY_(name, x) _Generic((x), TN_REALS_(name))(x)
 #define TN_COMPLEX_TOO_(name, x) _Generic((x), TN_REALS_(name), TN_COMPLEXES_(name))(x)
 #define TN_REALS_(name) float : tn_##name##_f32, long double : name##l, default : tn_##name##_f64

@@ -32,9 +32,13 @@
 #define TN_TANH(x) TN_GENERIC_(tanh, x)
 #define TN_SIGMOID(x) TN_GENERIC_(sigmoid, x) /* 1 / (1 + e^-x) */
 #define TN_ERF(x) TN_GENERIC_(erf, x)
-#define TN_ERFC(x) TN_GENERIC_(erfc, x) /* 1 - erf x */
+#define TN_ERFC(x) TN_GENERIC_(erfc, x)         /* 1 - erf x */
+#define TN_GAUSSIAN(x) TN_GENERIC_(gaussian, x) /* e^(-x^2) */
 
 #define TN_GENERIC_(name, x) _Generic((x), float : tn_##name##_f32, default : tn_##name##_f64)(x)
+
+/* x^y, for float if x + y is one: where y is a whole number, too. */
+#define TN_POW(x, y) _Generic((x) + (y), float : tn_pow_f32, default : tn_pow_f64)((x), (y))
 
 #if defined(__GNUC__)
 #define TN_INLINE_ static inline __attribute__((always_inline, unused))
@@ -64,7 +68,6 @@
 #define TN_POLY20_(x, a, ...) ((a) + (x)*TN_POLY19_(x, __VA_ARGS__))
 #define TN_POLY21_(x, a, ...) ((a) + (x)*TN_POLY20_(x, __VA_ARGS__))
 #define TN_POLY22_(x, a, ...) ((a) + (x)*TN_POLY21_(x, __VA_ARGS__))
-#define TN_POLY23_(x, a, ...) ((a) + (x)*TN_POLY22_(x, __VA_ARGS__))
 
 #define TN_REAL_ float
 #define TN_BITS_ uint32_t
@@ -101,6 +104,8 @@
 #undef TN_BIAS_
 #undef TN_SIGN_
 #undef TN_UPPER_HALF_
+
+#include <tn/vector_math_wide.h>
 
 #endif
 

@@ -205,35 +205,54 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_log1p)(TN_REAL_ x)
 
 /* ---- the error function ---------------------------------------------------------------------- */
 
-/* erfc(a) for a >= 0: e^(-a^2) t P(t - 1/2), t = c / (a + c), which is 1 at 0 and falls like
- * erfc(a) e^(a^2) where a is large (the form is that of Abramowitz and Stegun, 7.1.26). a = h + l
- * with h of half the bits, so that a^2 = h^2 + l (a + h) without loss. */
-TN_INLINE_ TN_REAL_ TN_NAME_(tn__erfc_positive)(TN_REAL_ a)
+/* n and 2^-n e^(-a^2) for a >= 0. a = h + l with h of half the bits, so that a^2 = h^2 + l (a + h)
+ * without loss. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__exp_minus_square)(TN_REAL_ a, TN_BITS_ *n)
 {
-    const TN_REAL_ last = TN_OF_(10.1f, 27.3), c = TN_OF_(3.0f, 4.0);
+    TN_REAL_ h = TN_NAME_(tn__from_bits)(TN_NAME_(tn__bits)(a) & TN_UPPER_HALF_);
+    TN_REAL_ r = TN_NAME_(tn__exp_reduce)(-h * h, -(a - h) * (a + h), n);
+    return 1 + (r + TN_NAME_(tn__exp_tail)(r));
+}
+
+/* |x|, or a number beyond which e^(-x^2) rounds to 0. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__gaussian_range)(TN_REAL_ x)
+{
+    const TN_REAL_ a = TN_NAME_(tn__absolute)(x), last = TN_OF_(10.2f, 27.3);
+    return a > last ? last : a;
+}
+
+TN_INLINE_ TN_REAL_ TN_NAME_(tn_gaussian)(TN_REAL_ x)
+{
     TN_BITS_ n;
-    TN_REAL_ safe = a > last ? last : a;
-    TN_REAL_ h = TN_NAME_(tn__from_bits)(TN_NAME_(tn__bits)(safe) & TN_UPPER_HALF_);
-    TN_REAL_ r = TN_NAME_(tn__exp_reduce)(-h * h, -(safe - h) * (safe + h), &n);
-    TN_REAL_ v = TN_OF_(0.5f, 0.5) * (c - safe) / (c + safe), t = v + TN_OF_(0.5f, 0.5);
+    TN_REAL_ e = TN_NAME_(tn__exp_minus_square)(TN_NAME_(tn__gaussian_range)(x), &n);
+    return TN_NAME_(tn__scale)(e, n);
+}
+
+/* erfc(a) for a = |x| is e^(-a^2) (1 + v) P(v), v = (c - a) / (c + a): 1 + v is 1 at 0, but for a
+ * factor, and falls like e^(a^2) erfc(a) where a is large. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__erfc_positive)(TN_REAL_ x)
+{
+    const TN_REAL_ a = TN_NAME_(tn__gaussian_range)(x), c = TN_OF_(3.0f, 3.5);
+    TN_BITS_ n;
+    TN_REAL_ e = TN_NAME_(tn__exp_minus_square)(a, &n), v = (c - a) / (c + a);
     TN_REAL_ p =
-        TN_OF_(TN_POLY10_(v, 0x1.6e9828p-2f, 0x1.2d883p-1f, 0x1.92edep-1f, 0x1.a7e3cp-1f,
-                          0x1.4664cep-1f, 0x1.2528eep-2f, -0x1.ac7458p-6f, -0x1.0d23dep-3f,
-                          -0x1.529a44p-5f, 0x1.c7b746p-5f),
-               TN_POLY23_(v, 0x1.18932bf08e154p-2, 0x1.f3fe31ecb49cp-2, 0x1.8be202d26c703p-1,
-                          0x1.14eacb1ad02e2p+0, 0x1.52cac23710289p+0, 0x1.645fd8a4bf2e4p+0,
-                          0x1.38dbd2c8dc2d2p+0, 0x1.b00c052a9fe09p-1, 0x1.908f472829642p-2,
-                          0x1.269b55add38fcp-5, -0x1.dd2846a1b38acp-4, -0x1.72cdcd924c2fdp-4,
-                          -0x1.e7e6dcd2ab8bp-9, 0x1.3c72bf4a7b0c8p-5, 0x1.3b08189e1181dp-6,
-                          -0x1.7ed05720ee29dp-7, -0x1.c633cd48526cp-7, 0x1.4eea4603c4798p-9,
-                          0x1.0a2d4cde5e0e8p-7, -0x1.66e73d06cf0efp-12, -0x1.087dead3e4e22p-8,
-                          0x1.a60f960a4bf15p-13, 0x1.17a31029decb9p-10));
-    return TN_NAME_(tn__scale)((1 + (r + TN_NAME_(tn__exp_tail)(r))) * (t * p), n);
+        TN_OF_(TN_POLY10_(v, 0x1.6e9828p-3f, 0x1.2d883p-3f, 0x1.92edep-4f, 0x1.a7e3bcp-5f,
+                          0x1.4664ep-6f, 0x1.252998p-8f, -0x1.acaaf6p-13f, -0x1.0d29c4p-11f,
+                          -0x1.51c494p-14f, 0x1.c6da2ap-15f),
+               TN_POLY22_(v, 0x1.3e0a99a0ee914p-3, 0x1.125f977a879f6p-3, 0x1.9627d82db8acp-4,
+                          0x1.fd5fb892e8489p-5, 0x1.082dbe3d58bc3p-5, 0x1.b02834b390f8bp-7,
+                          0x1.f08cbf2e1bdf2p-9, 0x1.dbe947a026dc7p-12, -0x1.871347ff47c62p-13,
+                          -0x1.ac2339f77a66p-14, -0x1.933fa5954981p-18, 0x1.66719c5dc3b09p-17,
+                          0x1.65894e1809d89p-19, -0x1.15cf00f83387fp-20, -0x1.041d2e98d6606p-21,
+                          0x1.e8d1b17812f52p-24, 0x1.514f483766638p-24, -0x1.1d3f7c5569d2ep-26,
+                          -0x1.96ccbb12abf8ap-27, 0x1.a8785f827ccc9p-29, 0x1.5a6a0390295abp-30,
+                          -0x1.f6a9a9487c9eep-32));
+    return TN_NAME_(tn__scale)(e * ((1 + v) * p), n);
 }
 
 TN_INLINE_ TN_REAL_ TN_NAME_(tn_erfc)(TN_REAL_ x)
 {
-    TN_REAL_ y = TN_NAME_(tn__erfc_positive)(TN_NAME_(tn__absolute)(x));
+    TN_REAL_ y = TN_NAME_(tn__erfc_positive)(x);
     return x < 0 ? 2 - y : y;
 }
 
@@ -249,7 +268,40 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_erf)(TN_REAL_ x)
                           0x1.f9a321a1177bep-14, -0x1.f4d1df38e2b9dp-17, 0x1.b9def1998bad1p-20,
                           -0x1.5f1d36a38d1e6p-23, 0x1.f7a4112461c42p-27, -0x1.386abe40b1a3bp-30,
                           0x1.0579a58ecdc99p-34));
-    return TN_NAME_(tn__with_sign)(a < 1 ? a + a * e : 1 - TN_NAME_(tn__erfc_positive)(a), x);
+    return TN_NAME_(tn__with_sign)(a < 1 ? a + a * e : 1 - TN_NAME_(tn__erfc_positive)(x), x);
+}
+
+/* ---- powers, the rest of which is in vector_math_wide.h -------------------------------------- */
+
+/* How far b >= 0 is from a whole number: from 2^p on, p the bits of the mantissa, all are whole. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__from_whole)(TN_REAL_ b)
+{
+    const TN_REAL_ whole = TN_OF_(0x1p23f, 0x1p52);
+    TN_REAL_ safe = b > whole ? whole : b;
+    return safe - ((safe + whole) - whole);
+}
+
+/* x^y from m = |x|^y, which is right for finite numbers that are not 0. A condition is one
+ * comparison, since GCC makes branches of others. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__pow_limits)(TN_REAL_ x, TN_REAL_ y, TN_REAL_ m)
+{
+    const TN_REAL_ infinity = TN_OF_(HUGE_VALF, HUGE_VAL);
+    TN_REAL_ a = TN_NAME_(tn__absolute)(x), b = TN_NAME_(tn__absolute)(y), up = a > 1 ? y : -y;
+    TN_REAL_ off_whole = TN_NAME_(tn__from_whole)(b);
+    TN_REAL_ off_even = TN_NAME_(tn__from_whole)(b * TN_OF_(0.5f, 0.5));
+    TN_REAL_ end = up > 0 ? infinity : 0;
+    m = a == 0 ? end : m;
+    m = a == infinity ? end : m;
+    m = a == 1 ? 1 : m;
+    TN_REAL_ turned = off_even != 0 ? TN_NAME_(tn__with_sign)(m, x) : m;
+    m = off_whole == 0 ? turned : m;
+    TN_REAL_ none = a < infinity ? TN_OF_(NAN, (double)NAN) : m;
+    TN_REAL_ of_negative = off_whole != 0 ? none : m;
+    m = x < 0 ? of_negative : m;
+    m = x == x ? m : x;
+    m = y == y ? m : y;
+    m = x == 1 ? 1 : m;
+    return y == 0 ? 1 : m;
 }
 
 #endif
