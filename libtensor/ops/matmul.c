@@ -4,6 +4,9 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
+#include "base/memory.h"
+#include "base/threads.h"
 #include "tensor/blas.h"
 #include "tensor/broadcast.h"
 #include "tensor/copy.h"
@@ -11,6 +14,8 @@
 #include "tensor/iter.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
+
+#define SMALL 8e6 /* multiply-adds of a product that threads do not share, if there are several */
 
 /* A matrix as BLAS takes it: rows `ld` apart, transposed or not. */
 typedef struct layout {
@@ -44,22 +49,74 @@ static const tn_tensor *for_blas(tn_ctx *ctx, const tn_tensor *t, layout *out)
     return copy;
 }
 
-typedef struct batch_args {
+/* Many products. Small ones are made apart: each thread has some of them to itself. */
+typedef struct batch {
     tn_ctx *ctx;
     tn__gemm_args gemm;
-} batch_args;
+    bool apart;
+    int64_t workers, bytes; /* that each of them multiplies in */
+    char *space;
+} batch;
+
+/* Neighbours of the batch: number i of operand o begins at p[o], strides[o] i elements further. */
+typedef struct row {
+    const batch *batch;
+    int64_t n;
+    void *const *p;
+    const int64_t *strides;
+} row;
+
+static tn__gemm_args product_of(const row *r, int64_t i)
+{
+    tn__gemm_args g = r->batch->gemm;
+    int64_t at = i * (int64_t)tn_dtype_size(g.dtype);
+    g.c = (char *)r->p[0] + at * r->strides[0];
+    g.a = (char *)r->p[1] + at * r->strides[1];
+    g.b = (char *)r->p[2] + at * r->strides[2];
+    return g;
+}
+
+static void multiply_apart(int64_t begin, int64_t end, void *payload)
+{
+    const row *r = payload;
+    const batch *b = r->batch;
+    for (int64_t worker = begin; worker < end; worker++) {
+        int64_t first, last;
+        tn__cut_out(r->n, b->workers, worker, &first, &last);
+        for (int64_t i = first; i < last; i++) {
+            tn__gemm_args g = product_of(r, i);
+            tn__gemm_serial(b->ctx, &g, b->space + worker * b->bytes);
+        }
+    }
+}
 
 static void multiply_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
-    const batch_args *args = payload;
-    int64_t size = (int64_t)tn_dtype_size(args->gemm.dtype);
-    for (int64_t i = 0; i < n; i++) {
-        tn__gemm_args g = args->gemm;
-        g.c = (char *)p[0] + i * strides[0] * size;
-        g.a = (char *)p[1] + i * strides[1] * size;
-        g.b = (char *)p[2] + i * strides[2] * size;
-        tn__gemm(args->ctx, &g);
+    const batch *b = payload;
+    row r = {b, n, p, strides};
+    if (b->apart) {
+        tn__parallel(b->ctx, b->workers, 1, multiply_apart, &r);
+        return;
     }
+    for (int64_t i = 0; i < n; i++) {
+        tn__gemm_args g = product_of(&r, i);
+        tn__gemm(b->ctx, &g);
+    }
+}
+
+/* Memory for so many products that are made apart; false with an error if there is none. */
+static bool prepare(batch *b, int64_t count)
+{
+    const tn__gemm_args *g = &b->gemm;
+    double work = (double)g->m * (double)g->n * (double)g->k;
+    b->apart = count > 1 && work < SMALL && g->k <= TN__GEMM_LONG;
+    if (!b->apart)
+        return true;
+    double worth = work * (double)count / TN__GRAIN_MULTIPLY_ADDS;
+    b->workers = worth < b->ctx->threads ? tn__max(1, (int64_t)worth) : b->ctx->threads;
+    b->bytes = (int64_t)tn__gemm_space(b->ctx, g);
+    b->space = tn__gemm_ready(b->ctx) ? tn__alloc(b->ctx, (size_t)(b->workers * b->bytes)) : NULL;
+    return b->space != NULL;
 }
 
 static tn_tensor *leading(tn_ctx *ctx, const tn_tensor *t)
@@ -68,29 +125,48 @@ static tn_tensor *leading(tn_ctx *ctx, const tn_tensor *t)
 }
 
 /* Products of all the matrices of a and b into y, which has the broadcast shape. */
-static void multiply(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b, tn_tensor *y)
+static void multiply(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b, const tn_tensor *y)
 {
     layout la, lb;
     a = for_blas(ctx, a, &la);
     b = a ? for_blas(ctx, b, &lb) : NULL;
     if (!b)
         return;
-    int64_t n = y->shape[y->ndim - 1];
-    batch_args args = {.ctx = ctx,
-                       .gemm = {.dtype = y->dtype,
-                                .trans_a = la.trans,
-                                .trans_b = lb.trans,
-                                .m = y->shape[y->ndim - 2],
-                                .n = n,
-                                .k = a->shape[a->ndim - 1],
-                                .lda = la.ld,
-                                .ldb = lb.ld,
-                                .ldc = n}};
+    int64_t m = y->shape[y->ndim - 2], n = y->shape[y->ndim - 1];
+    batch all = {.ctx = ctx,
+                 .gemm = {.dtype = y->dtype,
+                          .trans_a = la.trans,
+                          .trans_b = lb.trans,
+                          .m = m,
+                          .n = n,
+                          .k = a->shape[a->ndim - 1],
+                          .lda = la.ld,
+                          .ldb = lb.ld,
+                          .ldc = n}};
     const tn_tensor *matrices[] = {leading(ctx, y), leading(ctx, a), leading(ctx, b)};
-    if (!tn_ok(ctx))
+    if (!tn_ok(ctx) || !prepare(&all, tn_numel(y) / m / n))
         return;
     tn__iter it = tn__iter_new(y->ndim - 2, y->shape, 3, matrices);
-    tn__iter_run_serial(&it, multiply_row, &args);
+    tn__iter_run_serial(&it, multiply_row, &all);
+    tn__free(ctx, all.space);
+}
+
+/* The rows of all matrices of a, where b is a single one: they are rows of one matrix then. */
+static int64_t rows_to_join(const tn_tensor *a, const tn_tensor *b)
+{
+    int64_t k = tn_size(a, -1), rows = k > 0 ? tn_numel(a) / k : 0;
+    bool single = tn_numel(b) == k * tn_size(b, -1);
+    return a->ndim > 2 && single && tn_is_contiguous(a) && rows <= INT_MAX ? rows : 0;
+}
+
+static void multiply_joined(tn_ctx *ctx, int64_t rows, const tn_tensor *a, const tn_tensor *b,
+                            tn_tensor *y)
+{
+    a = tn__reshaped(ctx, a, 2, (int64_t[]){rows, tn_size(a, -1)});
+    y = tn__reshaped(ctx, y, 2, (int64_t[]){rows, tn_size(y, -1)});
+    b = tn__view(ctx, b, 2, b->shape + b->ndim - 2, b->strides + b->ndim - 2, b->offset);
+    if (a && b && y)
+        multiply(ctx, a, b, y);
 }
 
 /* Every size must fit the int of CBLAS. */
@@ -121,8 +197,11 @@ static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
     shape[ndim] = tn_size(a, -2);
     shape[ndim + 1] = tn_size(b, -1);
     tn_tensor *y = tn__new(ctx, "matmul", a->dtype, ndim + 2, shape);
+    int64_t joined = rows_to_join(a, b);
     if (y && tn_size(a, -1) == 0)
         tn__fill(y, 0);
+    else if (y && tn_numel(y) > 0 && joined > 0)
+        multiply_joined(ctx, joined, a, b, y);
     else if (y && tn_numel(y) > 0)
         multiply(ctx, a, b, y);
     return tn_ok(ctx) ? y : NULL;

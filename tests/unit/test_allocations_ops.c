@@ -80,6 +80,7 @@ static void product_rows(void)
 {
     DIFFERENTIABLE(tn_matmul, "f32[2,3] f32[3,2]", tn_matmul(ctx, in[0], in[1]));
     DIFFERENTIABLE(tn_matmul, "f32[2,2,3] f32[2,3]", tn_matmul(ctx, in[0], flipped(1)));
+    DIFFERENTIABLE(tn_matmul, "f32[2,2,3] f32[2,3,2]", tn_matmul(ctx, in[0], in[1]));
     DIFFERENTIABLE(tn_linear, "f32[4,3] f32[2,3] f32[2]", tn_linear(ctx, in[0], in[1], in[2]));
     DIFFERENTIABLE(tn_conv2d, "f32[2,2,4,4] f32[3,2,3,3] f32[3]", convolved((tn_conv2d_opts){0}));
     DIFFERENTIABLE(tn_conv2d, "f32[2,2,5,5] f32[4,1,2,2] f32[4]",
