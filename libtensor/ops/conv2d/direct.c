@@ -15,8 +15,8 @@
  *
  * So dx has a part for each f, which is a convolution with steps of one and a part of the kernel.
  *
- * Where planes are small, many elements of the kernel lie in the padding. Another order of the terms
- * leaves them out.
+ * Where planes are small, many elements of the kernel lie in the padding. Another order of the
+ * terms leaves them out.
  *
  * Images are taken in runs that stay in the cache. The threads share their planes, then pieces of
  * the result. How an element is summed follows from the sizes. */
