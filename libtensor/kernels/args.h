@@ -54,6 +54,22 @@ typedef struct tn__product_block {
     const void *row_bias, *column_bias;
 } tn__product_block;
 
+/* C [m, n], rows ldc apart, = or += A B. Number p of row i of A is a[i a_row + places[p]]. B is one
+ * panel as of a product, and n at most its columns; C has room for whole vectors. Where nothing is
+ * added to, C begins with a number for each column, of which there are whole vectors, or with zeros
+ * (NULL). */
+typedef struct tn__direct {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row;
+    const int64_t *places;
+    const void *b;
+    void *c;
+    int64_t ldc;
+    bool adds;
+    const void *bias;
+} tn__direct;
+
 /* What kernels may read and write past the end of an array, in bytes. */
 #define TN__SLACK 64
 

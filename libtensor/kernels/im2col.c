@@ -6,12 +6,17 @@
 #include "kernels/real.h"
 
 /* The columns of phase f that lie inside a row of x: lo .. hi, from column lo stride + f - padding;
- * lo <= hi, as no phase is shorter than the padding. */
+ * lo <= hi, as no phase is shorter than the padding. Divisions would take longer than a short
+ * row. */
 static void inside(const tn__window *w, int64_t f, int64_t *lo, int64_t *hi)
 {
     int64_t phase = tn__window_phase(w), s = w->stride_w;
-    *lo = w->padding_w > f ? (w->padding_w - f + s - 1) / s : 0;
-    *hi = w->padding_w + w->w > f ? (w->padding_w + w->w - f + s - 1) / s : 0;
+    *lo = w->padding_w > f ? w->padding_w - f : 0;
+    *hi = w->padding_w + w->w > f ? w->padding_w + w->w - f : 0;
+    if (s > 1) {
+        *lo = (*lo + s - 1) / s;
+        *hi = (*hi + s - 1) / s;
+    }
     *hi = *hi < phase ? *hi : phase;
 }
 
@@ -19,6 +24,19 @@ static void zero(int64_t n, real *x)
 {
     for (int64_t i = 0; i < n; i++)
         x[i] = 0;
+}
+
+/* Whole vectors, the last one of which ends with the row. */
+static void copy_row(int64_t n, const real *x, real *p)
+{
+    if (n < LANES) {
+        for (int64_t i = 0; i < n; i++)
+            p[i] = x[i];
+        return;
+    }
+    for (int64_t i = 0; i < n - LANES; i += LANES)
+        *(vec_unaligned *)(p + i) = *(const vec_unaligned *)(x + i);
+    *(vec_unaligned *)(p + n - LANES) = *(const vec_unaligned *)(x + n - LANES);
 }
 
 static void pad_row(const tn__window *w, const real *x, real *p)
@@ -29,7 +47,7 @@ static void pad_row(const tn__window *w, const real *x, real *p)
         inside(w, f, &lo, &hi);
         zero(lo, p);
         if (s == 1 && lo < hi)
-            memcpy(p + lo, x + lo + f - w->padding_w, (size_t)(hi - lo) * sizeof *p);
+            copy_row(hi - lo, x + lo + f - w->padding_w, p + lo);
         else
             for (int64_t q = lo; q < hi; q++)
                 p[q] = x[q * s + f - w->padding_w];

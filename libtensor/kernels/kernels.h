@@ -41,6 +41,9 @@
     K(void, nll_loss_backward,                                                                     \
       (const tn__cross_entropy *e, int64_t n, const void *dy, int64_t step_dy, double scale,       \
        void *dx))                                                                                  \
+    /* the same for one panel and an A that lies in pieces;  y[i step] = x[i] */                   \
+    K(void, direct, (const tn__direct *x))                                                         \
+    K(void, spread, (int64_t n, const void *x, int64_t step, void *y))                             \
     /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \

@@ -4,6 +4,7 @@
  * the last vector of a row, it has zeros. Of an A that lies by columns come tiles, each of them
  * column after column, ROWS numbers apart. */
 #include <string.h>
+#include "kernels/square.h"
 #include "kernels/tile.h"
 
 /* ---- copies ---------------------------------------------------------------------------------- */
@@ -48,76 +49,12 @@ void KERNEL(pack_tiles)(int64_t k, int64_t m, const void *px, int64_t ldx, void 
 
 /* ---- transposed copies ----------------------------------------------------------------------- */
 
-/* Squares of WIDTH numbers are transposed in registers: in halves, then in quarters and so on,
- *
- *     | A B |T   | A^T C^T |
- *     | C D |  = | B^T D^T |
- *
- * where the off-diagonal squares of d numbers are exchanged between the rows i and i + d. LOW and
- * HIGH say which number of row i, or WIDTH + which one of row i + d, comes to place j of them. */
-#define LOW(d, j) ((j) & (d) ? WIDTH + (j) - (d) : (j))
-#define HIGH(d, j) ((j) & (d) ? WIDTH + (j) : (j) + (d))
-#define PLACES_2(M, d) M(d, 0), M(d, 1)
-#define PLACES_4(M, d) PLACES_2(M, d), M(d, 2), M(d, 3)
-#define PLACES_8(M, d) PLACES_4(M, d), M(d, 4), M(d, 5), M(d, 6), M(d, 7)
-#define PLACES_16(M, d) \
-    PLACES_8(M, d), M(d, 8), M(d, 9), M(d, 10), M(d, 11), M(d, 12), M(d, 13), M(d, 14), M(d, 15)
-
-#if WIDTH == 16
-#define PLACES PLACES_16
-#elif WIDTH == 8
-#define PLACES PLACES_8
-#elif WIDTH == 4
-#define PLACES PLACES_4
-#else
-#define PLACES PLACES_2
-#endif
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#elif defined(TN_REAL_f32)
-typedef int32_t places __attribute__((vector_size(WIDE_BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#else
-typedef int64_t places __attribute__((vector_size(WIDE_BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#endif
-
-#define EXCHANGE(d)                                      \
-    EACH (i, WIDTH)                                      \
-        if (!(i & (d))) {                                \
-            wide a = t[i], b = t[i + (d)];               \
-            t[i] = SHUFFLE(a, b, PLACES(LOW, d));        \
-            t[i + (d)] = SHUFFLE(a, b, PLACES(HIGH, d)); \
-        }
-
-/* Of a square that has fewer lines the others are zeros. */
-static void transpose(int64_t lines, const real *x, int64_t ldx, real *panel)
-{
-    wide t[WIDTH] = {0};
-    EACH (i, WIDTH)
-        if (i < lines)
-            t[i] = load_wide(x + i * ldx);
-#if WIDTH > 8
-    EXCHANGE(8)
-#endif
-#if WIDTH > 4
-    EXCHANGE(4)
-#endif
-#if WIDTH > 2
-    EXCHANGE(2)
-#endif
-    EXCHANGE(1)
-    EACH (i, WIDTH)
-        store_wide(panel + i * COLUMNS, t[i]);
-}
-
 /* Half a panel, of so many lines of x. */
 static void pack_half(int64_t k, int64_t lines, const real *x, int64_t ldx, real *panel)
 {
     int64_t whole = k / WIDTH * WIDTH;
     for (int64_t p = 0; p < whole; p += WIDTH)
-        transpose(lines, x + p, ldx, panel + p * COLUMNS);
+        transpose_square(lines, x + p, ldx, panel + p * COLUMNS, COLUMNS);
     for (int64_t p = whole; p < k; p++)
         for (int64_t j = 0; j < WIDTH; j++)
             panel[p * COLUMNS + j] = j < lines ? x[j * ldx + p] : 0;

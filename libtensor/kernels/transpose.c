@@ -1,13 +1,15 @@
-/* transpose.c - a matrix the other way round. Of a square of SIDE x SIDE numbers, whole cache lines
- * are read and written while they are in the cache. */
-#include "kernels/pairs.h"
+/* transpose.c - a matrix the other way round. Of a square of WIDTH x WIDTH numbers, which is turned
+ * in registers, whole vectors are read and written. */
+#include "kernels/square.h"
 
-#define SIDE 16
+/* Where the square after the one at i begins: the last one ends with the matrix, and overlaps. */
+static inline int64_t next_square(int64_t i, int64_t n)
+{
+    return i + WIDTH < n && i + 2 * WIDTH > n ? n - WIDTH : i + WIDTH;
+}
 
-/* Sizes are constants where squares are whole. */
-__attribute__((always_inline)) static inline void square(int64_t rows, int64_t cols,
-                                                         const real *restrict x, int64_t ldx,
-                                                         real *restrict y, int64_t ldy)
+static void transpose_narrow(int64_t rows, int64_t cols, const real *x, int64_t ldx, real *y,
+                             int64_t ldy)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
@@ -19,13 +21,11 @@ void KERNEL(transpose)(int64_t rows, int64_t cols, const void *px, int64_t ldx, 
 {
     const real *x = px;
     real *y = py;
-    for (int64_t i = 0; i < rows; i += SIDE)
-        for (int64_t j = 0; j < cols; j += SIDE) {
-            const real *from = x + j * ldx + i;
-            real *to = y + i * ldy + j;
-            if (i + SIDE <= rows && j + SIDE <= cols)
-                square(SIDE, SIDE, from, ldx, to, ldy);
-            else
-                square(at_most(rows - i, SIDE), at_most(cols - j, SIDE), from, ldx, to, ldy);
-        }
+    if (rows < WIDTH || cols < WIDTH) {
+        transpose_narrow(rows, cols, x, ldx, y, ldy);
+        return;
+    }
+    for (int64_t i = 0; i < rows; i = next_square(i, rows))
+        for (int64_t j = 0; j < cols; j = next_square(j, cols))
+            transpose_square(WIDTH, x + j * ldx + i, ldx, y + i * ldy + j, ldy);
 }

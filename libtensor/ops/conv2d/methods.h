@@ -4,16 +4,17 @@
 
 #include "ops/conv2d/plan.h"
 
-/* The best first. The last one applies to everything. */
+/* The best first. The last one applies to everything and pays. */
 #define TN__CONV2D_METHODS(ROW) \
     ROW(depthwise)              \
     ROW(winograd)               \
+    ROW(direct)                 \
     ROW(im2col)
 
 #define TN__CONV2D_DECLARE(name) extern const tn__conv2d_method tn__conv2d_##name;
 TN__CONV2D_METHODS(TN__CONV2D_DECLARE)
 
-/* The first of them that applies. */
+/* The first of them that applies and pays. */
 const tn__conv2d_method *tn__conv2d_method_of(const tn__conv2d_plan *plan,
                                               tn__conv2d_product product);
 

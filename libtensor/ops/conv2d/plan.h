@@ -51,7 +51,8 @@ typedef enum tn__conv2d_product {
 
 typedef struct tn__conv2d_method {
     const char *name;
-    bool (*applies)(const tn__conv2d_plan *plan, tn__conv2d_product product); /* and pays */
+    bool (*applies)(const tn__conv2d_plan *plan, tn__conv2d_product product);
+    bool (*pays)(const tn__conv2d_plan *plan, tn__conv2d_product product); /* NULL: always */
     void (*forward)(const tn__conv2d_plan *plan);
     void (*grad_input)(const tn__conv2d_plan *plan);
     void (*grad_weight)(const tn__conv2d_plan *plan);

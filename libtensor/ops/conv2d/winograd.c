@@ -24,11 +24,12 @@
 #include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 
-#define ELEMENTS 16     /* of a transformed tile */
-#define MIN_CHANNELS 32 /* on both sides, and tiles: with fewer the transforms cost too much */
-#define MIN_TILES 32
-#define RUN_TILES 512 /* about: of the images that are taken at a time */
-#define RUNS 16       /* whose dw are added one after another */
+#define ELEMENTS 16      /* of a transformed tile */
+#define MIN_CHANNELS 128 /* on both sides, and tiles: with fewer the transforms cost too much */
+#define MIN_TILES 1024
+#define MOST_COVER 1.125 /* elements of the tiles for each point of a plane */
+#define RUN_TILES 512    /* about: of the images that are taken at a time */
+#define RUNS 16          /* whose dw are added one after another */
 
 /* The images n0 .. n0 + images of a run, and the transforms of them all. */
 typedef struct run run;
@@ -78,19 +79,32 @@ static bool is_3x3(const tn__window *w)
            w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h <= 2 && w->padding_w <= 2;
 }
 
-/* Enough for the transforms to pay, and no more than one product adds up well. */
-static bool has_channels(int64_t channels)
+/* The convolution that makes the result, for dx one of dy. */
+static tn__conv2d_plan plan_of(const tn__conv2d_plan *p, tn__conv2d_product product)
 {
-    return channels >= MIN_CHANNELS && channels <= TN__GEMM_LONG;
+    return product == TN__CONV2D_GRAD_INPUT ? turned(p) : *p;
 }
 
+/* No more channels than one product adds up well. */
 static bool applies(const tn__conv2d_plan *plan, tn__conv2d_product product)
 {
     if (plan->groups > 1 || !is_3x3(&plan->window))
         return false;
-    tn__conv2d_plan p = product == TN__CONV2D_GRAD_INPUT ? turned(plan) : *plan;
-    return has_channels(p.in_channels) && has_channels(p.out_channels) &&
-           p.window.out_w <= TN__WINOGRAD_WIDTH - 2 && p.images * tiles_of(&p.window) >= MIN_TILES;
+    tn__conv2d_plan p = plan_of(plan, product);
+    return p.in_channels <= TN__GEMM_LONG && p.out_channels <= TN__GEMM_LONG &&
+           p.window.out_w <= TN__WINOGRAD_WIDTH - 2;
+}
+
+/* Transforms take as long for few channels as for many, and tiles may reach far beyond a plane. */
+static bool pays(const tn__conv2d_plan *plan, tn__conv2d_product product)
+{
+    tn__conv2d_plan p = plan_of(plan, product);
+    int64_t tiles = tiles_of(&p.window);
+    if (product == TN__CONV2D_GRAD_WEIGHT)
+        return p.in_channels >= 32 && p.out_channels >= 32 && p.images * tiles >= 32;
+    return p.in_channels >= MIN_CHANNELS && p.out_channels >= MIN_CHANNELS &&
+           p.images * tiles >= MIN_TILES &&
+           4.0 * (double)tiles <= MOST_COVER * (double)p.out_points;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -311,6 +325,7 @@ static void grad_weight(const tn__conv2d_plan *p)
 
 const tn__conv2d_method tn__conv2d_winograd = {.name = "winograd",
                                                .applies = applies,
+                                               .pays = pays,
                                                .forward = forward,
                                                .grad_input = grad_input,
                                                .grad_weight = grad_weight};

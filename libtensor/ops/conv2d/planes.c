@@ -1,0 +1,80 @@
+/* planes.c - planes with zeros around them. */
+#include "base/integers.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+#include "ops/conv2d/planes.h"
+
+#define RUN_BYTES 1048576 /* of a run, about */
+#define MOST_TIMES 4.0    /* as many numbers as there are may be read, */
+#define FEW 4096.0        /* or a few more */
+#define LINE 64           /* bytes of a cache line */
+
+bool tn__planes_fit(const tn__window *pad)
+{
+    return (double)pad->out_h * (double)pad->out_w <=
+           MOST_TIMES * (double)pad->h * (double)pad->w + FEW;
+}
+
+/* From plane to plane: an odd number of cache lines, so that planes do not compete for the same
+ * places in the cache. */
+static int64_t size_of(const tn__planes *p)
+{
+    int64_t bytes = p->pad.out_h * p->row * p->plan->element_size;
+    return (tn__divide_up(bytes, LINE) | 1) * LINE / p->plan->element_size;
+}
+
+tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
+                          const tn__window *pad)
+{
+    tn__planes p = {.plan = plan, .data = data, .count = count, .pad = *pad, .row = pad->out_w};
+    p.in_place =
+        pad->padding_h == 0 && pad->padding_w == 0 && pad->out_h <= pad->h && pad->out_w <= pad->w;
+    p.size = size_of(&p);
+    if (p.in_place) {
+        p.row = pad->w;
+        p.size = pad->h * pad->w;
+    }
+    int64_t bytes = tn__max(1, count * p.size * plan->element_size);
+    p.run = tn__min(tn__max(1, RUN_BYTES / bytes), plan->images);
+    return p;
+}
+
+bool tn__planes_alloc(tn__planes *p)
+{
+    if (!p->in_place)
+        p->padded =
+            tn__alloc(p->plan->ctx, (size_t)(p->run * p->count * p->size * p->plan->element_size));
+    return p->in_place || p->padded;
+}
+
+void tn__planes_free(tn__planes *p)
+{
+    tn__free(p->plan->ctx, p->padded);
+}
+
+static void pad_some(int64_t begin, int64_t end, void *payload)
+{
+    const tn__planes *p = payload;
+    int64_t size = p->plan->element_size, from = p->pad.h * p->pad.w * size;
+    for (int64_t i = begin; i < end; i++)
+        p->plan->kernels->pad_planes(&p->pad, 1, 0, p->pad.out_h,
+                                     p->data + (p->n0 * p->count + i) * from,
+                                     p->padded + i * p->size * size);
+}
+
+void tn__planes_read(tn__planes *p, int64_t n0)
+{
+    p->n0 = n0;
+    p->images = tn__min(p->run, p->plan->images - n0);
+    int64_t grain = tn__grain(TN__GRAIN_SUMMED, (double)p->size);
+    if (!p->in_place)
+        tn__parallel(p->plan->ctx, p->images * p->count, grain, pad_some, p);
+}
+
+const char *tn__plane(const tn__planes *p, int64_t n, int64_t c)
+{
+    const char *first = p->in_place ? p->data : p->padded;
+    int64_t image = p->in_place ? p->n0 + n : n;
+    return first + (image * p->count + c) * p->size * p->plan->element_size;
+}

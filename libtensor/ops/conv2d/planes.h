@@ -1,0 +1,37 @@
+/* planes.h - planes of x or dy with zeros around them, of a run of images that stays in the
+ * cache. */
+#ifndef TN_OPS_CONV2D_PLANES_H
+#define TN_OPS_CONV2D_PLANES_H
+
+#include "ops/conv2d/plan.h"
+
+/* Planes that need no zeros are read where they are. */
+typedef struct tn__planes {
+    const tn__conv2d_plan *plan;
+    const char *data;  /* [images, count, h, w] */
+    int64_t count;     /* in an image */
+    tn__window pad;    /* h, w and padding; what is read of them: out_h rows of out_w numbers */
+    int64_t row, size; /* elements from row to row, and from plane to plane */
+    bool in_place;
+    int64_t run;        /* images in a run, at most */
+    char *padded;       /* their planes */
+    int64_t n0, images; /* which ones are there */
+} tn__planes;
+
+tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
+                          const tn__window *pad);
+
+/* Is what is read not much more than what there is, so that zeros take neither time nor memory? */
+bool tn__planes_fit(const tn__window *pad);
+
+/* Memory for a run; false with an error, to be freed all the same. */
+bool tn__planes_alloc(tn__planes *p);
+void tn__planes_free(tn__planes *p);
+
+/* Makes the planes of a run that begins with image n0, on the threads of the context. */
+void tn__planes_read(tn__planes *p, int64_t n0);
+
+/* Plane c of image n, counted from the first one of the run. */
+const char *tn__plane(const tn__planes *p, int64_t n, int64_t c);
+
+#endif
