@@ -10,7 +10,7 @@
 #include "base/options.h"
 #include "kernels/kernels.h"
 #include "ops/shared/dims.h"
-#include "tensor/dtype.h"
+#include "tensor/copy.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
 #include "tensor/tensor.h"
@@ -115,7 +115,8 @@ static moments join(tn_ctx *ctx, const moments *parts, const tn__step *s)
 {
     moments m = moments_of_step(ctx, parts->mean, 1, s);
     const tn_tensor *sum = tn__sum_step(ctx, parts->var, s);
-    for (int64_t i = 0; tn_ok(ctx) && i < tn_numel(sum); i++)
+    int64_t count = tn_ok(ctx) ? tn_numel(sum) : 0;
+    for (int64_t i = 0; i < count; i++)
         doubles(m.var)[i] += doubles(sum)[i] / (double)s->n;
     return m;
 }
@@ -138,9 +139,10 @@ static bool are_made(const moments *m)
 
 static bool all_finite(const tn_tensor *t)
 {
+    const double *x = doubles(t);
     bool finite = true;
-    for (int64_t i = 0; i < tn_numel(t); i++)
-        finite = finite && isfinite(doubles(t)[i]);
+    for (int64_t i = 0, n = tn_numel(t); i < n; i++)
+        finite = finite && isfinite(x[i]);
     return finite;
 }
 
@@ -170,8 +172,8 @@ static moments kept_moments(tn_ctx *ctx, const tn_tensor *x, const bool *reduce)
     }
     int64_t shape[TN_MAX_DIMS];
     tn__kept_shape(x, reduce, shape);
-    tn_tensor *none = tn_full(ctx, TN_F64, x->ndim, shape, NAN);
-    return (moments){none, none};
+    return (moments){tn_full(ctx, TN_F64, x->ndim, shape, NAN),
+                     tn_full(ctx, TN_F64, x->ndim, shape, NAN)};
 }
 
 tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
@@ -186,10 +188,10 @@ tn_tensor *tn_var(tn_ctx *ctx, const tn_tensor *x, tn_var_opts opts)
     double n = tn__count_reduced(x, data.reduce);
     data.scale = 1 / (n > correction ? n - correction : 0);
     moments m = kept_moments(ctx, x, data.reduce);
-    tn_tensor *y = are_made(&m) ? tn__new(ctx, "var", x->dtype, x->ndim, m.var->shape) : NULL;
-    for (int64_t i = 0; y && i < tn_numel(y); i++)
-        tn__store_f64(y->dtype, (char *)tn__ptr(y) + (size_t)i * tn_dtype_size(y->dtype),
-                      doubles(m.var)[i] * (n * data.scale));
+    if (!are_made(&m))
+        return NULL;
+    tn__kernels_of(ctx, TN_F64)->scale_by(tn_numel(m.var), n * data.scale, doubles(m.var));
+    tn_tensor *y = x->dtype == TN_F64 ? m.var : tn__converted(ctx, "var", m.var, x->dtype);
     if (y && !opts.keepdim)
         y = tn__drop_dims(ctx, y, data.reduce);
     return tn_record(

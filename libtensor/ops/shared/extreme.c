@@ -14,26 +14,33 @@ typedef struct extreme_args {
     int64_t *at; /* NULL: not wanted */
 } extreme_args;
 
-static int64_t load(const extreme_args *a, const char *x, int64_t i)
-{
-    return tn__load_i64(a->dtype, x + i * (int64_t)tn_dtype_size(a->dtype));
-}
+/* Column after column. */
+#define INTEGERS(type)                                                        \
+    for (int64_t j = 0; j < s->cols; j++) {                                   \
+        const type *column = (const type *)x + j;                             \
+        int64_t where = 0;                                                    \
+        for (int64_t i = 1; i < s->n; i++) {                                  \
+            type value = column[i * s->step], best = column[where * s->step]; \
+            if (a->smallest ? value < best : value > best)                    \
+                where = i;                                                    \
+        }                                                                     \
+        ((type *)y)[j] = column[where * s->step];                             \
+        if (at)                                                               \
+            at[j] = where;                                                    \
+    }
 
-static void integer_slab(const tn__step *s, const char *x, char *y, int64_t *at,
+static void integer_slab(const tn__step *s, const void *x, void *y, int64_t *at,
                          const extreme_args *a)
 {
-    for (int64_t j = 0; j < s->cols; j++) {
-        int64_t best = load(a, x, j), where = 0;
-        for (int64_t i = 1; i < s->n; i++) {
-            int64_t value = load(a, x, i * s->step + j);
-            if (a->smallest ? value < best : value > best) {
-                best = value;
-                where = i;
-            }
-        }
-        tn__store_i64(a->dtype, y + j * (int64_t)tn_dtype_size(a->dtype), best);
-        if (at)
-            at[j] = where;
+    switch (a->dtype) {
+    case TN_I64:
+        INTEGERS(int64_t)
+        break;
+    case TN_I32:
+        INTEGERS(int32_t)
+        break;
+    default:
+        INTEGERS(uint8_t)
     }
 }
 
