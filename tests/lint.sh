@@ -62,6 +62,9 @@ tests/rooms.sh "${BUILD:-build}/obj" || fail 'arrows between rooms point down, a
 found=$(find "${BUILD:-build}/obj/libtensor/ops" "${BUILD:-build}/obj/libtensor/kernels" -name '*.o' 2>/dev/null |
     xargs -r nm -Au | grep -E ' U (exp|expm1|log|log1p|tanh|erf|erfc|pow|sin|cos)f?$') &&
     fail 'the loops of operators and kernels call no mathematical functions' && echo "$found"
+if command -v gcc >/dev/null; then
+    tests/vector_math/loops.sh || fail 'a loop over a function of <tn/vector_math.h> is vectorised'
+fi
 rooms=$(ls libtensor | tr '\n' '|')
 
 # tests/rooms.sh and tests/includes.awk read includes of one form: a path begins with its room.

@@ -35,6 +35,8 @@ REFERENCE(log1p);
 REFERENCE(tanh);
 REFERENCE(erf);
 REFERENCE(erfc);
+REFERENCE(sin);
+REFERENCE(cos);
 
 static double sigmoid_wide(double x)
 {
@@ -83,6 +85,8 @@ static const function functions[] = {
     {NAMED(log1p), 2, {-1, -1}, {4, 4}, {-0.29289, 0.41421, 1.82843}},
     {NAMED(tanh), 2, {-10, -20}, {10, 20}, {0.55, -0.55, 0.34657}},
     {NAMED(sigmoid), 2, {-104, -746}, {18, 38}, {0.34657, -0.34657}},
+    {NAMED(sin), 2, {-50, -100}, {50, 100}, {0.5, 0.785398, 1.570796, 3.141593}},
+    {NAMED(cos), 2, {-50, -100}, {50, 100}, {0.5, 0.785398, 1.570796, 4.712389}},
     {NAMED(gaussian), 2, {-10.2, -27.3}, {10.2, 27.3}, {0.5887, 1.0197, 8}},
     {NAMED(erf), 2, {-4, -6}, {4, 6}, {1, -1, 0.58870, 3.9}},
     {NAMED(erfc), 6, {-4, -6}, {10.1, 27.3}, {1, -1, 0.58870, 9.2}},

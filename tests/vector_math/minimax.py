@@ -105,6 +105,21 @@ def tanh_rest(terms):
                    NONE, m.mpf("0.55") ** 2)
 
 
+EIGHTH = m.pi / 4 * m.mpf("1.0001")
+
+
+def sin_rest(terms):
+    """(sin(r) / r - 1) / r^2 in r^2, relative to sin(r) / r."""
+    return minimax(of_root(lambda r: (m.sin(r) / r - 1) / r**2), of_root(lambda r: r**3 / m.sin(r)), terms, NONE,
+                   EIGHTH**2)
+
+
+def cos_rest(terms):
+    """(cos(r) - 1 + r^2/2) / r^4 in r^2, relative to cos(r)."""
+    return minimax(of_root(lambda r: (m.cos(r) - 1 + r * r / 2) / r**4), of_root(lambda r: r**4 / m.cos(r)), terms,
+                   NONE * 100, EIGHTH**2)
+
+
 def erf_rest(terms):
     """erf(x) / x - 1 in x^2, relative to erf(x) / x."""
     return minimax(of_root(lambda x: m.erf(x) / x - 1), of_root(lambda x: x / m.erf(x)), terms, NONE, 1)
@@ -142,6 +157,8 @@ POLYNOMIALS = (
     ("log_pair", "double", artanh_end(7)),
     ("pow_f32, log2", "double", log2_over_s(5)),
     ("pow_f32, exp2", "double", exp2(8)),
+    ("sine", "double", sin_rest(6)),
+    ("cosine", "double", cos_rest(6)),
 )
 
 

@@ -15,8 +15,8 @@
  * c[1]... are the constants given with the call: these and the operands are the names that they
  * find besides the file's own. Write real constants as (real)0.5, so that float stays float.
  *
- * exp, expm1, log, log1p, tanh, erf, erfc and pow are those of <tn/vector_math.h>, which compilers
- * vectorise, as they do +, *, ?:, fabs and sqrt; TN_SIGMOID(x) is 1 / (1 + exp(-x)) in one. A
+ * exp, expm1, log, log1p, tanh, erf, erfc, sin, cos and pow come from <tn/vector_math.h>: compilers
+ * vectorise them, as they do +, *, ?:, fabs and sqrt; TN_SIGMOID(x) is 1 / (1 + exp(-x)) in one. A
  * formula with another function calls it for one element after the other.
  *
  * This header brings <tgmath.h>, whose macros change what sqrt(x), exp(x) and I mean in the rest of
@@ -45,6 +45,8 @@
 #undef erf
 #undef erfc
 #undef pow
+#undef sin
+#undef cos
 #define exp(x) TN_COMPLEX_TOO_(exp, x)
 #define expm1(x) TN_REAL_ONLY_(expm1, x)
 #define log(x) TN_COMPLEX_TOO_(log, x)
@@ -52,6 +54,8 @@
 #define tanh(x) TN_COMPLEX_TOO_(tanh, x)
 #define erf(x) TN_REAL_ONLY_(erf, x)
 #define erfc(x) TN_REAL_ONLY_(erfc, x)
+#define sin(x) TN_COMPLEX_TOO_(sin, x)
+#define cos(x) TN_COMPLEX_TOO_(cos, x)
 #define pow(x, y) _Generic((x) + (y), TN_REALS_(pow), TN_COMPLEXES_(pow))(x, y)
 #define TN_REAL_ONLY_(name, x) _Generic((x), TN_REALS_(name))(x)
 #define TN_COMPLEX_TOO_(name, x) _Generic((x), TN_REALS_(name), TN_COMPLEXES_(name))(x)
@@ -125,7 +129,7 @@
 #define TN_LOOP_FOR_(name, isa, target)                                         \
     target static void name##isa(int64_t n_, void *const *p_, const double *c_) \
     {                                                                           \
-        name##_n(n_, p_, c_);                                                   \
+        name##_n(n_, p_[0], p_, c_);                                            \
     }
 
 #define TN_CONSTANTS_(type)                                                                \
@@ -134,43 +138,40 @@
     (void)c;                                                                               \
     (void)sizeof(real)
 
-#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                   \
-    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
-    {                                                                       \
-        TN_CONSTANTS_(type);                                                \
-        type *restrict out_ = p_[0];                                        \
-        const type *pa_ = p_[1];                                            \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
-            const type a = pa_[i_];                                         \
-            (void)a;                                                        \
-            out_[i_] = (type)(__VA_ARGS__);                                 \
-        }                                                                   \
+#define TN_LOOP1_(name, type, a, unused_b, unused_d, ...)                                        \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, void *const *p_, const double *k_) \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        const type *pa_ = p_[1];                                                                 \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_];                                                              \
+            (void)a;                                                                             \
+            out_[i_] = (type)(__VA_ARGS__);                                                      \
+        }                                                                                        \
     }
 
-#define TN_LOOP2_(name, type, a, b, unused_d, ...)                          \
-    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
-    {                                                                       \
-        TN_CONSTANTS_(type);                                                \
-        type *restrict out_ = p_[0];                                        \
-        const type *pa_ = p_[1], *pb_ = p_[2];                              \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
-            const type a = pa_[i_], b = pb_[i_];                            \
-            (void)a, (void)b;                                               \
-            out_[i_] = (type)(__VA_ARGS__);                                 \
-        }                                                                   \
+#define TN_LOOP2_(name, type, a, b, unused_d, ...)                                               \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, void *const *p_, const double *k_) \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        const type *pa_ = p_[1], *pb_ = p_[2];                                                   \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_], b = pb_[i_];                                                 \
+            (void)a, (void)b;                                                                    \
+            out_[i_] = (type)(__VA_ARGS__);                                                      \
+        }                                                                                        \
     }
 
-#define TN_LOOP3_(name, type, a, b, d, ...)                                 \
-    TN_INLINE_ void name##_n(int64_t n_, void *const *p_, const double *k_) \
-    {                                                                       \
-        TN_CONSTANTS_(type);                                                \
-        type *restrict out_ = p_[0];                                        \
-        const type *pa_ = p_[1], *pb_ = p_[2], *pd_ = p_[3];                \
-        for (int64_t i_ = 0; i_ < n_; i_++) {                               \
-            const type a = pa_[i_], b = pb_[i_], d = pd_[i_];               \
-            (void)a, (void)b, (void)d;                                      \
-            out_[i_] = (type)(__VA_ARGS__);                                 \
-        }                                                                   \
+#define TN_LOOP3_(name, type, a, b, d, ...)                                                      \
+    TN_INLINE_ void name##_n(int64_t n_, type *restrict out_, void *const *p_, const double *k_) \
+    {                                                                                            \
+        TN_CONSTANTS_(type);                                                                     \
+        const type *pa_ = p_[1], *pb_ = p_[2], *pd_ = p_[3];                                     \
+        for (int64_t i_ = 0; i_ < n_; i_++) {                                                    \
+            const type a = pa_[i_], b = pb_[i_], d = pd_[i_];                                    \
+            (void)a, (void)b, (void)d;                                                           \
+            out_[i_] = (type)(__VA_ARGS__);                                                      \
+        }                                                                                        \
     }
 
 #endif

@@ -31,6 +31,8 @@
 #define TN_LOG1P(x) TN_GENERIC_(log1p, x) /* ln(1 + x) */
 #define TN_TANH(x) TN_GENERIC_(tanh, x)
 #define TN_SIGMOID(x) TN_GENERIC_(sigmoid, x) /* 1 / (1 + e^-x) */
+#define TN_SIN(x) TN_GENERIC_(sin, x)
+#define TN_COS(x) TN_GENERIC_(cos, x)
 #define TN_ERF(x) TN_GENERIC_(erf, x)
 #define TN_ERFC(x) TN_GENERIC_(erfc, x)         /* 1 - erf x */
 #define TN_GAUSSIAN(x) TN_GENERIC_(gaussian, x) /* e^(-x^2) */

@@ -46,6 +46,20 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn__within)(TN_REAL_ x, TN_REAL_ low, TN_REAL_ high
     return above > high ? high : above;
 }
 
+/* All ones where x < end, otherwise 0. */
+TN_INLINE_ TN_BITS_ TN_NAME_(tn__below)(TN_REAL_ x, TN_REAL_ end)
+{
+    return 0 - ((TN_NAME_(tn__bits)(x - end) & TN_SIGN_) >> (sizeof(TN_REAL_) * 8 - 1));
+}
+
+/* x where the mask is all ones, y where it is 0. After a ?: GCC would compute y in a branch, which
+ * it does not vectorise if there is much to it, or if that reads a table. */
+TN_INLINE_ TN_REAL_ TN_NAME_(tn__choose)(TN_BITS_ mask, TN_REAL_ x, TN_REAL_ y)
+{
+    return TN_NAME_(tn__from_bits)((TN_NAME_(tn__bits)(x) & mask) |
+                                   (TN_NAME_(tn__bits)(y) & ~mask));
+}
+
 /* ---- exponentials ------------------------------------------------------------------------------
  *
  * x = n ln 2 + r with |r| <= ln 2 / 2, so e^x = 2^n e^r. Adding 1.5 * 2^p, p the bits of the
@@ -268,7 +282,9 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn_erf)(TN_REAL_ x)
                           0x1.f9a321a1177bep-14, -0x1.f4d1df38e2b9dp-17, 0x1.b9def1998bad1p-20,
                           -0x1.5f1d36a38d1e6p-23, 0x1.f7a4112461c42p-27, -0x1.386abe40b1a3bp-30,
                           0x1.0579a58ecdc99p-34));
-    return TN_NAME_(tn__with_sign)(a < 1 ? a + a * e : 1 - TN_NAME_(tn__erfc_positive)(x), x);
+    TN_REAL_ large = 1 - TN_NAME_(tn__erfc_positive)(x);
+    TN_REAL_ y = TN_NAME_(tn__choose)(TN_NAME_(tn__below)(a, 1), a + a * e, large);
+    return TN_NAME_(tn__with_sign)(y, x);
 }
 
 /* ---- powers, the rest of which is in vector_math_wide.h -------------------------------------- */

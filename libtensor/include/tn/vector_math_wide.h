@@ -81,4 +81,103 @@ TN_INLINE_ float tn_pow_f32(float x, float y)
     return tn__pow_limits_f32(x, y, (float)(m * tn__power_of_two_f64(n + 1023)));
 }
 
+/* ---- sine and cosine ---------------------------------------------------------------------------
+ *
+ * a = |x| = (k + g) pi/2 with |g| <= 1/2, of which k counts modulo 4. Numbers as large as 2^1024
+ * want 2/pi to as many bits, but only those whose products are neither multiples of 4 nor too small
+ * to matter (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). */
+
+/* x + y = *low + the result (Knuth). */
+TN_INLINE_ double tn__any_sum(double x, double y, double *low)
+{
+    double high = x + y, b = high - x;
+    *low = (x - (high - b)) + (y - b);
+    return high;
+}
+
+/* x less the nearest multiple of `step`, a power of two; |x| < 2^52 step. */
+TN_INLINE_ double tn__remainder(double x, double step)
+{
+    return x - ((x + 0x1.8p52 * step) - 0x1.8p52 * step);
+}
+
+/* A sum of the product of three digits and of the digits of 2/pi from d[n] on. */
+TN_INLINE_ double tn__digits_sum(double last, double middle, double first, const double *d,
+                                 uint64_t n)
+{
+    return last * d[n] + middle * d[n + 1] + first * d[n + 2];
+}
+
+/* g = *low + the result, and k, of a >= 1/2. a = X 2^(25 j) with a whole number X of 77 bits, which
+ * is three digits of 25 bits and more; 2/pi is digits of 25 bits with zeros in front. The sums of
+ * products of digits are exact. Seven of them do: no double is nearer than 2^-62 to the next k. */
+TN_INLINE_ double tn__quarter_turns(double a, double *k, double *low)
+{
+    static const double two_over_pi[] = {
+        0,        0,        0,        0,        21361414, 28915984, 11096033, 7699743,  10918840,
+        3594405,  13409825, 26231294, 10667863, 24833813, 17676579, 14918692, 28990464, 26364858,
+        17098953, 1900061,  30816610, 10919163, 21238191, 22211508, 9477427,  18614701, 3129120,
+        20550102, 7538342,  15192690, 2292829,  31429251, 23330578, 33552257, 13371383, 19861899,
+        11801818, 8238297,  32930110, 11574132, 32032748, 27760634, 18266771, 29018091, 30139126,
+        15998183, 29119124, 19834559, 23852579, 31676226};
+    const double *d = two_over_pi, count = 0x1p52; /* its low bits count ones */
+    double e = tn__from_bits_f64(tn__bits_f64(a) >> 52 | tn__bits_f64(count)) - count;
+    double third = ((e - 1012) * 0.04 + 0x1.8p52) - 0x1.8p52; /* j + 3; a < 2^(e - 1022) */
+    uint64_t n = tn__bits_f64(third + count) - tn__bits_f64(count);
+    double x = a * tn__power_of_two_f64(tn__bits_f64(count + (1023 + 75 - 25 * third)));
+    double below = tn__remainder(x, 0x1p50), last = tn__remainder(below, 0x1p25);
+    double middle = (below - last) * 0x1p-25, first = (x - below) * 0x1p-50;
+    double whole = tn__remainder(tn__digits_sum(last, middle, first, d, n), 4) +
+                   tn__remainder(tn__digits_sum(last, middle, first, d, n + 1) * 0x1p-25, 4) +
+                   tn__remainder(tn__digits_sum(last, middle, first, d, n + 2) * 0x1p-50, 4);
+    double g = tn__remainder(whole, 1), first_low, second_low;
+    *k = whole - g;
+    g = tn__any_sum(g, tn__digits_sum(last, middle, first, d, n + 3) * 0x1p-75, &first_low);
+    g = tn__any_sum(g, tn__digits_sum(last, middle, first, d, n + 4) * 0x1p-100, &second_low);
+    double rest = tn__digits_sum(last, middle, first, d, n + 5) * 0x1p-125 +
+                  tn__digits_sum(last, middle, first, d, n + 6) * 0x1p-150;
+    return tn__sum(g, first_low + second_low + rest, low);
+}
+
+/* sin(a + turns pi/2), turns = 0 or 1, a >= 0. */
+TN_INLINE_ double tn__sine(double a, uint64_t turns)
+{
+    uint64_t small = tn__below_f64(a, 0.5);
+    double k, g_low, p_low, g = tn__quarter_turns(tn__choose_f64(small, 0.5, a), &k, &g_low);
+    double p = tn__product(g, 0x1.921fb54442d18p+0, &p_low);
+    p_low += g * 0x1.1a62633145c07p-54 + g_low * 0x1.921fb54442d18p+0;
+    double r = tn__choose_f64(small, a, p), low = tn__choose_f64(small, 0, p_low);
+    uint64_t quadrant = tn__bits_f64(tn__choose_f64(small, 0, k) + 0x1.8p52) + turns;
+    double z = r * r, half = 0.5 * z, w = 1 - half;
+    double s = z * TN_POLY6_(z, -0x1.5555555555548p-3, 0x1.111111110f7c9p-7, -0x1.a01a019bfd043p-13,
+                             0x1.71de35670262ep-19, -0x1.ae5e59ea1213dp-26, 0x1.5d8fa01089363p-33);
+    double c = z * z *
+               TN_POLY6_(z, 0x1.555555555554bp-5, -0x1.6c16c16c14f8ap-10, 0x1.a01a019c839cdp-16,
+                         -0x1.27e4f7ea40887p-22, 0x1.1ee9d758dfc89p-29, -0x1.8fa4694c0b905p-37);
+    double sine = r + (r * s + low), cosine = w + (((1 - w) - half) + (c - r * low));
+    double y = tn__choose_f64(0 - (quadrant & 1), cosine, sine);
+    return tn__from_bits_f64(tn__bits_f64(y) ^ (quadrant & 2) << 62);
+}
+
+TN_INLINE_ double tn_sin_f64(double x)
+{
+    uint64_t sign = tn__bits_f64(x) & 0x8000000000000000u;
+    return tn__from_bits_f64(tn__bits_f64(tn__sine(tn__absolute_f64(x), 0)) ^ sign);
+}
+
+TN_INLINE_ double tn_cos_f64(double x)
+{
+    return tn__sine(tn__absolute_f64(x), 1);
+}
+
+TN_INLINE_ float tn_sin_f32(float x)
+{
+    return (float)tn_sin_f64((double)x);
+}
+
+TN_INLINE_ float tn_cos_f32(float x)
+{
+    return (float)tn_cos_f64((double)x);
+}
+
 #endif
