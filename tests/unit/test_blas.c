@@ -124,6 +124,20 @@ static bool leave_addresses(size_t bytes)
     return known && setrlimit(RLIMIT_AS, &(struct rlimit){limit, RLIM_INFINITY}) == 0;
 }
 
+/* In a program of its own, 0 if OpenBLAS has picked the kernels that it was asked for; on other
+ * processors it has other names for them. */
+static int run_core(void)
+{
+    tn_ctx *c = tn_ctx_new(NULL);
+#if defined(__x86_64__)
+    bool right = strcmp(tn_blas_core(c), "Prescott") == 0;
+#else
+    bool right = tn_blas_core(c) != NULL;
+#endif
+    tn_ctx_free(c);
+    return right ? 0 : 6;
+}
+
 /* In a program of its own, which has multiplied nothing yet: 0 if the product is an error that says
  * so, and is right when there is room. */
 static int run_short(const char *what)
@@ -154,6 +168,7 @@ static int status_of(const char *what)
         signal(SIGALRM, SIG_DFL);
         alarm(PATIENCE / 2);
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
+        setenv("OPENBLAS_CORETYPE", "Prescott", 1);
         execl("/proc/self/exe", "test_blas", what, (char *)NULL);
         _exit(127);
     }
@@ -166,14 +181,21 @@ START_TEST(short_address_space)
 }
 END_TEST
 
+START_TEST(core)
+{
+    ck_assert_int_eq(status_of("core"), 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     setenv("TN_ISA", "baseline", 1); /* whose products go to BLAS */
     if (argc == 2)
-        return run_short(argv[1]);
+        return strcmp(argv[1], "core") == 0 ? run_core() : run_short(argv[1]);
     Suite *suite = suite_create("blas");
     TCase *tc = tn_case(suite, "blas");
     tcase_add_loop_test(tc, short_address_space, 0, SHORTAGES);
+    tcase_add_test(tc, core);
     tcase_add_test(tc, creation_beside_use);
     tcase_add_test(tc, hundreds_of_threads);
     return tn_run(suite);
