@@ -101,16 +101,23 @@ static const char *const shortages[] = {"matmul", "linear", "conv2d", "winograd"
 
 #define SHORTAGES ((int)(sizeof shortages / sizeof *shortages))
 
+/* The gradient of a convolution's weight, which is a product whichever way y is made. */
+static tn_tensor *grad_of_weight(tn_ctx *c, int64_t channels)
+{
+    tn_tensor *x = tn_ones(c, TN_F32, TN_SHAPE(1, channels, 16, 16));
+    tn_tensor *w = tn_ones(c, TN_F32, TN_SHAPE(64, channels, 3, 3));
+    tn_set_requires_grad(c, w, true);
+    tn_tensor *y = tn_conv2d(c, x, w, NULL, (tn_conv2d_opts){0});
+    return tn_backward(c, tn_sum(c, y, (tn_reduce_opts){0})) == TN_OK ? tn_grad(w) : NULL;
+}
+
 static tn_tensor *product_of(tn_ctx *c, const char *what, const tn_tensor *a)
 {
     if (strcmp(what, "matmul") == 0)
         return tn_matmul(c, a, a);
     if (strcmp(what, "linear") == 0)
         return tn_linear(c, a, a, NULL);
-    int64_t channels = strcmp(what, "conv2d") == 0 ? 2 : 64;
-    tn_tensor *x = tn_ones(c, TN_F32, TN_SHAPE(1, channels, 16, 16));
-    return tn_conv2d(c, x, tn_ones(c, TN_F32, TN_SHAPE(64, channels, 3, 3)), NULL,
-                     (tn_conv2d_opts){0});
+    return grad_of_weight(c, strcmp(what, "conv2d") == 0 ? 2 : 64);
 }
 
 static bool leave_addresses(size_t bytes)
