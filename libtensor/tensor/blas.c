@@ -30,11 +30,13 @@
 #define MAYBE __attribute__((weak))
 extern MAYBE void openblas_set_num_threads(int count);
 extern MAYBE char *openblas_get_config(void);
+extern MAYBE char *openblas_get_corename(void);
 extern MAYBE void *blas_memory_alloc(int position);
 extern MAYBE void blas_memory_free(void *buffer);
 #else
 #define openblas_set_num_threads ((void (*)(int))0)
 #define openblas_get_config ((char *(*)(void))0)
+#define openblas_get_corename ((char *(*)(void))0)
 #define blas_memory_alloc ((void *(*)(int))0)
 #define blas_memory_free ((void (*)(void *))0)
 #endif
@@ -185,6 +187,11 @@ void tn__blas_open(bool single_thread)
         atomic_store(&single, true);
     }
     pthread_mutex_unlock(&lock);
+}
+
+const char *tn_blas_core(const tn_ctx *ctx)
+{
+    return ctx && openblas_get_corename ? openblas_get_corename() : "";
 }
 
 bool tn__blas_ready(tn_ctx *ctx)

@@ -38,6 +38,7 @@ static void context_rows(void)
     ASKS(tn_set_threads, "", tn_set_threads(ctx, 1));
     ASKS(tn_threads, "", tn_threads(ctx));
     ASKS(tn_isa, "", tn_isa(ctx)[0]);
+    ASKS(tn_blas_core, "", tn_blas_core(ctx)[0]);
     ASKS(tn_manual_seed, "", (tn_manual_seed(ctx, 3), 0));
     ASKS(tn_get_rng_state, "", (double)tn_get_rng_state(ctx).position);
     ASKS(tn_set_rng_state, "", (tn_set_rng_state(ctx, (tn_rng_state){3, 4}), 0));

@@ -101,16 +101,23 @@ static const char *const shortages[] = {"matmul", "linear", "conv2d", "winograd"
 
 #define SHORTAGES ((int)(sizeof shortages / sizeof *shortages))
 
+/* The gradient of a convolution's weight, which is a product whichever way y is made. */
+static tn_tensor *grad_of_weight(tn_ctx *c, int64_t channels)
+{
+    tn_tensor *x = tn_ones(c, TN_F32, TN_SHAPE(1, channels, 16, 16));
+    tn_tensor *w = tn_ones(c, TN_F32, TN_SHAPE(64, channels, 3, 3));
+    tn_set_requires_grad(c, w, true);
+    tn_tensor *y = tn_conv2d(c, x, w, NULL, (tn_conv2d_opts){0});
+    return tn_backward(c, tn_sum(c, y, (tn_reduce_opts){0})) == TN_OK ? tn_grad(w) : NULL;
+}
+
 static tn_tensor *product_of(tn_ctx *c, const char *what, const tn_tensor *a)
 {
     if (strcmp(what, "matmul") == 0)
         return tn_matmul(c, a, a);
     if (strcmp(what, "linear") == 0)
         return tn_linear(c, a, a, NULL);
-    int64_t channels = strcmp(what, "conv2d") == 0 ? 2 : 64;
-    tn_tensor *x = tn_ones(c, TN_F32, TN_SHAPE(1, channels, 16, 16));
-    return tn_conv2d(c, x, tn_ones(c, TN_F32, TN_SHAPE(64, channels, 3, 3)), NULL,
-                     (tn_conv2d_opts){0});
+    return grad_of_weight(c, strcmp(what, "conv2d") == 0 ? 2 : 64);
 }
 
 static bool leave_addresses(size_t bytes)
@@ -122,6 +129,20 @@ static bool leave_addresses(size_t bytes)
         fclose(file);
     rlim_t limit = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + bytes;
     return known && setrlimit(RLIMIT_AS, &(struct rlimit){limit, RLIM_INFINITY}) == 0;
+}
+
+/* In a program of its own, 0 if OpenBLAS has picked the kernels that it was asked for; on other
+ * processors it has other names for them. */
+static int run_core(void)
+{
+    tn_ctx *c = tn_ctx_new(NULL);
+#if defined(__x86_64__)
+    bool right = strcmp(tn_blas_core(c), "Prescott") == 0;
+#else
+    bool right = tn_blas_core(c) != NULL;
+#endif
+    tn_ctx_free(c);
+    return right ? 0 : 6;
 }
 
 /* In a program of its own, which has multiplied nothing yet: 0 if the product is an error that says
@@ -154,6 +175,7 @@ static int status_of(const char *what)
         signal(SIGALRM, SIG_DFL);
         alarm(PATIENCE / 2);
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
+        setenv("OPENBLAS_CORETYPE", "Prescott", 1);
         execl("/proc/self/exe", "test_blas", what, (char *)NULL);
         _exit(127);
     }
@@ -166,14 +188,21 @@ START_TEST(short_address_space)
 }
 END_TEST
 
+START_TEST(core)
+{
+    ck_assert_int_eq(status_of("core"), 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     setenv("TN_ISA", "baseline", 1); /* whose products go to BLAS */
     if (argc == 2)
-        return run_short(argv[1]);
+        return strcmp(argv[1], "core") == 0 ? run_core() : run_short(argv[1]);
     Suite *suite = suite_create("blas");
     TCase *tc = tn_case(suite, "blas");
     tcase_add_loop_test(tc, short_address_space, 0, SHORTAGES);
+    tcase_add_test(tc, core);
     tcase_add_test(tc, creation_beside_use);
     tcase_add_test(tc, hundreds_of_threads);
     return tn_run(suite);

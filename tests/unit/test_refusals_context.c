@@ -53,6 +53,7 @@ static void context_rows(void)
     WORKS(tn_set_threads, tn_set_threads(ctx, 2));
     HOLDS(tn_threads, tn_threads(NULL) == 0);
     HOLDS(tn_isa, strcmp(tn_isa(NULL), "") == 0);
+    HOLDS(tn_blas_core, strcmp(tn_blas_core(NULL), "") == 0);
     HOLDS(tn_manual_seed, (tn_manual_seed(NULL, 1), true));
     HOLDS(tn_get_rng_state, tn_get_rng_state(NULL).position == 0);
     HOLDS(tn_set_rng_state, (tn_set_rng_state(NULL, (tn_rng_state){0}), true));

@@ -206,6 +206,11 @@ TN_API int tn_threads(const tn_ctx *ctx);
 /* The instruction set of the kernels in use: "baseline", "v3" or "v4". */
 TN_API const char *tn_isa(const tn_ctx *ctx);
 
+/* The processor whose kernels OpenBLAS has picked, by its own name ("SkylakeX", "Prescott"); "" for
+ * NULL, or if that is another BLAS. Only with the baseline's kernels do products go there: those of
+ * v3 and v4 multiply matrices themselves, so that speed and bits depend on tn_isa alone. */
+TN_API const char *tn_blas_core(const tn_ctx *ctx);
+
 /* ---- random numbers ---------------------------------------------------------------------------
  *
  * One stream per context: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as
