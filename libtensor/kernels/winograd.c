@@ -55,15 +55,16 @@ static void load_kernels(int64_t n, int64_t apart, bool turned, const real *from
             w[k].at[l] = from[l * apart + (turned ? 8 - k : k)];
 }
 
-/* If `turned`, the kernels are rotated by 180 degrees and the roles of o and c are exchanged: the
- * convolution of dy with these is dx. */
-void KERNEL(winograd_weight)(int64_t o, int64_t c, bool turned, const void *pw, void *pu)
+/* Rows begin .. end of o. If `turned`, the kernels are rotated by 180 degrees and the roles of o
+ * and c are exchanged: the convolution of dy with these is dx. */
+void KERNEL(winograd_weight)(int64_t begin, int64_t end, int64_t o, int64_t c, bool turned,
+                             const void *pw, void *pu)
 {
     const real *w = pw;
     real *u = pu;
     group kernels[9] = {{{0}}}, tiles[16];
     int64_t row = turned ? 1 : c, column = turned ? o : 1; /* from a kernel to the next, of u */
-    for (int64_t i = 0; i < o; i++) {
+    for (int64_t i = begin; i < end; i++) {
         for (int64_t j = 0; j < c; j += GROUP) {
             int64_t n = c - j < GROUP ? c - j : GROUP;
             load_kernels(n, 9 * column, turned, w + 9 * (i * row + j * column), kernels);
@@ -87,15 +88,17 @@ static void by_g_back(const group *u, int64_t apart, group *w, int64_t step)
     }
 }
 
-void KERNEL(winograd_weight_back)(int64_t o, int64_t c, const void *pu, void *pw)
+/* Kernels begin .. end of `count`. */
+void KERNEL(winograd_weight_back)(int64_t begin, int64_t end, int64_t count, const void *pu,
+                                  void *pw)
 {
     const real *u = pu;
     real *w = pw;
     group tiles[16] = {{{0}}}, rows[3][4], kernels[9];
-    for (int64_t at = 0; at < o * c; at += GROUP) {
-        int64_t n = o * c - at < GROUP ? o * c - at : GROUP;
+    for (int64_t at = begin; at < end; at += GROUP) {
+        int64_t n = end - at < GROUP ? end - at : GROUP;
         for (int k = 0; k < 16; k++)
-            memcpy(tiles[k].at, u + k * o * c + at, (size_t)n * sizeof *u);
+            memcpy(tiles[k].at, u + k * count + at, (size_t)n * sizeof *u);
         for (int j = 0; j < 4; j++)
             by_g_back(tiles + j, 4, rows[0] + j, 4);
         for (int i = 0; i < 3; i++)
