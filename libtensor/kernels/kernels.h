@@ -51,9 +51,12 @@
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \
-    /* u [16, o, c] of kernels w [o, c, 3, 3], or [c, o, 3, 3] turned by half a turn, and back */  \
-    K(void, winograd_weight, (int64_t o, int64_t c, bool turned, const void *w, void *u))          \
-    K(void, winograd_weight_back, (int64_t o, int64_t c, const void *u, void *w))                  \
+    /* rows begin .. end of u [16, o, c] of kernels w [o, c, 3, 3], or [c, o, 3, 3] turned by */   \
+    /* half a turn;  kernels begin .. end of w [count, 3, 3] from u */                             \
+    K(void, winograd_weight,                                                                       \
+      (int64_t begin, int64_t end, int64_t o, int64_t c, bool turned, const void *w, void *u))     \
+    K(void, winograd_weight_back,                                                                  \
+      (int64_t begin, int64_t end, int64_t count, const void *u, void *w))                         \
     /* v of a plane of x, 16 parts stride apart;  a plane of y from m;  m from a plane of dy */    \
     K(void, winograd_input, (const tn__window *w, const void *x, int64_t stride, void *v))         \
     K(void, winograd_output,                                                                       \

@@ -16,69 +16,96 @@
 
 #define WIDTH (TN__WINOGRAD_WIDTH + 2)
 
-/* Four numbers, some elements apart, by G. */
-static void by_g(const real *w, int64_t apart, real *u)
-{
-    real sum = w[0] + w[2 * apart];
-    u[0] = w[0];
-    u[1] = (sum + w[apart]) / 2;
-    u[2] = (sum - w[apart]) / 2;
-    u[3] = w[2 * apart];
-}
+/* Kernels are transformed side by side. */
+#define GROUP 16
+typedef struct group {
+    real at[GROUP];
+} group;
 
-/* One kernel: G w G^T. */
-static void weight_tile(const real *w, real *u)
+/* Four numbers of each kernel, some elements apart, by G. */
+static void by_g(const group *w, int64_t apart, group *u, int64_t step)
 {
-    real columns[3][4], row[3];
-    for (int j = 0; j < 3; j++)
-        by_g(w + j, 3, columns[j]);
-    for (int64_t i = 0; i < 4; i++) {
-        for (int j = 0; j < 3; j++)
-            row[j] = columns[j][i];
-        by_g(row, 1, u + 4 * i);
+    const real *w0 = w->at, *w1 = w[apart].at, *w2 = w[2 * apart].at;
+    real *restrict u0 = u->at, *restrict u1 = u[step].at;
+    real *restrict u2 = u[2 * step].at, *restrict u3 = u[3 * step].at;
+    for (int l = 0; l < GROUP; l++) {
+        real sum = w0[l] + w2[l];
+        u0[l] = w0[l];
+        u1[l] = (sum + w1[l]) / 2;
+        u2[l] = (sum - w1[l]) / 2;
+        u3[l] = w2[l];
     }
 }
 
-/* If `turned`, the kernels are rotated by 180 degrees and the roles of o and c are exchanged: the
- * convolution of dy with these is dx. */
-void KERNEL(winograd_weight)(int64_t o, int64_t c, bool turned, const void *pw, void *pu)
+/* G w G^T of each. */
+static void weight_tiles(const group w[9], group u[16])
+{
+    group columns[4][3];
+    for (int j = 0; j < 3; j++)
+        by_g(w + j, 3, columns[0] + j, 3);
+    for (int64_t i = 0; i < 4; i++)
+        by_g(columns[i], 1, u + 4 * i, 1);
+}
+
+/* n kernels, some elements apart, side by side. */
+static void load_kernels(int64_t n, int64_t apart, bool turned, const real *from, group w[9])
+{
+    for (int64_t l = 0; l < n; l++)
+        for (int k = 0; k < 9; k++)
+            w[k].at[l] = from[l * apart + (turned ? 8 - k : k)];
+}
+
+/* Rows begin .. end of o. If `turned`, the kernels are rotated by 180 degrees and the roles of o
+ * and c are exchanged: the convolution of dy with these is dx. */
+void KERNEL(winograd_weight)(int64_t begin, int64_t end, int64_t o, int64_t c, bool turned,
+                             const void *pw, void *pu)
 {
     const real *w = pw;
-    real *u = pu, kernel[9], tile[16];
-    for (int64_t i = 0; i < o; i++) {
-        for (int64_t j = 0; j < c; j++) {
-            const real *from = w + 9 * (turned ? j * o + i : i * c + j);
-            for (int k = 0; k < 9; k++)
-                kernel[k] = from[turned ? 8 - k : k];
-            weight_tile(kernel, tile);
+    real *u = pu;
+    group kernels[9] = {{{0}}}, tiles[16];
+    int64_t row = turned ? 1 : c, column = turned ? o : 1; /* from a kernel to the next, of u */
+    for (int64_t i = begin; i < end; i++) {
+        for (int64_t j = 0; j < c; j += GROUP) {
+            int64_t n = c - j < GROUP ? c - j : GROUP;
+            load_kernels(n, 9 * column, turned, w + 9 * (i * row + j * column), kernels);
+            weight_tiles(kernels, tiles);
             for (int k = 0; k < 16; k++)
-                u[(k * o + i) * c + j] = tile[k];
+                memcpy(u + (k * o + i) * c + j, tiles[k].at, (size_t)n * sizeof *u);
         }
     }
 }
 
-/* G^T, of four numbers. */
-static void by_g_back(const real *u, int64_t apart, real *w)
+/* G^T, of four numbers of each. */
+static void by_g_back(const group *u, int64_t apart, group *w, int64_t step)
 {
-    w[0] = u[0] + (u[apart] + u[2 * apart]) / 2;
-    w[1] = (u[apart] - u[2 * apart]) / 2;
-    w[2] = (u[apart] + u[2 * apart]) / 2 + u[3 * apart];
+    const real *u0 = u->at, *u1 = u[apart].at, *u2 = u[2 * apart].at, *u3 = u[3 * apart].at;
+    real *restrict w0 = w->at, *restrict w1 = w[step].at, *restrict w2 = w[2 * step].at;
+    for (int l = 0; l < GROUP; l++) {
+        real half = (u1[l] + u2[l]) / 2;
+        w0[l] = u0[l] + half;
+        w1[l] = (u1[l] - u2[l]) / 2;
+        w2[l] = half + u3[l];
+    }
 }
 
-void KERNEL(winograd_weight_back)(int64_t o, int64_t c, const void *pu, void *pw)
+/* Kernels begin .. end of `count`. */
+void KERNEL(winograd_weight_back)(int64_t begin, int64_t end, int64_t count, const void *pu,
+                                  void *pw)
 {
     const real *u = pu;
-    real *w = pw, tile[16], rows[3][4], column[3];
-    for (int64_t at = 0; at < o * c; at++, w += 9) {
+    real *w = pw;
+    group tiles[16] = {{{0}}}, rows[3][4], kernels[9];
+    for (int64_t at = begin; at < end; at += GROUP) {
+        int64_t n = end - at < GROUP ? end - at : GROUP;
         for (int k = 0; k < 16; k++)
-            tile[k] = u[k * o * c + at];
-        for (int j = 0; j < 4; j++) {
-            by_g_back(tile + j, 4, column);
-            for (int i = 0; i < 3; i++)
-                rows[i][j] = column[i];
-        }
-        for (int64_t i = 0; i < 3; i++)
-            by_g_back(rows[i], 1, w + 3 * i);
+            memcpy(tiles[k].at, u + k * count + at, (size_t)n * sizeof *u);
+        for (int j = 0; j < 4; j++)
+            by_g_back(tiles + j, 4, rows[0] + j, 4);
+        for (int i = 0; i < 3; i++)
+            by_g_back(rows[i], 1, kernels + 3 * i, 1);
+        for (int64_t l = 0; l < n; l++)
+            for (int k = 0; k < 9; k++)
+                w[9 * (at + l) + k] = kernels[k].at[l];
     }
 }
 

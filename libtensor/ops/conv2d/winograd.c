@@ -40,7 +40,9 @@ struct run {
     int64_t tiles;     /* of an image */
     int64_t all_tiles; /* of a whole run: from one row of v_k or m_k to the next */
     bool adds;         /* to u, which an earlier run has begun */
+    bool turned;       /* kernels, by half a turn */
     char *u, *v, *m;
+    char *dw; /* what u becomes */
     product_fn product;
     int64_t workers, space_bytes; /* that share the products; of each */
     char *space;
@@ -160,6 +162,21 @@ static plane plane_of(const run *r, int64_t i, int64_t channels, int64_t points)
 
 /* ---- what threads share ---------------------------------------------------------------------- */
 
+static void transform_weight(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    p->kernels->winograd_weight(begin, end, p->out_channels, p->in_channels, r->turned, p->weight,
+                                r->u);
+}
+
+static void transform_weight_back(int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    p->kernels->winograd_weight_back(begin, end, p->out_channels * p->in_channels, r->u, r->dw);
+}
+
 static void transform_x(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
@@ -257,7 +274,10 @@ static void convolve(const tn__conv2d_plan *p, bool is_turned)
     run r;
     if (run_new(p, product_for_y, &r)) {
         int64_t most = r.images;
-        p->kernels->winograd_weight(p->out_channels, p->in_channels, is_turned, p->weight, r.u);
+        r.turned = is_turned;
+        tn__parallel(p->ctx, p->out_channels,
+                     tn__grain(TN__GRAIN_ELEMENTS, ELEMENTS * (double)p->in_channels),
+                     transform_weight, &r);
         for (int64_t n0 = 0; n0 < p->images; n0 += most) {
             move_to(&r, n0, most);
             tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
@@ -281,11 +301,12 @@ static void grad_input(const tn__conv2d_plan *plan)
 }
 
 /* u becomes the first part of dw, or a part to be added. */
-static void end_runs(const run *r, const tn__long_sum *dw, bool first)
+static void end_runs(run *r, const tn__long_sum *dw, bool first)
 {
     const tn__conv2d_plan *p = r->plan;
-    p->kernels->winograd_weight_back(p->out_channels, p->in_channels, r->u,
-                                     first ? dw->to : dw->part);
+    r->dw = first ? dw->to : dw->part;
+    tn__parallel(p->ctx, p->out_channels * p->in_channels, tn__grain(TN__GRAIN_ELEMENTS, ELEMENTS),
+                 transform_weight_back, r);
     if (!first)
         tn__long_sum_add(dw, 0, dw->cols);
 }
