@@ -292,9 +292,11 @@ __attribute__((always_inline)) static inline void average_inner(const averaging 
 /* Small windows are taken side by side where no padding is near. */
 static range side_by_side(const averaging *a)
 {
-    range none = {0, 0}, inner = inner_windows(a->w);
-    bool small = !a->adaptive && a->w->kernel_h * a->w->kernel_w <= SMALL;
-    return small && inner.end - inner.begin >= LANES ? inner : none;
+    range none = {0, 0};
+    if (a->adaptive || a->w->kernel_h * a->w->kernel_w > SMALL)
+        return none;
+    range inner = inner_windows(a->w);
+    return inner.end - inner.begin >= LANES ? inner : none;
 }
 
 /* Inlined into each kernel, where the kind of averaging is constant. */
