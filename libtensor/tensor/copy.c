@@ -9,11 +9,15 @@
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 
-/* Sets n elements to the bits that `value` points to, by a loop over integers of that size. */
+/* Sets n elements to the bits that `value` points to, by a loop over numbers of that size. Zeros
+ * are the work of memset, which need not read the memory that it overwrites. */
 static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void *to)
 {
-    if (size == 1)
-        memset(to, *(const unsigned char *)value, (size_t)n);
+    bool is_zero = size == 4   ? *(const uint32_t *)value == 0
+                   : size == 8 ? *(const uint64_t *)value == 0
+                               : false;
+    if (size == 1 || is_zero)
+        memset(to, *(const unsigned char *)value, (size_t)n * size);
     else
         tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)->fill(n, value, to);
 }
