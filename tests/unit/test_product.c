@@ -343,7 +343,7 @@ START_TEST(same_bits)
             void *want = bits_of(is, 1);
             size_t bytes = (size_t)(is.m * ldc_of(&is)) * tn_dtype_size(is.dtype);
             for (int threads = 0; threads <= 7; threads++) {
-                is.packers = s < 4 && (threads == 3 || (threads == 0 && s == 0));
+                is.packers = s < 4 && (threads == 3 || (threads == 0 && s == 1));
                 void *got = bits_of(is, threads);
                 ck_assert_msg(memcmp(got, want, bytes) == 0, "size %d, way %d, %d threads", s, way,
                               threads);
