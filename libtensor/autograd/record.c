@@ -1,5 +1,6 @@
 /* record.c - recording operators, and what a backward function asks its record. */
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "autograd/observer.h"
 #include "autograd/tape.h"
 
