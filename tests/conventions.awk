@@ -1,5 +1,6 @@
-# What CONTRIBUTING.md asks of the public headers: the order of arguments, and a comment for each
-# function, above it or behind it. One line for each function that has another or none.
+# What CONTRIBUTING.md asks of the public headers: the order of arguments, counts that are int64_t, and
+# a comment for each function, above it or behind it. One line for each function that has another or
+# none.
 # Usage: awk -f conventions.awk libtensor/include/tn/*.h
 
 function complain(why)
@@ -17,6 +18,9 @@ function place(argument)
     return 0
 }
 
+# An array that a function reads: of numbers, or of tensors or modules.
+BEGIN { list_of = "^(const (int64_t|double)|[a-z0-9_ ]+ \\*const) \\*" }
+
 function check(list,    argument, n, i, last, here)
 {
     n = split(list, argument, / *, */)
@@ -29,6 +33,9 @@ function check(list,    argument, n, i, last, here)
         else if (last == 5 && argument[i] !~ /\*(report|buffer)$/) complain("\"" argument[i] "\" comes after the options")
         if (here == 0 && last == 3) complain("\"" argument[i] "\" comes after the path")
         if (argument[i] ~ /_opts \*/ && name != "tn_ctx_new") complain("options are taken by value")
+        if (argument[i] ~ /count$/ && argument[i] !~ /^int64_t / ||
+            argument[i] ~ /^(int|unsigned|long) / && argument[i] !~ /dim$/ && argument[i + 1] ~ list_of)
+            complain("\"" argument[i] "\", a count, is int64_t")
         if (argument[i] ~ /(^|[ *])count$/ && argument[i + 1] !~ /\*/) complain("a count stands before its array")
     }
     if (name ~ /_of$/ && name != "tn_dtype_of" && list !~ /count,/) complain("_of takes a list")

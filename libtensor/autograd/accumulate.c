@@ -4,6 +4,7 @@
  * a leaf is gathered beside its gradient, and delivered when the whole backward pass has succeeded:
  * all leaves get theirs, or none. */
 #include <string.h>
+#include <tn/op.h>
 #include "autograd/accumulate.h"
 #include "autograd/tape.h"
 #include "base/isa.h"

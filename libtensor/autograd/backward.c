@@ -1,5 +1,6 @@
 /* backward.c - walking the tape from the end. */
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "autograd/accumulate.h"
 #include "autograd/observer.h"
 #include "autograd/tape.h"

@@ -19,7 +19,7 @@ typedef struct check {
     tn_gradcheck_fn fn;
     void *payload;
     tn_tensor *const *inputs;
-    int count;
+    int64_t count;
     tn_gradcheck_opts opts;
     tn_rng_state rng; /* that every call of fn starts with */
     tn_gradcheck_report *report;
@@ -89,7 +89,7 @@ typedef struct sample {
 
 /* Relative to the largest gradient of the input, so that the noise of the differences does not
  * count where a gradient is almost 0. */
-static void compare(check *c, int input, int64_t n, const sample *samples)
+static void compare(check *c, int64_t input, int64_t n, const sample *samples)
 {
     double scale = 1e-3;
     for (int64_t i = 0; i < n; i++)
@@ -109,7 +109,7 @@ static void compare(check *c, int input, int64_t n, const sample *samples)
     }
 }
 
-static void check_input(check *c, const tn_tensor *v, int input)
+static void check_input(check *c, const tn_tensor *v, int64_t input)
 {
     tn_tensor *x = c->inputs[input];
     int64_t numel = tn_numel(x), index[TN_MAX_DIMS];
@@ -137,7 +137,7 @@ static bool is_checked(const tn_tensor *x)
 
 static void clear_grads(const check *c)
 {
-    for (int i = 0; i < c->count; i++)
+    for (int64_t i = 0; i < c->count; i++)
         tn_clear_grad(c->inputs[i]);
 }
 
@@ -153,17 +153,17 @@ static void check_projection(check *c, int64_t number)
     if (v && y->var)
         tn_backward_with(c->ctx, y, v);
     tn_set_grad_enabled(c->ctx, before);
-    for (int i = 0; v && tn_ok(c->ctx) && i < c->count; i++)
+    for (int64_t i = 0; v && tn_ok(c->ctx) && i < c->count; i++)
         if (is_checked(c->inputs[i]))
             check_input(c, v, i);
     clear_grads(c);
     tn_scope_end(c->ctx, scope);
 }
 
-static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
+static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int64_t count)
 {
     bool any = false;
-    for (int i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count; i++) {
         if (!inputs) {
             tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: inputs is NULL");
             return false;
@@ -174,15 +174,16 @@ static bool check_inputs(tn_ctx *ctx, tn_tensor *const *inputs, int count)
             continue;
         any = true;
         if (inputs[i]->dtype != TN_F64)
-            tn_fail(ctx, TN_ERR_DTYPE, "gradcheck: input %d is %s; differences need f64", i,
-                    tn_dtype_name(inputs[i]->dtype));
+            tn_fail(ctx, TN_ERR_DTYPE, "gradcheck: input %lld is %s; differences need f64",
+                    (long long)i, tn_dtype_name(inputs[i]->dtype));
         else if (inputs[i]->var->node || !tn__has_own_elements(inputs[i]))
-            tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: input %d of shape %s is %s", i,
+            tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: input %lld of shape %s is %s", (long long)i,
                     TN_SHAPE_TEXT(inputs[i]),
                     inputs[i]->var->node ? "not a leaf" : "expanded: its elements share memory");
     }
     if (!any && tn_ok(ctx))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: none of %d inputs requires a gradient", count);
+        tn_fail(ctx, TN_ERR_ARGUMENT, "gradcheck: none of %lld inputs requires a gradient",
+                (long long)count);
     return tn_ok(ctx);
 }
 
@@ -204,7 +205,7 @@ static bool check_opts(tn_ctx *ctx, tn_gradcheck_opts *o)
     return tn_ok(ctx);
 }
 
-tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count,
+tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int64_t count,
                        tn_tensor *const *inputs, tn_gradcheck_opts opts,
                        tn_gradcheck_report *report)
 {
@@ -230,9 +231,10 @@ tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count
     tn_set_rng_state(ctx, c.rng);
     if (tn_ok(ctx) && !(report->worst <= opts.rtol))
         return tn_fail(ctx, TN_ERR_GRADIENT,
-                       "gradcheck: input %d at %s: backward gives %.12g but differences give "
+                       "gradcheck: input %lld at %s: backward gives %.12g but differences give "
                        "%.12g, relative error %.3g above %.3g",
-                       report->input, tn_shape_text(inputs[report->input]->ndim, report->index).s,
+                       (long long)report->input,
+                       tn_shape_text(inputs[report->input]->ndim, report->index).s,
                        report->analytic, report->numeric, report->worst, opts.rtol);
     return tn_error_status(ctx);
 }

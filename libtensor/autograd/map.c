@@ -1,6 +1,7 @@
 /* map.c - formulas over broadcast, strided operands, and the operators made of them (op.h). */
 #include <assert.h>
 #include <string.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 #include "base/isa.h"
 #include "tensor/broadcast.h"

@@ -1,5 +1,6 @@
 /* node.c - the vars and nodes of the tape: what they keep, and when they are freed. */
 #include <string.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 #include "base/memory.h"
 #include "tensor/scope.h"

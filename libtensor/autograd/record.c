@@ -1,5 +1,6 @@
 /* record.c - recording operators, and what a backward function asks its record. */
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "autograd/observer.h"
 #include "autograd/tape.h"
 
@@ -9,9 +10,9 @@ void tn_begin(tn_ctx *ctx, const tn_op *op)
         ctx->tape->observer->begins(ctx, op);
 }
 
-bool tn_will_record(const tn_ctx *ctx, int count, const tn_tensor *const *inputs)
+bool tn_will_record(const tn_ctx *ctx, int64_t count, const tn_tensor *const *inputs)
 {
-    for (int i = 0; inputs && tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
+    for (int64_t i = 0; inputs && tn_ok(ctx) && ctx->grad_enabled && i < count; i++)
         if (inputs[i] && inputs[i]->var)
             return true;
     return false;

@@ -1,5 +1,6 @@
 /* anomaly.c - finding the operator that made the first NaN or infinity. */
 #include <math.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 #include "base/error.h"
 #include "base/text.h"

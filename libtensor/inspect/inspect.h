@@ -2,6 +2,7 @@
 #ifndef TN_INSPECT_INSPECT_H
 #define TN_INSPECT_INSPECT_H
 
+#include <tn/op.h>
 #include "autograd/tape.h"
 
 typedef struct tn__profile tn__profile;

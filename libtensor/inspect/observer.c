@@ -1,6 +1,7 @@
 /* observer.c - the observer of the tape: the search for numbers that are not finite, and the
  * profile, each where it is enabled. */
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "autograd/observer.h"
 #include "autograd/tape.h"
 #include "inspect/inspect.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 #include "base/error.h"
 #include "base/memory.h"

@@ -2,6 +2,7 @@
 #ifndef TN_IO_FORMATS_H
 #define TN_IO_FORMATS_H
 
+#include <tn/dict.h>
 #include "io/file.h"
 #include "io/zip.h"
 

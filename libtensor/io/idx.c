@@ -1,5 +1,6 @@
 /* idx.c - the IDX format of the MNIST database (LeCun, Cortes, Burges): two zero bytes, the type,
  * the number of dimensions, each dimension as 32 bits, then the numbers, all of it big-endian. */
+#include <tn/io.h>
 #include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"

@@ -1,5 +1,6 @@
 /* load.c - dictionaries from and to files of any format. */
 #include <string.h>
+#include <tn/io.h>
 #include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"

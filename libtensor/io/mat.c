@@ -2,6 +2,7 @@
  * for each array, itself made of elements: flags, dimensions, name, numbers. An element is a type
  * and a size, the data, and padding to 8 bytes; up to 4 bytes of data fit into the tag. */
 #include <string.h>
+#include <tn/io.h>
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/numbers.h"

@@ -3,6 +3,7 @@
  * numbers. */
 #include <stdio.h>
 #include <string.h>
+#include <tn/io.h>
 #include "base/text.h"
 #include "io/file.h"
 #include "io/npy.h"

@@ -2,6 +2,7 @@
 #ifndef TN_IO_NPY_H
 #define TN_IO_NPY_H
 
+#include <tn/context.h>
 #include "io/output.h"
 #include "io/stream.h"
 

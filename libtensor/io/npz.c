@@ -1,6 +1,7 @@
 /* npz.c - NumPy's .npz format (NumPy: numpy.savez): a zip archive of .npy files, one for each
  * array. */
 #include <string.h>
+#include <tn/io.h>
 #include "base/memory.h"
 #include "dict/dict.h"
 #include "io/file.h"

@@ -2,6 +2,7 @@
 #ifndef TN_IO_NUMBERS_H
 #define TN_IO_NUMBERS_H
 
+#include <tn/tensor.h>
 #include "io/file.h"
 #include "io/output.h"
 #include "io/stream.h"

@@ -7,6 +7,7 @@
  * elements in 64 bits, and the elements. */
 #include <stdio.h>
 #include <string.h>
+#include <tn/io.h>
 #include "base/index.h"
 #include "base/memory.h"
 #include "io/file.h"

@@ -8,6 +8,7 @@
  * The offsets count from the end of the header, and the parts follow each other without gaps. */
 #include <stdio.h>
 #include <string.h>
+#include <tn/io.h>
 #include "base/memory.h"
 #include "base/text.h"
 #include "dict/dict.h"

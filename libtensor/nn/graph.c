@@ -1,5 +1,6 @@
 /* graph.c - the tape below a tensor as a graph for Graphviz. */
 #include <stdio.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 #include "base/memory.h"
 #include "base/pointers.h"

@@ -81,10 +81,10 @@ static tn_module *find_child(const tn_ctx *ctx, const tn_module *parent)
 }
 
 /* The modules are marked before any is freed, as they may be listed twice or contain each other. */
-void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count)
+void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int64_t count)
 {
     tn_module mark = {0};
-    for (int i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++)
         if (children[i] && !children[i]->parent)
             children[i]->parent = &mark;
     tn_module_free(module);

@@ -6,7 +6,7 @@
 
 /* Frees the module and each of the `count` intended children that has no parent yet. The module and
  * the children may be NULL. */
-void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int count);
+void tn__module_discard(tn_ctx *ctx, tn_module *module, tn_module *const *children, int64_t count);
 
 /* self, if no error is recorded; otherwise frees it, puts the random stream back to where it was
  * when the module was made, and returns NULL. For constructors. */

@@ -30,17 +30,17 @@ static tn_tensor *sequential_forward(tn_ctx *ctx, tn_module *self, const tn_tens
 
 static const tn_module_type sequential_type = {.name = "Sequential", .forward = sequential_forward};
 
-tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children)
+tn_module *tn_sequential_of(tn_ctx *ctx, int64_t count, tn_module *const *children)
 {
     if (tn_ok(ctx) && (count < 0 || (count > 0 && !children)))
-        tn_fail(ctx, TN_ERR_ARGUMENT, "Sequential: %d children%s", count,
+        tn_fail(ctx, TN_ERR_ARGUMENT, "Sequential: %lld children%s", (long long)count,
                 children ? "" : ", and the list is NULL");
     if (count > 0 && !children)
         return NULL;
     tn_module *self = tn_module_new(ctx, &sequential_type, 0);
-    for (int i = 0; i < count && tn_ok(ctx); i++) {
-        char name[16];
-        snprintf(name, sizeof name, "%d", i);
+    for (int64_t i = 0; i < count && tn_ok(ctx); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%lld", (long long)i);
         tn_add_child(ctx, self, name, children[i]);
     }
     if (tn_ok(ctx))

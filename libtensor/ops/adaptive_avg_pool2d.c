@@ -1,6 +1,7 @@
 /* adaptive_avg_pool2d(x):  y_p = the mean of x over window p; along a dimension of size n, windows
  * are floor(i n / out) .. ceil((i + 1) n / out);  dx as in avg_pool2d. */
 #include <math.h>
+#include <tn/op.h>
 #include <tn/ops.h>
 #include "kernels/window.h"
 #include "ops/shared/pool.h"

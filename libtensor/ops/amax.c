@@ -1,6 +1,7 @@
 /* amax(x), amin(x):  y = the largest or smallest element over some dimensions;
  * dx = dy / n where x = y, n the number of these in each reduction, and 0 elsewhere. */
 #include <tn/formula.h>
+#include <tn/ops.h>
 #include "ops/shared/dims.h"
 #include "ops/shared/extreme.h"
 #include "tensor/reduce.h"

@@ -1,5 +1,6 @@
 /* avg_pool2d(x):  y_p = sum of x under window p / n_p, n_p the number of elements in the window;
  * dx_i = sum of dy_p / n_p over the windows p that i is in. */
+#include <tn/op.h>
 #include <tn/ops.h>
 #include "base/options.h"
 #include "ops/shared/pool.h"

@@ -4,6 +4,7 @@
  *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
  *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
 #include <tn/formula.h>
+#include <tn/ops.h>
 #include "ops/shared/loss.h"
 #include "tensor/broadcast.h"
 #include "tensor/shape.h"

@@ -9,7 +9,8 @@
 #include "tensor/tensor.h"
 
 typedef struct cat_data {
-    int dim, count;
+    int dim;
+    int64_t count;
     int64_t sizes[TN_MAX_INPUTS]; /* along the dimension */
 } cat_data;
 
@@ -25,18 +26,19 @@ static void cat_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op cat_op = {.name = "cat", .backward = cat_backward};
 
 /* The shape of the result; checks that all have the same sizes along the other dimensions. */
-static bool joined_shape(tn_ctx *ctx, int count, const tn_tensor *const *x, int dim, int64_t *shape)
+static bool joined_shape(tn_ctx *ctx, int64_t count, const tn_tensor *const *x, int dim,
+                         int64_t *shape)
 {
     memcpy(shape, x[0]->shape, sizeof x[0]->shape);
-    for (int i = 1; i < count; i++) {
+    for (int64_t i = 1; i < count; i++) {
         bool same = x[i]->ndim == x[0]->ndim;
         for (int j = 0; same && j < x[0]->ndim; j++)
             same = j == dim || x[i]->shape[j] == x[0]->shape[j];
         if (!same) {
             tn_fail(ctx, TN_ERR_SHAPE,
-                    "cat: tensor %d of shape %s does not fit tensor 0 of shape %s along dimension "
-                    "%d",
-                    i, TN_SHAPE_TEXT(x[i]), TN_SHAPE_TEXT(x[0]), dim);
+                    "cat: tensor %lld of shape %s does not fit tensor 0 of shape %s along "
+                    "dimension %d",
+                    (long long)i, TN_SHAPE_TEXT(x[i]), TN_SHAPE_TEXT(x[0]), dim);
             return false;
         }
         if (__builtin_add_overflow(shape[dim], x[i]->shape[dim], &shape[dim])) {
@@ -48,7 +50,8 @@ static bool joined_shape(tn_ctx *ctx, int count, const tn_tensor *const *x, int 
 }
 
 typedef struct cat_args {
-    int count, dim;
+    int64_t count;
+    int dim;
     const tn_tensor *const *x, *y;
     int64_t bytes; /* of what stands behind one index along the dimension */
 } cat_args;
@@ -59,7 +62,7 @@ static void fill_rows(int64_t begin, int64_t end, void *payload)
     const cat_args *a = payload;
     char *to = (char *)tn__ptr(a->y) + begin * a->y->shape[a->dim] * a->bytes;
     for (int64_t row = begin; row < end; row++)
-        for (int i = 0; i < a->count; i++) {
+        for (int64_t i = 0; i < a->count; i++) {
             const tn_tensor *x = a->x[i];
             size_t bytes = (size_t)(x->shape[a->dim] * a->bytes);
             memcpy(to, (const char *)tn__ptr(x) + (size_t)row * bytes, bytes);
@@ -68,11 +71,11 @@ static void fill_rows(int64_t begin, int64_t end, void *payload)
 }
 
 /* One x after another, with threads for each. */
-static void fill_parts(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
+static void fill_parts(tn_ctx *ctx, tn_tensor *y, int64_t count, const tn_tensor *const *x, int dim)
 {
     int64_t shape[TN_MAX_DIMS], offset = 0;
     memcpy(shape, y->shape, sizeof shape);
-    for (int i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count; i++) {
         shape[dim] = x[i]->shape[dim];
         tn_tensor *part = tn__view(ctx, y, y->ndim, shape, y->strides, offset);
         if (!part)
@@ -84,7 +87,7 @@ static void fill_parts(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *co
 }
 
 /* Writes x one after another into y: in the order of y, if there are rows for all threads. */
-static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x, int dim)
+static void fill(tn_ctx *ctx, tn_tensor *y, int64_t count, const tn_tensor *const *x, int dim)
 {
     enum { MANY_ROWS = 64 };
     int64_t rows = 1, behind = 1;
@@ -95,7 +98,7 @@ static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x
         rows *= i < dim ? y->shape[i] : 1;
         behind *= i > dim ? y->shape[i] : 1;
     }
-    for (int i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++)
         contiguous = contiguous && tn_is_contiguous(x[i]);
     if (!contiguous || rows < MANY_ROWS) {
         fill_parts(ctx, y, count, x, dim);
@@ -111,18 +114,19 @@ static void fill(tn_ctx *ctx, tn_tensor *y, int count, const tn_tensor *const *x
 }
 
 /* A node cannot have so many inputs: joins groups of tensors, and then the groups. */
-static tn_tensor *cat_groups(tn_ctx *ctx, int count, const tn_tensor *const *x, int dim)
+static tn_tensor *cat_groups(tn_ctx *ctx, int64_t count, const tn_tensor *const *x, int dim)
 {
     const tn_tensor *groups[TN_MAX_INPUTS];
+    int64_t first = 0;
     for (int i = 0; i < TN_MAX_INPUTS; i++) {
-        int first = (int)((int64_t)count * i / TN_MAX_INPUTS);
-        int next = (int)((int64_t)count * (i + 1) / TN_MAX_INPUTS);
-        groups[i] = tn_cat(ctx, next - first, x + first, dim);
+        int64_t size = count / TN_MAX_INPUTS + (i < count % TN_MAX_INPUTS);
+        groups[i] = tn_cat(ctx, size, x + first, dim);
+        first += size;
     }
     return tn_cat(ctx, TN_MAX_INPUTS, groups, dim);
 }
 
-tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim)
+tn_tensor *tn_cat(tn_ctx *ctx, int64_t count, const tn_tensor *const *tensors, int dim)
 {
     tn_begin(ctx, &cat_op);
     int64_t shape[TN_MAX_DIMS];

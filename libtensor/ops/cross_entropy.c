@@ -5,6 +5,7 @@
  *     dx_ic = dy_i ((1 - s) w_t (p_ic - [c = t]) + s/C (p_ic sum_k w_k - w_c)),  p = e^(x -
  * lse). */
 #include <tn/op.h>
+#include <tn/ops.h>
 #include "base/isa.h"
 #include "base/options.h"
 #include "base/threads.h"

@@ -1,5 +1,6 @@
 /* max_pool2d(x):  y_p = max of x under window p;  dx_i = sum of dy_p over the windows p that took
  * element i. */
+#include <tn/op.h>
 #include <tn/ops.h>
 #include "ops/shared/pool.h"
 #include "ops/shared/window.h"

@@ -1,6 +1,7 @@
 /* mse_loss(a, b):  loss = (a - b)^2, the mean or sum of these;  da = 2 (a - b) dy, divided by their
  * number for the mean;  db = -da.  Shapes broadcast. */
 #include <tn/formula.h>
+#include <tn/ops.h>
 #include "ops/shared/loss.h"
 
 TN_FORMULA2(squared, a, b, (a - b) * (a - b));

@@ -3,6 +3,7 @@
  *
  *     dx_ic = -w_t dy_i where c = t, 0 elsewhere. */
 #include <tn/op.h>
+#include <tn/ops.h>
 #include "base/isa.h"
 #include "base/options.h"
 #include "kernels/args.h"

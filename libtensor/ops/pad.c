@@ -7,7 +7,7 @@
 #include "tensor/tensor.h"
 
 typedef struct padding {
-    int count;
+    int64_t count;
     int64_t pad[2 * TN_MAX_DIMS]; /* before and after the last dimension, the one before it... */
 } padding;
 
@@ -62,12 +62,12 @@ static void pad_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op pad_op = {.name = "pad", .backward = pad_backward};
 
-static bool check_padding(tn_ctx *ctx, const tn_tensor *x, int count, const int64_t *pad,
+static bool check_padding(tn_ctx *ctx, const tn_tensor *x, int64_t count, const int64_t *pad,
                           int64_t *shape)
 {
     if (count < 0 || count % 2 || count > 2 * x->ndim || (count > 0 && !pad)) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "pad: %d numbers%s for %s; expected two for a dimension",
-                count, pad ? "" : " at NULL", TN_SHAPE_TEXT(x));
+        tn_fail(ctx, TN_ERR_ARGUMENT, "pad: %lld numbers%s for %s; expected two for a dimension",
+                (long long)count, pad ? "" : " at NULL", TN_SHAPE_TEXT(x));
         return false;
     }
     memcpy(shape, x->shape, sizeof x->shape);
@@ -82,7 +82,7 @@ static bool check_padding(tn_ctx *ctx, const tn_tensor *x, int count, const int6
     return true;
 }
 
-tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int count, const int64_t *pad, double value)
+tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int64_t count, const int64_t *pad, double value)
 {
     tn_begin(ctx, &pad_op);
     int64_t shape[TN_MAX_DIMS];

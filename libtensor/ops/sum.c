@@ -2,6 +2,7 @@
  * mean(x):  y = sum(x) / n, n the number of elements in each sum;  dx = dy / n. */
 #include <tn/autograd.h>
 #include <tn/formula.h>
+#include <tn/ops.h>
 #include "ops/shared/dims.h"
 #include "tensor/broadcast.h"
 #include "tensor/reduce.h"

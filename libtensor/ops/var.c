@@ -6,6 +6,7 @@
  * have correction 0. */
 #include <math.h>
 #include <tn/op.h>
+#include <tn/ops.h>
 #include "base/isa.h"
 #include "base/options.h"
 #include "kernels/kernels.h"

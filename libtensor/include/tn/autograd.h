@@ -66,7 +66,7 @@ typedef struct tn_gradcheck_report {
     int64_t checked;  /* comparisons: coordinates times projections */
     double worst;     /* largest relative error: |analytic - numeric| divided by the scale, the
                          largest |gradient| of the input or 1e-3, whichever is larger */
-    int input;        /* where it was: which input, */
+    int64_t input;    /* where it was: which input, */
     int64_t element;  /* which element of it in row-major order, */
     int64_t index[8]; /* and its coordinates */
     double analytic;  /* the value that backward gave there */
@@ -78,7 +78,7 @@ typedef struct tn_gradcheck_report {
  * numbers gets the same ones in every call. Gradients of the inputs are cleared. `report` may be
  * NULL. TN_OK, TN_ERR_GRADIENT with the worst coordinate in the message, TN_ERR_DTYPE for an input
  * that is float32, TN_ERR_ARGUMENT if nothing requires a gradient, or what fn failed with. */
-TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int count,
+TN_API tn_status tn_gradcheck(tn_ctx *ctx, tn_gradcheck_fn fn, void *payload, int64_t count,
                               tn_tensor *const *inputs, tn_gradcheck_opts opts,
                               tn_gradcheck_report *report);
 

@@ -61,7 +61,7 @@ TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_ge
 
 /* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
-TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int count, tn_module *const *children);
+TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int64_t count, tn_module *const *children);
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))
 
 /* Runs the module on x. The result belongs to the innermost scope; NULL with what the first failing

@@ -44,7 +44,7 @@ TN_API void tn_begin(tn_ctx *ctx, const tn_op *op);
 TN_API tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args);
 
 /* True if a call of tn_record with these inputs would record: whether saving is worth the work. */
-TN_API bool tn_will_record(const tn_ctx *ctx, int count, const tn_tensor *const *inputs);
+TN_API bool tn_will_record(const tn_ctx *ctx, int64_t count, const tn_tensor *const *inputs);
 
 /* In backward: is the gradient of input i wanted? */
 TN_API bool tn_wants_grad(const tn_node *node, int i);

@@ -300,10 +300,10 @@ TN_API tn_tensor *tn_expand(tn_ctx *ctx, const tn_tensor *x, int ndim, const int
 #define TN_TENSORS(...) TN_LIST_(const tn_tensor *, __VA_ARGS__)
 
 /* The tensors one after another along `dim`, in which alone their sizes may differ. A copy. */
-TN_API tn_tensor *tn_cat(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
+TN_API tn_tensor *tn_cat(tn_ctx *ctx, int64_t count, const tn_tensor *const *tensors, int dim);
 
 /* The tensors, all of one shape, along a new dimension before `dim` of the result. A copy. */
-TN_API tn_tensor *tn_stack(tn_ctx *ctx, int count, const tn_tensor *const *tensors, int dim);
+TN_API tn_tensor *tn_stack(tn_ctx *ctx, int64_t count, const tn_tensor *const *tensors, int dim);
 
 /* The parts of x at index[0], index[1]... of `dim`: index [n] of TN_I64, TN_I32 or TN_U8. An index
  * may occur more than once, and its part gets all of the gradients. A copy. */
@@ -316,7 +316,7 @@ TN_API tn_tensor *tn_gather(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_t
 /* x with `value` around it: pad[0] before and pad[1] after the last dimension, pad[2] and pad[3]
  * the one before it, and so on; `count` numbers. Negative ones cut off. A copy
  * (torch.nn.functional.pad): tn_pad(ctx, x, TN_SHAPE(1, 1), 0). */
-TN_API tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int count, const int64_t *pad,
+TN_API tn_tensor *tn_pad(tn_ctx *ctx, const tn_tensor *x, int64_t count, const int64_t *pad,
                          double value);
 
 /* The shape functions above, and these three, take every dtype. */

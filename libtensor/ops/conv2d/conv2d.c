@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <string.h>
 #include <tn/op.h>
+#include <tn/ops.h>
 #include "base/options.h"
 #include "ops/conv2d/methods.h"
 #include "ops/conv2d/plan.h"
