@@ -71,13 +71,13 @@ static real log_sum_exp(int64_t n, const real *x, real m)
         real sum = 0;
         for (int64_t i = 0; i < n; i++)
             sum += TN_EXP(x[i] - m);
-        return (real)TN_LOG((double)sum);
+        return (real)log((double)sum);
     }
     real e[BLOCK];
     pairs sum = {.count = 0};
     for (int64_t i = 0; i < n; i += BLOCK)
         pairs_add(&sum, (double)exp_long(at_most(n - i, BLOCK), x + i, m, e));
-    return (real)TN_LOG(pairs_total(&sum));
+    return (real)log(pairs_total(&sum));
 }
 
 static real dot_short(int64_t n, const real *x, const real *y)
