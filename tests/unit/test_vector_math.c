@@ -89,7 +89,7 @@ static const function functions[] = {
     {NAMED(cos), 2, {-50, -100}, {50, 100}, {0.5, 0.785398, 1.570796, 4.712389}},
     {NAMED(gaussian), 2, {-10.2, -27.3}, {10.2, 27.3}, {0.5887, 1.0197, 8}},
     {NAMED(erf), 2, {-4, -6}, {4, 6}, {1, -1, 0.58870, 3.9}},
-    {NAMED(erfc), 6, {-4, -6}, {10.1, 27.3}, {1, -1, 0.58870, 9.2}},
+    {NAMED(erfc), 8, {-4, -6}, {10.1, 27.3}, {1, -1, 0.0455867, 14.83000509411627}},
 };
 
 /* How far `got` is from `want` in units of the last place of numbers of `digits` bits from 2^lowest

@@ -11,7 +11,7 @@
  * Results are at most 2 units in the last place from the true value, over all arguments, float and
  * double, with and without fused multiply-add: numbers below the normal ones, zeros with their
  * signs, infinities and NaN are what C's Annex F says of the functions of these names. erfc alone
- * may be 6 units away. All of this holds if floating-point numbers are rounded to nearest and the
+ * may be 8 units away. All of this holds if floating-point numbers are rounded to nearest and the
  * compiler keeps the order of operations: not with -ffast-math or -fassociative-math.
  *
  * GCC vectorises them with -O3 -fno-trapping-math, clang with -O2; with GCC, sqrt and fabs beside
