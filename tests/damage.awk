@@ -5,7 +5,8 @@
 # comment, but is not broken over two lines. Comments are at most 100 columns wide and end behind
 # their last word, unless that belongs to what is shown as it is, five columns in. In formulas,
 # TN_UNARY and the like, a product is "a * b" and not the declaration "a *b"; they end with a
-# semicolon, without which clang-format takes them for declarations.
+# semicolon, without which clang-format takes them for declarations. In a macro, what a loop or a
+# condition governs stands further in, which it does in braces. The types of a _Generic begin lines.
 
 function say(what)
 {
@@ -19,8 +20,27 @@ function depth_of(text,    opened)
     return opened - gsub(/\)/, "", text)
 }
 
+function indent_of(text)
+{
+    match(text, /^ */)
+    return RLENGTH
+}
+
 FNR == 1 {
     banner = formula = shown = 0
+    governs = -1
+}
+
+governs >= 0 && indent_of($0) <= governs && !/^ *\{/ {
+    say("a line of a macro that does not stand further in than its loop")
+}
+
+{
+    governs = /^ +(for|while|if|else if) \(.*\\$|^ +else *\\$/ && !/[;{,&|] *\\$/ ? indent_of($0) : -1
+}
+
+/^ +: [a-z_]+, [a-z0-9_]+ *\\?$/ {
+    say("a _Generic whose types end lines")
 }
 
 /^ *(\* *-*)? *\*\/ *$/ && !shown {

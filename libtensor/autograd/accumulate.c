@@ -63,9 +63,11 @@ typedef struct sum_args {
     tn_dtype dtype;
 } sum_args;
 
-#define SUM_LOOP(type)              \
-    for (int64_t i = 0; i < n; i++) \
-    ((type *)p[0])[i * s[0]] = ((const type *)p[1])[i * s[1]] + ((const type *)p[2])[i * s[2]]
+#define SUM_LOOP(type)                                                       \
+    for (int64_t i = 0; i < n; i++) {                                        \
+        ((type *)p[0])[i * s[0]] =                                           \
+            ((const type *)p[1])[i * s[1]] + ((const type *)p[2])[i * s[2]]; \
+    }
 
 static void sum_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
@@ -74,9 +76,9 @@ static void sum_row(int64_t n, void *const *p, const int64_t *s, void *payload)
         memcpy(p[0], p[1], (size_t)n * tn_dtype_size(args->dtype));
         args->k->add_to(n, p[2], p[0]);
     } else if (args->dtype == TN_F32) {
-        SUM_LOOP(float);
+        SUM_LOOP(float)
     } else {
-        SUM_LOOP(double);
+        SUM_LOOP(double)
     }
 }
 

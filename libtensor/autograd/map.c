@@ -3,6 +3,7 @@
 #include <string.h>
 #include <tn/op.h>
 #include "autograd/tape.h"
+#include "base/integers.h"
 #include "base/isa.h"
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
@@ -20,16 +21,17 @@ typedef struct map_args {
     double c[TN_MAX_CONSTANTS];
 } map_args;
 
-#define GATHER(type)                \
-    for (int64_t i = 0; i < n; i++) \
-    ((type *)to)[i] = ((const type *)from)[i * stride]
+#define GATHER(type)                                        \
+    for (int64_t i = 0; i < n; i++) {                       \
+        ((type *)to)[i] = ((const type *)from)[i * stride]; \
+    }
 
 static void gather(int64_t n, size_t size, const void *from, int64_t stride, void *to)
 {
     if (size == sizeof(uint32_t))
-        GATHER(uint32_t);
+        GATHER(uint32_t)
     else
-        GATHER(uint64_t);
+        GATHER(uint64_t)
 }
 
 /* A formula's loop takes contiguous operands. Others are copied to blocks that stay in the first
@@ -38,12 +40,12 @@ static void map_blocks(int64_t n, void *const *p, const int64_t *strides, const 
 {
     _Alignas(64) char blocks[TN_MAX_OPERANDS][BLOCK_BYTES];
     int64_t size = (int64_t)tn_dtype_size(args->dtype), most = BLOCK_BYTES / size;
-    int64_t block = n < most ? n : most;
+    int64_t block = tn__min(n, most);
     for (int j = 1; j <= args->operands; j++)
         if (strides[j] == 0)
             tn__kernels_of(args->ctx, args->dtype)->fill(block, p[j], blocks[j]);
     for (int64_t i = 0; i < n; i += block) {
-        int64_t count = n - i < block ? n - i : block;
+        int64_t count = tn__min(n - i, block);
         void *at[TN_MAX_OPERANDS] = {(char *)p[0] + i * size};
         for (int j = 1; j <= args->operands; j++) {
             char *from = (char *)p[j] + i * strides[j] * size;

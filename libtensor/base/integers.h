@@ -14,6 +14,16 @@ static inline int64_t tn__max(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static inline int tn__min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline int tn__max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 /* a / b, rounded up: how many pieces of size b cover a, the last one perhaps smaller. Both are
  * positive, or a is 0, and a + b fits. */
 static inline int64_t tn__divide_up(int64_t a, int64_t b)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "autograd/tape.h"
 #include "base/error.h"
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/object.h"
@@ -55,8 +56,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
     tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);
-    ctx->threads = o.threads > 0 ? o.threads : tn__default_threads();
-    ctx->threads = ctx->threads < TN_MAX_THREADS ? ctx->threads : TN_MAX_THREADS;
+    ctx->threads = tn__min_int(o.threads > 0 ? o.threads : tn__default_threads(), TN_MAX_THREADS);
     tn__pool_open(ctx->pool);
     ctx->isa = tn__choose_isa();
     ctx->kernels[TN_F32] = tn__kernel_table(TN_F32, ctx->isa);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "base/siphash.h"
 #include "io/file.h"
@@ -171,7 +172,7 @@ static ssize_t write_without_signal(int descriptor, const unsigned char *bytes, 
 static bool write_at(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
 {
     while (size > 0) {
-        size_t piece = (size_t)(size < PIECE_SIZE ? size : PIECE_SIZE);
+        size_t piece = (size_t)tn__min(size, PIECE_SIZE);
         ssize_t n = write_without_signal(out->descriptor, bytes, piece, (off_t)offset);
         if (n < 0 && errno != EINTR)
             return fail_errno(out, errno);
@@ -232,7 +233,7 @@ bool tn__output_write(tn__output *out, const void *bytes, int64_t size)
     const unsigned char *p = bytes;
     out->part_size += size;
     for (int64_t n; size > 0; p += n, size -= n) {
-        n = size < PIECE_SIZE ? size : PIECE_SIZE;
+        n = tn__min(size, PIECE_SIZE);
         if (!write_piece(out, p, n))
             return false;
     }

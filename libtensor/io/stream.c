@@ -2,6 +2,7 @@
  * wrappings (RFC 1950, 1951 and 1952, by zlib). Only a small buffer is in memory at a time. */
 #include <string.h>
 #include <zlib.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "io/stream.h"
 #include "tensor/tensor.h"
@@ -111,7 +112,7 @@ void tn__stream_expect_crc(tn__stream *s, uint32_t crc)
 
 static int64_t read_plain(tn__stream *s, unsigned char *out, int64_t size)
 {
-    int64_t n = size < s->end - s->offset ? size : s->end - s->offset;
+    int64_t n = tn__min(size, s->end - s->offset);
     if (!tn__file_read(s->file, s->offset, out, n))
         return -1;
     s->offset += n;

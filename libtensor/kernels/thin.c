@@ -79,11 +79,12 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, bo
 }
 
 /* `outputs` at a time for `rows` rows at a time, out of `all` rows. */
-#define DOTS(all, rows, outputs)                                                         \
-    for (; j + (outputs) <= n; j += (outputs))                                           \
-        for (int i = 0; i < (all); i += (rows))                                          \
-    dots(rows, outputs, j == 0, k, ld, x + i * ld, w + j * ld, start ? start + j : NULL, \
-         y + i * n + j, n)
+#define DOTS(all, rows, outputs)                                                                 \
+    for (; j + (outputs) <= n; j += (outputs))                                                   \
+        for (int i = 0; i < (all); i += (rows)) {                                                \
+            dots(rows, outputs, j == 0, k, ld, x + i * ld, w + j * ld, start ? start + j : NULL, \
+                 y + i * n + j, n);                                                              \
+        }
 
 __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t n, int64_t k,
                                                                int64_t ld, const real *x,
@@ -91,10 +92,10 @@ __attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t
                                                                real *y)
 {
     int64_t j = 0;
-    DOTS(rows, rows < 2 ? rows : 2, GROUP);
-    DOTS(rows, rows, FEW);
-    DOTS(rows, rows, 2);
-    DOTS(rows, rows, 1);
+    DOTS(rows, rows < 2 ? rows : 2, GROUP)
+    DOTS(rows, rows, FEW)
+    DOTS(rows, rows, 2)
+    DOTS(rows, rows, 1)
 }
 
 /* Columns are taken in blocks whose weights stay in the cache while all rows go by; there are no

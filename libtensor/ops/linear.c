@@ -47,14 +47,6 @@ static void thin_columns(int64_t begin, int64_t end, void *payload)
     }
 }
 
-static tn_tensor *rows_of(tn_ctx *ctx, const tn_tensor *t)
-{
-    int64_t cols = tn_size(t, -1), rows = 1;
-    for (int i = 0; i < t->ndim - 1; i++)
-        rows *= t->shape[i];
-    return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
-}
-
 /* y of a layer without inputs: the bias, or zeros. */
 static tn_tensor *bias_alone(tn_ctx *ctx, tn_tensor *y, const tn_tensor *bias)
 {
@@ -160,7 +152,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
 
 static void linear_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const tn_tensor *x = tn_saved(node, 0), *w = tn_saved(node, 1), *rows = rows_of(ctx, dy);
+    const tn_tensor *x = tn_saved(node, 0), *w = tn_saved(node, 1), *rows = tn__rows(ctx, dy);
     if (!rows)
         return;
     if (tn_wants_grad(node, 0))
@@ -211,7 +203,7 @@ tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     tn_begin(ctx, &linear_op);
     if (!check_arguments(ctx, x, weight, bias))
         return NULL;
-    const tn_tensor *rows = rows_of(ctx, x), *w = tn__contiguous(ctx, weight);
+    const tn_tensor *rows = tn__rows(ctx, x), *w = tn__contiguous(ctx, weight);
     const tn_tensor *b = bias ? tn__contiguous(ctx, bias) : NULL;
     if (!tn_ok(ctx))
         return NULL;

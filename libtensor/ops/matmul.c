@@ -212,15 +212,6 @@ static tn_tensor *transposed(tn_ctx *ctx, const tn_tensor *t)
     return t ? tn__swap_dims(ctx, t, t->ndim - 2, t->ndim - 1) : NULL;
 }
 
-/* Leading dimensions become rows of one matrix. */
-static tn_tensor *folded(tn_ctx *ctx, const tn_tensor *t)
-{
-    int64_t cols = tn_size(t, -1), rows = 1;
-    for (int i = 0; i < t->ndim - 1; i++)
-        rows *= t->shape[i];
-    return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
-}
-
 static void matmul_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     const tn_tensor *a = tn_saved(node, 0), *b = tn_saved(node, 1);
@@ -229,8 +220,8 @@ static void matmul_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     if (!tn_wants_grad(node, 1))
         return;
     if (b->ndim == 2 && a->ndim > 2) {
-        a = folded(ctx, a);
-        dy = folded(ctx, dy);
+        a = tn__rows(ctx, a);
+        dy = tn__rows(ctx, dy);
     }
     tn_add_grad(ctx, node, 1, product(ctx, transposed(ctx, a), dy));
 }
@@ -245,7 +236,7 @@ static tn_tensor *product_folded(tn_ctx *ctx, const tn_tensor *a, const tn_tenso
     int64_t shape[TN_MAX_DIMS];
     memcpy(shape, a->shape, sizeof shape);
     shape[a->ndim - 1] = tn_size(b, -1);
-    tn_tensor *y = product(ctx, folded(ctx, a), b);
+    tn_tensor *y = product(ctx, tn__rows(ctx, a), b);
     return tn__reshaped(ctx, y, a->ndim, shape);
 }
 

@@ -1,10 +1,11 @@
 /* broadcast.c - shapes that broadcast to others, as in NumPy. */
+#include "base/integers.h"
 #include "tensor/broadcast.h"
 
 bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
                    const int64_t *b, int *ndim, int64_t *shape)
 {
-    *ndim = ndim_a > ndim_b ? ndim_a : ndim_b;
+    *ndim = tn__max_int(ndim_a, ndim_b);
     for (int i = 1; i <= *ndim; i++) {
         int64_t size_a = i <= ndim_a ? a[ndim_a - i] : 1;
         int64_t size_b = i <= ndim_b ? b[ndim_b - i] : 1;

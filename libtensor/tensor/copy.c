@@ -8,6 +8,7 @@
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
+#include "tensor/view.h"
 
 /* Sets n elements to the bits that `value` points to, by a loop over numbers of that size. Zeros
  * are the work of memset, which need not read the memory that it overwrites. */
@@ -45,9 +46,10 @@ void tn__fill(const tn_tensor *t, double value)
     tn__iter_run(t->ctx, &it, fill_row, &args);
 }
 
-#define COPY_LOOP(type)             \
-    for (int64_t i = 0; i < n; i++) \
-    ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]
+#define COPY_LOOP(type)                                                        \
+    for (int64_t i = 0; i < n; i++) {                                          \
+        ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]; \
+    }
 
 typedef struct copy_args {
     tn_ctx *ctx;
@@ -63,11 +65,11 @@ static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *pa
     else if (strides[0] == 1 && strides[1] == 0)
         repeat(args->ctx, n, size, p[1], p[0]);
     else if (size == 8)
-        COPY_LOOP(uint64_t);
+        COPY_LOOP(uint64_t)
     else if (size == 4)
-        COPY_LOOP(uint32_t);
+        COPY_LOOP(uint32_t)
     else
-        COPY_LOOP(uint8_t);
+        COPY_LOOP(uint8_t)
 }
 
 /* ---- the other way round --------------------------------------------------------------------- */
@@ -159,6 +161,14 @@ tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t)
     if (tn_is_contiguous(t))
         return tn__view(ctx, t, t->ndim, t->shape, NULL, t->offset);
     return tn__copied(ctx, "contiguous", t);
+}
+
+tn_tensor *tn__rows(tn_ctx *ctx, const tn_tensor *t)
+{
+    int64_t cols = tn_size(t, -1), rows = 1;
+    for (int i = 0; i < t->ndim - 1; i++)
+        rows *= t->shape[i];
+    return tn__reshaped(ctx, tn__contiguous(ctx, t), 2, (int64_t[]){rows, cols});
 }
 
 /* ---- other types ----------------------------------------------------------------------------- */

@@ -7,6 +7,9 @@
 /* A contiguous tensor with t's elements: a view of t, or a copy. No gradient flows. */
 tn_tensor *tn__contiguous(tn_ctx *ctx, const tn_tensor *t);
 
+/* The same as a matrix, whose rows are those along the last dimension of t. */
+tn_tensor *tn__rows(tn_ctx *ctx, const tn_tensor *t);
+
 /* A contiguous tensor with the elements of t, which are its own. `what` names the caller in
  * messages. */
 tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t);

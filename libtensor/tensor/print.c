@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "tensor/decimal.h"
 #include "tensor/dtype.h"
@@ -40,11 +41,6 @@ typedef struct printer {
     bool finite, infinite, nan, minus_infinite;
 } printer;
 
-static int max_int(int a, int b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- how wide a number is -------------------------------------------------------------------- */
 
 typedef void (*visitor)(printer *p, const void *element);
@@ -74,7 +70,7 @@ static void visit(printer *p, int dim, const char *at, visitor see)
 static void see_integer(printer *p, const void *element)
 {
     int length = snprintf(NULL, 0, "%" PRId64, tn__load_i64(p->t->dtype, element));
-    p->width = max_int(p->width, length);
+    p->width = tn__max_int(p->width, length);
 }
 
 static void see_range(printer *p, const void *element)
@@ -98,8 +94,8 @@ static void see_positional(printer *p, const void *element)
     if (!isfinite(x))
         return;
     tn__decimal d = tn__shortest_positional(p->t->dtype, x, PRECISION);
-    p->left = max_int(p->left, d.negative + max_int(d.exponent, 0) + 1);
-    p->right = max_int(p->right, d.count - 1 - d.exponent);
+    p->left = tn__max_int(p->left, d.negative + tn__max_int(d.exponent, 0) + 1);
+    p->right = tn__max_int(p->right, d.count - 1 - d.exponent);
 }
 
 static void see_scientific(printer *p, const void *element)
@@ -108,9 +104,9 @@ static void see_scientific(printer *p, const void *element)
     if (!isfinite(x))
         return;
     tn__decimal d = tn__shortest(p->t->dtype, x, 1 + PRECISION);
-    p->left = max_int(p->left, d.negative + 1);
-    p->fraction = max_int(p->fraction, d.count - 1);
-    p->exponent_size = max_int(p->exponent_size, abs(d.exponent) >= 100 ? 3 : 2);
+    p->left = tn__max_int(p->left, d.negative + 1);
+    p->fraction = tn__max_int(p->fraction, d.count - 1);
+    p->exponent_size = tn__max_int(p->exponent_size, abs(d.exponent) >= 100 ? 3 : 2);
 }
 
 /* Exponents are for numbers that are large or small, or too far from each other. */
@@ -133,7 +129,7 @@ static void lay_out_reals(printer *p, const char *data)
     if (p->scientific)
         p->right = p->fraction + 2 + p->exponent_size;
     if (p->nan || p->infinite)
-        p->left = max_int(p->left, 3 + p->minus_infinite - (p->right + 1));
+        p->left = tn__max_int(p->left, 3 + p->minus_infinite - (p->right + 1));
     p->width = p->left + 1 + p->right;
 }
 
@@ -194,7 +190,7 @@ static void put_scientific(printer *p, double x)
 static void put_positional(printer *p, double x)
 {
     tn__decimal d = tn__shortest_positional(p->t->dtype, x, PRECISION);
-    int top = max_int(d.exponent, 0), fraction = max_int(d.count - 1 - d.exponent, 0);
+    int top = tn__max_int(d.exponent, 0), fraction = tn__max_int(d.count - 1 - d.exponent, 0);
     put_times(p, p->left - top - 1 - d.negative, ' ');
     put(p, d.negative ? "-" : "");
     for (int power = top; power >= 0; power--)
@@ -239,7 +235,7 @@ static void put_separator(printer *p, int dim, int length)
         put_char(p, ' ');
         return;
     }
-    put_times(p, max_int(inner, 1), '\n');
+    put_times(p, tn__max_int(inner, 1), '\n');
     put_times(p, p->prefix + dim + 1, ' ');
 }
 

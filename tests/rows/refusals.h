@@ -22,13 +22,15 @@
         end_row(&r, failed);                                          \
     } while (0)
 
-#define FAILED(call)                \
-    _Generic((call), bool           \
-             : is_false, int        \
-             : is_negative, int64_t \
-             : is_negative, double  \
-             : is_nan, default      \
-             : is_null)(call)
+/* clang-format off */
+#define FAILED(call)            \
+    _Generic((call),            \
+        bool: is_false,         \
+        int: is_negative,       \
+        int64_t: is_negative,   \
+        double: is_nan,         \
+        default: is_null)(call)
+/* clang-format on */
 
 typedef struct row {
     int line;

@@ -85,9 +85,10 @@ static void see(const char *name)
 }
 
 /* Each row of the table `rows`, its result having the gradient dy. */
-#define CHECK_ROWS(check, dy)                               \
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) \
-    check(&rows[i], dy)
+#define CHECK_ROWS(check, dy)                                 \
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) { \
+        check(&rows[i], dy);                                  \
+    }
 
 /* ---- one operand ----------------------------------------------------------------------------- */
 
@@ -178,7 +179,7 @@ static void arithmetic_rows(void)
         {"mul_scalar", mul_2, big, INF, 2},
         {"mul_scalar", mul_2, den, 2 * den, 2},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 static void exponential_rows(void)
@@ -200,7 +201,7 @@ static void exponential_rows(void)
         {"log", logarithm, tiny, log(tiny), 1 / tiny},
         {"log", logarithm, big, log(big), 1 / big},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 static void power_rows(void)
@@ -227,7 +228,7 @@ static void power_rows(void)
         {"pow_scalar", pow_infinite, 2, INF, INF},
         {"pow_scalar", pow_infinite, 0, 0, 0},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 static void activation_rows(void)
@@ -259,7 +260,7 @@ static void activation_rows(void)
         {"dropout", dropped, INF, 0, 0},
         {"dropout", dropped, NAN, 0, 0},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 static void sigmoid_rows(void)
@@ -294,7 +295,7 @@ static void sigmoid_rows(void)
         {"softplus", softplus, -big, 0, 0},
         {"softplus", softplus, den, log(2), 0.5},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 static void copy_rows(void)
@@ -318,7 +319,7 @@ static void copy_rows(void)
         {"cast", is_true, den, 1, 0},
         {"cast", is_true, -0.0, 0, 0},
     };
-    CHECK_ROWS(check_unary, 1);
+    CHECK_ROWS(check_unary, 1)
 }
 
 /* What is constant passes no gradient on, however large. */
@@ -331,7 +332,7 @@ static void infinite_gradients(void)
         {"dropout", dropped, 1, 0, 0},     {"pow_scalar", pow_0, 2, 1, 0},
         {"sigmoid", sigmoid, 0, 0.5, INF}, {"cast", converted, 1, 1, INF},
     };
-    CHECK_ROWS(check_unary, INF);
+    CHECK_ROWS(check_unary, INF)
 }
 
 /* ---- two operands ---------------------------------------------------------------------------- */
@@ -397,7 +398,7 @@ static void binary_rows(void)
         {"where", where_a, NAN, INF, NAN, 1, 0},
         {"where", where_a, -0.0, INF, 0, 1, 0},
     };
-    CHECK_ROWS(check_binary, 1);
+    CHECK_ROWS(check_binary, 1)
 }
 
 static void loss_rows(void)
@@ -416,7 +417,7 @@ static void loss_rows(void)
         {"binary_cross_entropy_with_logits", bce, big, 1, 0, 0, -big},
         {"binary_cross_entropy_with_logits", bce, -big, 1, big, -1, big},
     };
-    CHECK_ROWS(check_binary, 1);
+    CHECK_ROWS(check_binary, 1)
 }
 
 static void infinite_gradients_of_two(void)
@@ -426,7 +427,7 @@ static void infinite_gradients_of_two(void)
         {"sub", sub, 1, 2, -1, INF, -INF},
         {"where", where_a, 1, 2, 1, INF, 0},
     };
-    CHECK_ROWS(check_binary, INF);
+    CHECK_ROWS(check_binary, INF)
 }
 
 /* ---- comparisons ----------------------------------------------------------------------------- */
@@ -462,7 +463,7 @@ static void comparison_rows(void)
         {-INF, -big, "011100"}, {den, 0, "010011"},   {-den, -0.0, "011100"}, {den, tiny, "011100"},
         {big, -big, "010011"},
     };
-    CHECK_ROWS(check_comparisons, 0);
+    CHECK_ROWS(check_comparisons, 0)
 }
 
 /* Of whole numbers: no way through floats, which would take these for equal. */
@@ -583,7 +584,7 @@ static void reduction_rows(void)
         {"var", variance, {INF, 1, 1}, {NAN}, {NAN, -INF, -INF}},
         {"var", variance, {NAN, 1, 1}, {NAN}, {NAN, NAN, NAN}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void extreme_rows(void)
@@ -610,7 +611,7 @@ static void extreme_rows(void)
         {"topk", best, {1, NAN, INF}, {NAN}, {0, 1, 0}},
         {"topk", best, {-INF, -big, -INF}, {-big}, {0, 1, 0}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void softmax_rows(void)
@@ -626,7 +627,7 @@ static void softmax_rows(void)
         {"log_softmax", log_softmax, {0, NAN, 0}, {NAN, NAN, NAN}, {NAN, NAN, NAN}},
         {"log_softmax", log_softmax, {big, 0, 0}, {0, -big, -big}, {-2, 1, 1}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void class_rows(void)
@@ -640,7 +641,7 @@ static void class_rows(void)
         {"nll_loss", nll, {NAN, 0, 0}, {NAN}, {-1, 0, 0}},
         {"nll_loss", nll, {-den, 0, 0}, {den}, {-1, 0, 0}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void product_rows(void)
@@ -654,7 +655,7 @@ static void product_rows(void)
         {"conv2d", convolution, {INF, 1, -big}, {INF}, {1, 1, 1}},
         {"conv2d", convolution, {INF, -INF, 1}, {NAN}, {1, 1, 1}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void pooling_rows(void)
@@ -668,7 +669,7 @@ static void pooling_rows(void)
         {"adaptive_avg_pool2d", adaptive_pool, {-INF, 1, 1}, {-INF}, {THIRD, THIRD, THIRD}},
         {"adaptive_avg_pool2d", adaptive_pool, {NAN, 1, 1}, {NAN}, {THIRD, THIRD, THIRD}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void batch_norm_rows(void)
@@ -681,7 +682,7 @@ static void batch_norm_rows(void)
         {"batch_norm", normalised_by_1, {den, -den, tiny}, {den, -den, tiny}, {1, 1, 1}},
         {"batch_norm", normalised_by_0, {1, -1, 0}, {NAN, NAN, NAN}, {INF, INF, INF}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 /* Elements go where they belong, whatever they are. */
@@ -704,7 +705,7 @@ static void shape_rows(void)
         {"gather", gathered, {INF, NAN, -den}, {NAN, INF, NAN}, {1, 2, 0}},
         {"pad", padded, {INF, NAN, -den}, {-INF, INF, NAN}, {1, 1, 0}},
     };
-    CHECK_ROWS(check_group, 1);
+    CHECK_ROWS(check_group, 1)
 }
 
 static void infinite_gradients_of_groups(void)
@@ -728,7 +729,7 @@ static void infinite_gradients_of_groups(void)
         {"pad", padded, {1, 2, 3}, {-INF, 1, 2}, {INF, INF, 0}},
         {"cat", joined, {1, 2, 3}, {2, 3, 1}, {INF, INF, INF}},
     };
-    CHECK_ROWS(check_group, INF);
+    CHECK_ROWS(check_group, INF)
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */

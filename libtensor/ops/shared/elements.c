@@ -20,13 +20,14 @@ typedef struct gather_args {
 } gather_args;
 
 /* Strides that are constants make loops that are twice as fast. */
-#define GATHER_LOOP(type, to, from, x) \
-    for (int64_t i = 0; i < n; i++)    \
-    ((type *)p[0])[i * (to)] = ((const type *)p[2])[i * (x) + index[i * (from)] * step]
+#define GATHER_LOOP(type, to, from, x)                                                       \
+    for (int64_t i = 0; i < n; i++) {                                                        \
+        ((type *)p[0])[i * (to)] = ((const type *)p[2])[i * (x) + index[i * (from)] * step]; \
+    }
 
 #define GATHER(type)                         \
     if (s[0] == 1 && s[1] == 1 && s[2] == 0) \
-        GATHER_LOOP(type, 1, 1, 0);          \
+        GATHER_LOOP(type, 1, 1, 0)           \
     else                                     \
         GATHER_LOOP(type, s[0], s[1], s[2])
 
@@ -38,16 +39,17 @@ static void gather_row(int64_t n, void *const *p, const int64_t *s, void *payloa
     if (s[0] == 1 && s[1] == 0 && s[2] == 1)
         memcpy(p[0], (const char *)p[2] + index[0] * step * (int64_t)size, (size_t)n * size);
     else if (size == 8)
-        GATHER(uint64_t);
+        GATHER(uint64_t)
     else if (size == 4)
-        GATHER(uint32_t);
+        GATHER(uint32_t)
     else
-        GATHER(uint8_t);
+        GATHER(uint8_t)
 }
 
-#define SCATTER_LOOP(type)          \
-    for (int64_t i = 0; i < n; i++) \
-    ((type *)p[0])[i * s[0] + index[i * s[1]] * step] += ((const type *)p[2])[i * s[2]]
+#define SCATTER_LOOP(type)                                                                   \
+    for (int64_t i = 0; i < n; i++) {                                                        \
+        ((type *)p[0])[i * s[0] + index[i * s[1]] * step] += ((const type *)p[2])[i * s[2]]; \
+    }
 
 /* The same number to each of n elements side by side, by way of some copies of it. */
 static void add_number(const gather_args *args, int64_t n, const void *number, char *to)
@@ -70,9 +72,9 @@ static void scatter_row(int64_t n, void *const *p, const int64_t *s, void *paylo
     else if (s[0] == 1 && s[1] == 0 && s[2] == 0)
         add_number(args, n, p[2], to);
     else if (args->dtype == TN_F32)
-        SCATTER_LOOP(float);
+        SCATTER_LOOP(float)
     else
-        SCATTER_LOOP(double);
+        SCATTER_LOOP(double)
 }
 
 /* More terms than this are not added to one element one after another. */
