@@ -2,15 +2,15 @@
  *
  *     dw[k][o] = sum over images and points p of x[stride p + places[k]] dy[p][o]    k = (c, i, j)
  *
- * is a product of matrices whose left one need not be made. Of its rows a tile has those that lie in
- * equal steps, the channels c for one (i, j), or the j for one (c, i) where there are few channels:
- * then number p of a row is where it is in x, as in direct.c. dy is packed, in panels of as many
- * output channels as a tile has columns, and dw comes out with its channels side by side and is
- * turned at the end.
+ * is a product of matrices whose left one need not be made. Of its rows a tile has those that lie
+ * in equal steps, the channels c for one (i, j), or the j for one (c, i) where there are few
+ * channels: then number p of a row is where it is in x, as in direct.c. dy is packed, in panels of
+ * as many output channels as a tile has columns, and dw comes out with its channels side by side
+ * and is turned at the end.
  *
- * Images are taken in runs that stay in the cache. The threads share the planes and panels of a run,
- * then rows of dw, each of which is summed by one thread. Sums of many points are added up so that
- * what rounding takes from them is kept. */
+ * Images are taken in runs that stay in the cache. The threads share the planes and panels of a
+ * run, then rows of dw, each of which is summed by one thread. Sums of many points are added up so
+ * that what rounding takes from them is kept. */
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"
