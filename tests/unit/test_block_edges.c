@@ -2,6 +2,7 @@
  * against plain loops, with one thread and two. Elements are small integers, so that all sums are
  * exact, Winograd's halves and quarters too. */
 #include <stdio.h>
+#include "common/conv2d.h"
 #include "common/ops.h"
 
 /* Integers from -3 to 3, the same for the same seed. */
@@ -159,6 +160,23 @@ static outcome naive_conv2d(const conv *c)
     return r;
 }
 
+/* By each method, also where another one is taken. */
+static void check_methods(const conv *c, const outcome *r, tn_dtype dtype, const char *text)
+{
+    tn_conv2d_opts opts = {.padding = c->padding, .groups = c->groups};
+    const tn_tensor *x = tensor_of(&r->x, dtype, PLAIN), *w = tensor_of(&r->w, dtype, PLAIN);
+    const tn_tensor *dy = tensor_of(&r->dy, dtype, PLAIN);
+    for (int i = 0; i < CONV2D_METHODS; i++) {
+        conv2d_products got = conv2d_by(conv2d_methods[i], x, w, NULL, dy, &opts);
+        if (got.y)
+            check_same(got.y, &r->y, text);
+        if (got.dx)
+            check_same(got.dx, &r->dx, text);
+        if (got.dw)
+            check_same(got.dw, &r->dw, text);
+    }
+}
+
 static void check_conv2d(conv c)
 {
     outcome r = naive_conv2d(&c);
@@ -176,6 +194,7 @@ static void check_conv2d(conv c)
         tn_backward_with(ctx, y, tensor_of(&r.dy, dtype, PLAIN));
         check_same(tn_grad(x), &r.dx, text);
         check_same(tn_grad(w), &r.dw, text);
+        check_methods(&c, &r, dtype, text);
         tn_scope_end(ctx, scope);
     }
 }
@@ -213,6 +232,27 @@ START_TEST(test_rows_and_runs)
 }
 END_TEST
 
+/* Straight from the image: points around those of a tile, of a row of pieces and of a block, output
+ * channels around those of one panel and several, channels around those of a tile of dw. */
+START_TEST(test_direct)
+{
+    for (int64_t width = 5; width <= 7; width++)
+        check_conv2d((conv){2, 2, 3, 3, width, 3, 3, 1, 1});
+    for (int64_t width = 12; width <= 16; width++)
+        check_conv2d((conv){1, 30, 17, 4, width, 3, 3, 1, 1});
+    for (int64_t width = 251; width <= 257; width += 2)
+        check_conv2d((conv){1, 1, 2, 3, width, 3, 2, 1, 1});
+    for (int64_t o = 7; o <= 33; o++)
+        check_conv2d((conv){1, o / 2, o, 3, 10, 2, 3, 1, 1});
+    for (int64_t c = 56; c <= 58; c++) /* 504 to 522 terms */
+        check_conv2d((conv){1, c, 2, 4, 17, 3, 3, 1, 1});
+    for (int64_t width = 511; width <= 514; width++)
+        check_conv2d((conv){1, 2, 2, 2, width, 1, 3, 0, 1});
+    check_conv2d((conv){3, 3, 2, 31, 180, 2, 2, 0, 1});  /* runs of images */
+    check_conv2d((conv){2, 2, 2, 130, 130, 2, 2, 0, 1}); /* parts of one */
+}
+END_TEST
+
 /* Winograd's method: channels and tiles around the least that it takes, the widest row, and groups
  * of 512 tiles, in one run and in several. */
 START_TEST(test_winograd)
@@ -230,4 +270,4 @@ START_TEST(test_winograd)
 END_TEST
 
 OP_TESTS_NO_GRAD("block_edges", test_linear_registers, test_linear_blocks, test_matmul,
-                 test_columns, test_rows_and_runs, test_winograd)
+                 test_columns, test_rows_and_runs, test_direct, test_winograd)

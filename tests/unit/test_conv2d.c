@@ -1,8 +1,7 @@
 /* conv2d(x, w, b): cross-correlation of images with kernels. */
 #include <stdio.h>
+#include "common/conv2d.h"
 #include "common/ops.h"
-#include "ops/conv2d/methods.h"
-#include "ops/shared/window.h"
 
 #define CONV(id, bias, ...) \
     OP(id, tn_conv2d(ctx, in[0], in[1], bias, (tn_conv2d_opts){__VA_ARGS__}))
@@ -266,52 +265,21 @@ END_TEST
 
 /* ---- the methods ----------------------------------------------------------------------------- */
 
-#define METHOD(name) &tn__conv2d_##name,
-static const tn__conv2d_method *const methods[] = {TN__CONV2D_METHODS(METHOD)};
-
-enum { METHODS = sizeof methods / sizeof *methods };
-
-static tn__conv2d_plan plan_of(const conv *c, const tn_tensor *x, const tn_tensor *w)
-{
-    tn__window window = {.kernel_h = w->shape[2],
-                         .kernel_w = w->shape[3],
-                         .stride_h = c->stride_h,
-                         .stride_w = c->stride_w,
-                         .padding_h = c->padding_h,
-                         .padding_w = c->padding_w,
-                         .dilation_h = c->dilation_h,
-                         .dilation_w = c->dilation_w};
-    ck_assert(tn__slide(ctx, "conv2d", x, &window, false));
-    return tn__conv2d_plan_new(ctx, &window, c->groups, x, w);
-}
-
-/* The products that it applies to, the results being full of NaN before. */
+/* The products that it applies to. */
 static void check_method(const tn__conv2d_method *m, const conv *c, const outcome *r,
                          tn_dtype dtype)
 {
     tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *x = tensor_of(&r->x, dtype, PLAIN), *w = tensor_of(&r->w, dtype, PLAIN);
-    tn_tensor *y = tn_full(ctx, dtype, 4, r->y.shape, NAN);
-    tn_tensor *dx = tn_full(ctx, dtype, 4, r->x.shape, NAN);
-    tn_tensor *dw = tn_full(ctx, dtype, 4, r->w.shape, NAN);
-    tn__conv2d_plan plan = plan_of(c, x, w);
-    plan.bias = tn__ptr(tensor_of(&r->b, dtype, PLAIN));
-    plan.dy = tn__ptr(tensor_of(&r->dy, dtype, PLAIN));
-    plan.y = tn__ptr(y);
-    plan.dx = tn__ptr(dx);
-    plan.dw = tn__ptr(dw);
-    if (m->applies(&plan, TN__CONV2D_FORWARD)) {
-        m->forward(&plan);
-        check_array(y, &r->y, tolerance(dtype), "%s: %s %s", m->name, c->x, c->w);
-    }
-    if (m->applies(&plan, TN__CONV2D_GRAD_INPUT)) {
-        m->grad_input(&plan);
-        check_array(dx, &r->dx, tolerance(dtype), "%s: %s %s: dx", m->name, c->x, c->w);
-    }
-    if (m->applies(&plan, TN__CONV2D_GRAD_WEIGHT)) {
-        m->grad_weight(&plan);
-        check_array(dw, &r->dw, tolerance(dtype), "%s: %s %s: dw", m->name, c->x, c->w);
-    }
+    tn_conv2d_opts opts = options(c);
+    conv2d_products got =
+        conv2d_by(m, tensor_of(&r->x, dtype, PLAIN), tensor_of(&r->w, dtype, PLAIN),
+                  tensor_of(&r->b, dtype, PLAIN), tensor_of(&r->dy, dtype, PLAIN), &opts);
+    if (got.y)
+        check_array(got.y, &r->y, tolerance(dtype), "%s: %s %s", m->name, c->x, c->w);
+    if (got.dx)
+        check_array(got.dx, &r->dx, tolerance(dtype), "%s: %s %s: dx", m->name, c->x, c->w);
+    if (got.dw)
+        check_array(got.dw, &r->dw, tolerance(dtype), "%s: %s %s: dw", m->name, c->x, c->w);
     tn_scope_end(ctx, scope);
 }
 
@@ -345,10 +313,10 @@ START_TEST(test_methods)
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
         outcome r = naive_conv2d(&convs[i]);
-        for (int j = 0; j < METHODS; j++) {
+        for (int j = 0; j < CONV2D_METHODS; j++) {
             tn_set_threads(ctx, 1 + (int)i % 3);
-            check_method(methods[j], &convs[i], &r, TN_F64);
-            check_method(methods[j], &convs[i], &r, TN_F32);
+            check_method(conv2d_methods[j], &convs[i], &r, TN_F64);
+            check_method(conv2d_methods[j], &convs[i], &r, TN_F32);
         }
     }
 }
@@ -382,11 +350,11 @@ END_TEST
 static const tn__conv2d_method *method_called(const char *beginning)
 {
     const tn__conv2d_method *found = NULL;
-    for (int i = 0; i < METHODS; i++)
-        if (strncmp(methods[i]->name, beginning, strlen(beginning)) == 0) {
+    for (int i = 0; i < CONV2D_METHODS; i++)
+        if (strncmp(conv2d_methods[i]->name, beginning, strlen(beginning)) == 0) {
             ck_assert_msg(!found, "\"%s\" is %s or %s", beginning, found ? found->name : "",
-                          methods[i]->name);
-            found = methods[i];
+                          conv2d_methods[i]->name);
+            found = conv2d_methods[i];
         }
     ck_assert_msg(found, "no method is called %s", beginning);
     return found;
@@ -401,40 +369,40 @@ START_TEST(test_choice)
         const char *taken;
     } choices[] = {
         {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},
-        {{"[4,127,32,32]", "[128,127,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"},
-        {{"[4,128,32,32]", "[127,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"},
-        {{"[4,256,32,32]", "[256,128,3,3]", 1, 1, 1, 1, 1, 1, 2}, "di di im"},
-        {{"[4,128,32,32]", "[128,128,3,2]", 1, 1, 1, 1, 1, 1, 1}, "di di im"},
-        {{"[4,128,32,32]", "[128,128,2,3]", 1, 1, 1, 1, 1, 1, 1}, "di di im"},
-        {{"[4,128,64,64]", "[128,128,3,3]", 2, 1, 1, 1, 1, 1, 1}, "di di im"},
-        {{"[4,128,64,64]", "[128,128,3,3]", 1, 2, 1, 1, 1, 1, 1}, "di di im"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 2, 1, 1}, "di di im"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 2, 1}, "di di im"},
+        {{"[4,127,32,32]", "[128,127,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,32,32]", "[127,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,256,32,32]", "[256,128,3,3]", 1, 1, 1, 1, 1, 1, 2}, "di di ou"},
+        {{"[4,128,32,32]", "[128,128,3,2]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,32,32]", "[128,128,2,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,64,64]", "[128,128,3,3]", 2, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,64,64]", "[128,128,3,3]", 1, 2, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 2, 1, 1}, "di di ou"},
+        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 2, 1}, "di di ou"},
         {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 2, 2, 1, 1, 1}, "wi wi wi"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 3, 1, 1, 1, 1}, "di di im"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 3, 1, 1, 1}, "di di im"},
+        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 3, 1, 1, 1, 1}, "di di ou"},
+        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 3, 1, 1, 1}, "di di ou"},
         {{"[3,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"},  /* 768 tiles */
         {{"[9,128,27,27]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},  /* 784 for 729 */
         {{"[30,128,13,13]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"}, /* 196 for 169 */
         {{"[1,128,18,254]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},
-        {{"[1,128,18,255]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di im"},
+        {{"[1,128,18,255]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
         {{"[2,128,16,256]", "[128,128,3,3]", 1, 1, 1, 0, 1, 1, 1}, "wi di wi"},
-        {{"[2,128,16,253]", "[128,128,3,3]", 1, 1, 1, 2, 1, 1, 1}, "di wi im"},
-        {{"[32,8192,1,1]", "[32,8192,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im wi"},
+        {{"[2,128,16,253]", "[128,128,3,3]", 1, 1, 1, 2, 1, 1, 1}, "di wi ou"},
+        {{"[32,8192,1,1]", "[32,8192,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im im"},
         {{"[32,8193,1,1]", "[32,8193,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im im"},
-        {{"[1,12,16,16]", "[12,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di im"},
-        {{"[1,11,16,16]", "[12,11,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di im im"},
+        {{"[1,12,16,16]", "[12,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+        {{"[1,11,16,16]", "[12,11,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di im ou"},
         {{"[1,12,16,16]", "[11,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
         {{"[1,16,16,16]", "[23,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
-        {{"[1,16,16,16]", "[24,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di im"},
+        {{"[1,16,16,16]", "[24,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
         {{"[1,16,8,16]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "im im im"}, /* 120 points */
-        {{"[1,16,8,17]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "di di im"}, /* 128 */
+        {{"[1,16,8,17]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"}, /* 128 */
         {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 0, 0, 1, 1, 1}, "im im im"},
-        {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 1, 0, 1, 1, 1}, "di di im"},
-        {{"[2,16,18,16]", "[16,16,1,1]", 2, 1, 0, 0, 1, 1, 1}, "di di im"},
-        {{"[1,1024,16,16]", "[32,1024,4,4]", 1, 1, 0, 0, 1, 1, 1}, "di di im"},
-        {{"[1,1025,16,16]", "[32,1025,4,4]", 1, 1, 0, 0, 1, 1, 1}, "im di im"}, /* 16400 terms */
-        {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 28, 28, 1, 1, 1}, "di di im"},
+        {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"},
+        {{"[2,16,18,16]", "[16,16,1,1]", 2, 1, 0, 0, 1, 1, 1}, "di di ou"},
+        {{"[1,1024,16,16]", "[32,1024,4,4]", 1, 1, 0, 0, 1, 1, 1}, "di di ou"},
+        {{"[1,1025,16,16]", "[32,1025,4,4]", 1, 1, 0, 0, 1, 1, 1}, "im di ou"}, /* 16400 terms */
+        {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 28, 28, 1, 1, 1}, "di di ou"},
         {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 29, 29, 1, 1, 1}, "im di im"}, /* 66^2 for 8^2 */
         {{"[1,3,9,9]", "[6,1,3,3]", 2, 1, 1, 1, 1, 1, 3}, "de de de"},
         {{"[1,3,9,9]", "[3,3,3,3]", 2, 1, 1, 1, 1, 1, 1}, "im im im"},
@@ -442,28 +410,36 @@ START_TEST(test_choice)
         {{"[1,1,40,40]", "[1,1,16,32]", 1, 1, 0, 0, 1, 1, 1}, "de de de"},
         {{"[1,1,40,40]", "[1,1,19,27]", 1, 1, 0, 0, 1, 1, 1}, "im im im"}, /* 513 terms */
         {{"[1,1,40,40]", "[2,1,16,17]", 1, 1, 0, 0, 1, 1, 1}, "de im de"},
+        {{"[2,128,8,8]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"}, /* 32 tiles */
+        {{"[1,128,2,62]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1},
+         "im im im"}, /* 31 tiles, 124 points */
+        {{"[2,1,9,9]", "[12,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im ou"},
+        {{"[2,1,9,9]", "[4,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de de de"},
+        {{"[2,1,9,9]", "[5,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im de"},
+        {{"[2,1,40,40]", "[16,1,23,23]", 1, 1, 0, 0, 1, 1, 1}, "di im ou"}, /* 529 terms */
     };
-    bool taken[METHODS] = {false};
+    bool taken[CONV2D_METHODS] = {false};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         tn_scope scope = tn_scope_begin(ctx);
         const conv *c = &choices[i].c;
         char names[3][16];
         ck_assert_int_eq(sscanf(choices[i].taken, "%15s%15s%15s", names[0], names[1], names[2]), 3);
         array x = array_random(c->x), w = array_random(c->w);
+        tn_conv2d_opts opts = options(c);
         tn__conv2d_plan plan =
-            plan_of(c, tensor_of(&x, TN_F32, PLAIN), tensor_of(&w, TN_F32, PLAIN));
+            conv2d_plan(tensor_of(&x, TN_F32, PLAIN), tensor_of(&w, TN_F32, PLAIN), &opts);
         for (int product = TN__CONV2D_FORWARD; product <= TN__CONV2D_GRAD_WEIGHT; product++) {
             const tn__conv2d_method *wanted = method_called(names[product]);
             const tn__conv2d_method *m = tn__conv2d_method_of(&plan, (tn__conv2d_product)product);
             ck_assert_msg(m == wanted, "%s %s, product %d: %s, not %s", c->x, c->w, product,
                           m->name, wanted->name);
-            for (int j = 0; j < METHODS; j++)
-                taken[j] = taken[j] || methods[j] == m;
+            for (int j = 0; j < CONV2D_METHODS; j++)
+                taken[j] = taken[j] || conv2d_methods[j] == m;
         }
         tn_scope_end(ctx, scope);
     }
-    for (int i = 0; i < METHODS; i++)
-        ck_assert_msg(taken[i], "no case takes %s", methods[i]->name);
+    for (int i = 0; i < CONV2D_METHODS; i++)
+        ck_assert_msg(taken[i], "no case takes %s", conv2d_methods[i]->name);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "common/check_tn.h"
+#include "common/conv2d.h"
 
 RUNS_WITH_EACH_ISA;
 
@@ -178,6 +179,21 @@ static void naive_conv(const conv *c)
                     at);
 }
 
+/* By each method, also where another one is taken. */
+static void check_methods(const char *text, const tn_tensor *tx, const tn_tensor *tw,
+                          const tn_tensor *tb, const tn_tensor *tdy, const tn_conv2d_opts *opts)
+{
+    for (int i = 0; i < CONV2D_METHODS; i++) {
+        conv2d_products got = conv2d_by(conv2d_methods[i], tx, tw, tb, tdy, opts);
+        if (got.y)
+            compare(got.y, &y, text, conv2d_methods[i]->name);
+        if (got.dx)
+            compare(got.dx, &dx, text, conv2d_methods[i]->name);
+        if (got.dw)
+            compare(got.dw, &dw, text, conv2d_methods[i]->name);
+    }
+}
+
 static void check_conv(const conv *c)
 {
     const images *s = &c->s;
@@ -188,19 +204,21 @@ static void check_conv(const conv *c)
         leaf(tensor(c->dtype, TN_SHAPE(s->n, s->groups * s->c, c->h.size, c->w.size), &x));
     tn_tensor *tw = leaf(tensor(c->dtype, TN_SHAPE(out, s->c, c->h.kernel, c->w.kernel), &w));
     tn_tensor *tb = leaf(tensor(c->dtype, TN_SHAPE(out), &b));
-    tn_tensor *ty = tn_conv2d(ctx, tx, tw, tb,
-                              (tn_conv2d_opts){.stride_h = c->h.stride,
-                                               .stride_w = c->w.stride,
-                                               .padding_h = c->h.padding,
-                                               .padding_w = c->w.padding,
-                                               .dilation_h = c->h.dilation,
-                                               .dilation_w = c->w.dilation,
-                                               .groups = s->groups});
+    tn_tensor *tdy = tensor(c->dtype, TN_SHAPE(s->n, out, c->h.out, c->w.out), &dy);
+    tn_conv2d_opts opts = {.stride_h = c->h.stride,
+                           .stride_w = c->w.stride,
+                           .padding_h = c->h.padding,
+                           .padding_w = c->w.padding,
+                           .dilation_h = c->h.dilation,
+                           .dilation_w = c->w.dilation,
+                           .groups = s->groups};
+    tn_tensor *ty = tn_conv2d(ctx, tx, tw, tb, opts);
     compare(ty, &y, text, "y");
-    tn_backward_with(ctx, ty, tensor(c->dtype, TN_SHAPE(s->n, out, c->h.out, c->w.out), &dy));
+    tn_backward_with(ctx, ty, tdy);
     compare(tn_grad(tx), &dx, text, "dx");
     compare(tn_grad(tw), &dw, text, "dw");
     compare(tn_grad(tb), &db, text, "db");
+    check_methods(text, tx, tw, tb, tdy, &opts);
     tn_scope_end(ctx, scope);
 }
 

@@ -13,6 +13,7 @@
 #include "ops/conv2d/plan.h"
 
 #define MOST_TERMS 512         /* that are added one after another, in y and in dx */
+#define MOST_PASSES 4          /* over dx */
 #define MOST_NUMBERS 4194304.0 /* of a padded plane, whose padding may be wider than the plane */
 
 /* What one call needs besides the plan. `run` does the planes or kernels begin .. end. */
@@ -40,6 +41,12 @@ static bool applies(const tn__conv2d_plan *p, tn__conv2d_product product)
     int64_t sums = product == TN__CONV2D_GRAD_INPUT ? p->out_channels : 1;
     return p->in_channels == 1 && p->kernel_points <= MOST_TERMS / sums &&
            (double)rows_of(w) * (double)tn__window_line(w) <= MOST_NUMBERS;
+}
+
+/* Each plane of dy passes over dx once more. */
+static bool pays(const tn__conv2d_plan *p, tn__conv2d_product product)
+{
+    return product != TN__CONV2D_GRAD_INPUT || p->out_channels <= MOST_PASSES;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -208,6 +215,7 @@ static void grad_weight(const tn__conv2d_plan *p)
 
 const tn__conv2d_method tn__conv2d_depthwise = {.name = "depthwise",
                                                 .applies = applies,
+                                                .pays = pays,
                                                 .forward = forward,
                                                 .grad_input = grad_input,
                                                 .grad_weight = grad_weight};

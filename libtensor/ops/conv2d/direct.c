@@ -32,9 +32,7 @@
 #define MOST_TERMS 16384 /* of a sum */
 #define BLOCK_BYTES 2048 /* of the terms that are added one after another */
 #define PIECE 252        /* points that are made at a time: 18 tiles of 14 */
-#define FEWEST_POINTS 128
-#define LANES 16     /* output channels that a vector has, at most */
-#define SHORT_ROW 14 /* points, which fit one tile */
+#define SHORT_ROW 14     /* points, which fit one tile */
 #define MUCH_PADDING 0.04
 #define BEGINNING 5.0 /* terms whose time it takes to begin with a tile */
 
@@ -423,32 +421,6 @@ static void convolve(conv *v, tn__range_fn pack)
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* Planes with zeros around them, of which so many rows and columns are read. */
-static tn__window padded(int64_t h, int64_t w, int64_t padding_h, int64_t padding_w, int64_t rows,
-                         int64_t columns)
-{
-    return (tn__window){.h = h,
-                        .w = w,
-                        .out_h = rows,
-                        .out_w = columns,
-                        .kernel_h = 1,
-                        .kernel_w = 1,
-                        .stride_h = 1,
-                        .stride_w = 1,
-                        .padding_h = padding_h,
-                        .padding_w = padding_w,
-                        .dilation_h = 1,
-                        .dilation_w = 1};
-}
-
-/* What windows reach of x. */
-static tn__window reach_of_y(const tn__window *w)
-{
-    int64_t rows = (w->out_h - 1) * w->stride_h + (w->kernel_h - 1) * w->dilation_h + 1;
-    int64_t columns = (w->out_w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
-    return padded(w->h, w->w, w->padding_h, w->padding_w, rows, columns);
-}
-
 static side side_of_y(int64_t points, int64_t stride, int64_t kernel, int64_t dilation,
                       int64_t *elements)
 {
@@ -515,7 +487,7 @@ static void pack_for_y(int64_t begin, int64_t end, void *payload)
 static void forward(const tn__conv2d_plan *p)
 {
     conv v;
-    tn__window reach = reach_of_y(&p->window);
+    tn__window reach = tn__reach_of_y(&p->window);
     tn__planes x = tn__planes_new(p, p->x, p->groups * p->in_channels, &reach);
     if (conv_new(p, &x, p->in_channels, p->out_channels, &v)) {
         if (p->bias)
@@ -565,7 +537,8 @@ static int64_t lines_of_dy(const direction *d)
 static tn__window reach_of_dx(const tn__window *w)
 {
     direction h = down_of(w), v = right_of(w);
-    return padded(w->out_h, w->out_w, h.before, v.before, lines_of_dy(&h), lines_of_dy(&v));
+    return tn__padded_planes(w->out_h, w->out_w, h.before, v.before, lines_of_dy(&h),
+                             lines_of_dy(&v));
 }
 
 /* f of element i. */
@@ -668,33 +641,18 @@ static void grad_input(const tn__conv2d_plan *p)
 
 /* ---- where it pays --------------------------------------------------------------------------- */
 
-/* Do channels fill most of their vectors? */
-static bool fills_vectors(int64_t channels)
-{
-    return 4 * channels >= 3 * tn__divide_up(channels, LANES) * LANES;
-}
-
-/* Are planes, as they are, the matrix of windows? */
-static bool is_matrix(const tn__window *w)
-{
-    return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
-           w->padding_h == 0 && w->padding_w == 0;
-}
-
 static bool applies(const tn__conv2d_plan *p, tn__conv2d_product product)
 {
     bool back = product == TN__CONV2D_GRAD_INPUT;
     double terms = (double)(back ? p->out_channels : p->in_channels) * (double)p->kernel_points;
-    tn__window reach = back ? reach_of_dx(&p->window) : reach_of_y(&p->window);
+    tn__window reach = back ? reach_of_dx(&p->window) : tn__reach_of_y(&p->window);
     return product != TN__CONV2D_GRAD_WEIGHT && terms <= MOST_TERMS && tn__planes_fit(&reach);
 }
 
-/* Packing the weights takes as long for few points as for many. */
 static bool pays(const tn__conv2d_plan *p, tn__conv2d_product product)
 {
-    int64_t channels = product == TN__CONV2D_GRAD_INPUT ? p->in_channels : p->out_channels;
-    return !is_matrix(&p->window) && fills_vectors(channels) &&
-           p->images * p->out_points >= FEWEST_POINTS;
+    return tn__pays_in_place(p,
+                             product == TN__CONV2D_GRAD_INPUT ? p->in_channels : p->out_channels);
 }
 
 const tn__conv2d_method tn__conv2d_direct = {.name = "direct",

@@ -6,8 +6,9 @@
 
 /* The best first. The last one applies to everything and pays. */
 #define TN__CONV2D_METHODS(ROW) \
-    ROW(depthwise)              \
     ROW(winograd)               \
+    ROW(outer)                  \
+    ROW(depthwise)              \
     ROW(direct)                 \
     ROW(im2col)
 

@@ -9,11 +9,49 @@
 #define MOST_TIMES 4.0    /* as many numbers as there are may be read, */
 #define FEW 4096.0        /* or a few more */
 #define LINE 64           /* bytes of a cache line */
+#define LANES 16          /* output channels that a vector has, at most */
+#define FEWEST_POINTS 128 /* of y */
+
+tn__window tn__padded_planes(int64_t h, int64_t w, int64_t padding_h, int64_t padding_w,
+                             int64_t rows, int64_t columns)
+{
+    return (tn__window){.h = h,
+                        .w = w,
+                        .out_h = rows,
+                        .out_w = columns,
+                        .kernel_h = 1,
+                        .kernel_w = 1,
+                        .stride_h = 1,
+                        .stride_w = 1,
+                        .padding_h = padding_h,
+                        .padding_w = padding_w,
+                        .dilation_h = 1,
+                        .dilation_w = 1};
+}
+
+tn__window tn__reach_of_y(const tn__window *w)
+{
+    int64_t rows = (w->out_h - 1) * w->stride_h + (w->kernel_h - 1) * w->dilation_h + 1;
+    int64_t columns = (w->out_w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
+    return tn__padded_planes(w->h, w->w, w->padding_h, w->padding_w, rows, columns);
+}
 
 bool tn__planes_fit(const tn__window *pad)
 {
     return (double)pad->out_h * (double)pad->out_w <=
            MOST_TIMES * (double)pad->h * (double)pad->w + FEW;
+}
+
+static bool is_matrix(const tn__window *w)
+{
+    return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+           w->padding_h == 0 && w->padding_w == 0;
+}
+
+bool tn__pays_in_place(const tn__conv2d_plan *p, int64_t channels)
+{
+    return !is_matrix(&p->window) && p->images * p->out_points >= FEWEST_POINTS &&
+           4 * channels >= 3 * LANES * tn__divide_up(channels, LANES);
 }
 
 /* From plane to plane: an odd number of cache lines, so that planes do not compete for the same

@@ -21,8 +21,19 @@ typedef struct tn__planes {
 tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
                           const tn__window *pad);
 
+/* Planes with zeros around them, of which so many rows and columns are read; what windows reach of
+ * x. */
+tn__window tn__padded_planes(int64_t h, int64_t w, int64_t padding_h, int64_t padding_w,
+                             int64_t rows, int64_t columns);
+tn__window tn__reach_of_y(const tn__window *w);
+
 /* Is what is read not much more than what there is, so that zeros take neither time nor memory? */
 bool tn__planes_fit(const tn__window *pad);
+
+/* Is it best to multiply by numbers read from where they are, which makes so many channels side by
+ * side? They should fill vectors, and points be enough to pay for packing weights or writing dw.
+ * Where x is the matrix of windows, packing it costs little. */
+bool tn__pays_in_place(const tn__conv2d_plan *plan, int64_t channels);
 
 /* Memory for a run; false with an error, to be freed all the same. */
 bool tn__planes_alloc(tn__planes *p);

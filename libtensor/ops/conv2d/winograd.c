@@ -27,6 +27,7 @@
 #define ELEMENTS 16      /* of a transformed tile */
 #define MIN_CHANNELS 128 /* on both sides, and tiles: with fewer the transforms cost too much */
 #define MIN_TILES 1024
+#define MIN_TILES_OF_DW 32
 #define MOST_COVER 1.125 /* elements of the tiles for each point of a plane */
 #define RUN_TILES 512    /* about: of the images that are taken at a time */
 #define RUNS 16          /* whose dw are added one after another */
@@ -102,10 +103,11 @@ static bool pays(const tn__conv2d_plan *plan, tn__conv2d_product product)
 {
     tn__conv2d_plan p = plan_of(plan, product);
     int64_t tiles = tiles_of(&p.window);
+    if (p.in_channels < MIN_CHANNELS || p.out_channels < MIN_CHANNELS)
+        return false;
     if (product == TN__CONV2D_GRAD_WEIGHT)
-        return p.in_channels >= 32 && p.out_channels >= 32 && p.images * tiles >= 32;
-    return p.in_channels >= MIN_CHANNELS && p.out_channels >= MIN_CHANNELS &&
-           p.images * tiles >= MIN_TILES &&
+        return p.images * tiles >= MIN_TILES_OF_DW;
+    return p.images * tiles >= MIN_TILES &&
            4.0 * (double)tiles <= MOST_COVER * (double)p.out_points;
 }
 
