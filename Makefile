@@ -27,7 +27,7 @@ all: lib examples
 
 # ---- the library ---------------------------------------------------------------------------------
 
-# The rooms from the bottom up; tests/lint.sh holds them to that order.
+# The rooms from the bottom up; tests/rooms.sh has their order.
 ROOMS := base tensor dict io autograd inspect ops/* ops nn optim data state context
 SOURCES := $(sort $(wildcard $(ROOMS:%=libtensor/%/*.c)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
@@ -224,7 +224,7 @@ help:
 	@echo "demo       trains softmax regression on the MNIST images that ship; results in out/digits"
 	@echo "demo-faces learns to tell drawn faces apart; results in out/generated-faces"
 	@echo "demo-alexnet the same on top of AlexNet's convolutions with random weights"
-	@echo "results    runs all that the examples can do, for docs/results; results in out/"
+	@echo "results    runs all that the examples can do, for docs/results, with jq; results in out/"
 	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"

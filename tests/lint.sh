@@ -10,6 +10,16 @@ fail()
     status=1
 }
 
+# A tool that is missing has found nothing: it fails unless LINT_WITHOUT names it, as in
+# LINT_WITHOUT="cppcheck clang" make lint.
+missing()
+{
+    case " ${LINT_WITHOUT:-} " in
+    *" $1 "*) echo "lint: without $1" ;;
+    *) fail "$1 is not installed: apt-get install $2, or LINT_WITHOUT=$1" ;;
+    esac
+}
+
 # No line of `files` may match the pattern.
 never()
 {
@@ -19,13 +29,14 @@ never()
     found=$(grep -nE "$pattern" "$@" 2>/dev/null) && fail "$message" && echo "$found"
 }
 
-sources=$( (git ls-files '*.c' '*.h' 2>/dev/null || find libtensor examples tests -name '*.[ch]') | grep -v '^tests/data/')
+# Those that are not added yet, too.
+sources=$( (git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null || find libtensor examples tests -name '*.[ch]') | grep -v '^tests/data/')
 
 # One version formats, since each formats differently: CLANG_FORMAT names another place of it.
 formatter=14
 : "${CLANG_FORMAT:=$(command -v clang-format-$formatter || echo clang-format)}"
 if ! command -v "$CLANG_FORMAT" >/dev/null; then
-    echo "lint: clang-format $formatter is not installed"
+    missing clang-format clang-format-$formatter
 elif ! "$CLANG_FORMAT" --version | grep -q "version $formatter\."; then
     fail "$("$CLANG_FORMAT" --version), where the sources are formatted by version $formatter"
 else
@@ -46,8 +57,11 @@ if command -v cppcheck >/dev/null; then
         -DTN_REAL_f32 -DTN_ISA_baseline -Ilibtensor/include -Ilibtensor libtensor ||
         fail "cppcheck found something"
 else
-    echo "lint: cppcheck is not installed"
+    missing cppcheck cppcheck
 fi
+for cc in gcc clang; do
+    command -v $cc >/dev/null || missing $cc $cc
+done
 
 library=$(find libtensor -name '*.[ch]')
 never 'include <cblas.h>' 'only tensor/blas.c includes <cblas.h>' \

@@ -1,5 +1,5 @@
 /* run.h - one run of a command: what it is told, its context, and its results in a folder. All
- * commands of the examples run in it; training.h is for those that train. */
+ * commands but those that make or fetch data run in it; training.h is for those that train. */
 #ifndef EXAMPLES_RUN_H
 #define EXAMPLES_RUN_H
 

@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-/* Lists the functions that a header such as "ops.h" declares. */
-void list_functions(const char *header);
+/* Lists the functions that a header such as "ops.h" declares, those alone whose names begin with
+ * `prefix`. */
+void list_functions(const char *header, const char *prefix);
 
 /* There is a row for this function; `kinds` are bits of what the row shows. False if the header
  * that was listed does not declare it. */

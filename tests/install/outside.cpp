@@ -101,6 +101,16 @@ static bool options_arrive(const tn_tensor *t)
            pool.dilation_w == 11 && pool.exclude_padding && pool.divisor == 16 && arrays;
 }
 
+// Options within options of the same type.
+static bool options_nest(tn_ctx *ctx)
+{
+    tn_tensor *a = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3));
+    const tn_reduce_opts opts =
+        TN_OPTS(tn_reduce_opts,
+                .keepdim = tn_ndim(tn_sum(ctx, a, TN_OPTS(tn_reduce_opts, .keepdim = true))) == 2);
+    return has_shape(tn_sum(ctx, a, opts), TN_SHAPE(1, 1));
+}
+
 static bool is_context(tn_ctx *ctx)
 {
     const bool made = tn_error_status(ctx) == TN_OK && ctx;
@@ -141,7 +151,7 @@ static bool literals_arrive()
 int main()
 {
     tn_ctx *ctx = tn_ctx_new(TN_OPTS(tn_ctx_opts, .seed = 1, .threads = 1));
-    if (!contexts_are_made() || !literals_arrive() || !lists_arrive(ctx) ||
+    if (!contexts_are_made() || !literals_arrive() || !lists_arrive(ctx) || !options_nest(ctx) ||
         !options_arrive(tn_zeros(ctx, TN_F32, TN_SCALAR))) {
         std::fprintf(stderr, "lists or options do not arrive: %s\n", tn_error(ctx));
         return 1;

@@ -1,5 +1,6 @@
 /* The layers: what they compute, how they begin, the names of their parameters and buffers, their
  * gradients, and two networks made of them. */
+#include "common/functions.h"
 #include "common/ops.h"
 
 #include <string.h>
@@ -224,27 +225,37 @@ static void check_gradients(tn_module *m, const char *shape, bool training)
     ck_assert_msg(tn_ok(ctx), "%s of %s: %s", tn_module_name(m), shape, tn_error(ctx));
 }
 
+/* The layer that the function makes of these arguments. */
+#define LAYER(function, shape, ...)                              \
+    do {                                                         \
+        ck_assert(see_function(#function, 1));                   \
+        check_gradients(function(__VA_ARGS__), shape, training); \
+    } while (0)
+
+/* Every layer: a function of nn.h without a row here is named. */
 START_TEST(gradients)
 {
     tn_conv2d_opts conv = {.stride = 2, .padding = 1};
     tn_pool2d_opts pool = {.stride = 2, .padding = 1};
+    list_functions("nn.h", "tn_nn_");
     for (int training = 0; training < 2; training++) {
-        check_gradients(tn_nn_linear(ctx, 4, 3), "[2,4]", training);
-        check_gradients(tn_nn_linear_nobias(ctx, 4, 3), "[2,4]", training);
-        check_gradients(tn_nn_conv2d(ctx, 2, 3, 3, conv), "[2,2,5,6]", training);
-        check_gradients(tn_nn_conv2d_nobias(ctx, 2, 3, 3, conv), "[2,2,5,6]", training);
-        check_gradients(tn_nn_batch_norm2d(ctx, 2, (tn_batch_norm_opts){0}), "[3,2,2,3]", training);
-        check_gradients(tn_nn_max_pool2d(ctx, 3, pool), "[2,2,5,6]", training);
-        check_gradients(tn_nn_avg_pool2d(ctx, 3, pool), "[2,2,5,6]", training);
-        check_gradients(tn_nn_adaptive_avg_pool2d(ctx, 2, 3), "[2,2,5,7]", training);
-        check_gradients(tn_nn_dropout(ctx, 0.3), "[4,5]", training);
-        check_gradients(tn_nn_flatten(ctx), "[2,3,4]", training);
-        check_gradients(tn_nn_relu(ctx), "[2,3]", training);
-        check_gradients(tn_nn_leaky_relu(ctx, 0.2), "[2,3]", training);
-        check_gradients(tn_nn_sigmoid(ctx), "[2,3]", training);
-        check_gradients(tn_nn_tanh(ctx), "[2,3]", training);
-        check_gradients(tn_nn_gelu(ctx), "[2,3]", training);
+        LAYER(tn_nn_linear, "[2,4]", ctx, 4, 3);
+        LAYER(tn_nn_linear_nobias, "[2,4]", ctx, 4, 3);
+        LAYER(tn_nn_conv2d, "[2,2,5,6]", ctx, 2, 3, 3, conv);
+        LAYER(tn_nn_conv2d_nobias, "[2,2,5,6]", ctx, 2, 3, 3, conv);
+        LAYER(tn_nn_batch_norm2d, "[3,2,2,3]", ctx, 2, (tn_batch_norm_opts){0});
+        LAYER(tn_nn_max_pool2d, "[2,2,5,6]", ctx, 3, pool);
+        LAYER(tn_nn_avg_pool2d, "[2,2,5,6]", ctx, 3, pool);
+        LAYER(tn_nn_adaptive_avg_pool2d, "[2,2,5,7]", ctx, 2, 3);
+        LAYER(tn_nn_dropout, "[4,5]", ctx, 0.3);
+        LAYER(tn_nn_flatten, "[2,3,4]", ctx);
+        LAYER(tn_nn_relu, "[2,3]", ctx);
+        LAYER(tn_nn_leaky_relu, "[2,3]", ctx, 0.2);
+        LAYER(tn_nn_sigmoid, "[2,3]", ctx);
+        LAYER(tn_nn_tanh, "[2,3]", ctx);
+        LAYER(tn_nn_gelu, "[2,3]", ctx);
     }
+    ck_assert_int_eq(unseen_functions(1, ""), 0);
 }
 END_TEST
 

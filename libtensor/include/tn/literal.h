@@ -39,11 +39,13 @@
 
 #else
 
-#define TN_OPTS(type, ...)                                                            \
-    ([&]() -> type {                                                                  \
-        type type##_set = type();                                                     \
-        TN_PASTE_(TN_SETTER_, TN_COUNT_(type, __VA_ARGS__))(type##_set, __VA_ARGS__); \
-        return type##_set;                                                            \
+/* Each has a variable of its own, so that one within another hides nothing (-Wshadow). */
+#define TN_OPTS(type, ...) TN_SET_(type, TN_PASTE_(type##_set, __COUNTER__), __VA_ARGS__)
+#define TN_SET_(type, variable, ...)                                                \
+    ([&]() -> type {                                                                \
+        type variable = type();                                                     \
+        TN_PASTE_(TN_SETTER_, TN_COUNT_(type, __VA_ARGS__))(variable, __VA_ARGS__); \
+        return variable;                                                            \
     }())
 
 #define TN_ARRAY_(type, ...) \

@@ -84,6 +84,7 @@ typedef struct tn_formula {
  * operator in messages. Gradients do not flow. */
 TN_API tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, const double *c,
                          const tn_tensor *const *operands);
+
 /* What an operator keeps for its backward. The derivatives may use nothing else: in place of
  * what was not kept they find dy. */
 typedef enum tn_keep {
