@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""The table of `make bench-ops CSV=file` for docs/performance: table.py FILE.csv DIRECTORY
+
+Writes operators.md, a line for each operator and pass with its times and ratios, and operators.png, all
+ratios from the least to the greatest, by gnuplot."""
+import csv
+import pathlib
+import statistics
+import subprocess
+import sys
+
+PASSES = {"forward": "forward", "backward": "backward", "sum": "backward of the sum"}
+PLOT = """set terminal pngcairo size 900,520 font "sans,11"
+set output "{png}"
+set title "Time of an operator, ours / PyTorch's"
+set logscale y
+set ylabel "ratio (below 1: ours is faster)"
+set xlabel "operators and passes, from the least ratio to the greatest"
+set yrange [0.02:10]
+set ytics ("1/50" 0.02, "1/20" 0.05, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2" 2, "5" 5, "10" 10)
+set grid y
+set key top left
+plot {plots}, 1 with lines lc rgb "black" notitle
+"""
+
+
+def micro(value):
+    return f"{float(value):.3g}"
+
+
+def table(lines):
+    """Rows of the table, from {(operator, arguments, pass): {threads: row}}."""
+    yield "| operator | arguments | pass | ours, us | PyTorch, us | ratio, 1 thread | ratio, 2 threads |"
+    yield "|---|---|---|---|---|---|---|"
+    for (operator, arguments, what), by_threads in lines.items():
+        one, two = by_threads.get("1"), by_threads.get("2")
+        yield (f"| {operator} | {arguments} | {PASSES[what]} | {micro(one['ours us'])} | {micro(one['base us'])} | "
+               f"{float(one['ratio']):.2f} | {float(two['ratio']):.2f} |")
+
+
+def summary(ratios, threads):
+    return (f"{threads} thread{'s' if threads != '1' else ''}: {len(ratios)} lines, median {statistics.median(ratios):.2f}, "
+            f"{sum(r > 1 for r in ratios)} above 1.0, {sum(r > 1.1 for r in ratios)} above 1.1, "
+            f"greatest {max(ratios):.2f}.")
+
+
+def draw(ratios, png):
+    plots = ", ".join(f"'-' with points pt 7 ps 0.4 title \"{t} thread{'s' if t != '1' else ''}\"" for t in ratios)
+    data = "".join("".join(f"{r}\n" for r in sorted(values)) + "e\n" for values in ratios.values())
+    subprocess.run(["gnuplot"], input=PLOT.format(png=png, plots=plots) + data, text=True, check=True)
+
+
+def main():
+    rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+    directory = pathlib.Path(sys.argv[2])
+    lines, ratios = {}, {}
+    for row in rows:
+        lines.setdefault((row["operator"], row["arguments"], row["what"]), {})[row["threads"]] = row
+        ratios.setdefault(row["threads"], []).append(float(row["ratio"]))
+    text = ["# Operators beside PyTorch", "", "By `make bench-ops`; docs/performance.md has the method.", ""]
+    text += [f"- {summary(values, threads)}" for threads, values in ratios.items()] + [""]
+    text += table({key: value for key, value in lines.items() if len(value) == 2})
+    (directory / "operators.md").write_text("\n".join(text) + "\n")
+    draw(ratios, directory / "operators.png")
+
+
+if __name__ == "__main__":
+    main()
