@@ -214,7 +214,7 @@ static tn_tensor *topk(const golden *g, const tn_tensor *x, bool indices)
 }
 
 /* Those that are given, up to the first NULL. */
-static tn_tensor *joined(tn_tensor *(*fn)(tn_ctx *, int, const tn_tensor *const *, int),
+static tn_tensor *joined(tn_tensor *(*fn)(tn_ctx *, int64_t, const tn_tensor *const *, int),
                          const golden *g, tn_tensor *const *in)
 {
     int n = 0;
