@@ -116,10 +116,12 @@ static void thin_weight_grad(tn_ctx *ctx, thin_args *a, const tn_tensor *dw)
     tn__long_sum_free(ctx, &a->dw);
 }
 
-static bool is_thin(const tn_tensor *dy, const tn_tensor *x)
+/* BLAS, which multiplies with the kernels of the baseline, is slow at thin products of any size,
+ * and their bits would depend on the number of threads. */
+static bool is_thin(const tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
     double bytes = (double)tn_numel(x) * (double)tn_dtype_size(x->dtype);
-    return dy->shape[1] <= TN__THIN && bytes > CACHE_BYTES;
+    return dy->shape[1] <= TN__THIN && x->shape[0] > 0 && (bytes > CACHE_BYTES || ctx->isa == 0);
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
@@ -133,7 +135,7 @@ static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tens
                    .size = (int64_t)tn_dtype_size(x->dtype),
                    .x = tn__ptr(x),
                    .dy = tn__ptr(dy)};
-    if (dw && is_thin(dy, x))
+    if (dw && is_thin(ctx, dy, x))
         thin_weight_grad(ctx, &a, dw);
     else if (dw)
         tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,

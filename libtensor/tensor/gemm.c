@@ -50,12 +50,13 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
 }
 
 /* Is C = A B such a product, where B is w^T? */
-static bool is_thin(const tn__gemm_args *g)
+static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
 {
     bool is_w = g->n == 1 ? g->trans_b || g->ldb == 1 : g->trans_b && g->ldb == g->k;
     bool dense = is_w && !g->trans_a && (g->m == 1 || (g->lda == g->k && g->ldc == g->n));
     double bytes = (double)g->m * (double)g->k * (double)tn_dtype_size(g->dtype);
-    return dense && !g->adds && (g->n <= VECTORS || (g->n <= TN__THIN && bytes > TALL_BYTES));
+    return dense && !g->adds &&
+           (g->n <= VECTORS || (g->n <= TN__THIN && (bytes > TALL_BYTES || !is_own(ctx))));
 }
 
 static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
@@ -74,7 +75,7 @@ static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
 
 /* A vector times B^T is B times the vector: the rows of C become columns. The bias, which is a
  * number for each row then, is left to the caller. */
-static bool is_vector(const tn__gemm_args *g, tn__gemm_args *turned)
+static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *turned)
 {
     *turned = (tn__gemm_args){.dtype = g->dtype,
                               .trans_b = true,
@@ -88,7 +89,7 @@ static bool is_vector(const tn__gemm_args *g, tn__gemm_args *turned)
                               .ldb = g->k,
                               .c = g->c,
                               .ldc = 1};
-    return g->m == 1 && g->trans_b && (!g->trans_a || g->lda == 1) && is_thin(turned);
+    return g->m == 1 && g->trans_b && (!g->trans_a || g->lda == 1) && is_thin(ctx, turned);
 }
 
 /* ---- the rule -------------------------------------------------------------------------------- */
@@ -97,9 +98,9 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__product p = product_of(ctx, g);
     tn__gemm_args turned;
-    if (is_thin(g)) {
+    if (is_thin(ctx, g)) {
         thin_product(ctx, g);
-    } else if (is_vector(g, &turned)) {
+    } else if (is_vector(ctx, g, &turned)) {
         thin_product(ctx, &turned);
         if (g->bias)
             p.kernels->add_to(g->n, g->bias, g->c);

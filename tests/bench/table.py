@@ -16,8 +16,8 @@ set title "Time of an operator, ours / PyTorch's"
 set logscale y
 set ylabel "ratio (below 1: ours is faster)"
 set xlabel "operators and passes, from the least ratio to the greatest"
-set yrange [0.02:10]
-set ytics ("1/50" 0.02, "1/20" 0.05, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2" 2, "5" 5, "10" 10)
+set yrange [0.01:10]
+set ytics ("1/100" 0.01, "1/50" 0.02, "1/20" 0.05, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2" 2, "5" 5, "10" 10)
 set grid y
 set key top left
 plot {plots}, 1 with lines lc rgb "black" notitle
