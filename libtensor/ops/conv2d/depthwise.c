@@ -22,7 +22,6 @@ typedef void (*work_fn)(const work *k, int64_t begin, int64_t end, char *padded)
 struct work {
     const tn__conv2d_plan *plan;
     work_fn run;
-    int64_t count; /* planes or kernels */
     int64_t *taps; /* [kernel_points]: where each element of the kernel begins in padded rows */
     int64_t rows;  /* padded rows of a plane */
     size_t bytes;  /* of a padded plane */
@@ -132,13 +131,10 @@ static void kernels_of_dw(const work *k, int64_t begin, int64_t end, char *padde
         }
 }
 
-static void run_workers(int64_t begin, int64_t end, void *payload)
+static void run_worker(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const work *k = payload;
-    for (int64_t worker = begin; worker < end; worker++)
-        k->run(k, tn__cut(k->count, k->plan->workers, worker),
-               tn__cut(k->count, k->plan->workers, worker + 1),
-               k->padded + (size_t)worker * k->bytes);
+    k->run(k, begin, end, k->padded + (size_t)worker * k->bytes);
 }
 
 /* ---- the products ---------------------------------------------------------------------------- */
@@ -146,9 +142,8 @@ static void run_workers(int64_t begin, int64_t end, void *payload)
 /* `count` planes or kernels in parts, one for each worker. */
 static void share(work *k, int64_t count, work_fn run)
 {
-    k->count = count;
     k->run = run;
-    tn__parallel(k->plan->ctx, k->plan->workers, 1, run_workers, k);
+    tn__share(k->plan->ctx, count, k->plan->workers, run_worker, k);
 }
 
 static void forward(const tn__conv2d_plan *p)

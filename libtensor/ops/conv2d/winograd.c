@@ -249,16 +249,12 @@ static tn__gemm_args product_for_weight(const run *r, int64_t k)
 }
 
 /* Each worker has its elements, and memory to multiply in. */
-static void multiply(int64_t begin, int64_t end, void *payload)
+static void multiply(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(ELEMENTS, r->workers, worker, &first, &last);
-        for (int64_t k = first; k < last; k++) {
-            tn__gemm_args g = r->product(r, k);
-            tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
-        }
+    for (int64_t k = begin; k < end; k++) {
+        tn__gemm_args g = r->product(r, k);
+        tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
     }
 }
 
@@ -283,7 +279,7 @@ static void convolve(const tn__conv2d_plan *p, bool is_turned)
         for (int64_t n0 = 0; n0 < p->images; n0 += most) {
             move_to(&r, n0, most);
             tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
-            tn__parallel(p->ctx, r.workers, 1, multiply, &r);
+            tn__share(p->ctx, ELEMENTS, r.workers, multiply, &r);
             tn__parallel(p->ctx, r.images * p->out_channels, TN__GRAIN_PLANES, transform_y_back,
                          &r);
         }
@@ -324,7 +320,7 @@ static void sum_runs(run *r, const tn__long_sum *dw, bool is_long)
         r->adds = is_long ? i % RUNS > 0 : i > 0;
         tn__parallel(p->ctx, r->images * p->in_channels, TN__GRAIN_PLANES, transform_x, r);
         tn__parallel(p->ctx, r->images * p->out_channels, TN__GRAIN_PLANES, transform_dy, r);
-        tn__parallel(p->ctx, r->workers, 1, multiply, r);
+        tn__share(p->ctx, ELEMENTS, r->workers, multiply, r);
         if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
             end_runs(r, dw, i < RUNS || !is_long);
     }
