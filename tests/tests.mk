@@ -128,7 +128,7 @@ BASE_OPS = $(or $(wildcard $(BASE)/tests/bench/ops.c),-DMSE_OPTIONS=TN_REDUCE_ME
 bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench
 	$(if $(BASE),,$(error bench-against: BASE=directory of the version to compare with))
 	$(Q)$(MAKE) --no-print-directory -C $(BASE) lib build/tests/bench
-	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -O2 -I$(BASE)/libtensor/include $(LDFLAGS) \
+	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -O2 -I$(BASE)/libtensor/include -Itests $(LDFLAGS) \
 	    -o $(BUILD)/tests/bench_ops_base $(BASE_OPS) $(BASE)/build/libtensor.a $(LIBS)
 	@tests/bench/against.py --rounds $(ROUNDS) $(if $(THREADS),--threads $(THREADS)) \
 	    $(if $(ROWS),--rows '$(ROWS)') $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_ops_base \

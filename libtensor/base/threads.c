@@ -251,3 +251,22 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
         run_parts(pool);
     }
 }
+
+typedef struct share {
+    int64_t n, workers;
+    tn__worker_fn fn;
+    void *payload;
+} share;
+
+static void run_workers(int64_t begin, int64_t end, void *payload)
+{
+    const share *s = payload;
+    for (int64_t i = begin; i < end; i++)
+        s->fn(i, tn__cut(s->n, s->workers, i), tn__cut(s->n, s->workers, i + 1), s->payload);
+}
+
+void tn__share(tn_ctx *ctx, int64_t n, int64_t workers, tn__worker_fn fn, void *payload)
+{
+    share s = {n, workers, fn, payload};
+    tn__parallel(ctx, workers, 1, run_workers, &s);
+}

@@ -70,6 +70,11 @@ static inline void tn__cut_out(int64_t n, int64_t parts, int64_t i, int64_t *beg
 
 /* Calls fn(begin, end, payload) for parts of [0, n), on several threads if n is above `grain`. */
 void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
+
+/* The same for workers that have something of their own, memory for instance: calls fn(worker,
+ * begin, end, payload) once for each of them, whatever the number of threads. */
+typedef void (*tn__worker_fn)(int64_t worker, int64_t begin, int64_t end, void *payload);
+void tn__share(tn_ctx *ctx, int64_t n, int64_t workers, tn__worker_fn fn, void *payload);
 void tn__pool_open(tn__pool *pool);
 void tn__pool_close(tn__pool *pool);
 int tn__default_threads(void);

@@ -19,16 +19,6 @@
 #define LONG 256 /* products that are added one after another */
 #define UNROLL _Pragma("GCC unroll 8")
 
-static inline vec load(const real *p)
-{
-    return *(const vec_unaligned *)p;
-}
-
-static inline void store(real *p, vec v)
-{
-    *(vec_unaligned *)p = v;
-}
-
 /* ---- y --------------------------------------------------------------------------------------- */
 
 /* What a run of y needs besides its place. */
@@ -131,15 +121,6 @@ typedef int32_t lane;
 typedef int64_t lane;
 #endif
 typedef lane lanes __attribute__((vector_size(TN_VECTOR_BYTES)));
-
-static inline real add_lanes(vec v)
-{
-    real sum = 0, parts[LANES];
-    store(parts, v);
-    for (int64_t i = 0; i < LANES / 2; i++)
-        sum += parts[i] + parts[i + LANES / 2];
-    return sum;
-}
 
 /* The first n of LANES numbers that may be read, and zeros. */
 static inline vec load_first(int64_t n, const real *p)

@@ -97,11 +97,9 @@ void KERNEL(unpad_planes)(const tn__window *w, int64_t planes, int64_t rows, con
 /* Where row k of the matrix begins in padded image number `image`. */
 static int64_t origin(const tn__window *w, const tn__columns *c, int64_t image, int64_t k)
 {
-    int64_t phase = tn__window_phase(w);
-    int64_t j = k % w->kernel_w * w->dilation_w;
-    int64_t i = k / w->kernel_w % w->kernel_h * w->dilation_h;
-    int64_t row = (image * c->planes + k / w->kernel_w / w->kernel_h) * c->rows + i;
-    return (row * tn__window_phases(w) + j % w->stride_w) * phase + j / w->stride_w;
+    int64_t i = k / w->kernel_w % w->kernel_h, plane = k / w->kernel_w / w->kernel_h;
+    return (image * c->planes + plane) * c->rows * tn__window_line(w) +
+           tn__window_place(w, i, k % w->kernel_w);
 }
 
 void KERNEL(im2col)(const tn__window *w, const tn__columns *c, const void *pp, void *pm)

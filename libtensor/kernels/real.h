@@ -45,6 +45,27 @@ typedef real vec_unaligned
     __attribute__((vector_size(TN_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 #define LANES ((int64_t)(TN_VECTOR_BYTES / sizeof(real)))
 
+static inline vec load(const real *p)
+{
+    return *(const vec_unaligned *)p;
+}
+
+static inline void store(real *p, vec v)
+{
+    *(vec_unaligned *)p = v;
+}
+
+/* Halves are added to halves. */
+static inline real add_lanes(vec v)
+{
+    real lanes[LANES];
+    store(lanes, v);
+    for (int64_t width = LANES / 2; width > 0; width /= 2)
+        for (int64_t i = 0; i < width; i++)
+            lanes[i] += lanes[i + width];
+    return lanes[0];
+}
+
 /* Compensated summation: adds b = x + *lost to y, returns the rounded sum s = fl(y + b), and sets
  * *lost to the rounding error: y + b = s + *lost exactly, whichever of y and b is larger (Kahan's
  * summation with Knuth's two-sum). An infinity makes *lost NaN, which counts as 0 next time. */

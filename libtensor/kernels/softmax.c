@@ -7,7 +7,8 @@
 #include "kernels/pairs.h"
 
 /* SIDES of them side by side. A NaN may be m or be passed over: e^(x - m) is NaN where it is in any
- * case, and so is the sum. */
+ * case, and so is the sum. The kernel `extreme`, which looks for NaN, takes up to a third longer
+ * for a row and its logarithm. */
 static real largest(int64_t n, const real *x)
 {
     real m = x[0], sides[2 * SIDES];

@@ -17,31 +17,11 @@
 #define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
 #define UNROLL _Pragma("GCC unroll 16")
 
-static inline vec load(const real *p)
-{
-    return *(const vec_unaligned *)p;
-}
-
-static inline void store(real *p, vec v)
-{
-    *(vec_unaligned *)p = v;
-}
-
 /* Into the second-level cache: the first is full of weights. An address past the end does no
  * harm. */
 static inline void prefetch(const real *p)
 {
     __builtin_prefetch(p, 0, 2);
-}
-
-static inline real add_lanes(vec v)
-{
-    real lanes[LANES];
-    store(lanes, v);
-    for (int64_t width = LANES / 2; width > 0; width /= 2)
-        for (int64_t i = 0; i < width; i++)
-            lanes[i] += lanes[i + width];
-    return lanes[0];
 }
 
 /* y[i][j] = x[i] . w[j] + start[j] for `rows` rows and `outputs` outputs, constants after inlining,

@@ -33,6 +33,14 @@ static inline int64_t tn__window_line(const tn__window *w)
     return tn__window_phases(w) * tn__window_phase(w);
 }
 
+/* Where element [i, j] of the kernel first meets a padded plane. */
+static inline int64_t tn__window_place(const tn__window *w, int64_t i, int64_t j)
+{
+    int64_t column = j * w->dilation_w;
+    return i * w->dilation_h * tn__window_line(w) + column % w->stride_w * tn__window_phase(w) +
+           column / w->stride_w;
+}
+
 /* The padded rows under `rows` rows of the result. */
 static inline int64_t tn__window_rows(const tn__window *w, int64_t rows)
 {

@@ -116,12 +116,11 @@ static void thin_weight_grad(tn_ctx *ctx, thin_args *a, const tn_tensor *dw)
     tn__long_sum_free(ctx, &a->dw);
 }
 
-/* BLAS, which multiplies with the kernels of the baseline, is slow at thin products of any size,
- * and their bits would depend on the number of threads. */
 static bool is_thin(const tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
     double bytes = (double)tn_numel(x) * (double)tn_dtype_size(x->dtype);
-    return dy->shape[1] <= TN__THIN && x->shape[0] > 0 && (bytes > CACHE_BYTES || ctx->isa == 0);
+    return dy->shape[1] <= TN__THIN && x->shape[0] > 0 &&
+           (bytes > CACHE_BYTES || !tn__gemm_is_own(ctx));
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)

@@ -61,7 +61,6 @@ typedef struct batch {
 /* Neighbours of the batch: number i of operand o begins at p[o], strides[o] i elements further. */
 typedef struct row {
     const batch *batch;
-    int64_t n;
     void *const *p;
     const int64_t *strides;
 } row;
@@ -76,26 +75,22 @@ static tn__gemm_args product_of(const row *r, int64_t i)
     return g;
 }
 
-static void multiply_apart(int64_t begin, int64_t end, void *payload)
+static void multiply_apart(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const row *r = payload;
     const batch *b = r->batch;
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(r->n, b->workers, worker, &first, &last);
-        for (int64_t i = first; i < last; i++) {
-            tn__gemm_args g = product_of(r, i);
-            tn__gemm_serial(b->ctx, &g, b->space + worker * b->bytes);
-        }
+    for (int64_t i = begin; i < end; i++) {
+        tn__gemm_args g = product_of(r, i);
+        tn__gemm_serial(b->ctx, &g, b->space + worker * b->bytes);
     }
 }
 
 static void multiply_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     const batch *b = payload;
-    row r = {b, n, p, strides};
+    row r = {b, p, strides};
     if (b->apart) {
-        tn__parallel(b->ctx, b->workers, 1, multiply_apart, &r);
+        tn__share(b->ctx, n, b->workers, multiply_apart, &r);
         return;
     }
     for (int64_t i = 0; i < n; i++) {

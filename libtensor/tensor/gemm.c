@@ -11,7 +11,7 @@
 #define VECTORS 2      /* outputs of a thin product whose tall matrix may be in the cache; */
 #define TALL_BYTES 1e6 /* with up to TN__THIN of them, it is larger than this */
 
-static bool is_own(const tn_ctx *ctx)
+bool tn__gemm_is_own(const tn_ctx *ctx)
 {
     return ctx->isa > 0;
 }
@@ -56,7 +56,7 @@ static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
     bool dense = is_w && !g->trans_a && (g->m == 1 || (g->lda == g->k && g->ldc == g->n));
     double bytes = (double)g->m * (double)g->k * (double)tn_dtype_size(g->dtype);
     return dense && !g->adds &&
-           (g->n <= VECTORS || (g->n <= TN__THIN && (bytes > TALL_BYTES || !is_own(ctx))));
+           (g->n <= VECTORS || (g->n <= TN__THIN && (bytes > TALL_BYTES || !tn__gemm_is_own(ctx))));
 }
 
 static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
@@ -104,7 +104,7 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
         thin_product(ctx, &turned);
         if (g->bias)
             p.kernels->add_to(g->n, g->bias, g->c);
-    } else if (is_own(ctx))
+    } else if (tn__gemm_is_own(ctx))
         tn__product_run(ctx, &p);
     else
         tn__blas_gemm(ctx, g);
@@ -113,7 +113,7 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space)
 {
     tn__product p = product_of(ctx, g);
-    if (is_own(ctx))
+    if (tn__gemm_is_own(ctx))
         tn__product_serial(&p, space);
     else
         tn__blas_gemm_serial(g);
@@ -122,10 +122,10 @@ void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space)
 size_t tn__gemm_space(const tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__product p = product_of(ctx, g);
-    return is_own(ctx) ? tn__product_space(&p) : 0;
+    return tn__gemm_is_own(ctx) ? tn__product_space(&p) : 0;
 }
 
 bool tn__gemm_ready(tn_ctx *ctx)
 {
-    return is_own(ctx) || tn__blas_ready(ctx);
+    return tn__gemm_is_own(ctx) || tn__blas_ready(ctx);
 }

@@ -8,6 +8,10 @@
 
 #include "tensor/blas.h"
 
+/* Are products the library's own? BLAS, which makes them otherwise, is slow at thin ones of any
+ * size, and the bits of these would depend on the number of threads. */
+bool tn__gemm_is_own(const tn_ctx *ctx);
+
 /* The product on the threads of the context. Records TN_ERR_MEMORY where there is no room for what
  * it needs. */
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g);

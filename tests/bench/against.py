@@ -73,11 +73,9 @@ def operators(options, threads):
             yield *row, what, threads, *report(name, pairs, "us")
 
 
-def summary(rows):
-    ratios = sorted(ours / base for *_, ours, base in rows)
-    if ratios:
-        print(f"{len(ratios)} lines: median {statistics.median(ratios):.2f}, "
-              f"{sum(r > 1 for r in ratios)} above 1.0, {sum(r > 1.1 for r in ratios)} above 1.1")
+def summary(ratios):
+    return (f"{len(ratios)} lines, median {statistics.median(ratios):.2f}, {sum(r > 1 for r in ratios)} above 1.0, "
+            f"{sum(r > 1.1 for r in ratios)} above 1.1, greatest {max(ratios):.2f}")
 
 
 def save(path, rows):
@@ -115,7 +113,8 @@ def main():
     for threads in options.threads:
         print(f"{threads} threads\n{HEADER}")
         of_threads = list(operators(options, threads))
-        summary(of_threads)
+        if of_threads:
+            print(summary([ours / base for *_, ours, base in of_threads]))
         rows += of_threads
         if options.base_bench and not options.rows:
             steps(options, threads)

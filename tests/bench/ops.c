@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <tn/tn.h>
+#include "bench/timing.h"
 
 enum { MOST_TENSORS = 5, MOST_CALLS = 4096, LINE = 512 };
 
@@ -230,18 +230,6 @@ static arguments read_arguments(tn_ctx *ctx, char *text)
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-static double read_clock(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
 /* Two clocks: the wall's, and the processor time of this process. */
 typedef struct moment {
     double wall, work;
@@ -259,12 +247,6 @@ static double seconds_since(moment start, int threads)
 {
     double wall = now() - start.wall, work = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start.work;
     return threads == 1 && work < wall ? work : wall;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 typedef enum pass { FORWARD, BACKWARD, SUM } pass;
@@ -309,11 +291,12 @@ static void measure(const timed *op, const arguments *a, pass what, double secon
         times[n++] = time_call(op, a, what, dy);
     if (tn_error_status(a->ctx) != TN_OK)
         fail(op->name, tn_error(a->ctx));
-    qsort(times, (size_t)n, sizeof *times, by_size);
-    if (n > 0)
-        printf("%.4f %.4f\n", 1e6 * times[n / 2], 1e6 * times[0]);
-    else
+    if (n > 0) {
+        double middle = median(times, n);
+        printf("%.4f %.4f\n", 1e6 * middle, 1e6 * times[0]);
+    } else {
         puts("none");
+    }
     fflush(stdout);
 }
 

@@ -5,9 +5,10 @@ Writes operators.md, a line for each operator and pass with its times and ratios
 ratios from the least to the greatest, by gnuplot."""
 import csv
 import pathlib
-import statistics
 import subprocess
 import sys
+
+from against import summary
 
 PASSES = {"forward": "forward", "backward": "backward", "sum": "backward of the sum"}
 PLOT = """set terminal pngcairo size 900,520 font "sans,11"
@@ -38,14 +39,12 @@ def table(lines):
                f"{float(one['ratio']):.2f} | {float(two['ratio']):.2f} |")
 
 
-def summary(ratios, threads):
-    return (f"{threads} thread{'s' if threads != '1' else ''}: {len(ratios)} lines, median {statistics.median(ratios):.2f}, "
-            f"{sum(r > 1 for r in ratios)} above 1.0, {sum(r > 1.1 for r in ratios)} above 1.1, "
-            f"greatest {max(ratios):.2f}.")
+def named(threads):
+    return f"{threads} thread" if threads == "1" else f"{threads} threads"
 
 
 def draw(ratios, png):
-    plots = ", ".join(f"'-' with points pt 7 ps 0.4 title \"{t} thread{'s' if t != '1' else ''}\"" for t in ratios)
+    plots = ", ".join(f"'-' with points pt 7 ps 0.4 title \"{named(t)}\"" for t in ratios)
     data = "".join("".join(f"{r}\n" for r in sorted(values)) + "e\n" for values in ratios.values())
     subprocess.run(["gnuplot"], input=PLOT.format(png=png, plots=plots) + data, text=True, check=True)
 
@@ -58,7 +57,7 @@ def main():
         lines.setdefault((row["operator"], row["arguments"], row["what"]), {})[row["threads"]] = row
         ratios.setdefault(row["threads"], []).append(float(row["ratio"]))
     text = ["# Operators beside PyTorch", "", "By `make bench-ops`; docs/performance.md has the method.", ""]
-    text += [f"- {summary(values, threads)}" for threads, values in ratios.items()] + [""]
+    text += [f"- {named(threads)}: {summary(values)}." for threads, values in ratios.items()] + [""]
     text += table({key: value for key, value in lines.items() if len(value) == 2})
     (directory / "operators.md").write_text("\n".join(text) + "\n")
     draw(ratios, directory / "operators.png")

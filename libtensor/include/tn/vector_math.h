@@ -80,14 +80,6 @@
 #define TN_SIGN_ 0x80000000u
 #define TN_UPPER_HALF_ 0xFFFFF000u
 #include <tn/vector_math_real.h>
-#undef TN_REAL_
-#undef TN_BITS_
-#undef TN_NAME_
-#undef TN_OF_
-#undef TN_MANTISSA_
-#undef TN_BIAS_
-#undef TN_SIGN_
-#undef TN_UPPER_HALF_
 
 #define TN_REAL_ double
 #define TN_BITS_ uint64_t
@@ -98,14 +90,6 @@
 #define TN_SIGN_ 0x8000000000000000u
 #define TN_UPPER_HALF_ 0xFFFFFFFFF8000000u
 #include <tn/vector_math_real.h>
-#undef TN_REAL_
-#undef TN_BITS_
-#undef TN_NAME_
-#undef TN_OF_
-#undef TN_MANTISSA_
-#undef TN_BIAS_
-#undef TN_SIGN_
-#undef TN_UPPER_HALF_
 
 #include <tn/vector_math_wide.h>
 

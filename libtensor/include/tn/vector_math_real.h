@@ -320,4 +320,14 @@ TN_INLINE_ TN_REAL_ TN_NAME_(tn__pow_limits)(TN_REAL_ x, TN_REAL_ y, TN_REAL_ m)
     return y == 0 ? 1 : m;
 }
 
+/* What said it is gone, for the next type. */
+#undef TN_REAL_
+#undef TN_BITS_
+#undef TN_NAME_
+#undef TN_OF_
+#undef TN_MANTISSA_
+#undef TN_BIAS_
+#undef TN_SIGN_
+#undef TN_UPPER_HALF_
+
 #endif

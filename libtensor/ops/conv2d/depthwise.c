@@ -22,7 +22,6 @@ typedef void (*work_fn)(const work *k, int64_t begin, int64_t end, char *padded)
 struct work {
     const tn__conv2d_plan *plan;
     work_fn run;
-    int64_t count; /* planes or kernels */
     int64_t *taps; /* [kernel_points]: where each element of the kernel begins in padded rows */
     int64_t rows;  /* padded rows of a plane */
     size_t bytes;  /* of a padded plane */
@@ -53,13 +52,9 @@ static bool pays(const tn__conv2d_plan *p, tn__conv2d_product product)
 
 static void fill_taps(const tn__window *w, int64_t *taps)
 {
-    int64_t phase = tn__window_phase(w), line = tn__window_line(w);
     for (int64_t i = 0; i < w->kernel_h; i++)
-        for (int64_t j = 0; j < w->kernel_w; j++) {
-            int64_t column = j * w->dilation_w;
-            *taps++ =
-                i * w->dilation_h * line + column % w->stride_w * phase + column / w->stride_w;
-        }
+        for (int64_t j = 0; j < w->kernel_w; j++)
+            *taps++ = tn__window_place(w, i, j);
 }
 
 static bool work_new(const tn__conv2d_plan *p, work *k)
@@ -132,13 +127,10 @@ static void kernels_of_dw(const work *k, int64_t begin, int64_t end, char *padde
         }
 }
 
-static void run_workers(int64_t begin, int64_t end, void *payload)
+static void run_worker(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const work *k = payload;
-    for (int64_t worker = begin; worker < end; worker++)
-        k->run(k, tn__cut(k->count, k->plan->workers, worker),
-               tn__cut(k->count, k->plan->workers, worker + 1),
-               k->padded + (size_t)worker * k->bytes);
+    k->run(k, begin, end, k->padded + (size_t)worker * k->bytes);
 }
 
 /* ---- the products ---------------------------------------------------------------------------- */
@@ -146,9 +138,8 @@ static void run_workers(int64_t begin, int64_t end, void *payload)
 /* `count` planes or kernels in parts, one for each worker. */
 static void share(work *k, int64_t count, work_fn run)
 {
-    k->count = count;
     k->run = run;
-    tn__parallel(k->plan->ctx, k->plan->workers, 1, run_workers, k);
+    tn__share(k->plan->ctx, count, k->plan->workers, run_worker, k);
 }
 
 static void forward(const tn__conv2d_plan *p)
@@ -159,25 +150,12 @@ static void forward(const tn__conv2d_plan *p)
     work_free(&k);
 }
 
-/* Of one plane of dy in steps of one, dx is y of that plane under the kernel turned by half a turn:
- * its elements lie the other way round, and the padding is what is left of the kernel. */
-static bool is_turned(const tn__conv2d_plan *p, tn__conv2d_plan *turned)
+/* Of one plane of dy in steps of one, dx is y of that plane under the kernel turned by half a turn,
+ * whose elements lie the other way round. */
+static bool is_one_plane(const tn__conv2d_plan *p, const tn__window *turned)
 {
-    const tn__window *w = &p->window;
-    *turned = *p;
-    turned->x = p->dy;
-    turned->y = p->dx;
-    turned->bias = NULL;
-    turned->in_points = p->out_points;
-    turned->out_points = p->in_points;
-    turned->window.h = w->out_h;
-    turned->window.w = w->out_w;
-    turned->window.out_h = w->h;
-    turned->window.out_w = w->w;
-    turned->window.padding_h = (w->kernel_h - 1) * w->dilation_h - w->padding_h;
-    turned->window.padding_w = (w->kernel_w - 1) * w->dilation_w - w->padding_w;
-    return p->out_channels == 1 && w->stride_h == 1 && w->stride_w == 1 &&
-           turned->window.padding_h >= 0 && turned->window.padding_w >= 0;
+    return p->out_channels == 1 && p->window.stride_h == 1 && p->window.stride_w == 1 &&
+           turned->padding_h >= 0 && turned->padding_w >= 0;
 }
 
 static void turn(int64_t n, int64_t *taps)
@@ -192,8 +170,8 @@ static void turn(int64_t n, int64_t *taps)
 static void grad_input(const tn__conv2d_plan *p)
 {
     work k;
-    tn__conv2d_plan turned;
-    bool gathers = is_turned(p, &turned), ready = work_new(gathers ? &turned : p, &k);
+    tn__conv2d_plan turned = tn__conv2d_turned(p);
+    bool gathers = is_one_plane(p, &turned.window), ready = work_new(gathers ? &turned : p, &k);
     if (ready && gathers)
         turn(p->kernel_points, k.taps);
     if (ready)

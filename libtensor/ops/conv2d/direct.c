@@ -386,35 +386,32 @@ static void store(const conv *v, const piece *e)
     }
 }
 
-static void make_pieces(int64_t begin, int64_t end, void *payload)
+static void make_pieces(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const conv *v = payload;
-    int64_t count = v->plan->groups * v->panels * v->planes.images * pieces_of(v->current);
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(count, v->plan->workers, worker, &first, &last);
-        for (int64_t i = first; i < last; i++) {
-            piece e = piece_of(v, i, space_of(v, worker));
-            if (v->current->order != BY_CHANNELS)
-                multiply_split(v, &e);
-            else
-                multiply_whole(v, &e);
-            store(v, &e);
-        }
+    for (int64_t i = begin; i < end; i++) {
+        piece e = piece_of(v, i, space_of(v, worker));
+        if (v->current->order != BY_CHANNELS)
+            multiply_split(v, &e);
+        else
+            multiply_whole(v, &e);
+        store(v, &e);
     }
 }
 
-/* Workers have packed the weights by `pack` before. */
-static void convolve(conv *v, tn__range_fn pack)
+/* Workers pack the panels of weights by `pack` before. */
+static void convolve(conv *v, tn__worker_fn pack)
 {
     const tn__conv2d_plan *p = v->plan;
-    tn__parallel(p->ctx, p->workers, 1, pack, v);
+    int64_t panels = p->groups * v->panels;
+    tn__share(p->ctx, panels, p->workers, pack, v);
     for (int64_t n0 = 0; n0 < p->images; n0 += v->planes.run) {
         tn__planes_read(&v->planes, n0);
         for (int64_t i = 0; i < v->n_parts; i++) {
             v->current = &v->parts[i];
             if (v->current->down.points > 0 && v->current->right.points > 0)
-                tn__parallel(p->ctx, p->workers, 1, make_pieces, v);
+                tn__share(p->ctx, panels * v->planes.images * pieces_of(v->current), p->workers,
+                          make_pieces, v);
         }
     }
 }
@@ -458,28 +455,23 @@ static void place_rows(const conv *v, const char *from, int64_t c, int64_t chann
 }
 
 /* Rows of a panel are channels of x with their elements of the kernel. */
-static void pack_for_y(int64_t begin, int64_t end, void *payload)
+static void pack_for_y(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const conv *v = payload;
     const tn__conv2d_plan *p = v->plan;
     int64_t most = v->space_rows / p->kernel_points;
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(p->groups * v->panels, p->workers, worker, &first, &last);
-        for (int64_t i = first; i < last; i++) {
-            int64_t o = i / v->panels * v->out + i % v->panels * v->tile.columns;
-            for (int64_t c = 0; c < v->in; c += most) {
-                int64_t channels = tn__min(most, v->in - c);
-                const char *from = p->weight + (o * v->k + c * p->kernel_points) * p->element_size;
-                char *panel = v->weight + i * v->k * row_bytes(v);
-                bool ordered = v->parts->order == BY_CHANNELS;
-                char *to =
-                    ordered ? panel + c * p->kernel_points * row_bytes(v) : space_of(v, worker);
-                p->kernels->pack_columns(channels * p->kernel_points, lines_of(v, i % v->panels),
-                                         from, v->k, to);
-                if (!ordered)
-                    place_rows(v, to, c, channels, panel);
-            }
+    for (int64_t i = begin; i < end; i++) {
+        int64_t o = i / v->panels * v->out + i % v->panels * v->tile.columns;
+        for (int64_t c = 0; c < v->in; c += most) {
+            int64_t channels = tn__min(most, v->in - c);
+            const char *from = p->weight + (o * v->k + c * p->kernel_points) * p->element_size;
+            char *panel = v->weight + i * v->k * row_bytes(v);
+            bool ordered = v->parts->order == BY_CHANNELS;
+            char *to = ordered ? panel + c * p->kernel_points * row_bytes(v) : space_of(v, worker);
+            p->kernels->pack_columns(channels * p->kernel_points, lines_of(v, i % v->panels), from,
+                                     v->k, to);
+            if (!ordered)
+                place_rows(v, to, c, channels, panel);
         }
     }
 }
@@ -604,23 +596,19 @@ static void plan_dx(conv *v)
 }
 
 /* Rows of a panel are channels of y with their elements, and columns are channels of x. */
-static void pack_for_dx(int64_t begin, int64_t end, void *payload)
+static void pack_for_dx(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const conv *v = payload;
     const tn__conv2d_plan *p = v->plan;
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(p->groups * v->panels, p->workers, worker, &first, &last);
-        for (int64_t i = first; i < last; i++)
-            for (int64_t o = 0; o < v->in; o++) {
-                int64_t c = i % v->panels * v->tile.columns;
-                int64_t at = (i / v->panels * v->in + o) * p->depth + c * p->kernel_points;
-                p->kernels->pack_columns(p->kernel_points, lines_of(v, i % v->panels),
-                                         p->weight + at * p->element_size, p->kernel_points,
-                                         space_of(v, worker));
-                place_rows(v, space_of(v, worker), o, 1, v->weight + i * v->k * row_bytes(v));
-            }
-    }
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t o = 0; o < v->in; o++) {
+            int64_t c = i % v->panels * v->tile.columns;
+            int64_t at = (i / v->panels * v->in + o) * p->depth + c * p->kernel_points;
+            p->kernels->pack_columns(p->kernel_points, lines_of(v, i % v->panels),
+                                     p->weight + at * p->element_size, p->kernel_points,
+                                     space_of(v, worker));
+            place_rows(v, space_of(v, worker), o, 1, v->weight + i * v->k * row_bytes(v));
+        }
 }
 
 /* Lines of dx that no window meets stay zero. */

@@ -33,3 +33,24 @@ tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64
     p.workers = workers_of(&p);
     return p;
 }
+
+tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *p)
+{
+    const tn__window *w = &p->window;
+    tn__conv2d_plan t = *p;
+    t.window.h = w->out_h;
+    t.window.w = w->out_w;
+    t.window.out_h = w->h;
+    t.window.out_w = w->w;
+    t.window.padding_h = (w->kernel_h - 1) * w->dilation_h - w->padding_h;
+    t.window.padding_w = (w->kernel_w - 1) * w->dilation_w - w->padding_w;
+    t.in_channels = p->out_channels;
+    t.out_channels = p->in_channels;
+    t.in_points = p->out_points;
+    t.out_points = p->in_points;
+    t.depth = t.in_channels * p->kernel_points;
+    t.x = p->dy;
+    t.y = p->dx;
+    t.bias = NULL;
+    return t;
+}

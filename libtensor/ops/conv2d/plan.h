@@ -37,6 +37,11 @@ typedef struct tn__conv2d_plan {
 tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64_t groups,
                                     const tn_tensor *x, const tn_tensor *weight);
 
+/* The convolution in steps of one that makes dx from dy by the kernels turned by half a turn: dy in
+ * the place of x, padded by what is left of the kernel, which is negative where x was padded by
+ * more. */
+tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *plan);
+
 /* ---- methods ---------------------------------------------------------------------------------
  * A method is one way to compute the three products. Its file defines one of these structs, named
  * tn__conv2d_ and its name. Its functions overwrite the result, which has elements, and record an

@@ -146,30 +146,25 @@ static tn__tile_space space_of(const tn__tiling *t, int64_t worker)
 typedef struct tasks {
     const tn__tiling *tiling;
     tn__task_fn run;
-    int64_t count;
 } tasks;
 
-static void run_workers(int64_t begin, int64_t end, void *payload)
+static void run_tasks(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const tasks *all = payload;
-    for (int64_t worker = begin; worker < end; worker++) {
-        tn__tile_space s = space_of(all->tiling, worker);
-        int64_t first, last;
-        tn__cut_out(all->count, all->tiling->plan->workers, worker, &first, &last);
-        for (int64_t i = first; i < last; i++)
-            all->run(all->tiling, i, &s);
-    }
+    tn__tile_space s = space_of(all->tiling, worker);
+    for (int64_t i = begin; i < end; i++)
+        all->run(all->tiling, i, &s);
 }
 
 void tn__run_tasks(tn__tiling *t, int64_t count, tn__task_fn run)
 {
     tn_ctx *ctx = t->plan->ctx;
-    tasks all = {t, run, count};
+    tasks all = {t, run};
     int64_t bytes = bytes_of_worker(t), workers = t->plan->workers;
     if (!tn__gemm_ready(ctx))
         return;
     t->memory = tn__alloc(ctx, bytes <= MOST_BYTES ? (size_t)(workers * bytes) : SIZE_MAX);
     if (t->memory)
-        tn__parallel(ctx, workers, 1, run_workers, &all);
+        tn__share(ctx, count, workers, run_tasks, &all);
     tn__free(ctx, t->memory);
 }

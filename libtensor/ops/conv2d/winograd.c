@@ -56,26 +56,6 @@ static int64_t tiles_of(const tn__window *w)
     return tn__winograd_rows(w) * tn__winograd_columns(w);
 }
 
-/* The convolution that makes dx from dy: y is in the place of x, padded by what is left of 2. */
-static tn__conv2d_plan turned(const tn__conv2d_plan *p)
-{
-    tn__conv2d_plan t = *p;
-    t.window.h = p->window.out_h;
-    t.window.w = p->window.out_w;
-    t.window.out_h = p->window.h;
-    t.window.out_w = p->window.w;
-    t.window.padding_h = 2 - p->window.padding_h;
-    t.window.padding_w = 2 - p->window.padding_w;
-    t.in_channels = p->out_channels;
-    t.out_channels = p->in_channels;
-    t.in_points = p->out_points;
-    t.out_points = p->in_points;
-    t.x = p->dy;
-    t.y = p->dx;
-    t.bias = NULL;
-    return t;
-}
-
 static bool is_3x3(const tn__window *w)
 {
     return w->kernel_h == 3 && w->kernel_w == 3 && w->stride_h == 1 && w->stride_w == 1 &&
@@ -85,7 +65,7 @@ static bool is_3x3(const tn__window *w)
 /* The convolution that makes the result, for dx one of dy. */
 static tn__conv2d_plan plan_of(const tn__conv2d_plan *p, tn__conv2d_product product)
 {
-    return product == TN__CONV2D_GRAD_INPUT ? turned(p) : *p;
+    return product == TN__CONV2D_GRAD_INPUT ? tn__conv2d_turned(p) : *p;
 }
 
 /* No more channels than one product adds up well. */
@@ -249,16 +229,12 @@ static tn__gemm_args product_for_weight(const run *r, int64_t k)
 }
 
 /* Each worker has its elements, and memory to multiply in. */
-static void multiply(int64_t begin, int64_t end, void *payload)
+static void multiply(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
-    for (int64_t worker = begin; worker < end; worker++) {
-        int64_t first, last;
-        tn__cut_out(ELEMENTS, r->workers, worker, &first, &last);
-        for (int64_t k = first; k < last; k++) {
-            tn__gemm_args g = r->product(r, k);
-            tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
-        }
+    for (int64_t k = begin; k < end; k++) {
+        tn__gemm_args g = r->product(r, k);
+        tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
     }
 }
 
@@ -283,7 +259,7 @@ static void convolve(const tn__conv2d_plan *p, bool is_turned)
         for (int64_t n0 = 0; n0 < p->images; n0 += most) {
             move_to(&r, n0, most);
             tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
-            tn__parallel(p->ctx, r.workers, 1, multiply, &r);
+            tn__share(p->ctx, ELEMENTS, r.workers, multiply, &r);
             tn__parallel(p->ctx, r.images * p->out_channels, TN__GRAIN_PLANES, transform_y_back,
                          &r);
         }
@@ -298,7 +274,7 @@ static void forward(const tn__conv2d_plan *plan)
 
 static void grad_input(const tn__conv2d_plan *plan)
 {
-    tn__conv2d_plan p = turned(plan);
+    tn__conv2d_plan p = tn__conv2d_turned(plan);
     convolve(&p, true);
 }
 
@@ -324,7 +300,7 @@ static void sum_runs(run *r, const tn__long_sum *dw, bool is_long)
         r->adds = is_long ? i % RUNS > 0 : i > 0;
         tn__parallel(p->ctx, r->images * p->in_channels, TN__GRAIN_PLANES, transform_x, r);
         tn__parallel(p->ctx, r->images * p->out_channels, TN__GRAIN_PLANES, transform_dy, r);
-        tn__parallel(p->ctx, r->workers, 1, multiply, r);
+        tn__share(p->ctx, ELEMENTS, r->workers, multiply, r);
         if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
             end_runs(r, dw, i < RUNS || !is_long);
     }
