@@ -77,8 +77,8 @@
     static const tn_formula name = TN_TABLE_(name, 3)
 
 /* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
- * dy, db of a, b, dy); define name_op. TN_UNARY_AS is for one of several that users know by the same
- * name, a string, which errors and profiles show. */
+ * dy, db of a, b, dy); define name_op. TN_UNARY_AS is for one of several that users know by one
+ * name, a string that errors and profiles show. */
 #define TN_UNARY(id, saved, forward, backward_x) TN_UNARY_AS(#id, id, saved, forward, backward_x)
 #define TN_UNARY_AS(shown, id, saved, forward, backward_x)                                    \
     TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                              \
