@@ -1,7 +1,7 @@
 /* binary_cross_entropy_with_logits(x, t):  loss = w ((1 - t) ln(1 + e^x) + r t ln(1 + e^-x)), w the
  * weight and r the weight of positive targets; the mean or sum of these.
  *
- *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),
+ *     dx = w dy ((1 - t) / (1 + e^-x) - r t / (1 + e^x)),  with e^-|x| alone for both,
  *     dt = w dy (r ln(1 + e^-x) - ln(1 + e^x)),  both divided by their number for the mean. */
 #include <tn/formula.h>
 #include <tn/ops.h>
@@ -10,28 +10,45 @@
 #include "tensor/shape.h"
 
 #define NAME "binary_cross_entropy_with_logits"
-#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(exp(-fabs(x)))) /* ln(1 + e^x) */
-#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x))                   /* 0 where x is infinite, too */
+#define SMALL(x) exp(-fabs(x))
+#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(SMALL(x))) /* ln(1 + e^x) */
+#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x))              /* 0 where x is infinite, too */
 
 TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)));
-TN_FORMULA3(bce_dx, x, t, r, (1 - t) * TN_SIGMOID(x) - r * t * TN_SIGMOID(-x));
+TN_FORMULA3(bce_dx, x, t, r,
+            ((1 - t) * (x > 0 ? 1 : SMALL(x)) - r * t * (x > 0 ? SMALL(x) : 1)) / (1 + SMALL(x)));
 TN_FORMULA2(bce_dt, x, r, r * SOFTPLUS(-x) - SOFTPLUS(x));
 TN_FORMULA2(weighted, y, w, y * w);
 TN_FORMULA3(scaled, d, w, dy, c[0] * d * w * dy);
 
+typedef struct bce_data {
+    double scale;     /* of the reduction */
+    bool is_weighted; /* r is not 1 */
+} bce_data;
+
+/* dt of r that is 1 is that of -x, for ln(1 + e^x) = x + ln(1 + e^-x). */
+static tn_tensor *grad_target(tn_ctx *ctx, const tn_node *node, const tn_tensor *dy)
+{
+    const bce_data *data = tn_node_data(node);
+    const tn_tensor *x = tn_saved(node, 0), *w = tn_saved(node, 2), *r = tn_saved(node, 3);
+    const double c[TN_MAX_CONSTANTS] = {data->is_weighted ? data->scale : -data->scale};
+    const tn_tensor *dt =
+        data->is_weighted ? tn_map(ctx, NAME, &bce_dt, NULL, (const tn_tensor *[]){x, r}) : x;
+    return tn_map(ctx, NAME, &scaled, c, (const tn_tensor *[]){dt, w, dy});
+}
+
 static void bce_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const double c[TN_MAX_CONSTANTS] = {*(const double *)tn_node_data(node)};
+    const bce_data *data = tn_node_data(node);
+    const double c[TN_MAX_CONSTANTS] = {data->scale};
     const tn_tensor *x = tn_saved(node, 0), *t = tn_saved(node, 1);
     const tn_tensor *w = tn_saved(node, 2), *r = tn_saved(node, 3);
     if (tn_wants_grad(node, 0)) {
         tn_tensor *dx = tn_map(ctx, NAME, &bce_dx, NULL, (const tn_tensor *[]){x, t, r});
         tn_add_grad(ctx, node, 0, tn_map(ctx, NAME, &scaled, c, (const tn_tensor *[]){dx, w, dy}));
     }
-    if (tn_wants_grad(node, 1)) {
-        tn_tensor *dt = tn_map(ctx, NAME, &bce_dt, NULL, (const tn_tensor *[]){x, r});
-        tn_add_grad(ctx, node, 1, tn_map(ctx, NAME, &scaled, c, (const tn_tensor *[]){dt, w, dy}));
-    }
+    if (tn_wants_grad(node, 1))
+        tn_add_grad(ctx, node, 1, grad_target(ctx, node, dy));
 }
 
 static const tn_op bce_op = {.name = NAME, .backward = bce_backward};
@@ -80,10 +97,12 @@ tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *log
         y = tn_map(ctx, NAME, &weighted, NULL, (const tn_tensor *[]){y, w});
     if (!y)
         return NULL;
-    double n = (double)tn_numel(y), scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1;
+    double n = (double)tn_numel(y);
+    const bce_data data = {.scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1,
+                           .is_weighted = opts.pos_weight != NULL};
     return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, NAME, y, opts.reduction, n),
                      (tn_record_args){.inputs = {logits, target},
                                       .saved = {logits, target, w, r},
-                                      .data = &scale,
-                                      .size = sizeof scale});
+                                      .data = &data,
+                                      .size = sizeof data});
 }

@@ -6,11 +6,32 @@
 /* c: p, the exponent of dx, and the end of the numbers where dx is 0. */
 TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]), fabs(x) < c[2] ? 0 : c[0] * pow(x, c[1]) * dy);
 
+/* The powers that are used most need no logarithm, as in PyTorch: within 2 units of the last place,
+ * too. Powers of halves are those of pow: 0 of -0, and infinity of -infinity. */
+#define ROOT(x) ((x) == -INFINITY ? (real)INFINITY : sqrt((x) + 0))
+#define POWER(name, y, dx) TN_UNARY_AS("pow_scalar", name, TN_SAVE_X, y, dx)
+
+POWER(root, (ROOT(x)), (real)0.5 / ROOT(x) * dy);
+POWER(x_root, (fabs(x) * ROOT(x)), (real)1.5 * ROOT(x) * dy);
+POWER(square, (x * x), 2 * (x * dy));
+POWER(cube, (x * x * x), 3 * (x * x) * dy);
+POWER(inverse, (1 / x), -((1 / x) * (1 / x)) * dy);
+
+static const tn_unary_op *op_of(double p)
+{
+    return p == 0.5   ? &root_op
+           : p == 1.5 ? &x_root_op
+           : p == 2   ? &square_op
+           : p == 3   ? &cube_op
+           : p == -1  ? &inverse_op
+                      : &pow_scalar_op;
+}
+
 tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
 {
     const double c[TN_MAX_CONSTANTS] = {p, p == 0 ? 0 : p - 1,
                                         p == 0          ? INFINITY
                                         : p == INFINITY ? 1
                                                         : 0};
-    return tn_unary(ctx, &pow_scalar_op, x, c);
+    return tn_unary(ctx, op_of(p), x, c);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Mutants of the library's sources: constants off by one, comparisons and signs turned, statements dropped.
 
-    source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR] [--list]
+    source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR]
+              [--quick | --most SECONDS] [--again] [--list]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
 runs the unit tests of its file until one is red: those first that killed the most mutants of the file in
@@ -547,8 +548,9 @@ class Trial:
     """Runs a mutant. `hunter` makes the build with the address sanitizer, and `lines` finds the lines that
     each test passes, when they are first needed."""
 
-    def __init__(self, build, hunter, lines, seconds, folder):
+    def __init__(self, build, hunter, lines, seconds, folder, most):
         self.build, self.hunter, self.lines, self.seconds, self.folder = build, hunter, lines, seconds, folder
+        self.most = most
         self.named = rows_of("tested.tsv", 3)
         self.experience, self.originals, self.local = Experience(), {}, threading.local()
 
@@ -625,10 +627,10 @@ class Trial:
             return mutant, f"killed by {test}"
         return mutant, "identical" if self.is_identical(mutant, folder) else OF_FILE
 
-    def first_of(self, tests):
-        """As many as take FIRST seconds."""
+    def first_of(self, tests, most=FIRST):
+        """As many as take `most` seconds, or all if it is 0."""
         ends = [sum(self.seconds(t) for t in tests[: i + 1]) for i in range(len(tests))]
-        return [t for t, end in zip(tests, ends) if end <= FIRST] or tests[:1]
+        return [t for t, end in zip(tests, ends) if end <= most or not most] or tests[:1]
 
     def again(self, mutant, tests, left):
         """What becomes of it with these tests; `left`, if nothing does."""
@@ -644,8 +646,9 @@ class Trial:
         return self.again(mutant, self.first_of(tests), FIRST_TESTS if tests else "not passed by any test")
 
     def finish(self, mutant):
-        """Tries it with all tests."""
-        return self.again(mutant, self.tests_of(mutant), "survived")
+        """Tries it with all tests, or as many as take the seconds that the options allow."""
+        tests = self.tests_of(mutant)
+        return self.again(mutant, self.first_of(tests, self.most), "survived")
 
     def hunt(self, mutant):
         """Tries it under the address sanitizer."""
@@ -749,6 +752,7 @@ def options_of_program():
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="where to build")
     parser.add_argument("--isa", default="v4", help="the kernels that are tried (v4)")
     parser.add_argument("--quick", action="store_true", help="the tests of its file alone for each")
+    parser.add_argument("--most", type=float, default=0, help="seconds of all tests for each, 0: no limit (0)")
     parser.add_argument("--again", action="store_true", help="try those with a reason, too")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
     return parser.parse_args()
@@ -774,7 +778,7 @@ def main():
     lines = Once(lambda: lines_passed(Build(os.path.join(folder, "cover"), ["--coverage"], options),
                                       sources, folder))
     hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options))
-    trial = Trial(build, hunter, lines, Seconds(build, folder), folder)
+    trial = Trial(build, hunter, lines, Seconds(build, folder), folder, options.most)
     sample = Sample(folder, options, reasons)
     sample.run(mutants, trial)
     if not options.quick:

@@ -1,4 +1,5 @@
 /* pow_scalar(x, p) = x^p. */
+#include <float.h>
 #include "common/ops.h"
 
 OP(pow_scalar_of, tn_pow_scalar(ctx, in[0], 2.5))
@@ -56,10 +57,63 @@ START_TEST(test_powers)
 }
 END_TEST
 
+/* How many units of the last place two numbers are apart; infinitely many, if only one of them is
+ * a number, or signs differ. */
+static double ulps(double got, double want, tn_dtype dtype)
+{
+    if (isnan(want) || isinf(want) || got == want)
+        return (isnan(got) && isnan(want)) || (got == want && !signbit(got) == !signbit(want))
+                   ? 0
+                   : INFINITY;
+    int digits = dtype == TN_F32 ? FLT_MANT_DIG : DBL_MANT_DIG;
+    int least = dtype == TN_F32 ? FLT_MIN_EXP : DBL_MIN_EXP;
+    int exponent = want == 0 || ilogb(want) < least ? least : ilogb(want) + 1;
+    return fabs(got - want) / ldexp(1, exponent - digits);
+}
+
+/* Numbers of every size and both signs, and those at the ends. */
+static array numbers_of(tn_dtype dtype)
+{
+    static const double ends[] = {0, -0.0, INFINITY, -INFINITY, NAN, 1, -1, -2, -0.7, 4, -3e30};
+    int low = dtype == TN_F32 ? -149 : -1074, high = dtype == TN_F32 ? 127 : 1023;
+    array x = array_zeros("[4000]");
+    for (int i = 0; i < 4000; i++) {
+        double size = ldexp(1 + (double)(random_bits() >> 11) / 0x1p53, low + i % (high - low + 1));
+        x.data[i] = i < (int)(sizeof ends / sizeof *ends) ? ends[i] : i % 2 ? size : -size;
+        x.data[i] = dtype == TN_F32 ? (float)x.data[i] : x.data[i];
+    }
+    return x;
+}
+
+/* The powers that need no logarithm. The gradient is rounded twice more. */
+static void check_beside_pow(double p, tn_dtype dtype)
+{
+    array x = numbers_of(dtype);
+    tn_tensor *leaf = leaf_of(&x, dtype, PLAIN), *power = tn_pow_scalar(ctx, leaf, p);
+    tn_backward(ctx, tn_sum(ctx, power, (tn_reduce_opts){0}));
+    array y = array_of(power), dx = array_of(tn_grad(leaf));
+    for (int64_t i = 0; i < x.numel; i++) {
+        double want = pow(x.data[i], p), slope = p * pow(x.data[i], p - 1);
+        bool narrow = dtype == TN_F32;
+        ck_assert_double_le(ulps(y.data[i], narrow ? (float)want : want, dtype), 2);
+        ck_assert_double_le(ulps(dx.data[i], narrow ? (float)slope : slope, dtype), 3);
+    }
+}
+
+START_TEST(test_beside_pow)
+{
+    static const double powers[] = {-1, 0.5, 1.5, 2, 3};
+    for (int i = 0; i < 5; i++) {
+        check_beside_pow(powers[i], TN_F32);
+        check_beside_pow(powers[i], TN_F64);
+    }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     check_elementwise_errors(&op);
 }
 END_TEST
 
-OP_TESTS("pow_scalar", cases, test_values, test_powers, test_errors)
+OP_TESTS("pow_scalar", cases, test_values, test_powers, test_beside_pow, test_errors)

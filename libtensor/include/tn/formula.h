@@ -77,13 +77,15 @@
     static const tn_formula name = TN_TABLE_(name, 3)
 
 /* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
- * dy, db of a, b, dy); define name_op. */
-#define TN_UNARY(id, saved, forward, backward_x)                                            \
-    TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                            \
-    TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                     \
-    static const tn_unary_op id##_op = {.op = {.name = #id, .backward = tn_unary_backward}, \
-                                        .save = (saved),                                    \
-                                        .y = TN_TABLE_(id##_y, 1),                          \
+ * dy, db of a, b, dy); define name_op. TN_UNARY_AS is for one of several that users know by one
+ * name, a string that errors and profiles show. */
+#define TN_UNARY(id, saved, forward, backward_x) TN_UNARY_AS(#id, id, saved, forward, backward_x)
+#define TN_UNARY_AS(shown, id, saved, forward, backward_x)                                    \
+    TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                              \
+    TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                       \
+    static const tn_unary_op id##_op = {.op = {.name = shown, .backward = tn_unary_backward}, \
+                                        .save = (saved),                                      \
+                                        .y = TN_TABLE_(id##_y, 1),                            \
                                         .dx = TN_TABLE_(id##_dx, 3)}
 
 #define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
