@@ -21,6 +21,11 @@
     K(void, log_softmax, (int64_t rows, int64_t n, const void *x, void *y))                        \
     K(void, log_softmax_backward,                                                                  \
       (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))                          \
+    /* the same down columns, of n rows that are ld numbers apart */                               \
+    K(void, softmax_columns,                                                                       \
+      (int64_t n, int64_t cols, int64_t ld, bool log, const void *x, void *y))                     \
+    K(void, softmax_columns_backward,                                                              \
+      (int64_t n, int64_t cols, int64_t ld, bool log, const void *y, const void *dy, void *dx))    \
     /* rows begin .. end: loss, m and log sum e^(x - m) of each;  dx from dy of each, scaled */    \
     K(void, cross_entropy,                                                                         \
       (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, void *loss,          \

@@ -1,9 +1,11 @@
 /* softmax(x):      y_i = e^x_i / sum_j e^x_j;         dx = y (dy - sum_j y_j dy_j).
  * log_softmax(x):  y_i = x_i - ln sum_j e^x_j;        dx = dy - e^y sum_j dy_j.
  *
- * The kernels work on rows, so another dimension than the last is moved to the end and back. */
+ * Of another dimension than the last, many columns are done side by side where they are. A few, and
+ * operands with gaps, become rows: the dimension is moved to the end and back. */
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
@@ -12,10 +14,15 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
+#define FEW 15   /* columns, which are better copied */
+#define STRIP 64 /* columns that a thread takes at once; the last one the rest, too */
+
 typedef struct softmax_args {
-    void (*forward)(int64_t rows, int64_t n, const void *x, void *y);
-    void (*backward)(int64_t rows, int64_t n, const void *y, const void *dy, void *dx);
+    const tn__kernels *kernels;
+    bool log, backward;
     int64_t n, row_bytes;
+    int64_t columns, strips; /* of each matrix of n rows */
+    int64_t element_size;
     const char *x, *dy;
     char *y;
 } softmax_args;
@@ -23,11 +30,28 @@ typedef struct softmax_args {
 static void run_rows(int64_t begin, int64_t end, void *payload)
 {
     const softmax_args *a = payload;
+    const tn__kernels *k = a->kernels;
     int64_t at = begin * a->row_bytes, rows = end - begin;
-    if (a->forward)
-        a->forward(rows, a->n, a->x + at, a->y + at);
+    if (a->backward)
+        (a->log ? k->log_softmax_backward : k->softmax_backward)(rows, a->n, a->x + at, a->dy + at,
+                                                                 a->y + at);
     else
-        a->backward(rows, a->n, a->x + at, a->dy + at, a->y + at);
+        (a->log ? k->log_softmax : k->softmax)(rows, a->n, a->x + at, a->y + at);
+}
+
+static void run_strips(int64_t begin, int64_t end, void *payload)
+{
+    const softmax_args *a = payload;
+    for (int64_t i = begin; i < end; i++) {
+        int64_t strip = i % a->strips, first = strip * STRIP;
+        int64_t cols = strip == a->strips - 1 ? a->columns - first : STRIP;
+        int64_t at = (i / a->strips * a->n * a->columns + first) * a->element_size;
+        if (a->backward)
+            a->kernels->softmax_columns_backward(a->n, cols, a->columns, a->log, a->x + at,
+                                                 a->dy + at, a->y + at);
+        else
+            a->kernels->softmax_columns(a->n, cols, a->columns, a->log, a->x + at, a->y + at);
+    }
 }
 
 /* t, if it is contiguous; otherwise a copy. The first copy is made in *y, which becomes the
@@ -57,8 +81,7 @@ static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     y = y ? y : tn__new(ctx, "softmax", x->dtype, rows->ndim, rows->shape);
     if (!y)
         return NULL;
-    args.n = x->ndim ? x->shape[dim] : 1;
-    args.row_bytes = args.n * (int64_t)tn_dtype_size(x->dtype);
+    args.row_bytes = args.n * args.element_size;
     args.x = tn__ptr(rows);
     args.dy = drows ? tn__ptr(drows) : NULL;
     args.y = tn__ptr(y);
@@ -68,18 +91,47 @@ static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     return tn__swap_dims(ctx, y, dim, x->ndim - 1);
 }
 
+/* x, and dy if there is one, are contiguous. */
+static tn_tensor *by_columns(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy,
+                             softmax_args args)
+{
+    tn_tensor *y = tn__new(ctx, "softmax", x->dtype, x->ndim, x->shape);
+    if (!y)
+        return NULL;
+    args.x = tn__ptr(x);
+    args.dy = dy ? tn__ptr(dy) : NULL;
+    args.y = tn__ptr(y);
+    args.strips = tn__max(1, args.columns / STRIP);
+    tn__parallel(ctx, tn_numel(x) / (args.n * args.columns) * args.strips,
+                 tn__grain(TN__GRAIN_EXPONENTIALS, STRIP * (double)args.n), run_strips, &args);
+    return y;
+}
+
+/* y from x, or dx from y and dy. */
+static tn_tensor *compute(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, int dim, bool log)
+{
+    softmax_args args = {.kernels = tn__kernels_of(ctx, x->dtype), .log = log, .columns = 1};
+    args.backward = dy != NULL;
+    args.element_size = (int64_t)tn_dtype_size(x->dtype);
+    args.n = x->ndim ? x->shape[dim] : 1;
+    for (int i = dim + 1; i < x->ndim; i++)
+        args.columns *= x->shape[i];
+    bool are_many = tn_numel(x) > 0 && args.columns > FEW;
+    return are_many && tn_is_contiguous(x) && (!dy || tn_is_contiguous(dy))
+               ? by_columns(ctx, x, dy, args)
+               : by_rows(ctx, x, dy, dim, args);
+}
+
 static void softmax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const tn_tensor *y = tn_saved(node, 0);
-    softmax_args args = {.backward = tn__kernels_of(ctx, y->dtype)->softmax_backward};
-    tn_add_grad(ctx, node, 0, by_rows(ctx, y, dy, *(const int *)tn_node_data(node), args));
+    const int *dim = tn_node_data(node);
+    tn_add_grad(ctx, node, 0, compute(ctx, tn_saved(node, 0), dy, *dim, false));
 }
 
 static void log_softmax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    const tn_tensor *y = tn_saved(node, 0);
-    softmax_args args = {.backward = tn__kernels_of(ctx, y->dtype)->log_softmax_backward};
-    tn_add_grad(ctx, node, 0, by_rows(ctx, y, dy, *(const int *)tn_node_data(node), args));
+    const int *dim = tn_node_data(node);
+    tn_add_grad(ctx, node, 0, compute(ctx, tn_saved(node, 0), dy, *dim, true));
 }
 
 static const tn_op softmax_op = {.name = "softmax", .backward = softmax_backward};
@@ -90,9 +142,7 @@ static tn_tensor *forward(tn_ctx *ctx, const tn_op *op, const tn_tensor *x, int 
     tn_begin(ctx, op);
     if (!tn_check_float(ctx, op->name, "input", x) || (dim = tn__dim_of(ctx, op->name, dim, x)) < 0)
         return NULL;
-    const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
-    softmax_args args = {.forward = op == &softmax_op ? k->softmax : k->log_softmax};
-    tn_tensor *y = by_rows(ctx, x, NULL, dim, args);
+    tn_tensor *y = compute(ctx, x, NULL, dim, op == &log_softmax_op);
     return tn_record(
         ctx, op, y,
         (tn_record_args){.inputs = {x}, .saved = {y}, .data = &dim, .size = sizeof dim});

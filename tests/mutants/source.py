@@ -35,6 +35,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
+BASELINE = {"blas.c"}  # files that other instruction sets have kernels of the library's own for
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
 BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of arrays, in mutants
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
@@ -388,10 +389,10 @@ def limit(memory, seconds):
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def run_test(build, name, library, folder, seconds):
+def run_test(build, name, library, folder, seconds, isa=None):
     """The processor time of the test, which may take `seconds` of it, or None if it does not pass."""
     env = dict(os.environ, LD_LIBRARY_PATH=f"{library}:out", CK_FORK="no", OMP_NUM_THREADS="2",
-               TN_ISA=build.isa, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
+               TN_ISA=isa or build.isa, OMP_WAIT_POLICY="passive", OPENBLAS_NUM_THREADS="1", TMPDIR=folder)
     memory = resource.RLIM_INFINITY if build.flags == SANITIZE else MEMORY
     process = subprocess.Popen([os.path.join("out", "tests", name)], cwd=build.tree, env=env,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -606,7 +607,8 @@ class Trial:
 
     def killer(self, build, mutant, tests, folder, patience):
         for test in tests:
-            took = run_test(build, test, folder, folder, patience * self.seconds(test) + 0.5)
+            took = run_test(build, test, folder, folder, patience * self.seconds(test) + 0.5,
+                            "baseline" if mutant.name in BASELINE else None)
             if build is self.build:
                 self.experience.add(mutant, test, took is None)
             if took is None:

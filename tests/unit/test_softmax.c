@@ -75,9 +75,11 @@ static void check_dim(const array *x, int dim)
 
 START_TEST(test_values)
 {
-    static const char *const shapes[] = {"[1]",      "[0]",     "[5]",       "[3,4]",
-                                         "[0,3]",    "[3,0]",   "[2,3,1,4]", "[2,1,2,1,2,1,2,3]",
-                                         "[4000,5]", "[5,4000]"};
+    static const char *const shapes[] = {
+        "[1]",         "[0]",        "[5]",       "[3,4]",
+        "[0,3]",       "[3,0]",      "[2,3,1,4]", "[2,1,2,1,2,1,2,3]",
+        "[4000,5]",    "[5,4000]",   "[3,16]",    "[600,31]",
+        "[2,3,1,130]", "[2,257,17]", "[20000,16]"};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         array x = array_random(shapes[i]);
         for (int64_t j = 0; j < x.numel; j++)
