@@ -110,46 +110,88 @@ source-mutants:
 
 # ---- benchmarks and lint ---------------------------------------------------------------------------
 
-$(BUILD)/tests/bench: $(BUILD)/obj/tests/bench/bench.o $(STATIC)
-	@mkdir -p $(@D)
-	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+# Single operators, whole networks, products.
+BENCH_OPS := ops rates
+BENCH_NETWORKS := networks models rates
 
-# Single operators; of another version of the library by its own program, if it has one.
-$(BUILD)/tests/bench_ops: $(BUILD)/obj/tests/bench/ops.o $(STATIC)
+$(BUILD)/tests/bench_ops: $(BENCH_OPS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)
+$(BUILD)/tests/bench_networks: $(BENCH_NETWORKS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)
+$(BUILD)/tests/bench_gemm: $(BUILD)/obj/tests/bench/gemm.o $(STATIC)
+
+$(BUILD)/tests/bench_%:
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
 	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
 
 ROUNDS ?= 7
-BASE_OPS = $(or $(wildcard $(BASE)/tests/bench/ops.c),-DMSE_OPTIONS=TN_REDUCE_MEAN tests/bench/ops.c)
+BENCH_OPTIONS = --rounds $(ROUNDS) $(if $(THREADS),--threads $(THREADS)) $(if $(ROWS),--rows '$(ROWS)') \
+                $(if $(CSV),--csv '$(CSV)')
 
-# A version in the directory BASE, which is built: make bench-against BASE=../before ROWS='sum|softmax'
-bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench
+# A version in the directory BASE, which is built: make bench-against BASE=../before ROWS='sum|softmax'.
+# It is timed by its own programs, if it has them.
+BASE_OPS = $(or $(wildcard $(BENCH_OPS:%=$(BASE)/tests/bench/%.c)),-DMSE_OPTIONS=TN_REDUCE_MEAN $(BENCH_OPS:%=tests/bench/%.c))
+BASE_NETWORKS = $(or $(wildcard $(BENCH_NETWORKS:%=$(BASE)/tests/bench/%.c)),$(BENCH_NETWORKS:%=tests/bench/%.c))
+BUILD_BASE = $(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -O2 -I$(BASE)/libtensor/include \
+    -I$(if $(filter $(BASE)/%,$(2)),$(BASE)/tests,tests) $(LDFLAGS) -o $(1) $(2) $(BASE)/build/libtensor.a $(LIBS)
+
+bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_networks
 	$(if $(BASE),,$(error bench-against: BASE=directory of the version to compare with))
-	$(Q)$(MAKE) --no-print-directory -C $(BASE) lib build/tests/bench
-	$(Q)$(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -O2 -I$(BASE)/libtensor/include -Itests $(LDFLAGS) \
-	    -o $(BUILD)/tests/bench_ops_base $(BASE_OPS) $(BASE)/build/libtensor.a $(LIBS)
-	@tests/bench/against.py --rounds $(ROUNDS) $(if $(THREADS),--threads $(THREADS)) \
-	    $(if $(ROWS),--rows '$(ROWS)') $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_ops_base \
-	    $(BUILD)/tests/bench $(BASE)/build/tests/bench
+	$(Q)$(MAKE) --no-print-directory -C $(BASE) lib
+	$(Q)$(call BUILD_BASE,$(BUILD)/tests/base_ops,$(BASE_OPS))
+	$(Q)$(call BUILD_BASE,$(BUILD)/tests/base_networks,$(BASE_NETWORKS))
+	@tests/bench/against.py $(BENCH_OPTIONS) $(BUILD)/tests/bench_ops $(BUILD)/tests/base_ops \
+	    $(BUILD)/tests/bench_networks $(BUILD)/tests/base_networks
 
 # Beside PyTorch: make bench-ops ROWS='sum|softmax' THREADS=1; the table goes to CSV=file, too.
 bench-ops: $(BUILD)/tests/bench_ops
-	@$(WITH_TORCH) tests/bench/against.py --rounds $(ROUNDS) --milliseconds 20 $(if $(THREADS),--threads $(THREADS)) \
-	    $(if $(ROWS),--rows '$(ROWS)') $(if $(CSV),--csv '$(CSV)') $< tests/bench/ops_torch.py
+	@$(WITH_TORCH) tests/bench/against.py $(BENCH_OPTIONS) --milliseconds 20 $< tests/bench/ops_torch.py
 
 # Products beside OpenBLAS's: make bench-gemm THREADS=2 REAL=f64 CORE=SkylakeX
-$(BUILD)/tests/bench_gemm: $(BUILD)/obj/tests/bench/gemm.o $(STATIC)
-	@mkdir -p $(@D)
-	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
-
 bench-gemm: $(BUILD)/tests/bench_gemm
 	@$(if $(CORE),OPENBLAS_CORETYPE=$(CORE)) $< $(or $(THREADS),1) $(REAL) $(ROUNDS)
 
-bench: $(BUILD)/tests/bench
-	@tests/bench/run.sh $<
+# What these measure goes to CSV=file, and as a table and a picture to DOCS=directory.
+DOCS = $(BUILD)/bench
+$(BUILD)/bench:
+	@mkdir -p $@
+
+# Networks beside PyTorch's and ONNX Runtime's: make bench ROWS=ResNet THREADS=1
+bench: CSV = $(BUILD)/bench/networks.csv
+bench: $(BUILD)/tests/bench_networks bench-onnx | $(BUILD)/bench
+	@tests/bench/networks.py $(BENCH_OPTIONS) $< $(ONNX)
+	@tests/bench/networks_docs.py '$(CSV)' '$(DOCS)'
+
+# How time and memory grow with the batch, the image, the width, the depth and the threads.
+bench-growth: CSV = $(BUILD)/bench/growth.csv
+bench-growth: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops | $(BUILD)/bench
+	@tests/bench/growth.py $(if $(ROWS),--rows '$(ROWS)') --csv '$(CSV)' $^
+	@tests/bench/growth_docs.py '$(CSV)' '$(DOCS)'
+
+# Whatever kernels OpenBLAS takes the processor for, networks and products take as long.
+bench-cores: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops
+	@tests/bench/cores.py $(BENCH_OPTIONS) $^
+
+# ONNX Runtime of this version, if there is npm to fetch it, and the networks as files for it, which PyTorch
+# writes. Without them its column is empty.
+ONNX := $(BUILD)/onnx
+ONNX_RUNTIME := 1.27.0
+
+bench-onnx:
+	@if command -v npm >/dev/null; then \
+	    $(MAKE) --no-print-directory $(ONNX)/models || echo "bench: no ONNX Runtime"; \
+	else \
+	    echo "bench: there is no npm to fetch ONNX Runtime"; \
+	fi
+
+$(ONNX)/node_modules/$(ONNX_RUNTIME):
+	@mkdir -p $(ONNX)
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(ONNX) onnxruntime-node@$(ONNX_RUNTIME)
+	@touch $@
+
+$(ONNX)/models: tests/bench/networks_torch.py tests/bench/networks.tsv $(ONNX)/node_modules/$(ONNX_RUNTIME)
+	@awk -F '\t' '$$3 == "forward" && !seen[$$1]++ { print $$1, $$2 }' tests/bench/networks.tsv | \
+	    $(WITH_TORCH) tests/bench/networks_torch.py export $(ONNX)
+	@touch $@
 
 # gcc and clang, each with all warnings as errors. The objects say which file calls which.
 lint: $(OBJECTS)
@@ -162,7 +204,8 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-ops bench-gemm lint lint-objects
+.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
+        bench-gemm bench-growth bench-onnx bench-ops lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

@@ -2,11 +2,14 @@
  * measurement: what (forward, backward, or sum: backward of the result's sum), the milliseconds
  * that it may take, an operator, and its arguments as in tests/bench/ops.tsv. The answer is the
  * median and the least time of a call in microseconds, or "none" where there is no gradient. The
- * numbers are made up. */
+ * numbers are made up. "rate" times what the machine can do (rates.h); "size" answers with the
+ * floating-point operations of the products in a forward pass, and the bytes that it reads and
+ * writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tn/tn.h>
+#include "bench/rates.h"
 #include "bench/timing.h"
 
 enum { MOST_TENSORS = 5, MOST_CALLS = 4096, LINE = 512 };
@@ -230,25 +233,6 @@ static arguments read_arguments(tn_ctx *ctx, char *text)
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-/* Two clocks: the wall's, and the processor time of this process. */
-typedef struct moment {
-    double wall, work;
-} moment;
-
-static moment start_timing(void)
-{
-    double work = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-    return (moment){.wall = now(), .work = work};
-}
-
-/* With one thread, a call took no longer than the processor worked: where the wall's clock says
- * more, another process had its turn. Reading that clock takes longer than a small operator. */
-static double seconds_since(moment start, int threads)
-{
-    double wall = now() - start.wall, work = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start.work;
-    return threads == 1 && work < wall ? work : wall;
-}
-
 typedef enum pass { FORWARD, BACKWARD, SUM } pass;
 
 /* Seconds of one call; negative if there is no gradient. */
@@ -291,13 +275,33 @@ static void measure(const timed *op, const arguments *a, pass what, double secon
         times[n++] = time_call(op, a, what, dy);
     if (tn_error_status(a->ctx) != TN_OK)
         fail(op->name, tn_error(a->ctx));
-    if (n > 0) {
-        double middle = median(times, n);
-        printf("%.4f %.4f\n", 1e6 * middle, 1e6 * times[0]);
-    } else {
+    if (n > 0)
+        print_times(times, n);
+    else
         puts("none");
-    }
-    fflush(stdout);
+}
+
+static double bytes_of(const tn_tensor *t)
+{
+    return (double)tn_numel(t) * (double)tn_dtype_size(tn_dtype_of(t));
+}
+
+/* How many products are summed in an element of the result. */
+static double terms(const timed *op, const arguments *a)
+{
+    if (strcmp(op->name, "matmul") == 0 || strcmp(op->name, "linear") == 0)
+        return (double)tn_size(X, -1);
+    return strcmp(op->name, "conv2d") == 0 ? (double)(tn_numel(Y) / tn_size(Y, 0)) : 0;
+}
+
+static void answer_size(const timed *op, const arguments *a)
+{
+    tn_set_grad_enabled(a->ctx, false);
+    const tn_tensor *y = op->run(a);
+    double bytes = bytes_of(y);
+    for (int i = 0; i < a->count; i++)
+        bytes += bytes_of(a->tensors[i]);
+    printf("%.0f %.0f\n", 2 * terms(op, a) * (double)tn_numel(y), bytes);
 }
 
 static const timed *operator_of(const char *name)
@@ -310,16 +314,25 @@ static const timed *operator_of(const char *name)
     return op;
 }
 
+static void answer_about(tn_ctx *ctx, const char *what, double seconds, const timed *op, char *text)
+{
+    arguments a = read_arguments(ctx, text);
+    if (strcmp(what, "size") == 0)
+        answer_size(op, &a);
+    else
+        measure(op, &a, *what == 'f' ? FORWARD : *what == 'b' ? BACKWARD : SUM, seconds);
+}
+
 static void answer(tn_ctx *ctx, const char *line)
 {
     char what[16], name[64], rest[LINE] = "";
     double milliseconds;
     if (sscanf(line, "%15s %lf %63s %511[^\n]", what, &milliseconds, name, rest) < 3)
         fail(line, "not understood");
-    const timed *op = operator_of(name);
     tn_scope scope = tn_scope_begin(ctx);
-    arguments a = read_arguments(ctx, rest);
-    measure(op, &a, *what == 'f' ? FORWARD : *what == 'b' ? BACKWARD : SUM, 1e-3 * milliseconds);
+    if (strcmp(what, "rate") != 0 || !answer_rate(ctx, name, 1e-3 * milliseconds))
+        answer_about(ctx, what, 1e-3 * milliseconds, operator_of(name), rest);
+    fflush(stdout);
     tn_scope_end(ctx, scope);
 }
 

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-from against import summary
+from sides import named, summary
 
 PASSES = {"forward": "forward", "backward": "backward", "sum": "backward of the sum"}
 PLOT = """set terminal pngcairo size 900,520 font "sans,11"
@@ -37,10 +37,6 @@ def table(lines):
         one, two = by_threads.get("1"), by_threads.get("2")
         yield (f"| {operator} | {arguments} | {PASSES[what]} | {micro(one['ours us'])} | {micro(one['base us'])} | "
                f"{float(one['ratio']):.2f} | {float(two['ratio']):.2f} |")
-
-
-def named(threads):
-    return f"{threads} thread" if threads == "1" else f"{threads} threads"
 
 
 def draw(ratios, png):

@@ -1,0 +1,80 @@
+"""The programs that a benchmark compares, and what their answers come to."""
+import pathlib
+import re
+import statistics
+import subprocess
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Side:
+    """A program of ops.c or networks.c, or one like it, which waits for the next question."""
+
+    def __init__(self, *command, env=None):
+        self.name = command[0]
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=env)
+
+    def numbers(self, what, milliseconds, *row):
+        """None where there is no such thing, as the gradient of a comparison."""
+        print(what, milliseconds, *row, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline().split()
+        if not answer:
+            raise SystemExit(f"{self.name}: no answer to {what} {' '.join(row)}")
+        return None if answer == ["none"] else tuple(map(float, answer))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def table(name, pattern=""):
+    """The rows of a table beside this file, or those that match."""
+    for line in (HERE / name).read_text().splitlines():
+        if not line.startswith("#") and re.search(pattern, line.replace("\t", " ")):
+            yield line.split("\t")
+
+
+def rounds_of(sides, rounds, *question):
+    """For each round the answers of all sides, which begin it in turn; an empty list where one has none."""
+    answers = []
+    for i in range(rounds):
+        first = i % len(sides)
+        of_round = {s: sides[s].numbers(*question) for s in [*range(first, len(sides)), *range(first)]}
+        if None in of_round.values():
+            return []
+        answers.append([of_round[s] for s in range(len(sides))])
+    return answers
+
+
+def quartiles(values):
+    values = sorted(values)
+    return values[len(values) // 4], statistics.median(values), values[-1 - len(values) // 4]
+
+
+def summary(ratios):
+    return (f"{len(ratios)} lines, median {statistics.median(ratios):.2f}, {sum(r > 1 for r in ratios)} above 1.0, "
+            f"{sum(r > 1.1 for r in ratios)} above 1.1, greatest {max(ratios):.2f}")
+
+
+class Rates:
+    """What the machine can do, in operations and bytes per microsecond, by the program itself in the same run."""
+
+    def __init__(self, side):
+        def least(name):
+            return min(side.numbers("rate", 100, name)[0] for _ in range(3))
+        self.sgemm = 2 * 1024 ** 3 / least("sgemm")
+        self.reading = (256 << 20) / least("reading")
+        self.copying = 2 * (256 << 20) / least("copying")
+
+    def __str__(self):
+        return (f"sgemm {self.sgemm / 1e3:.1f} GFLOP/s, reading {self.reading / 1e3:.1f} GB/s, "
+                f"copying {self.copying / 1e3:.1f} GB/s")
+
+    def limit(self, operations, bytes_):
+        """Microseconds that so much work takes at least: that of the product, or that of memory."""
+        return max(operations / self.sgemm, bytes_ / self.reading)
+
+
+def named(threads):
+    return f"{threads} thread" if str(threads) == "1" else f"{threads} threads"
