@@ -91,12 +91,13 @@ static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     return tn__swap_dims(ctx, y, dim, x->ndim - 1);
 }
 
-/* x, and dy if there is one, are contiguous. */
+/* x is contiguous. */
 static tn_tensor *by_columns(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy,
                              softmax_args args)
 {
     tn_tensor *y = tn__new(ctx, "softmax", x->dtype, x->ndim, x->shape);
-    if (!y)
+    dy = dy ? tn__contiguous(ctx, dy) : NULL;
+    if (!y || (args.backward && !dy))
         return NULL;
     args.x = tn__ptr(x);
     args.dy = dy ? tn__ptr(dy) : NULL;
@@ -114,12 +115,10 @@ static tn_tensor *compute(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     args.backward = dy != NULL;
     args.element_size = (int64_t)tn_dtype_size(x->dtype);
     args.n = x->ndim ? x->shape[dim] : 1;
-    for (int i = dim + 1; i < x->ndim; i++)
+    for (int i = dim + 1; i < x->ndim && tn_numel(x) > 0; i++)
         args.columns *= x->shape[i];
-    bool are_many = tn_numel(x) > 0 && args.columns > FEW;
-    return are_many && tn_is_contiguous(x) && (!dy || tn_is_contiguous(dy))
-               ? by_columns(ctx, x, dy, args)
-               : by_rows(ctx, x, dy, dim, args);
+    return args.columns > FEW && tn_is_contiguous(x) ? by_columns(ctx, x, dy, args)
+                                                     : by_rows(ctx, x, dy, dim, args);
 }
 
 static void softmax_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
