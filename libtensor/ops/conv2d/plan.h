@@ -50,8 +50,8 @@ tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *plan);
  * A method is one way to compute the three products. Its file defines one of these structs, named
  * tn__conv2d_ and its name. Its functions overwrite the result, which has elements, and record an
  * error in the context where they fail. What `forward` makes of the weight it asks for by the form
- * (tn__prepare), for it may be there already. Which of them is taken depends on sizes alone, never on a
- * clock, so that the bits of the result do not change from run to run. */
+ * (tn__prepare), for it may be there already. Which of them is taken depends on sizes alone, never
+ * on a clock, so that the bits of the result do not change from run to run. */
 
 typedef enum tn__conv2d_product {
     TN__CONV2D_FORWARD,     /* y from x, weight and bias */
