@@ -177,13 +177,13 @@ tn_tensor *alexnet_run(tn_ctx *ctx, const alexnet *a, int first, int last, const
 tn_module *alexnet_copy_steps(tn_ctx *ctx, const alexnet *a, int first, int last)
 {
     tn_module *copy = make_features(ctx, first, last);
+    bool before = tn_set_grad_enabled(ctx, false);
     for (int step = first; copy && step <= last; step++) {
         const tn_module *from = tn_child(tn_child(a->net, 0), step);
-        for (int64_t i = 0; i < tn_parameter_count(from); i++) {
-            tn_tensor *to = tn_parameter(tn_child(copy, step - first), i, NULL, 0);
-            memcpy(tn_data_mut(to), tn_data(tn_parameter(from, i, NULL, 0)),
-                   (size_t)tn_numel(to) * sizeof(float));
-        }
+        for (int64_t i = 0; i < tn_parameter_count(from); i++)
+            tn_copy_(ctx, tn_parameter(tn_child(copy, step - first), i, NULL, 0),
+                     tn_parameter(from, i, NULL, 0));
     }
+    tn_set_grad_enabled(ctx, before);
     return copy;
 }

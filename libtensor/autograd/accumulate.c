@@ -10,6 +10,7 @@
 #include "base/isa.h"
 #include "kernels/kernels.h"
 #include "tensor/broadcast.h"
+#include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
@@ -51,6 +52,7 @@ static bool prepare_addition(tn_ctx *ctx, tn__gathered *to)
 static void add_in_place(tn_ctx *ctx, tn__gathered *to, const tn_tensor *plain)
 {
     const tn__kernels *k = tn__kernels_of(ctx, to->sum->dtype);
+    tn__count_change(ctx, to->sum);
     if (to->lost)
         k->add_to_changed(tn_numel(to->sum), tn__ptr(plain), tn__ptr(to->lost), tn__ptr(to->sum));
     else

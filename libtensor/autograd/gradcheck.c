@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "tensor/copy.h"
+#include "tensor/prepared.h"
 #include "tensor/random.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
@@ -60,18 +61,25 @@ static double *element(const tn_tensor *t, int64_t i, int64_t *index)
     return (double *)tn__ptr(t) + offset;
 }
 
-/* d(v . fn) / dx[i], by moving x[i] to both sides. */
-static double difference(check *c, const tn_tensor *v, double *x)
+/* The number goes back to what it was, so that this is no change for those who saved x. */
+static void set(const check *c, const tn_tensor *x, double *at, double value)
 {
-    double old = *x, h = c->opts.eps * fmax(1, fabs(old));
+    tn__forget_prepared(c->ctx, x->storage);
+    *at = value;
+}
+
+/* d(v . fn) / dx[i], by moving x[i] to both sides. */
+static double difference(check *c, const tn_tensor *v, const tn_tensor *x, double *at)
+{
+    double old = *at, h = c->opts.eps * fmax(1, fabs(old));
     double above = old + h, below = old - h;
     tn__exact_sum sum = {0};
     tn_scope scope = tn_scope_begin(c->ctx);
-    *x = above;
+    set(c, x, at, above);
     const tn_tensor *y1 = call_without_grad(c);
-    *x = below;
+    set(c, x, at, below);
     const tn_tensor *y0 = y1 ? call_without_grad(c) : NULL;
-    *x = old;
+    set(c, x, at, old);
     if (y0 && !tn__same_shape(y0, v))
         tn_fail(c->ctx, TN_ERR_SHAPE, "gradcheck: the function returned %s, then %s",
                 TN_SHAPE_TEXT(v), TN_SHAPE_TEXT(y0));
@@ -123,7 +131,7 @@ static void check_input(check *c, const tn_tensor *v, int64_t input)
         int64_t at = all ? i : (int64_t)tn__random_below(c->ctx, (uint64_t)numel);
         samples[i].element = at;
         samples[i].analytic = grad ? tn_data_f64(grad)[at] : 0;
-        samples[i].numeric = difference(c, v, element(x, at, index));
+        samples[i].numeric = difference(c, v, x, element(x, at, index));
     }
     if (samples && tn_ok(c->ctx))
         compare(c, input, n, samples);

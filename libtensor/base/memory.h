@@ -16,6 +16,7 @@ struct tn__memory {
     tn_allocator allocator;
     tn__block *cache[TN_SIZE_CLASSES]; /* freed blocks by size class, eight to each doubling */
     tn_memory_stats stats;
+    int64_t most_prepared; /* stats.prepared_bytes, at most */
 };
 
 /* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second

@@ -6,6 +6,7 @@
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/object.h"
+#include "base/options.h"
 #include "base/siphash.h"
 #include "base/threads.h"
 #include "inspect/inspect.h"
@@ -16,6 +17,8 @@ const char *tn_version(void)
 {
     return TN_VERSION;
 }
+
+#define MOST_PREPARED 268435456 /* bytes of weights that are kept as kernels take them */
 
 /* The context with its parts. It comes first, so that it and the whole have the same address. */
 typedef struct whole {
@@ -53,6 +56,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     tn_ctx *ctx = whole_new(o.allocator);
     if (!ctx)
         return NULL;
+    ctx->memory->most_prepared = tn__int_option(o.prepared_bytes, MOST_PREPARED);
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
     tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);

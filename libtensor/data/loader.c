@@ -11,6 +11,7 @@
 #include "data/data.h"
 #include "dict/dict.h"
 #include "dict/entries.h"
+#include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/random.h"
@@ -171,7 +172,7 @@ static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *b
     if (args.sample > 0)
         tn__parallel(l->ctx, size, tn__grain(TN__GRAIN_SUMMED, (double)args.sample), gather_samples,
                      &args);
-    batch->storage->version++;
+    tn__count_change(l->ctx, batch);
     view->shape[0] = size;
     renew_leaf(l->ctx, view);
     return view;

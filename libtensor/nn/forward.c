@@ -65,7 +65,7 @@ static void drop_kept(tn_ctx *ctx, const tn__kept *last, bool undo)
         tn__kept *k = ctx->kept;
         ctx->kept = k->next;
         if (undo && k->buffer->storage->version != k->version) {
-            tn__count_change(k->buffer);
+            tn__count_change(ctx, k->buffer);
             tn__copy(ctx, k->buffer, k->copy);
         }
         tn__release(k->buffer);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dict/dict.h"
 #include "nn/nn.h"
+#include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
@@ -213,7 +214,7 @@ void tn__state_apply(const tn__state_load *load)
         const tn_tensor *from = tn_dict_get(load->dict, tn_dict_name(load->state, i));
         if (!from)
             continue;
-        t->storage->version++;
+        tn__count_change(t->ctx, t);
         tn__copy(t->ctx, t, from);
     }
 }

@@ -44,10 +44,11 @@ static void *element(const tn_tensor *t, int64_t i)
     return (char *)tn__ptr(t) + i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype);
 }
 
-static void update(const norm_args *a, const tn_tensor *running, const double *values)
+static void update(const tn_ctx *ctx, const norm_args *a, const tn_tensor *running,
+                   const double *values)
 {
     double momentum = a->data.momentum;
-    tn__count_change(running);
+    tn__count_change(ctx, running);
     for (int64_t i = 0; i < a->channels; i++) {
         void *p = element(running, i);
         double old = tn__load_f64(a->dtype, p);
@@ -339,8 +340,8 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
                                    .data = &data,
                                    .size = sizeof data});
     if (y && learning) {
-        update(&a, running_mean, a.mean);
-        update(&a, running_var, a.var);
+        update(ctx, &a, running_mean, a.mean);
+        update(ctx, &a, running_var, a.var);
     }
     return y;
 }

@@ -13,6 +13,7 @@
 #include "tensor/copy.h"
 #include "tensor/gemm.h"
 #include "tensor/long_sum.h"
+#include "tensor/prepared.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
@@ -48,36 +49,51 @@ static void thin_columns(int64_t begin, int64_t end, void *payload)
 }
 
 /* y of a layer without inputs: the bias, or zeros. */
-static tn_tensor *bias_alone(tn_ctx *ctx, tn_tensor *y, const tn_tensor *bias)
+static void bias_alone(tn_ctx *ctx, tn_tensor *y, const tn_tensor *bias)
 {
     if (bias)
         tn__copy(ctx, y, bias);
     else
         tn__fill(y, 0);
-    return y;
 }
 
-/* y = x w^T + bias for contiguous x [m, in], w [out, in]. */
-static tn_tensor *forward(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w,
-                          const tn_tensor *bias)
+/* The product, with w packed once for all calls where it is kept. */
+static void multiply(tn_ctx *ctx, tn__gemm_args g, const tn__form *form)
 {
-    tn_tensor *y = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){x->shape[0], w->shape[0]});
-    if (!y || x->shape[1] == 0)
-        return y ? bias_alone(ctx, y, bias) : NULL;
+    size_t bytes = form->of ? tn__gemm_packed_bytes(ctx, &g) : 0;
+    tn__prepared w;
+    if (bytes == 0 || !tn__is_kept(ctx, form, bytes)) {
+        tn__gemm(ctx, &g);
+    } else if (tn__prepare(ctx, form, bytes, &w)) {
+        if (!w.ready)
+            tn__gemm_pack(ctx, &g, w.data);
+        g.packed = w.data;
+        tn__gemm(ctx, &g);
+        tn__prepared_done(ctx, &w);
+    }
+}
+
+/* y [..., out] = x w^T + bias for contiguous x [m, in], w [out, in], by a form of w. */
+static void forward(tn_ctx *ctx, tn_tensor *y, const tn_tensor *x, const tn_tensor *w,
+                    const tn_tensor *bias, const tn__form *form)
+{
     int64_t in = x->shape[1], out = w->shape[0];
-    tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
-                                   .trans_b = true,
-                                   .m = x->shape[0],
-                                   .n = out,
-                                   .k = in,
-                                   .a = tn__ptr(x),
-                                   .lda = in,
-                                   .b = tn__ptr(w),
-                                   .ldb = in,
-                                   .bias = bias ? tn__ptr(bias) : NULL,
-                                   .c = tn__ptr(y),
-                                   .ldc = out});
-    return tn_ok(ctx) ? y : NULL;
+    tn__gemm_args g = {.dtype = x->dtype,
+                       .trans_b = true,
+                       .m = x->shape[0],
+                       .n = out,
+                       .k = in,
+                       .a = tn__ptr(x),
+                       .lda = in,
+                       .b = tn__ptr(w),
+                       .ldb = in,
+                       .bias = bias ? tn__ptr(bias) : NULL,
+                       .c = tn__ptr(y),
+                       .ldc = out};
+    if (in == 0)
+        bias_alone(ctx, y, bias);
+    else
+        multiply(ctx, g, form);
 }
 
 static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w, int ndim,
@@ -206,12 +222,17 @@ tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
         return NULL;
     const tn_tensor *rows = tn__rows(ctx, x), *w = tn__contiguous(ctx, weight);
     const tn_tensor *b = bias ? tn__contiguous(ctx, bias) : NULL;
-    if (!tn_ok(ctx))
-        return NULL;
     int64_t shape[TN_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->ndim - 1] = weight->shape[0];
-    tn_tensor *y = tn__reshaped(ctx, forward(ctx, rows, w, b), x->ndim, shape);
+    tn_tensor *y = tn__new(ctx, "linear", x->dtype, x->ndim, shape);
+    if (!tn_ok(ctx))
+        return NULL;
+    bool records = tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias});
+    tn__form form = {.of = !records && w->storage == weight->storage ? w : NULL,
+                     .method = &linear_op,
+                     .kernels = tn__kernels_of(ctx, x->dtype)};
+    forward(ctx, y, rows, w, b, &form);
     return tn_record(ctx, &linear_op, y,
                      (tn_record_args){.inputs = {x, weight, bias}, .saved = {rows, w}});
 }

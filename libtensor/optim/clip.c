@@ -4,6 +4,7 @@
 #include "base/exact_sum.h"
 #include "base/isa.h"
 #include "optim/optim.h"
+#include "tensor/change.h"
 #include "tensor/tensor.h"
 
 static bool check(const tn_optim *opt, const char *what, const char *option, double limit)
@@ -27,6 +28,13 @@ static double norm_of(const tn_optim *opt)
     return sqrt(tn__exact_total(&sum));
 }
 
+/* The numbers of a gradient that is changed in place. */
+static void *changed(const tn_optim *opt, const tn_tensor *g)
+{
+    tn__count_change(opt->ctx, g);
+    return tn__ptr(g);
+}
+
 /* The limit of the norm as torch.nn.utils.clip_grad_norm_ sets it. */
 double tn_clip_grad_norm(tn_optim *opt, double max_norm)
 {
@@ -36,7 +44,7 @@ double tn_clip_grad_norm(tn_optim *opt, double max_norm)
     for (int64_t i = 0; !(scale >= 1) && i < opt->count; i++) {
         tn_tensor *g = tn_grad(opt->slots[i].param);
         if (g)
-            tn__kernels_of(opt->ctx, g->dtype)->scale_by(tn_numel(g), scale, tn_data_mut(g));
+            tn__kernels_of(opt->ctx, g->dtype)->scale_by(tn_numel(g), scale, changed(opt, g));
     }
     return norm;
 }
@@ -48,7 +56,7 @@ tn_status tn_clip_grad_value(tn_optim *opt, double clip_value)
     for (int64_t i = 0; i < opt->count; i++) {
         tn_tensor *g = tn_grad(opt->slots[i].param);
         if (g)
-            tn__kernels_of(opt->ctx, g->dtype)->clip(tn_numel(g), clip_value, tn_data_mut(g));
+            tn__kernels_of(opt->ctx, g->dtype)->clip(tn_numel(g), clip_value, changed(opt, g));
     }
     return TN_OK;
 }

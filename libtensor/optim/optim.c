@@ -9,6 +9,7 @@
 #include "base/pointers.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
+#include "tensor/change.h"
 #include "tensor/scope.h"
 
 static void free_object(tn__object *object)
@@ -308,7 +309,9 @@ static void update(tn_optim *opt, tn__slot *slot)
     if (!grad)
         return;
     opt->update(opt, &opt->groups[slot->group], slot, grad);
-    slot->param->storage->version++;
+    tn__count_change(opt->ctx, slot->param);
+    for (int i = 0; i < opt->moments; i++)
+        tn__count_change(opt->ctx, slot->moments[i]);
     slot->steps++;
 }
 

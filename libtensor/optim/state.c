@@ -12,6 +12,7 @@
 #include "dict/dict.h"
 #include "dict/entries.h"
 #include "optim/optim.h"
+#include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/tensor.h"
 
@@ -147,13 +148,23 @@ static bool load_groups(tn_optim *opt, const char *what, const tn_dict *dict, bo
     return true;
 }
 
+/* The moment becomes t, or zeros (NULL). */
+static void change(const tn_optim *opt, const tn_tensor *moment, const tn_tensor *t)
+{
+    tn__count_change(opt->ctx, moment);
+    if (t)
+        tn__copy(opt->ctx, moment, t);
+    else
+        tn__fill(moment, 0);
+}
+
 /* A parameter that had not been stepped starts anew. */
 static void reset_slot(const tn_optim *opt, tn__slot *slot)
 {
     slot->steps = 0;
     for (int j = 0; j < opt->moments; j++)
         if (slot->moments[j])
-            tn__fill(slot->moments[j], 0);
+            change(opt, slot->moments[j], NULL);
 }
 
 static bool load_moments(const tn_optim *opt, const tn__slot *slot, const char *what,
@@ -166,7 +177,7 @@ static bool load_moments(const tn_optim *opt, const tn__slot *slot, const char *
         if (!t)
             return false;
         if (apply && t->storage != m->storage)
-            tn__copy(opt->ctx, m, t);
+            change(opt, m, t);
     }
     return true;
 }

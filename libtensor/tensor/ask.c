@@ -69,14 +69,6 @@ const int64_t *tn_data_i64(const tn_tensor *t)
     return t && t->dtype == TN_I64 ? tn__ptr(t) : NULL;
 }
 
-void *tn_data_mut(tn_tensor *t)
-{
-    if (!t)
-        return NULL;
-    t->storage->version++;
-    return tn__ptr(t);
-}
-
 double tn_item(tn_ctx *ctx, const tn_tensor *t)
 {
     if (!tn_check_input(ctx, "item", "tensor", t))

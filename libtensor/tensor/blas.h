@@ -15,6 +15,7 @@ typedef struct tn__gemm_args {
     const void *a, *b, *bias;
     void *c;
     int64_t lda, ldb, ldc;
+    const char *packed; /* B as tn__gemm_pack made it, or NULL */
 } tn__gemm_args;
 
 /* Columns of A whose products are added up without a large error. Whoever has more of them adds up

@@ -2,6 +2,7 @@
 #include "tensor/broadcast.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
+#include "tensor/prepared.h"
 #include "tensor/shape.h"
 
 bool tn__check_change(tn_ctx *ctx, const char *what, const tn_tensor *t)
@@ -24,16 +25,26 @@ bool tn__check_change(tn_ctx *ctx, const char *what, const tn_tensor *t)
     return true;
 }
 
-void tn__count_change(const tn_tensor *t)
+void tn__count_change(const tn_ctx *ctx, const tn_tensor *t)
 {
     t->storage->version++;
+    tn__forget_prepared(ctx, t->storage);
+}
+
+void *tn_data_mut(tn_tensor *t)
+{
+    if (!t)
+        return NULL;
+    t->storage->exposed = true;
+    tn__count_change(NULL, t);
+    return tn__ptr(t);
 }
 
 tn_status tn_fill_(tn_ctx *ctx, tn_tensor *t, double value)
 {
     if (!tn__check_change(ctx, "fill_", t))
         return tn_error_status(ctx);
-    tn__count_change(t);
+    tn__count_change(ctx, t);
     tn__fill(t, value);
     return TN_OK;
 }
@@ -56,7 +67,7 @@ tn_status tn_copy_(tn_ctx *ctx, tn_tensor *dst, const tn_tensor *src)
     tn_scope scope = tn_scope_begin(ctx);
     src = apart(ctx, dst, src);
     if (tn_ok(ctx)) {
-        tn__count_change(dst);
+        tn__count_change(ctx, dst);
         tn__copy(ctx, dst, src);
     }
     tn_scope_end(ctx, scope);

@@ -25,7 +25,10 @@ static tn__product product_of(const tn_ctx *ctx, const tn__gemm_args *g)
         .n = g->n,
         .k = g->k,
         .a = {.data = g->a, .line = g->trans_a ? 1 : g->lda, .step = g->trans_a ? g->lda : 1},
-        .b = {.data = g->b, .line = g->trans_b ? g->ldb : 1, .step = g->trans_b ? 1 : g->ldb},
+        .b = {.data = g->b,
+              .line = g->trans_b ? g->ldb : 1,
+              .step = g->trans_b ? 1 : g->ldb,
+              .packed = g->packed},
         .c = g->c,
         .ldc = g->ldc,
         .adds = g->adds,
@@ -108,6 +111,20 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
         tn__product_run(ctx, &p);
     else
         tn__blas_gemm(ctx, g);
+}
+
+size_t tn__gemm_packed_bytes(const tn_ctx *ctx, const tn__gemm_args *g)
+{
+    tn__product p = product_of(ctx, g);
+    tn__gemm_args turned;
+    bool other = !tn__gemm_is_own(ctx) || is_thin(ctx, g) || is_vector(ctx, g, &turned);
+    return other ? 0 : tn__product_packed_bytes(&p);
+}
+
+void tn__gemm_pack(tn_ctx *ctx, const tn__gemm_args *g, char *to)
+{
+    tn__product p = product_of(ctx, g);
+    tn__product_pack(ctx, &p, to);
 }
 
 void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space)

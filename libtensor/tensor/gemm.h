@@ -23,4 +23,9 @@ void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space);
 size_t tn__gemm_space(const tn_ctx *ctx, const tn__gemm_args *g);
 bool tn__gemm_ready(tn_ctx *ctx);
 
+/* B, which is transposed, packed once for every product of the same n and k (g->packed): the bytes
+ * that it takes, or 0 where the product reads it as it is; and packing it. */
+size_t tn__gemm_packed_bytes(const tn_ctx *ctx, const tn__gemm_args *g);
+void tn__gemm_pack(tn_ctx *ctx, const tn__gemm_args *g, char *to);
+
 #endif

@@ -81,7 +81,7 @@ tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *sh
     tn__storage *storage = tn__storage_new(ctx, data);
     if (!storage)
         return NULL;
-    storage->borrowed = true;
+    storage->borrowed = storage->exposed = true;
     tn_tensor *t = object_new(ctx, storage, dtype);
     if (!t)
         return NULL;

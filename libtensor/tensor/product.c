@@ -76,7 +76,7 @@ static bool is_a_in_place(const work *w)
 static bool is_b_in_place(const work *w)
 {
     const tn__product *p = w->p;
-    if (p->b.pack || p->b.line != 1)
+    if (p->b.pack || p->b.packed || p->b.line != 1)
         return false;
     bool conflicts = p->b.step * w->size % CONFLICT == 0;
     return p->m <= (conflicts ? w->tile.rows : ROWS_IN_PLACE) || is_small(w, p->n);
@@ -87,7 +87,8 @@ static bool is_b_in_place(const work *w)
 static int64_t depth_of(const tn__product *p)
 {
     work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype)};
-    bool read_once = !p->b.pack && p->b.line == 1 && p->m <= ROWS_READ_ONCE && !is_small(&w, p->n);
+    bool read_once = !p->b.pack && !p->b.packed && p->b.line == 1 && p->m <= ROWS_READ_ONCE &&
+                     !is_small(&w, p->n);
     return read_once ? SHALLOW : DEPTH_BYTES / w.size;
 }
 
@@ -149,7 +150,8 @@ static int64_t bytes_of_packed_a(const work *w)
 
 static int64_t bytes_of_packed_b(const work *w)
 {
-    return w->b_in_place == w->p->n ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
+    bool none = w->p->b.packed || w->b_in_place == w->p->n;
+    return none ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
 }
 
 /* What the product needs as it is. */
@@ -180,8 +182,8 @@ static void give_space(work *w, char *space)
 static tn__product turned(const tn__product *p)
 {
     tn__product t = *p;
-    if (p->a.pack || p->b.pack || p->a.step != 1 || p->b.step != 1 || p->c_by_columns ||
-        p->m > ROWS_TO_TURN || p->n < 2 * p->m)
+    if (p->a.pack || p->b.pack || p->b.packed || p->a.step != 1 || p->b.step != 1 ||
+        p->c_by_columns || p->m > ROWS_TO_TURN || p->n < 2 * p->m)
         return t;
     t.m = p->n;
     t.n = p->m;
@@ -236,7 +238,7 @@ static void put_a(const work *w, tn__piece piece, tn__product_block *block)
     }
 }
 
-/* B of the block: in panels, or by rows in place. */
+/* B of the block: in panels, whole ones of a B that is packed already, or by rows in place. */
 static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_block *block)
 {
     const tn__operand *b = &w->p->b;
@@ -245,7 +247,11 @@ static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_blo
     block->b = w->b;
     block->b_step = w->tile.columns;
     block->b_panel = w->tile.columns * depth;
-    if (b->pack) {
+    if (b->packed) {
+        block->b = b->packed +
+                   ((b->first + piece.first) * w->p->k + piece.begin * w->tile.columns) * w->size;
+        block->b_panel = w->tile.columns * w->p->k;
+    } else if (b->pack) {
         pack_by_function(b, piece, w->tile.columns, w->b);
     } else if (in_place) {
         block->b = from;
@@ -378,6 +384,43 @@ void tn__product_serial(const tn__product *p, void *space)
     work w = work_of(&t);
     if (p->m > 0 && p->n > 0)
         run(&w, space);
+}
+
+/* ---- B packed beforehand --------------------------------------------------------------------- */
+
+/* Panel after panel, each with all k rows. */
+typedef struct packing {
+    const tn__product *p;
+    int64_t size, width;
+    char *to;
+} packing;
+
+static packing packing_of(const tn__product *p, char *to)
+{
+    return (packing){p, (int64_t)tn_dtype_size(p->dtype), p->kernels->product_tile().columns, to};
+}
+
+static void pack_panels(int64_t begin, int64_t end, void *payload)
+{
+    const packing *a = payload;
+    const tn__product *p = a->p;
+    for (int64_t i = begin * a->width; i < end * a->width; i += a->width)
+        p->kernels->pack_columns(p->k, tn__min(a->width, p->n - i),
+                                 p->b.data + i * p->b.line * a->size, p->b.line,
+                                 a->to + i * p->k * a->size);
+}
+
+size_t tn__product_packed_bytes(const tn__product *p)
+{
+    packing a = packing_of(p, NULL);
+    return (size_t)(tn__divide_up(p->n, a.width) * a.width * p->k * a.size);
+}
+
+void tn__product_pack(tn_ctx *ctx, const tn__product *p, char *to)
+{
+    packing a = packing_of(p, to);
+    tn__parallel(ctx, tn__divide_up(p->n, a.width),
+                 tn__grain(TN__GRAIN_ELEMENTS, (double)a.width * (double)p->k), pack_panels, &a);
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ typedef struct tn__operand {
     int64_t line, step;
     tn__pack_fn pack; /* or NULL */
     const void *payload;
+    const char *packed;   /* of B, all of it: what tn__product_pack made; NULL: nothing */
     int64_t first, begin; /* of what `pack` is asked for: where line 0 and number 0 are */
 } tn__operand;
 
@@ -53,6 +54,11 @@ void tn__product_run(tn_ctx *ctx, const tn__product *p);
  * for a product that is smaller in m, n and k. */
 size_t tn__product_space(const tn__product *p);
 void tn__product_serial(const tn__product *p, void *space);
+
+/* Packs B, a matrix with step 1, for every product of the same n and k: on the threads of the
+ * context, to memory of so many bytes, aligned to 64. The bits of C are those without it. */
+size_t tn__product_packed_bytes(const tn__product *p);
+void tn__product_pack(tn_ctx *ctx, const tn__product *p, char *to);
 
 /* Rows i0 .. i1 and columns j0 .. j1 of the product. */
 tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64_t j0, int64_t j1);

@@ -117,7 +117,7 @@ static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
     bool plain = tn_is_contiguous(t);
     tn_tensor *out = plain ? t : tn__new(ctx, "random", t->dtype, t->ndim, t->shape);
     if (tn_ok(ctx)) {
-        tn__count_change(t);
+        tn__count_change(ctx, t);
         args.rng = ctx->rng;
         args.dtype = t->dtype;
         args.out = tn__ptr(out);

@@ -1,5 +1,6 @@
 /* storage.c - the memory of elements, which views share: counted, and freed with the last. */
 #include "base/memory.h"
+#include "tensor/prepared.h"
 #include "tensor/tensor.h"
 
 tn__storage *tn__storage_new(tn_ctx *ctx, void *data)
@@ -17,6 +18,7 @@ void tn__storage_release(tn__storage *s)
 {
     if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
         return;
+    tn__free_prepared(s);
     if (s->release)
         s->release(s->data, s->payload);
     else if (!s->borrowed)

@@ -6,6 +6,8 @@
 #include <tn/tensor.h>
 #include "base/context.h"
 
+typedef struct tn__kept_form tn__kept_form; /* prepared.c */
+
 typedef struct tn__storage {
     atomic_int refs;  /* views share a storage, across contexts too */
     uint32_t version; /* counts changes in place */
@@ -13,7 +15,10 @@ typedef struct tn__storage {
     void *data;
     void (*release)(void *data, void *payload); /* of a blob */
     void *payload;
-    bool borrowed; /* the data is the caller's */
+    bool borrowed;                     /* the data is the caller's */
+    bool exposed;                      /* the program may write to it, and nobody would know */
+    _Atomic(tn__kept_form *) prepared; /* what was made of the data (prepared.h), */
+    tn__kept_form *outdated;           /* and of the data before it was changed */
 } tn__storage;
 
 /* What the tape knows of a tensor that requires a gradient: autograd/tape.h has the struct. It

@@ -1,7 +1,7 @@
 /* Products by the library's own kernels: every size around the edges of tiles, blocks and pieces,
  * all four ways in which the operands can lie, rows that are further apart than they are long,
- * biases, packers, and the same bits for every number of threads. Elements are small integers where
- * sums are compared with plain loops, so that they are exact. */
+ * biases, packers, a B packed beforehand, and the same bits for every number of threads. Elements
+ * are small integers where sums are compared with plain loops, so that they are exact. */
 #include "common/check_tn.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ enum { APART = 3 }; /* elements between the end of a row and the next one */
 typedef struct problem {
     tn_dtype dtype;
     int64_t m, n, k;
-    bool trans_a, trans_b, by_columns, adds, row_bias, column_bias, packers;
+    bool trans_a, trans_b, by_columns, adds, row_bias, column_bias, packers, packed;
 } problem;
 
 static double get(tn_dtype dtype, const void *x, int64_t i)
@@ -88,7 +88,7 @@ static void pack_panels(const void *payload, tn__piece piece, int64_t pitch, voi
 
 typedef struct instance {
     problem is;
-    void *a, *b, *c, *row_bias, *column_bias;
+    void *a, *b, *c, *row_bias, *column_bias, *packed;
     source source_a, source_b;
     tn__product product;
 } instance;
@@ -138,8 +138,18 @@ static void instance_new(instance *i, problem is, bool whole)
                                .column_bias = i->column_bias};
 }
 
+/* B is packed beforehand, by as many threads as there are. */
+static void pack_b(instance *i)
+{
+    size_t bytes = tn__product_packed_bytes(&i->product);
+    i->packed = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    tn__product_pack(ctx, &i->product, i->packed);
+    i->product.b.packed = i->packed;
+}
+
 static void instance_free(instance *i)
 {
+    free(i->packed);
     free(i->a);
     free(i->b);
     free(i->c);
@@ -183,18 +193,20 @@ static void check(problem is, int threads)
         for (int64_t l = 0; l < lines_of(&is); l++)
             put(is.dtype, i.c, l * ldc_of(&is), NAN);
     tn_set_threads(ctx, threads);
+    if (is.packed)
+        pack_b(&i);
     tn__product_run(ctx, &i.product);
     ck_tn_ok();
     for (int64_t e = 0; e < lines_of(&is) * ldc_of(&is); e++) {
         double got = get(is.dtype, i.c, e);
         if (got != want[e])
-            ck_abort_msg("%d x %d x %d, f%d, %s%s%s%s%s%s%s%d threads: [%d,%d] is %g, not %g",
+            ck_abort_msg("%d x %d x %d, f%d, %s%s%s%s%s%s%s%s%d threads: [%d,%d] is %g, not %g",
                          (int)is.m, (int)is.n, (int)is.k, is.dtype == TN_F32 ? 32 : 64,
                          is.trans_a ? "A transposed, " : "", is.trans_b ? "B transposed, " : "",
                          is.by_columns ? "C by columns, " : "", is.adds ? "added to, " : "",
                          is.row_bias ? "row bias, " : "", is.column_bias ? "column bias, " : "",
-                         is.packers ? "packers, " : "", threads, (int)(e / ldc_of(&is)),
-                         (int)(e % ldc_of(&is)), got, want[e]);
+                         is.packers ? "packers, " : "", is.packed ? "packed, " : "", threads,
+                         (int)(e / ldc_of(&is)), (int)(e % ldc_of(&is)), got, want[e]);
     }
     free(want);
     instance_free(&i);
@@ -217,6 +229,9 @@ static void check_ways(int64_t m, int64_t n, int64_t k)
         is.packers = turn % 5 == 0;
         is.by_columns = turn % 7 == 0;
         check(is, (int)(turn % 3) + 1);
+        is.packed = is.trans_b && !is.packers;
+        if (is.packed)
+            check(is, (int)(turn % 3) + 1);
     }
 }
 
@@ -309,6 +324,8 @@ static void *bits_of(problem is, int threads)
     instance_new(&i, is, false);
     if (threads > 0) {
         tn_set_threads(ctx, threads);
+        if (is.packed)
+            pack_b(&i);
         tn__product_run(ctx, &i.product);
     } else {
         void *space = aligned_alloc(64, tn__product_space(&i.product));
@@ -326,7 +343,8 @@ static void *bits_of(problem is, int threads)
     return c;
 }
 
-/* Threads, parts and packers change no bit; the last B is cut into blocks as matrices alone are. */
+/* Threads, parts, packers and a B that is packed beforehand change no bit; the last B is cut into
+ * blocks as matrices alone are. */
 START_TEST(same_bits)
 {
     static const int64_t sizes[][3] = {
@@ -344,6 +362,7 @@ START_TEST(same_bits)
             size_t bytes = (size_t)(is.m * ldc_of(&is)) * tn_dtype_size(is.dtype);
             for (int threads = 0; threads <= 7; threads++) {
                 is.packers = s < 4 && (threads == 3 || (threads == 0 && s == 1));
+                is.packed = is.trans_b && (threads == 1 || threads == 5);
                 void *got = bits_of(is, threads);
                 ck_assert_msg(memcmp(got, want, bytes) == 0, "size %d, way %d, %d threads", s, way,
                               threads);

@@ -74,6 +74,8 @@ typedef struct tn_ctx_opts {
     int threads;            /* 0: as many as OpenMP would use (cores, or OMP_NUM_THREADS) */
     tn_allocator allocator; /* alloc == NULL: the C library's aligned_alloc and free */
     bool keep_blas_threads; /* leave OpenBLAS's own threads as the program set them, see below */
+    int64_t prepared_bytes; /* at most, in weights that are kept as kernels take them (ops.h);
+                             * 0: 256 MiB, TN_ZERO: none are kept */
 } tn_ctx_opts;
 
 /* A new context; `opts` may be NULL. Returns NULL if memory is short. To be freed by tn_ctx_free.
@@ -169,12 +171,13 @@ TN_API tn_status tn_scope_end(tn_ctx *ctx, tn_scope scope);
 TN_API tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor);
 
 typedef struct tn_memory_stats {
-    int64_t live_bytes;   /* in tensors, nodes and everything else that is in use */
-    int64_t peak_bytes;   /* the most that live_bytes has been since tn_memory_reset_peak */
-    int64_t cached_bytes; /* freed, and kept for reuse */
-    int64_t tensors;      /* tensor objects, the library's own included */
-    int64_t nodes;        /* of the tape */
-    int64_t allocations;  /* calls of the allocator so far */
+    int64_t live_bytes;     /* in tensors, nodes and everything else that is in use */
+    int64_t peak_bytes;     /* the most that live_bytes has been since tn_memory_reset_peak */
+    int64_t cached_bytes;   /* freed, and kept for reuse */
+    int64_t prepared_bytes; /* of the live ones, in weights that are kept as kernels take them */
+    int64_t tensors;        /* tensor objects, the library's own included */
+    int64_t nodes;          /* of the tape */
+    int64_t allocations;    /* calls of the allocator so far */
 } tn_memory_stats;
 
 /* What the context holds at this moment; zeros for NULL. */

@@ -61,7 +61,8 @@ TN_API tn_tensor *tn_from_data(tn_ctx *ctx, tn_dtype dtype, int ndim, const int6
                                const void *data);
 
 /* A tensor over memory that the caller owns, without a copy. When nothing refers to it any more,
- * `release` (may be NULL) is called with `data` and `payload`; on failure it is not called. */
+ * `release` (may be NULL) is called with `data` and `payload`; on failure it is not called. As
+ * weights it is read at every call (ops.h). */
 TN_API tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape,
                                void *data, void (*release)(void *data, void *payload),
                                void *payload);
@@ -95,14 +96,17 @@ TN_API int64_t tn_size(const tn_tensor *t, int dim);  /* of one dimension; 0 if 
 TN_API int64_t tn_numel(const tn_tensor *t);
 TN_API bool tn_is_contiguous(const tn_tensor *t); /* row-major without gaps */
 
-/* The first element; the others follow in row-major order if tn_is_contiguous. */
+/* The first element; the others follow in row-major order if tn_is_contiguous. Not to be written
+ * to: see tn_data_mut. */
 TN_API const void *tn_data(const tn_tensor *t);
 TN_API const float *tn_data_f32(const tn_tensor *t);   /* NULL unless TN_F32 */
 TN_API const double *tn_data_f64(const tn_tensor *t);  /* NULL unless TN_F64 */
 TN_API const int64_t *tn_data_i64(const tn_tensor *t); /* NULL unless TN_I64 */
 
 /* The first element, to be written to. It counts as a change in place: backward refuses a saved
- * tensor that was changed. */
+ * tensor that was changed. The address may be kept, and written to as long as the elements are
+ * there; as weights they are read at every call then (ops.h), so tn_copy_ is the better way to fill
+ * a parameter. */
 TN_API void *tn_data_mut(tn_tensor *t);
 
 /* The only element of a tensor that has one, of any dtype, as a double.

@@ -169,6 +169,13 @@ static tn_tensor *new_result(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *w
     return tn__new(ctx, "conv2d", x->dtype, x->ndim, shape);
 }
 
+static void run_forward(tn__conv2d_plan *plan)
+{
+    const tn__conv2d_method *method = tn__conv2d_method_of(plan, TN__CONV2D_FORWARD);
+    plan->form.method = method;
+    method->forward(plan);
+}
+
 tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                      const tn_tensor *bias, tn_conv2d_opts opts)
 {
@@ -187,8 +194,10 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     tn__conv2d_plan plan = tn__conv2d_plan_new(ctx, &data.window, data.groups, plain, w);
     plan.bias = b ? tn__ptr(b) : NULL;
     plan.y = tn__ptr(y);
+    if (!tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias}))
+        plan.form.of = w->storage == weight->storage ? w : NULL;
     if (tn_numel(y) > 0)
-        tn__conv2d_method_of(&plan, TN__CONV2D_FORWARD)->forward(&plan);
+        run_forward(&plan);
     return tn_ok(ctx) ? tn_record(ctx, &conv2d_op, y,
                                   (tn_record_args){.inputs = {x, weight, bias},
                                                    .saved = {plain, w},

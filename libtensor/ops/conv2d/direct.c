@@ -77,7 +77,7 @@ typedef struct conv {
     int64_t *elements; /* and offsets of the parts: [2 kernel_h + 2 kernel_w] */
     tap *taps;         /* [kernel_points] */
     int64_t *places;   /* [k] */
-    char *weight;      /* [groups, panels, k, tile.columns] */
+    char *weight;      /* [groups, panels, k, tile.columns], prepared */
     char *bias;        /* [groups, panels, tile.columns], zeros without one */
     char *space;       /* of each worker: two pieces, or weights that are being packed */
     int64_t space_rows;
@@ -130,10 +130,9 @@ static bool conv_new(const tn__conv2d_plan *p, const tn__planes *planes, int64_t
     v->elements = tn__alloc(ctx, 2 * lines * sizeof *v->elements);
     v->taps = tn__alloc(ctx, points * sizeof *v->taps);
     v->places = tn__alloc(ctx, (size_t)v->k * sizeof *v->places);
-    v->weight = tn__alloc(ctx, rows * (size_t)v->k * row);
     v->bias = tn__alloc_zeroed(ctx, rows * row);
     v->space = tn__alloc(ctx, (size_t)(p->workers * v->space_rows) * row);
-    return v->parts && v->elements && v->taps && v->places && v->weight && v->bias && v->space &&
+    return v->parts && v->elements && v->taps && v->places && v->bias && v->space &&
            tn__planes_alloc(&v->planes);
 }
 
@@ -145,7 +144,6 @@ static void conv_free(conv *v)
     tn__free(ctx, v->elements);
     tn__free(ctx, v->taps);
     tn__free(ctx, v->places);
-    tn__free(ctx, v->weight);
     tn__free(ctx, v->bias);
     tn__free(ctx, v->space);
 }
@@ -399,12 +397,11 @@ static void make_pieces(int64_t worker, int64_t begin, int64_t end, void *payloa
     }
 }
 
-/* Workers pack the panels of weights by `pack` before. */
-static void convolve(conv *v, tn__worker_fn pack)
+/* All runs of images. */
+static void make_images(conv *v)
 {
     const tn__conv2d_plan *p = v->plan;
     int64_t panels = p->groups * v->panels;
-    tn__share(p->ctx, panels, p->workers, pack, v);
     for (int64_t n0 = 0; n0 < p->images; n0 += v->planes.run) {
         tn__planes_read(&v->planes, n0);
         for (int64_t i = 0; i < v->n_parts; i++) {
@@ -414,6 +411,21 @@ static void convolve(conv *v, tn__worker_fn pack)
                           make_pieces, v);
         }
     }
+}
+
+/* Workers pack the panels of weights by `pack` where these are not there yet. */
+static void convolve(conv *v, const tn__form *form, tn__worker_fn pack)
+{
+    const tn__conv2d_plan *p = v->plan;
+    int64_t panels = p->groups * v->panels;
+    tn__prepared weight;
+    if (!tn__prepare(p->ctx, form, (size_t)(panels * v->k * row_bytes(v)), &weight))
+        return;
+    v->weight = weight.data;
+    if (!weight.ready)
+        tn__share(p->ctx, panels, p->workers, pack, v);
+    make_images(v);
+    tn__prepared_done(p->ctx, &weight);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -485,7 +497,9 @@ static void forward(const tn__conv2d_plan *p)
         if (p->bias)
             copy_bias(&v);
         plan_y(&v);
-        convolve(&v, pack_for_y);
+        tn__form form = p->form;
+        form.layout[1] = v.parts->order;
+        convolve(&v, &form, pack_for_y);
     }
     conv_free(&v);
 }
@@ -622,7 +636,7 @@ static void grad_input(const tn__conv2d_plan *p)
         if (p->window.stride_h > 1 || p->window.stride_w > 1)
             memset(p->dx, 0, (size_t)(numel * p->element_size));
         plan_dx(&v);
-        convolve(&v, pack_for_dx);
+        convolve(&v, &(tn__form){0}, pack_for_dx);
     }
     conv_free(&v);
 }

@@ -29,6 +29,7 @@ tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64
                          .kernel_points = window->kernel_h * window->kernel_w,
                          .x = tn__ptr(x),
                          .weight = tn__ptr(weight)};
+    p.form = (tn__form){.kernels = p.kernels, .layout = {groups}};
     p.depth = p.in_channels * p.kernel_points;
     p.workers = workers_of(&p);
     return p;
@@ -52,5 +53,6 @@ tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *p)
     t.x = p->dy;
     t.y = p->dx;
     t.bias = NULL;
+    t.form.of = NULL;
     return t;
 }

@@ -5,6 +5,7 @@
 #include <tn/tensor.h>
 #include "base/context.h"
 #include "kernels/window.h"
+#include "tensor/prepared.h"
 
 /* The facts of one call. tn__conv2d_plan_new makes them, conv2d.c fills in the addresses, and
  * nothing changes afterwards. Every array is contiguous; one that the call does not have is
@@ -31,6 +32,9 @@ typedef struct tn__conv2d_plan {
     const char *bias;   /* [groups out_channels] */
     const char *dy;     /* [images, groups out_channels, out_h, out_w] */
     char *y, *dx, *dw;  /* like dy, x and weight */
+
+    tn__form form; /* of the weight as the method prepares it, which adds layout[1]; kept where
+                    * nothing is recorded */
 } tn__conv2d_plan;
 
 /* x: [n, channels, h, w] or [channels, h, w], of n = 1. The window is filled in by tn__slide. */
@@ -45,8 +49,9 @@ tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *plan);
 /* ---- methods ---------------------------------------------------------------------------------
  * A method is one way to compute the three products. Its file defines one of these structs, named
  * tn__conv2d_ and its name. Its functions overwrite the result, which has elements, and record an
- * error in the context where they fail. Which of them is taken depends on sizes alone, never on a
- * clock, so that the bits of the result do not change from run to run. */
+ * error in the context where they fail. What `forward` makes of the weight it asks for by the form
+ * (tn__prepare), for it may be there already. Which of them is taken depends on sizes alone, never
+ * on a clock, so that the bits of the result do not change from run to run. */
 
 typedef enum tn__conv2d_product {
     TN__CONV2D_FORWARD,     /* y from x, weight and bias */
