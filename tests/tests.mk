@@ -118,6 +118,11 @@ $(BUILD)/tests/bench_ops: $(BENCH_OPS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)
 $(BUILD)/tests/bench_networks: $(BENCH_NETWORKS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)
 $(BUILD)/tests/bench_gemm: $(BUILD)/obj/tests/bench/gemm.o $(STATIC)
 
+# libxsmm's products beside them, if it is installed.
+LIBXSMM_LIBS = $(shell $(PKG_CONFIG) --libs libxsmm 2>/dev/null)
+$(BUILD)/obj/tests/bench/gemm.o: TN_CFLAGS += $(if $(LIBXSMM_LIBS),-DBENCH_LIBXSMM)
+$(BUILD)/tests/bench_gemm: LIBS := $(LIBXSMM_LIBS) $(LIBS)
+
 $(BUILD)/tests/bench_%:
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
@@ -139,7 +144,7 @@ bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_networks
 	$(Q)$(MAKE) --no-print-directory -C $(BASE) lib
 	$(Q)$(call BUILD_BASE,$(BUILD)/tests/base_ops,$(BASE_OPS))
 	$(Q)$(call BUILD_BASE,$(BUILD)/tests/base_networks,$(BASE_NETWORKS))
-	@tests/bench/against.py $(BENCH_OPTIONS) $(BUILD)/tests/bench_ops $(BUILD)/tests/base_ops \
+	@tests/bench/against.py $(BENCH_OPTIONS) -- $(BUILD)/tests/bench_ops $(BUILD)/tests/base_ops \
 	    $(BUILD)/tests/bench_networks $(BUILD)/tests/base_networks
 
 # Beside PyTorch: make bench-ops ROWS='sum|softmax' THREADS=1; the table goes to CSV=file, too.
@@ -158,7 +163,7 @@ $(BUILD)/bench:
 # Networks beside PyTorch's and ONNX Runtime's: make bench ROWS=ResNet THREADS=1
 bench: CSV = $(BUILD)/bench/networks.csv
 bench: $(BUILD)/tests/bench_networks bench-onnx | $(BUILD)/bench
-	@tests/bench/networks.py $(BENCH_OPTIONS) $< $(ONNX)
+	@tests/bench/networks.py $(BENCH_OPTIONS) -- $< $(ONNX)
 	@tests/bench/networks_docs.py '$(CSV)' '$(DOCS)'
 
 # How time and memory grow with the batch, the image, the width, the depth and the threads.
@@ -169,7 +174,7 @@ bench-growth: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops | $(BUILD)/
 
 # Whatever kernels OpenBLAS takes the processor for, networks and products take as long.
 bench-cores: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops
-	@tests/bench/cores.py $(BENCH_OPTIONS) $^
+	@tests/bench/cores.py $(BENCH_OPTIONS) -- $^
 
 # ONNX Runtime of this version, if there is npm to fetch it, and the networks as files for it, which PyTorch
 # writes. Without them its column is empty.

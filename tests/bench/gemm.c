@@ -1,7 +1,14 @@
 /* gemm.c - times the library's products beside those of OpenBLAS: gemm THREADS [f64] [ROUNDS]. The
  * two take turns; printed are the medians of the rounds in GFLOP/s, their ratio (above 1: ours is
- * faster), and which core's kernels OpenBLAS has picked. OPENBLAS_CORETYPE asks for others. */
+ * faster), and which core's kernels OpenBLAS has picked. OPENBLAS_CORETYPE asks for others.
+ *
+ * Built with BENCH_LIBXSMM, libxsmm takes its turn where it has a kernel for the shape: with one
+ * thread, in f32, of operands that are not transposed. Such a kernel is made for small products and
+ * divides nothing into blocks. */
 #include <cblas.h>
+#ifdef BENCH_LIBXSMM
+#include <libxsmm.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +71,7 @@ typedef struct job {
     const shape *s;
     tn_ctx *ctx;
     tn__gemm_args g;
+    void (*kernel)(const float *a, const float *b, float *c, ...); /* libxsmm's, or NULL */
 } job;
 
 static void ours(const job *j)
@@ -84,6 +92,26 @@ static void theirs(const job *j)
         cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, 0, g->c, ldc);
 }
 
+/* Row by row C = A B is column by column C^T = B^T A^T. */
+static void find_kernel(job *j, int threads)
+{
+#ifdef BENCH_LIBXSMM
+    const tn__gemm_args *g = &j->g;
+    const float alpha = 1, beta = 0;
+    if (threads == 1 && g->dtype == TN_F32 && !g->trans_a && !g->trans_b)
+        j->kernel = libxsmm_smmdispatch((int)g->n, (int)g->m, (int)g->k, NULL, NULL, NULL, &alpha,
+                                        &beta, NULL, NULL);
+#else
+    (void)j;
+    (void)threads;
+#endif
+}
+
+static void libxsmm_one(const job *j)
+{
+    j->kernel(j->g.b, j->g.a, j->g.c);
+}
+
 /* Seconds of a call, of as many as take some milliseconds. Threads of the other side that still
  * look for work get the time to fall asleep. */
 static double time_of(void (*run)(const job *), const job *j, int calls, int threads)
@@ -91,10 +119,10 @@ static double time_of(void (*run)(const job *), const job *j, int calls, int thr
     if (threads > 1)
         nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
     run(j);
-    double start = now();
+    moment start = start_timing();
     for (int i = 0; i < calls; i++)
         run(j);
-    return (now() - start) / calls;
+    return seconds_since(start, threads) / calls;
 }
 
 static job job_new(tn_ctx *ctx, const shape *s, tn_dtype dtype)
@@ -119,7 +147,8 @@ static job job_new(tn_ctx *ctx, const shape *s, tn_dtype dtype)
                   .c = tn__ptr(c),
                   .lda = s->trans_a ? s->m : s->k,
                   .ldb = s->trans_b ? s->k : s->n,
-                  .ldc = s->n}};
+                  .ldc = s->n},
+                 NULL};
 }
 
 /* The ratio of the rates. */
@@ -128,17 +157,22 @@ static double compare(tn_ctx *ctx, const shape *s, tn_dtype dtype, int threads, 
     tn_scope scope = tn_scope_begin(ctx);
     job j = job_new(ctx, s, dtype);
     double work = 2e-9 * (double)s->m * (double)s->n * (double)s->k;
-    double mine[MOST_ROUNDS], other[MOST_ROUNDS], ratios[MOST_ROUNDS];
+    double mine[MOST_ROUNDS], other[MOST_ROUNDS], third[MOST_ROUNDS], ratios[MOST_ROUNDS];
+    find_kernel(&j, threads);
     int calls = 1 + (int)(0.4 / work);
     for (int i = 0; i < rounds; i++) {
         mine[i] = time_of(ours, &j, calls, threads);
         other[i] = time_of(theirs, &j, calls, threads);
+        third[i] = j.kernel ? time_of(libxsmm_one, &j, calls, threads) : 0;
         ratios[i] = other[i] / mine[i];
     }
     double ratio = median(ratios, rounds);
-    printf("%-21s %c%c %5d %5d %5d %3d %8.1f %8.1f %7.3f\n", s->name, s->trans_a ? 'T' : '-',
+    printf("%-21s %c%c %5d %5d %5d %3d %8.1f %8.1f %7.3f", s->name, s->trans_a ? 'T' : '-',
            s->trans_b ? 'T' : '-', (int)s->m, (int)s->n, (int)s->k, threads,
            work / median(mine, rounds), work / median(other, rounds), ratio);
+    if (j.kernel)
+        printf(" %8.1f", work / median(third, rounds));
+    putchar('\n');
     fflush(stdout);
     tn_scope_end(ctx, scope);
     return ratio;
@@ -163,8 +197,8 @@ int main(int argc, char **argv)
     openblas_set_num_threads(threads);
     printf("%s %s; OpenBLAS %s; GFLOP/s\n", tn_isa(ctx), dtype == TN_F64 ? "f64" : "f32",
            openblas_get_corename());
-    printf("%-24s %5s %5s %5s %3s %8s %8s %7s\n", "A or B transposed: T", "m", "n", "k", "thr",
-           "ours", "OpenBLAS", "ratio");
+    printf("%-24s %5s %5s %5s %3s %8s %8s %7s %8s\n", "A or B transposed: T", "m", "n", "k", "thr",
+           "ours", "OpenBLAS", "ratio", "libxsmm");
     double ratios[COUNT];
     for (int i = 0; i < COUNT; i++)
         ratios[i] = compare(ctx, &shapes[i], dtype, threads, rounds);
