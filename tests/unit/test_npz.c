@@ -71,8 +71,8 @@ START_TEST(reads_an_empty_archive)
 }
 END_TEST
 
-/* What an entry is, its contents say: an array of another name, a text, and what is shorter than the
- * beginning of an array. */
+/* What an entry is, its contents say: an array of another name, a text, and what is shorter than
+ * the beginning of an array. */
 START_TEST(passes_over_what_is_no_array)
 {
     size_t size;
