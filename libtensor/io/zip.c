@@ -115,7 +115,7 @@ static bool parse_end(tn__file *file, const unsigned char *tail, int64_t size, z
 static bool read_end(tn__file *file, zip_end *end)
 {
     int64_t size = file->size < END_SIZE + MAX_COMMENT ? file->size : END_SIZE + MAX_COMMENT;
-    unsigned char *tail = tn__alloc(file->ctx, (size_t)size + 1);
+    unsigned char *tail = tn__alloc(file->ctx, (size_t)size);
     bool ok = tail && tn__file_read(file, file->size - size, tail, size) &&
               parse_end(file, tail, size, end);
     tn__free(file->ctx, tail);
@@ -244,7 +244,7 @@ static bool check_extents(tn__zip *zip, const int64_t *order)
 
 static bool find_extents(tn__zip *zip)
 {
-    int64_t *order = tn__alloc(zip->file->ctx, ((size_t)zip->count + 1) * sizeof *order);
+    int64_t *order = tn__alloc(zip->file->ctx, (size_t)zip->count * sizeof *order);
     if (!order)
         return false;
     for (int64_t i = 0; i < zip->count; i++)
@@ -257,15 +257,15 @@ static bool find_extents(tn__zip *zip)
 
 bool tn__zip_open(tn__zip *zip, tn__file *file)
 {
-    zip_end end = {0};
+    zip_end end;
     *zip = (tn__zip){.file = file};
     if (!read_end(file, &end))
         return false;
     zip->count = end.count;
     zip->directory = end.at - end.size;
     zip->shift = zip->directory - end.offset;
-    zip->records = tn__alloc(file->ctx, (size_t)end.size + 1);
-    zip->entries = tn__alloc(file->ctx, ((size_t)end.count + 1) * sizeof *zip->entries);
+    zip->records = tn__alloc(file->ctx, (size_t)end.size);
+    zip->entries = tn__alloc(file->ctx, (size_t)end.count * sizeof *zip->entries);
     return zip->records && zip->entries &&
            tn__file_read(file, zip->directory, zip->records, end.size) &&
            parse_directory(zip, end.size) && find_extents(zip);
@@ -303,7 +303,7 @@ static bool check_local(const tn__zip *zip, const tn__zip_entry *entry, const un
     uint32_t crc = (uint32_t)number(p + 14, 4);
     bool same = name == strlen(entry->name) && (int)number(p + 8, 2) == entry->method &&
                 (crc == entry->crc || (later && crc == 0));
-    unsigned char *behind = same ? tn__alloc(zip->file->ctx, name + extra + 1) : NULL;
+    unsigned char *behind = same ? tn__alloc(zip->file->ctx, name + extra) : NULL;
     if (same && (!behind || !tn__file_read(zip->file, entry->offset + LOCAL_SIZE, behind,
                                            (int64_t)(name + extra)))) {
         tn__free(zip->file->ctx, behind);

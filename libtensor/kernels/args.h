@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* The types that numbers are converted from and to, in the order of tn_dtype. */
-typedef enum tn__number { TN__F32, TN__F64, TN__I64, TN__I32, TN__U8, TN__BOOL } tn__number;
+typedef enum tn__type { TN__F32, TN__F64, TN__I64, TN__I32, TN__U8, TN__BOOL } tn__type;
 
 typedef struct tn__cross_entropy {
     int64_t classes, ldx;  /* rows of x are ldx apart */

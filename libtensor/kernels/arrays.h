@@ -21,9 +21,9 @@
     /* y = scale x, from bytes */                                                                 \
     K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                       \
     /* y = x: real as another type, an integer type as real, an integer type as another */        \
-    K(void, cast_to, (int64_t n, const void *x, tn__number to, void *y))                          \
-    K(void, cast_from, (int64_t n, tn__number from, const void *x, void *y))                      \
-    K(void, cast_integers, (int64_t n, tn__number from, const void *x, tn__number to, void *y))   \
+    K(void, cast_to, (int64_t n, const void *x, tn__type to, void *y))                            \
+    K(void, cast_from, (int64_t n, tn__type from, const void *x, void *y))                        \
+    K(void, cast_integers, (int64_t n, tn__type from, const void *x, tn__type to, void *y))       \
     /* y[0] = sum_i x[i], and that of `count` lines, which are ldx apart; pairwise */             \
     K(void, sum, (int64_t n, const void *x, void *y))                                             \
     K(void, sum_lines, (int64_t count, int64_t n, const void *x, int64_t ldx, void *y))           \

@@ -57,7 +57,7 @@ static inline uint8_t u8_of_i64(int64_t v)
         return;                         \
     }
 
-void KERNEL(cast_to)(int64_t n, const void *px, tn__number to, void *py)
+void KERNEL(cast_to)(int64_t n, const void *px, tn__type to, void *py)
 {
     switch (to) {
     case TN__I64:
@@ -73,7 +73,7 @@ void KERNEL(cast_to)(int64_t n, const void *px, tn__number to, void *py)
     }
 }
 
-void KERNEL(cast_from)(int64_t n, tn__number from, const void *px, void *py)
+void KERNEL(cast_from)(int64_t n, tn__type from, const void *px, void *py)
 {
     switch (from) {
     case TN__I64:
@@ -85,7 +85,7 @@ void KERNEL(cast_from)(int64_t n, tn__number from, const void *px, void *py)
     }
 }
 
-static void widen(int64_t n, tn__number from, const void *px, int64_t *py)
+static void widen(int64_t n, tn__type from, const void *px, int64_t *py)
 {
     switch (from) {
     case TN__I64:
@@ -97,7 +97,7 @@ static void widen(int64_t n, tn__number from, const void *px, int64_t *py)
     }
 }
 
-static void narrow(int64_t n, const int64_t *px, tn__number to, void *py)
+static void narrow(int64_t n, const int64_t *px, tn__type to, void *py)
 {
     switch (to) {
     case TN__I64:
@@ -111,12 +111,12 @@ static void narrow(int64_t n, const int64_t *px, tn__number to, void *py)
     }
 }
 
-static int64_t size_of(tn__number type)
+static int64_t size_of(tn__type type)
 {
     return type == TN__I64 ? 8 : type == TN__I32 ? 4 : 1;
 }
 
-void KERNEL(cast_integers)(int64_t n, tn__number from, const void *px, tn__number to, void *py)
+void KERNEL(cast_integers)(int64_t n, tn__type from, const void *px, tn__type to, void *py)
 {
     enum { BLOCK = 256 };
     int64_t block[BLOCK];

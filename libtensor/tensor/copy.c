@@ -186,7 +186,7 @@ _Static_assert((int)TN__F32 == (int)TN_F32 && (int)TN__I64 == (int)TN_I64 &&
 static void cast_line(const cast_args *a, int64_t n, const void *x, void *y)
 {
     const tn_ctx *ctx = a->copy.ctx;
-    tn__number to = (tn__number)a->to, from = (tn__number)a->from;
+    tn__type to = (tn__type)a->to, from = (tn__type)a->from;
     if (tn__is_float(a->from))
         tn__kernels_of(ctx, a->from)->cast_to(n, x, to, y);
     else if (tn__is_float(a->to))

@@ -228,6 +228,20 @@ START_TEST(refuses_a_header_of_4_gigabytes)
 }
 END_TEST
 
+/* Nothing of the longest one is cut off. */
+START_TEST(reads_a_header_of_10000_bytes)
+{
+    char bytes[10 + 10000 + 1] = "\x93NUMPY\1\0\20\47";
+    snprintf(bytes + 10, sizeof bytes - 10, "%-9999s}",
+             "{'descr': '|u1', 'fortran_order': False, 'shape': (1,)");
+    bytes[10010] = 7;
+    tn_tensor *t = tn_load_npy(ctx, write_temporary(bytes, sizeof bytes));
+    ck_tn_ok();
+    ck_tn_equal(t, 7);
+    remove_temporary();
+}
+END_TEST
+
 START_TEST(parses_headers)
 {
     static const char numbers[12] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0};
@@ -259,6 +273,7 @@ static const struct {
     {"\x93NUMPY\4\0\10\0\0\0{}      ", 20, "load_npy: %: version 4.0 of .npy cannot be read"},
     {"\x93NUMPY\0\0\10\0{}      ", 18, "load_npy: %: version 0.0 of .npy cannot be read"},
     {"\x93NUMPY\1\1\10\0{}      ", 18, "load_npy: %: version 1.1 of .npy cannot be read"},
+    {"\x93NUMPY\1\0\0\0", 10, "load_npy: %: header: '{' is expected at byte 0 of its dictionary"},
     {"\x93NUMPY\1\0\11\0{}      ", 18,
      "load_npy: %: header: 9 bytes are promised, but the file holds 8"},
     {"\x93NUMPY\2\0\377\377\377\377{}", 14,
@@ -315,6 +330,7 @@ int main(void)
     tcase_add_loop_test(tc, knows_the_names_of_types, 0, (int)(sizeof codes / sizeof *codes));
     tcase_add_test(tc, refuses_a_zero_byte);
     tcase_add_loop_test(tc, refuses_a_header_of_4_gigabytes, 0, 2);
+    tcase_add_test(tc, reads_a_header_of_10000_bytes);
     tcase_add_loop_test(tc, checks_the_preamble, 0, (int)(sizeof preambles / sizeof *preambles));
     tcase_add_test(tc, refuses_every_prefix);
     tcase_add_test(tc, survives_damage);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "common/pickles.h"
 
 static bool load(const char *path)
 {
@@ -70,6 +71,29 @@ START_TEST(reads_an_empty_archive)
 }
 END_TEST
 
+/* What an entry is, its contents say: an array of another name, a text, and what is shorter than
+ * the beginning of an array. */
+START_TEST(passes_over_what_is_no_array)
+{
+    size_t size;
+    unsigned char *array = read_bytes(data_path("scalar.npy"), &size);
+    make_folder();
+    const char *path = folder_path("x.npz");
+    const archive_entry entries[] = {{"read me", "The arrays.", 11},
+                                     {"x", (char *)array, size},
+                                     {"y", "", 0},
+                                     {"z", "12345", 5}};
+    write_entries(path, entries, 4, false);
+    tn_dict *dict = tn_load_npz(ctx, path);
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict), 1);
+    ck_assert_double_eq(tn_item(ctx, tn_dict_get(dict, "x")),
+                        tn_item(ctx, tn_load_npy(ctx, data_path("scalar.npy"))));
+    remove_folder();
+    free(array);
+}
+END_TEST
+
 START_TEST(outlives_the_scope)
 {
     tn_memory_stats before = tn_memory(ctx);
@@ -121,6 +145,7 @@ int main(void)
     tcase_add_test(tc, reads_deflated);
     tcase_add_test(tc, reads_zip64);
     tcase_add_test(tc, reads_an_empty_archive);
+    tcase_add_test(tc, passes_over_what_is_no_array);
     tcase_add_test(tc, outlives_the_scope);
     tcase_add_test(tc, refuses_every_prefix);
     tcase_add_test(tc, survives_damage);

@@ -25,6 +25,7 @@ static struct {
     bool keeps_owners; /* fchown fails */
     int same_numbers;  /* that the source of random numbers is to give */
     int replacements;  /* of what is looked at by lstat, each before a look, by another writer */
+    bool makes_a_loop; /* of the link that is looked at by lstat */
 } host;
 
 static bool passes(char call)
@@ -61,6 +62,10 @@ int lstat(const char *path, struct stat *status)
         snprintf(other, sizeof other, "%s.other", path);
         close(creat(other, 0666));
         rename(other, path);
+    }
+    if (host.makes_a_loop) {
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(symlink(strrchr(path, '/') + 1, path), 0);
     }
     return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 }
@@ -568,6 +573,20 @@ START_TEST(follows_links_to_new_files)
 }
 END_TEST
 
+/* Another writer turns the link into one to itself, after the path was found to lead nowhere. */
+START_TEST(does_not_follow_links_for_ever)
+{
+    const char *path = folder_path("link");
+    ck_assert_int_eq(symlink("new", path), 0);
+    host.makes_a_loop = true;
+    ck_assert_int_eq(save_npy(path, tn_scalar(ctx, TN_F32, 5)), TN_ERR_FILE);
+    reset_host();
+    ck_assert_ptr_nonnull(strstr(tn_error(ctx), strerror(ELOOP)));
+    tn_clear_error(ctx);
+    ck_assert_int_eq(files_in_folder(), 1);
+}
+END_TEST
+
 /* What the system shows as a link can lead to a file whose name is gone. */
 START_TEST(creates_no_file_for_one_that_is_gone)
 {
@@ -725,6 +744,7 @@ int main(void)
     tcase_add_test(tc, saves_beside_other_writers);
     tcase_add_test(tc, follows_links_and_keeps_the_mode);
     tcase_add_loop_test(tc, follows_links_to_new_files, 0, 5);
+    tcase_add_test(tc, does_not_follow_links_for_ever);
     tcase_add_test(tc, creates_no_file_for_one_that_is_gone);
     tcase_add_test(tc, obeys_the_mask_of_modes);
     tcase_add_test(tc, finds_a_name_for_the_temporary_file);

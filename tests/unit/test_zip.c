@@ -179,6 +179,7 @@ static const struct {
     {{{RECORD_Y + 34, 2, 1}}, NULL}, /* on another disk, as this end is: there are no disks */
     {{{END + 4, 2, 1}}, NULL},
     {{{DIRECTORY + 10, 2, 256}, {8, 2, 256}}, NULL},
+    {{{DIRECTORY + 12, 4, 0x58215a6b}}, NULL}, /* a time */
     {{{RECORD_Y + 28, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 30, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
     {{{RECORD_Y + 32, 2, 9}}, "load_npz: %: the directory is damaged at byte 266"},
@@ -477,10 +478,11 @@ START_TEST(checks_zip64)
 }
 END_TEST
 
-/* What the directory and the header of an entry have behind its name, and the name, may be long. */
+/* What the directory and the header of an entry have behind its name, and the name, may be long.
+ * Three bytes behind the last field are none. */
 START_TEST(reads_long_names_and_extra_fields)
 {
-    enum { NAME = 300, EXTRA = 700, LENGTH = 30 + 46 + 2 * (NAME + EXTRA) + SIZE_X + 22 };
+    enum { NAME = 300, EXTRA = 703, LENGTH = 30 + 46 + 2 * (NAME + EXTRA) + SIZE_X + 22 };
     unsigned char archive[LENGTH] = {0}, *record = archive + 30 + NAME + EXTRA + SIZE_X;
     for (int wrong = 0; wrong < 3; wrong++) {
         put_local(archive, 'n', 0, CRC_X, SIZE_X, SIZE_X);
@@ -492,8 +494,8 @@ START_TEST(reads_long_names_and_extra_fields)
         put(record + 30, 2, EXTRA);
         for (int i = 0; i < 2; i++) {
             memset(names[i], 'n', NAME);
-            put(names[i] + NAME, 4, 0xcafe | (uint64_t)(EXTRA - 8) << 16);
-            put(names[i] + NAME + EXTRA - 4, 4, 0xbabe | (uint64_t)(wrong == i + 1) << 16);
+            put(names[i] + NAME, 4, 0xcafe | (uint64_t)(EXTRA - 11) << 16);
+            put(names[i] + NAME + EXTRA - 7, 4, 0xbabe | (uint64_t)(wrong == i + 1) << 18);
         }
         put_array(archive + 30 + NAME + EXTRA, 1, "\7");
         put_end(archive + LENGTH - 22, 1, (uint64_t)(record - archive));
