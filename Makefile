@@ -1,7 +1,8 @@
 # libtensor: `make help` lists the targets. Everything that is built goes under build/.
 
 VERSION := $(shell sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)
-SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+# A name of its own for each interface: of every minor version, as long as the major one is 0.
+SOVERSION := $(shell echo $(VERSION) | sed 's/^0\.\([0-9]*\)\..*/0.\1/; t; s/\..*//')
 
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -13,7 +14,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
             -Werror=int-conversion -Werror=incompatible-pointer-types
 CFLAGS ?= -O2 -g
 TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -fPIC -fvisibility=hidden \
-             -ffp-contract=off -fno-math-errno $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CFLAGS)
+             -ffp-contract=off -fno-math-errno $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CPPFLAGS) $(CFLAGS)
 BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
 BLAS_LIBS = $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
 LIBS = $(BLAS_LIBS) -lz -lm
@@ -67,10 +68,16 @@ $(STATIC): $(OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(SHARED): $(OBJECTS)
+# Every name has the version of the interface, so that two of them in a program stay apart.
+$(BUILD)/libtensor.map: Makefile libtensor/include/tn/context.h
+	@mkdir -p $(@D)
+	@echo 'TENSOR_$(SOVERSION) { global: tn_[!_]*; local: *; };' >$@
+
+$(SHARED): $(OBJECTS) $(BUILD)/libtensor.map
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -shared -fopenmp -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined $(LDFLAGS) \
-	    -o $(SHARED).$(VERSION) $^ $(LIBS)
+	$(Q)$(CC) -shared -fopenmp -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined \
+	    -Wl,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libtensor.map $(LDFLAGS) \
+	    -o $(SHARED).$(VERSION) $(OBJECTS) $(LIBS)
 	@ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
 	@ln -sf libtensor.so.$(VERSION) $@
 
@@ -151,39 +158,7 @@ report:
 
 include tests/tests.mk
 include tests/tools.mk
-
-# ---- installing ------------------------------------------------------------------------------------
-
-HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
-# The OpenMP runtime of the compiler, for programs that link the static library.
-OPENMP_LIB = $(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp)
-
-define PC_FILE
-prefix=$(PREFIX)
-libdir=$(LIBDIR)
-includedir=$(INCLUDEDIR)
-
-Name: libtensor
-Description: Strided tensors, automatic differentiation and small networks for C programs
-Version: $(VERSION)
-Cflags: -I$${includedir}
-Libs: -L$${libdir} -ltensor -lm
-Libs.private: $(LIBS) $(OPENMP_LIB)
-endef
-export PC_FILE
-
-install: lib
-	install -d $(DESTDIR)$(INCLUDEDIR)/tn $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/tn
-	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
-	install -m 755 $(SHARED).$(VERSION) $(DESTDIR)$(LIBDIR)
-	ln -sf libtensor.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtensor.so.$(SOVERSION)
-	ln -sf libtensor.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libtensor.so
-	@printenv PC_FILE >$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc
-
-uninstall:
-	rm -rf $(DESTDIR)$(INCLUDEDIR)/tn
-	rm -f $(DESTDIR)$(LIBDIR)/libtensor.* $(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc
+include libtensor/install/install.mk
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
@@ -250,10 +225,11 @@ help:
 	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
 	@echo "analyze    gcc -fanalyzer, clang-tidy and cppcheck over the library and the examples"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
+	@echo "dist       the sources of the last commit as $(BUILD)/libtensor-$(VERSION).tar.gz"
 	@echo "clean      removes $(BUILD)/"
-	@echo "Variables: CC, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, DESTDIR."
+	@echo "Variables: CC, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, DOCDIR, DESTDIR."
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .DELETE_ON_ERROR:
-.PHONY: all lib lessons examples data demo demo-faces demo-alexnet results report install uninstall deps clean help
+.PHONY: all lib lessons examples data demo demo-faces demo-alexnet results report deps clean help

@@ -1,35 +1,52 @@
 #!/bin/sh
-# Installs into a staging directory and builds an outside C and C++ program with pkg-config alone,
-# shared and static: run.sh BUILD_DIR
+# Installs into a staging directory and builds an outside C and C++ program: with pkg-config alone, with
+# CMake and with Meson where they are there, shared and static; beside another version, and below a name
+# with a blank. run.sh BUILD_DIR
 set -eu
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 : "${CC:=cc}" "${CXX:=c++}" "${PKG_CONFIG:=pkg-config}"
+make="${MAKE:-make} -s --no-print-directory"
 
 sh "$here/symbols.sh" "$build/libtensor.a" "$build/libtensor.so"
-${MAKE:-make} -s install BUILD="$build" PREFIX="$stage/usr"
-export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig"
+$make install BUILD="$build" PREFIX="$stage/usr" >"$stage/installed"
+export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" LD_LIBRARY_PATH="$stage/usr/lib"
 
 checks=0
 
+fail()
+{
+    echo "install: $1"
+    exit 1
+}
+
 # The programs are the same in both languages, so all of them print the same numbers.
+run()
+{
+    "$1" >"$stage/out"
+    [ -f "$stage/first.out" ] || cp "$stage/out" "$stage/first.out"
+    grep -q "^loss fell" "$stage/out" && cmp -s "$stage/out" "$stage/first.out" ||
+        fail "$(basename "$1") printed: $(cat "$stage/out")"
+    checks=$((checks + 1))
+}
+
 build_and_run()
 {
     name=$1
     shift
     "$@" -o "$stage/$name"
-    LD_LIBRARY_PATH=$stage/usr/lib "$stage/$name" >"$stage/$name.out"
-    grep -q "^loss fell" "$stage/$name.out" && cmp -s "$stage/$name.out" "$stage/c-shared.out" ||
-        { echo "install: $name printed:"; cat "$stage/$name.out"; exit 1; }
-    checks=$((checks + 1))
+    run "$stage/$name"
 }
+
+# `make install` says what to set, and with that set the lines of the README work.
+grep -q "PKG_CONFIG_PATH=\"$stage/usr/lib/pkgconfig\"" "$stage/installed" &&
+    grep -q "LD_LIBRARY_PATH=\"$stage/usr/lib\"" "$stage/installed" || fail "it does not say what to set"
 
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 cflags=$($PKG_CONFIG --cflags libtensor)
 shared=$($PKG_CONFIG --libs libtensor)
-static=$($PKG_CONFIG --static --libs libtensor)
 swish=$stage/swish.o
 $CC -std=c11 $warnings $cflags -c "$here/swish.c" -o "$swish"
 build_and_run c-shared $CC -std=c11 $warnings $cflags "$here/outside.c" "$swish" $shared
@@ -37,17 +54,62 @@ for standard in c++11 c++14 c++17 c++20; do
     build_and_run $standard-shared $CXX -std=$standard $warnings -Wold-style-cast $cflags \
         "$here/outside.cpp" "$swish" $shared
 done
+# The line of the README for the static library, the shared one beside it.
+archive=$($PKG_CONFIG --variable libdir libtensor)/libtensor.a
+build_and_run c-archive $CC "$here/outside.c" "$swish" $cflags "$archive" $($PKG_CONFIG --static --libs libtensor)
+! ldd "$stage/c-archive" | grep -q libtensor || fail "the archive's program wants the shared library"
 # The lessons, by the line of examples/README.md.
 for lesson in "$here"/../../examples/[0-9]*.c; do
     $CC -pthread -o "$stage/lesson" "$lesson" $cflags $shared
     checks=$((checks + 1))
 done
-# The static library alone, without the shared one beside it.
-rm "$stage"/usr/lib/libtensor.so*
-build_and_run c-static $CC -std=c11 $cflags "$here/outside.c" "$swish" $static
-build_and_run c++-static $CXX $cflags "$here/outside.cpp" "$swish" $static
 
-${MAKE:-make} -s install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
-[ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc"
-# Those two are one more, and so are the names of symbols.sh.
-echo "100%: Checks: $((checks + 2)), Failures: 0, Errors: 0"
+# Build systems that are not here are named.
+if command -v cmake >/dev/null; then
+    CC=$CC CXX=$CXX cmake -S "$here/cmake" -B "$stage/cmake" -DCMAKE_PREFIX_PATH="$stage/usr" >"$stage/log" &&
+        cmake --build "$stage/cmake" >>"$stage/log" || fail "CMake: $(tail -20 "$stage/log")"
+    for name in default shared static; do
+        run "$stage/cmake/cmake-$name"
+    done
+else
+    echo "not tried, for it is not here: cmake"
+fi
+if command -v meson >/dev/null; then
+    mkdir "$stage/meson"
+    cp "$here/meson/meson.build" "$here/outside.c" "$here/outside.cpp" "$here/swish.c" "$stage/meson"
+    CC=$CC CXX=$CXX meson setup "$stage/meson/build" "$stage/meson" >"$stage/log" 2>&1 &&
+        meson compile -C "$stage/meson/build" >>"$stage/log" 2>&1 || fail "Meson: $(tail -20 "$stage/log")"
+    run "$stage/meson/build/with-meson"
+    run "$stage/meson/build/with-meson-c++"
+else
+    echo "not tried, for it is not here: meson"
+fi
+
+# Another version beside it: programs keep theirs, and the older one goes alone.
+next="BUILD=$stage/next VERSION=0.2.0"
+mkdir "$stage/next"
+cp -al "$build/obj" "$stage/next" 2>/dev/null || cp -rp "$build/obj" "$stage/next"
+$make lib install $next PREFIX="$stage/usr" >/dev/null
+run "$stage/c-shared"
+build_and_run c-next $CC -std=c11 $cflags "$here/outside.c" "$swish" $shared
+ldd "$stage/c-next" | grep -q "libtensor.so.0.2 =>" || fail "the next version has the name of this one"
+$make uninstall BUILD="$build" PREFIX="$stage/usr" >/dev/null
+run "$stage/c-next"
+[ -f "$stage/usr/include/tn/tn.h" ] || fail "uninstall took the next version's headers"
+$make uninstall $next PREFIX="$stage/usr"
+[ -z "$(find "$stage/usr" ! -type d)" ] || fail "uninstall left $(find "$stage/usr" ! -type d)"
+
+# The static library alone, below a name with a blank.
+$make install BUILD="$build" PREFIX="$stage/a blank/usr" >/dev/null
+[ "$(ls "$stage" | grep -c "^a")" = 1 ] || fail "a name with a blank becomes two"
+rm "$stage/a blank/usr/lib"/libtensor.so*
+export PKG_CONFIG_PATH="$stage/a blank/usr/lib/pkgconfig"
+eval "build_and_run c-static $CC -std=c11 '$here/outside.c' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
+eval "build_and_run c++-static $CXX '$here/outside.cpp' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
+
+$make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
+[ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
+    fail "DESTDIR"
+# What to set, the archive, two versions, the blank and DESTDIR are five more, and so are the names of
+# symbols.sh.
+echo "100%: Checks: $((checks + 6)), Failures: 0, Errors: 0"

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Takes away what `make install` of this version put there, and leaves what is another version's:
+# uninstall.sh VERSION SOVERSION LIBDIR INCLUDEDIR DOCDIR
+set -eu
+version=$1 soversion=$2 libdir=$3 includedir=$4 docdir=$5
+pc=$libdir/pkgconfig/libtensor.pc
+
+rm -f "$libdir/libtensor.so.$version"
+for link in "$libdir/libtensor.so.$soversion" "$libdir/libtensor.so"; do
+    [ "$(readlink "$link")" != "libtensor.so.$version" ] || rm -f "$link"
+done
+if [ -f "$pc" ] && ! grep -qx "Version: $version" "$pc"; then
+    echo "$(sed -n 's/^Version: //p' "$pc") came after $version: its headers and archive stay"
+    exit 0
+fi
+rm -f "$libdir/libtensor.a" "$pc"
+rm -rf "$includedir/tn" "$libdir/cmake/libtensor" "$docdir"
+rmdir "$libdir/cmake" "$libdir/pkgconfig" 2>/dev/null || true

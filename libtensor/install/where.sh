@@ -1,0 +1,17 @@
+#!/bin/sh
+# Says what a program needs to find the library where it was installed: where.sh LIBDIR DESTDIR
+libdir=$1
+[ -z "$2" ] || exit 0
+case ":$(${PKG_CONFIG:-pkg-config} --variable pc_path pkg-config 2>/dev/null):$PKG_CONFIG_PATH:" in
+*":$libdir/pkgconfig:"*) ;;
+*) echo "pkg-config finds it after:   export PKG_CONFIG_PATH=\"$libdir/pkgconfig\"" ;;
+esac
+case ":$LD_LIBRARY_PATH:" in
+*":$libdir:"*) exit 0 ;;
+esac
+if ! /sbin/ldconfig -v 2>/dev/null | grep -qxF "$libdir:" && ! /sbin/ldconfig -v 2>/dev/null | grep -qF "$libdir: ("; then
+    echo "programs find libtensor.so after:   export LD_LIBRARY_PATH=\"$libdir\""
+    echo "    or linked with:   -Wl,-rpath,\"$libdir\""
+elif [ "$(id -u)" = 0 ]; then
+    /sbin/ldconfig
+fi
