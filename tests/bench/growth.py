@@ -6,13 +6,12 @@
 One thread, but where the threads grow. A line has milliseconds, MB, or of an operator microseconds, and what ours is multiplied
 by for twice the value. The overhead of an operator is the time of `add` of one element: OVERHEAD microseconds at most."""
 import argparse
-import csv
 import math
 import os
 import statistics
 
 from networks import installed
-from sides import HERE, Rates, Side, rounds_of, table
+from sides import HERE, Rates, Side, Table, rounds_of, table
 
 OVERHEAD = 0.5
 FIELDS = ("line", "what", "grows", "value", "ours", "PyTorch", "unit", "limit")
@@ -90,6 +89,8 @@ def show(row, before):
     theirs = f"{row['PyTorch']:12.4f}{row['ours'] / row['PyTorch']:7.2f}" if row["PyTorch"] else f"{'':19}"
     print(f"{row['line']:40} {row['what']:15}{row['grows'] + '=' + str(row['value']):16}{row['ours']:12.4f}{theirs} "
           f"{row['unit']}{doubled}", flush=True)
+    if row["line"] == "add" and row["value"] == 1 and row["what"] == "forward":
+        print(f"overhead of an operator: {'within' if row['ours'] <= OVERHEAD else 'above'} {OVERHEAD} us")
 
 
 def main():
@@ -100,23 +101,15 @@ def main():
     parser.add_argument("networks")
     parser.add_argument("ops")
     options = parser.parse_args()
-    growth, rows = Growth(options), []
+    growth, file = Growth(options), Table(options.csv, FIELDS)
     print(growth.rates)
     print(f"{'':72}{'ours':>12}{'PyTorch':>12}{'ratio':>7}     for twice as much")
     for line in table("growth.tsv", options.rows):
         before = None
         for row in growth.line(*line):
             show(row, before)
+            file.write(row)
             before = row
-            rows.append(row)
-    overhead = [row["ours"] for row in rows if row["line"] == "add" and row["value"] == 1 and row["what"] == "forward"]
-    if overhead:
-        print(f"overhead of an operator: {overhead[0]:.3f} us, {'within' if overhead[0] <= OVERHEAD else 'above'} {OVERHEAD}")
-    if options.csv:
-        with open(options.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
 
 
 if __name__ == "__main__":

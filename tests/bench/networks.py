@@ -9,13 +9,12 @@ units of the least time that the rates of the library's product and of memory, m
 convolutions by Winograd's method less than 1 is possible). With one thread what counts is the processor's work. A peer
 that is not installed has an empty column."""
 import argparse
-import csv
 import os
 import pathlib
 import statistics
 import subprocess
 
-from sides import HERE, Rates, Side, quartiles, rounds_of, table
+from sides import HERE, Rates, Side, Table, quartiles, rounds_of, table
 
 PYTHON = HERE.parent / "differential" / "python.sh"
 FIELDS = ("line", "network", "sizes", "what", "threads", "ours ms", "PyTorch ms", "PyTorch low", "PyTorch ratio",
@@ -97,9 +96,7 @@ def of_threads(options, threads):
     peers = "".join(f"{p.split()[0]:>10}{'ratio':>7}{'quartiles':>12}" for p in PEERS)
     print(f"{threads} threads; {rates}\n{'milliseconds':42}{'ours':>10}{peers}{'limit':>7}  wanted")
     for line in table("networks.tsv", options.rows):
-        row = measure(options, threads, sides, rates, line)
-        show(row)
-        yield row
+        yield measure(options, threads, sides, rates, line)
     for side in sides.values():
         side.close()
 
@@ -114,12 +111,11 @@ def main():
     parser.add_argument("networks")
     parser.add_argument("onnx")
     options = parser.parse_args()
-    rows = [row for threads in options.threads for row in of_threads(options, threads)]
-    if options.csv:
-        with open(options.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, FIELDS)
-            writer.writeheader()
-            writer.writerows(rows)
+    file = Table(options.csv, FIELDS)
+    for threads in options.threads:
+        for row in of_threads(options, threads):
+            show(row)
+            file.write(row)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """The programs that a benchmark compares, and what their answers come to."""
+import csv
 import pathlib
 import re
 import statistics
@@ -45,6 +46,20 @@ def rounds_of(sides, rounds, *question):
             return []
         answers.append([of_round[s] for s in range(len(sides))])
     return answers
+
+
+class Table:
+    """A CSV file that has every row as soon as it is measured; none without a path."""
+
+    def __init__(self, path, fields):
+        self.file = open(path, "w", newline="") if path else None
+        self.writer = csv.DictWriter(self.file, fields) if path else None
+        self.write(dict(zip(fields, fields)))
+
+    def write(self, row):
+        if self.file:
+            self.writer.writerow(row)
+            self.file.flush()
 
 
 def quartiles(values):
