@@ -9,6 +9,9 @@
 #define TN__ARRAY_KERNELS(K)                                                                      \
     /* y += x */                                                                                  \
     K(void, add_to, (int64_t n, const void *x, void *y))                                          \
+    /* x = max(x, 0);  dy = dx of y, the x that came of it */                                     \
+    K(void, relu, (int64_t n, void *x))                                                           \
+    K(void, relu_backward, (int64_t n, const void *y, void *dy))                                  \
     /* y += x + lost, and lost = what rounding takes from that */                                 \
     K(void, add_part, (int64_t n, const void *x, void *y, void *lost))                            \
     /* the same where y is always the whole sum, which its owner may change */                    \

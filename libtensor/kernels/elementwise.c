@@ -9,6 +9,22 @@ void KERNEL(add_to)(int64_t n, const void *px, void *py)
         y[i] += x[i];
 }
 
+/* A NaN stays, and so does -0. */
+void KERNEL(relu)(int64_t n, void *px)
+{
+    real *x = px;
+    for (int64_t i = 0; i < n; i++)
+        x[i] = x[i] < 0 ? 0 : x[i];
+}
+
+void KERNEL(relu_backward)(int64_t n, const void *py, void *pdy)
+{
+    const real *restrict y = py;
+    real *restrict dy = pdy;
+    for (int64_t i = 0; i < n; i++)
+        dy[i] = y[i] <= 0 ? 0 : dy[i];
+}
+
 void KERNEL(fill)(int64_t n, const void *value, void *py)
 {
     real *y = py, v = *(const real *)value;

@@ -1,5 +1,5 @@
 /* activations.c - modules that apply a function of ops.h to each element. */
-#include <tn/nn.h>
+#include "nn/nn.h"
 
 /* A module without parameters and options. */
 #define ACTIVATION(function, title)                                                               \
@@ -18,6 +18,11 @@ ACTIVATION(relu, "ReLU")
 ACTIVATION(sigmoid, "Sigmoid")
 ACTIVATION(tanh, "Tanh")
 ACTIVATION(gelu, "GELU")
+
+bool tn__is_relu(const tn_module *module)
+{
+    return tn__module_type(module) == &relu_type;
+}
 
 static tn_tensor *leaky_relu_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {

@@ -1,6 +1,7 @@
 /* batch_norm2d.c - channels of images normalised by the batch in training, by what was seen so far
  * in evaluation. */
 #include "nn/nn.h"
+#include "ops/in_place.h"
 #include "tensor/tensor.h"
 
 typedef struct norm_state {
@@ -35,6 +36,16 @@ static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_te
 
 static const tn_module_type batch_norm2d_type = {.name = "BatchNorm2d",
                                                  .forward = batch_norm2d_forward};
+
+static tn_tensor *batch_norm2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    return tn__relu_in_place(ctx, batch_norm2d_forward(ctx, self, x));
+}
+
+tn__forward_fn tn__batch_norm2d_then_relu(const tn_module *module)
+{
+    return tn__module_type(module) == &batch_norm2d_type ? batch_norm2d_relu : NULL;
+}
 
 tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts)
 {

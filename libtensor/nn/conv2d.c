@@ -1,6 +1,7 @@
 /* conv2d.c - images convolved with kernels, plus a bias for each channel. */
 #include "base/options.h"
 #include "nn/nn.h"
+#include "ops/in_place.h"
 
 typedef struct conv_state {
     tn_tensor *weight, *bias;
@@ -23,6 +24,17 @@ static int64_t conv2d_multiply_adds(const tn_module *self, const tn_tensor *x, c
 
 static const tn_module_type conv2d_type = {
     .name = "Conv2d", .forward = conv2d_forward, .multiply_adds = conv2d_multiply_adds};
+
+static tn_tensor *conv2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    const conv_state *s = tn_module_state(self);
+    return tn__conv2d_relu(ctx, x, s->weight, s->bias, s->opts);
+}
+
+tn__forward_fn tn__conv2d_then_relu(const tn_module *module)
+{
+    return tn__module_type(module) == &conv2d_type ? conv2d_relu : NULL;
+}
 
 static bool check_arguments(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h,
                             int64_t kernel_w, int64_t groups)

@@ -96,6 +96,17 @@ static tn_tensor *end(tn_ctx *ctx, const pass *p, tn_tensor *y)
     return failed ? NULL : y;
 }
 
+tn_tensor *tn__forward_by(tn_ctx *ctx, tn_module *module, tn__forward_fn forward,
+                          const tn_tensor *x)
+{
+    pass p = begin(ctx);
+    tn_tensor *y = tn_ok(ctx) && keep_buffers(ctx, module) ? forward(ctx, module, x) : NULL;
+    tn__watch *watch = tn__get_watch(module);
+    if (y && watch)
+        watch->after(watch, module, x, y);
+    return end(ctx, &p, y);
+}
+
 tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
 {
     if (!tn_ok(ctx))
@@ -107,10 +118,5 @@ tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
     const tn_module_type *type = tn__module_type(module);
     if (!tn_check_input(ctx, type->name, "input", x))
         return NULL;
-    pass p = begin(ctx);
-    tn_tensor *y = tn_ok(ctx) && keep_buffers(ctx, module) ? type->forward(ctx, module, x) : NULL;
-    tn__watch *watch = tn__get_watch(module);
-    if (y && watch)
-        watch->after(watch, module, x, y);
-    return end(ctx, &p, y);
+    return tn__forward_by(ctx, module, type->forward, x);
 }

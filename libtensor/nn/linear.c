@@ -1,5 +1,6 @@
 /* linear.c - y = x weight^T + bias. */
 #include "nn/nn.h"
+#include "ops/in_place.h"
 
 typedef struct linear_state {
     tn_tensor *weight, *bias;
@@ -20,6 +21,17 @@ static int64_t linear_multiply_adds(const tn_module *self, const tn_tensor *x, c
 
 static const tn_module_type linear_type = {
     .name = "Linear", .forward = linear_forward, .multiply_adds = linear_multiply_adds};
+
+static tn_tensor *linear_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    const linear_state *s = tn_module_state(self);
+    return tn__linear_relu(ctx, x, s->weight, s->bias);
+}
+
+tn__forward_fn tn__linear_then_relu(const tn_module *module)
+{
+    return tn__module_type(module) == &linear_type ? linear_relu : NULL;
+}
 
 static tn_module *linear_new(tn_ctx *ctx, int64_t in, int64_t out, bool with_bias)
 {

@@ -21,6 +21,18 @@ tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char
 tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
                            const int64_t *shape, double fan_in);
 
+/* A module as tn_forward runs it, but by another function than its type's (forward.c). */
+typedef tn_tensor *(*tn__forward_fn)(tn_ctx *ctx, tn_module *self, const tn_tensor *x);
+tn_tensor *tn__forward_by(tn_ctx *ctx, tn_module *module, tn__forward_fn forward,
+                          const tn_tensor *x);
+
+/* The module and a ReLU behind it in one, where the module's result is new and may become ReLU's;
+ * NULL for other modules. A file that has such modules asks for its own type alone. */
+tn__forward_fn tn__conv2d_then_relu(const tn_module *module);
+tn__forward_fn tn__linear_then_relu(const tn_module *module);
+tn__forward_fn tn__batch_norm2d_then_relu(const tn_module *module);
+bool tn__is_relu(const tn_module *module);
+
 /* What is called after the forward pass of a module and of those inside it, which run as in
  * evaluation meanwhile. */
 typedef struct tn__watch {

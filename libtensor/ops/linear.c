@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "kernels/args.h"
 #include "kernels/kernels.h"
+#include "ops/in_place.h"
 #include "tensor/blas.h"
 #include "tensor/copy.h"
 #include "tensor/gemm.h"
@@ -235,4 +236,11 @@ tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     forward(ctx, y, rows, w, b, &form);
     return tn_record(ctx, &linear_op, y,
                      (tn_record_args){.inputs = {x, weight, bias}, .saved = {rows, w}});
+}
+
+/* y is small beside the weights and in the cache, so ReLU passes over it at the end. */
+tn_tensor *tn__linear_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                           const tn_tensor *bias)
+{
+    return tn__relu_in_place(ctx, tn_linear(ctx, x, weight, bias));
 }

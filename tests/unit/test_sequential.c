@@ -1,5 +1,12 @@
-/* The module sequential: order, gradients, and who frees the children. */
+/* The module sequential: order, gradients, who frees the children, and layers that run as one with
+ * the ReLU behind them. */
 #include "common/check_tn.h"
+
+#include <math.h>
+#include <string.h>
+#include <tn/op.h>
+
+RUNS_WITH_EACH_ISA;
 
 START_TEST(runs_in_order)
 {
@@ -50,7 +57,8 @@ START_TEST(empty)
 }
 END_TEST
 
-/* Without a record, only what the next module needs is kept. */
+/* Without a record, only what the next module needs is kept, beside what the first pass made of the
+ * weights. */
 START_TEST(inference_keeps_little)
 {
     enum { LAYERS = 12, SIZE = 64, ROWS = 200 };
@@ -63,6 +71,7 @@ START_TEST(inference_keeps_little)
     tn_module *net = tn_sequential_of(ctx, 2 * LAYERS, layers);
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(ROWS, SIZE));
     bool before = tn_set_grad_enabled(ctx, false);
+    tn_free(tn_forward(ctx, net, x));
     int64_t live = tn_memory(ctx).live_bytes, tensors = tn_memory(ctx).tensors;
     tn_memory_reset_peak(ctx);
     tn_tensor *y = tn_forward(ctx, net, x);
@@ -98,6 +107,272 @@ START_TEST(modules_that_return_their_input)
     tn_scope_end(ctx, scope);
     ck_tn_equal(x, 1, -2);
     tn_set_grad_enabled(ctx, before);
+}
+END_TEST
+
+static tn_tensor *kept_by_the_program;
+
+static tn_tensor *constant(tn_ctx *c, tn_module *self, const tn_tensor *x)
+{
+    (void)c, (void)self, (void)x;
+    return kept_by_the_program;
+}
+
+static const tn_module_type constant_type = {.name = "Constant", .forward = constant};
+
+START_TEST(modules_that_return_a_tensor_of_the_program)
+{
+    tn_module *net = tn_sequential(ctx, tn_module_new(ctx, &constant_type, 0), tn_nn_relu(ctx));
+    bool before = tn_set_grad_enabled(ctx, false);
+    kept_by_the_program = F64(5, -6);
+    tn_tensor *x = F64(1, -2);
+    int64_t tensors = tn_memory(ctx).tensors;
+    ck_tn_equal(tn_forward(ctx, net, x), 5, 0);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors + 1);
+    ck_tn_equal(kept_by_the_program, 5, -6);
+    tn_free(kept_by_the_program);
+    tn_set_grad_enabled(ctx, before);
+}
+END_TEST
+
+/* ---- a layer and the ReLU behind it ---------------------------------------------------------- */
+
+/* Convolutions by each method, linear layers of each kind, and normalisation. */
+typedef struct pair {
+    int64_t images, in, side; /* of a linear layer: rows and inputs */
+    int64_t out, kernel;      /* 0: not a convolution */
+    tn_conv2d_opts opts;
+    bool is_norm;
+} pair;
+
+static const pair pairs[] = {
+    {2, 16, 14, 32, 3, {.padding = 1}, false},
+    {1, 16, 31, 32, 5, {.stride = 2}, false},
+    {16, 128, 16, 128, 3, {.padding = 1}, false},
+    {3, 6, 9, 12, 3, {.padding = 1, .groups = 6}, false},
+    {2, 3, 8, 5, 3, {.padding = 1}, false},
+    {70, 3, 3, 5, 2, {0}, false},
+    {1, 8, 20, 7, 1, {0}, false},
+    {64, 40, 0, 30, 0, {0}, false},
+    {1, 40, 0, 30, 0, {0}, false},
+    {5, 40, 0, 1, 0, {0}, false},
+    {4, 6, 7, 0, 0, {0}, true},
+};
+enum { PAIRS = (int)(sizeof pairs / sizeof *pairs) };
+
+static tn_module *layer_of(const pair *p)
+{
+    return p->is_norm  ? tn_nn_batch_norm2d(ctx, p->in, (tn_batch_norm_opts){0})
+           : p->kernel ? tn_nn_conv2d(ctx, p->in, p->out, p->kernel, p->opts)
+                       : tn_nn_linear(ctx, p->in, p->out);
+}
+
+static tn_tensor *input_of(const pair *p, tn_dtype dtype)
+{
+    return p->side ? tn_randn(ctx, dtype, TN_SHAPE(p->images, p->in, p->side, p->side))
+                   : tn_randn(ctx, dtype, TN_SHAPE(p->images, p->in));
+}
+
+/* The same layer alone, and with ReLU behind it. */
+typedef struct twins {
+    tn_module *alone, *both;
+    tn_tensor *x;
+} twins;
+
+static twins twins_of(const pair *p, tn_dtype dtype)
+{
+    twins t = {.alone = layer_of(p), .both = tn_sequential(ctx, layer_of(p), tn_nn_relu(ctx))};
+    ck_assert_int_eq(tn_module_to(ctx, t.alone, dtype), TN_OK);
+    ck_assert_int_eq(tn_module_to(ctx, t.both, dtype), TN_OK);
+    bool before = tn_set_grad_enabled(ctx, false);
+    for (int64_t i = 0; i < tn_parameter_count(t.alone); i++)
+        ck_assert_int_eq(
+            tn_copy_(ctx, tn_parameter(t.both, i, NULL, 0), tn_parameter(t.alone, i, NULL, 0)),
+            TN_OK);
+    tn_set_grad_enabled(ctx, before);
+    t.x = input_of(p, dtype);
+    return t;
+}
+
+static tn_tensor *apart(const twins *t, const tn_tensor *x)
+{
+    return tn_relu(ctx, tn_forward(ctx, t->alone, x));
+}
+
+START_TEST(pairs_infer)
+{
+    twins t = twins_of(&pairs[_i / 2], _i % 2 ? TN_F64 : TN_F32);
+    tn_set_grad_enabled(ctx, false);
+    for (int training = 0; training < 2; training++) {
+        tn_train(t.alone, training);
+        tn_train(t.both, training);
+        tn_tensor *y = apart(&t, t.x);
+        check_same_bits(tn_forward(ctx, t.both, t.x), y);
+        check_same_bits(tn_forward(ctx, t.both, t.x), training ? apart(&t, t.x) : y);
+    }
+}
+END_TEST
+
+/* NaN stays, and -0 as well. */
+START_TEST(pairs_of_special_values)
+{
+    static const double values[] = {NAN, INFINITY, -INFINITY, -0.0};
+    twins t = twins_of(&pairs[_i], TN_F64);
+    tn_set_grad_enabled(ctx, false);
+    tn_train(t.alone, false);
+    tn_train(t.both, false);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(tn_fill_(ctx, tn_parameter(t.alone, 1, NULL, 0), i < 3 ? 0.5 : -0.0),
+                         TN_OK);
+        ck_assert_int_eq(tn_fill_(ctx, tn_parameter(t.both, 1, NULL, 0), i < 3 ? 0.5 : -0.0),
+                         TN_OK);
+        tn_tensor *x = tn_full(ctx, TN_F64, tn_ndim(t.x), tn_shape(t.x), values[i]);
+        check_same_bits(tn_forward(ctx, t.both, x), apart(&t, x));
+    }
+}
+END_TEST
+
+/* An operator that gives both inputs its own gradient. */
+static void added_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    tn_add_grad(c, node, 0, dy);
+    tn_add_grad(c, node, 1, dy);
+}
+
+static const tn_op added_op = {.name = "added", .backward = added_backward};
+
+static tn_tensor *added(const tn_tensor *a, const tn_tensor *b)
+{
+    tn_tensor *y = tn_add(ctx, tn_detach(ctx, a), tn_detach(ctx, b));
+    return tn_record(ctx, &added_op, y, (tn_record_args){.inputs = {a, b}});
+}
+
+/* The result goes two ways, so that its gradient is a sum; and it is added to another one, so that
+ * both have one gradient, which is wanted after ReLU's backward. */
+static void learn(tn_tensor *y, tn_tensor *beside)
+{
+    tn_tensor *alone = tn_add(ctx, sum_of(tn_square(ctx, y)), sum_of(tn_sigmoid(ctx, y)));
+    ck_assert_int_eq(tn_backward(ctx, tn_add(ctx, alone, sum_of(beside))), TN_OK);
+}
+
+static void learn_together(tn_tensor *y, tn_tensor *beside)
+{
+    tn_tensor *both = tn_square(ctx, added(y, beside));
+    ck_assert_int_eq(tn_backward(ctx, sum_of(both)), TN_OK);
+}
+
+static void check_learning(const twins *t, void (*learning)(tn_tensor *y, tn_tensor *beside))
+{
+    tn_tensor *x = leaf(tn_mul_scalar(ctx, t->x, 1)), *same_x = leaf(tn_mul_scalar(ctx, t->x, 1));
+    tn_tensor *want = apart(t, x), *got;
+    tn_tensor *z = leaf(tn_ones(ctx, tn_dtype_of(x), tn_ndim(want), tn_shape(want)));
+    tn_tensor *same_z = leaf(tn_mul_scalar(ctx, tn_detach(ctx, z), 1));
+    tn_tensor *beside = tn_mul_scalar(ctx, z, 3), *same_beside = tn_mul_scalar(ctx, same_z, 3);
+    check_same_bits(got = tn_forward(ctx, t->both, same_x), want);
+    learning(want, beside);
+    learning(got, same_beside);
+    check_same_bits(same_x, x);
+    check_same_bits(tn_grad(same_x), tn_grad(x));
+    check_same_bits(tn_grad(same_z), tn_grad(z));
+    for (int64_t i = 0; i < tn_parameter_count(t->alone); i++) {
+        tn_tensor *of_both = tn_parameter(t->both, i, NULL, 0);
+        check_same_bits(tn_grad(of_both), tn_grad(tn_parameter(t->alone, i, NULL, 0)));
+    }
+}
+
+START_TEST(pairs_learn)
+{
+    twins t = twins_of(&pairs[_i / 2], _i % 2 ? TN_F64 : TN_F32);
+    check_learning(&t, learn);
+    check_learning(&t, learn_together);
+}
+END_TEST
+
+/* Of the layer's own result nothing is left, neither on the way there nor back. */
+START_TEST(pairs_take_the_memory_of_one)
+{
+    tn_module *net =
+        tn_sequential(ctx, tn_nn_conv2d(ctx, 4, 8, 1, (tn_conv2d_opts){0}), tn_nn_relu(ctx));
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(4, 4, 100, 100));
+    int64_t bytes = 4 * 8 * 100 * 100 * 4, live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    tn_tensor *y = tn_forward(ctx, net, x);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, bytes + bytes / 2);
+    tn_tensor *loss = sum_of(tn_square(ctx, y));
+    live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, bytes + bytes / 2);
+}
+END_TEST
+
+/* A ReLU alone leaves its input as it is, whoever made that. */
+START_TEST(inputs_stay)
+{
+    tn_module *net =
+        tn_sequential(ctx, tn_module_new(ctx, &same_type, 0), tn_nn_relu(ctx), tn_nn_relu(ctx));
+    tn_tensor *x = F64(1, -2);
+    ck_tn_equal(tn_forward(ctx, net, x), 1, 0);
+    ck_tn_equal(x, 1, -2);
+}
+END_TEST
+
+/* Who looks at operators sees each with its own result. */
+START_TEST(pairs_that_are_profiled)
+{
+    char text[4096];
+    twins t = twins_of(&pairs[0], TN_F32);
+    for (int grad = 0; grad < 2; grad++) {
+        tn_set_grad_enabled(ctx, grad);
+        tn_tensor *want = tn_forward(ctx, t.both, t.x);
+        ck_assert_int_eq(tn_profile(ctx, true), TN_OK);
+        check_same_bits(tn_forward(ctx, t.both, t.x), want);
+        tn_profile(ctx, false);
+        tn_profile_report(ctx, text, sizeof text);
+        ck_assert_ptr_nonnull(strstr(text, "\nconv2d "));
+        ck_assert_ptr_nonnull(strstr(text, "\nrelu "));
+    }
+}
+END_TEST
+
+/* An infinity that ReLU would hide. */
+START_TEST(pairs_with_an_anomaly)
+{
+    twins t = twins_of(&pairs[4], TN_F32);
+    for (int grad = 0; grad < 2; grad++) {
+        tn_set_grad_enabled(ctx, grad);
+        tn_detect_anomaly(ctx, true);
+        tn_tensor *x = tn_full(ctx, TN_F32, tn_ndim(t.x), tn_shape(t.x), -INFINITY);
+        ck_assert_ptr_null(tn_forward(ctx, t.both, x));
+        ck_assert_ptr_nonnull(strstr(tn_error(ctx), "conv2d: "));
+        tn_clear_error(ctx);
+        tn_detect_anomaly(ctx, false);
+    }
+}
+END_TEST
+
+static tn_status run_pair(void *payload)
+{
+    twins *t = payload;
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *y = tn_forward(ctx, t->both, t->x);
+    if (y && tn_is_grad_enabled(ctx))
+        tn_backward(ctx, sum_of(tn_square(ctx, y)));
+    for (int64_t i = 0; i < tn_parameter_count(t->both); i++)
+        tn_clear_grad(tn_parameter(t->both, i, NULL, 0));
+    tn_scope_end(ctx, scope);
+    return tn_error_status(ctx);
+}
+
+START_TEST(allocations_of_pairs_fail)
+{
+    twins t = twins_of(&pairs[_i / 2], TN_F32);
+    tn_set_grad_enabled(ctx, false);
+    tn_free(tn_forward(ctx, t.both, t.x));
+    tn_train(t.both, false);
+    tn_set_grad_enabled(ctx, _i % 2);
+    ck_assert_int_eq(run_pair(&t), TN_OK);
+    fail_each_allocation(run_pair, &t);
 }
 END_TEST
 
@@ -155,8 +430,18 @@ int main(void)
     tcase_add_test(tc, empty);
     tcase_add_test(tc, inference_keeps_little);
     tcase_add_test(tc, modules_that_return_their_input);
+    tcase_add_test(tc, modules_that_return_a_tensor_of_the_program);
     tcase_add_test(tc, failure_frees_the_children);
     tcase_add_test(tc, children_that_are_not_free);
     tcase_add_test(tc, errors_of_children);
+    TCase *together = tn_case(suite, "pairs");
+    tcase_add_loop_test(together, pairs_infer, 0, 2 * PAIRS);
+    tcase_add_loop_test(together, pairs_of_special_values, 0, PAIRS);
+    tcase_add_loop_test(together, pairs_learn, 0, 2 * PAIRS);
+    tcase_add_test(together, pairs_take_the_memory_of_one);
+    tcase_add_test(together, inputs_stay);
+    tcase_add_test(together, pairs_that_are_profiled);
+    tcase_add_test(together, pairs_with_an_anomaly);
+    tcase_add_loop_test(together, allocations_of_pairs_fail, 0, 2 * PAIRS);
     return tn_run(suite);
 }

@@ -59,7 +59,9 @@ TN_API tn_module *tn_nn_sigmoid(tn_ctx *ctx);                           /* tn_si
 TN_API tn_module *tn_nn_tanh(tn_ctx *ctx);                              /* tn_tanh */
 TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_gelu */
 
-/* Runs its children in order; takes them over, on failure too. Children are named "0", "1", ...
+/* Runs its children in order; takes them over, on failure too. A Conv2d, Linear or BatchNorm2d and
+ * the ReLU behind it run as one, with the same bits, in the memory of one result, unless tn_profile
+ * or tn_detect_anomaly looks at each. Children are named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
 TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int64_t count, tn_module *const *children);
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))

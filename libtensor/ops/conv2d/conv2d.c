@@ -15,6 +15,7 @@
 #include "base/options.h"
 #include "ops/conv2d/methods.h"
 #include "ops/conv2d/plan.h"
+#include "ops/in_place.h"
 #include "ops/shared/window.h"
 #include "tensor/copy.h"
 #include "tensor/tensor.h"
@@ -176,8 +177,9 @@ static void run_forward(tn__conv2d_plan *plan)
     method->forward(plan);
 }
 
-tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
-                     const tn_tensor *bias, tn_conv2d_opts opts)
+/* `relu` is for what is not recorded. */
+static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                           const tn_tensor *bias, tn_conv2d_opts opts, bool relu)
 {
     conv2d_data data = {.groups = tn__option(0, opts.groups, 1)};
     tn_begin(ctx, &conv2d_op);
@@ -194,6 +196,7 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
     tn__conv2d_plan plan = tn__conv2d_plan_new(ctx, &data.window, data.groups, plain, w);
     plan.bias = b ? tn__ptr(b) : NULL;
     plan.y = tn__ptr(y);
+    plan.relu = relu;
     if (!tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias}))
         plan.form.of = w->storage == weight->storage ? w : NULL;
     if (tn_numel(y) > 0)
@@ -204,4 +207,18 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                                                    .data = &data,
                                                    .size = sizeof data})
                       : NULL;
+}
+
+tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                     const tn_tensor *bias, tn_conv2d_opts opts)
+{
+    return convolve(ctx, x, weight, bias, opts, false);
+}
+
+tn_tensor *tn__conv2d_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                           const tn_tensor *bias, tn_conv2d_opts opts)
+{
+    if (tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias}))
+        return tn__relu_in_place(ctx, convolve(ctx, x, weight, bias, opts, false));
+    return convolve(ctx, x, weight, bias, opts, true);
 }

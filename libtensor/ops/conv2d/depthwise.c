@@ -89,6 +89,7 @@ static void planes_of_y(const work *k, int64_t begin, int64_t end, char *padded)
         p->kernels->depthwise(
             &p->window, k->taps, last - at, padded, p->weight + o * p->kernel_points * size,
             p->bias ? p->bias + o * size : NULL, p->y + at * p->out_points * size);
+        tn__conv2d_end(p, (last - at) * p->out_points, p->y + at * p->out_points * size);
         at = last;
     }
 }

@@ -393,6 +393,7 @@ static void make_pieces(int64_t worker, int64_t begin, int64_t end, void *payloa
             multiply_split(v, &e);
         else
             multiply_whole(v, &e);
+        tn__conv2d_end(v->plan, (e.end - e.begin) * v->tile.columns, e.to);
         store(v, &e);
     }
 }

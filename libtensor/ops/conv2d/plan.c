@@ -35,6 +35,12 @@ tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64
     return p;
 }
 
+void tn__conv2d_end(const tn__conv2d_plan *p, int64_t n, char *y)
+{
+    if (p->relu)
+        p->kernels->relu(n, y);
+}
+
 tn__conv2d_plan tn__conv2d_turned(const tn__conv2d_plan *p)
 {
     const tn__window *w = &p->window;

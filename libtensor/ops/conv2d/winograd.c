@@ -191,6 +191,7 @@ static void transform_y_back(int64_t begin, int64_t end, void *payload)
         p->kernels->winograd_output(&p->window, r->m + at.tiles, p->out_channels * r->all_tiles,
                                     p->bias ? p->bias + o * p->element_size : NULL,
                                     p->y + at.offset);
+        tn__conv2d_end(p, p->out_points, p->y + at.offset);
     }
 }
 
