@@ -101,7 +101,7 @@ bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size
 
 bool tn__file_fail(const tn__file *file, const char *format, ...)
 {
-    char part[80] = "", reason[320];
+    char part[63] = "", reason[320];
     if (file->part)
         snprintf(part, sizeof part, "%.60s: ", file->part);
     va_list args;

@@ -170,7 +170,7 @@ static bool check_room(const tn__pickle *p, int64_t count, size_t size)
     int64_t taken = p->n_values * (int64_t)sizeof(tn__value) +
                     p->n_links * (int64_t)sizeof *p->links + p->n_text +
                     (p->n_stack + p->n_memo) * (int64_t)sizeof *p->stack;
-    if (taken <= limit && count <= (limit - taken) / (int64_t)size &&
+    if (count <= (limit - taken) / (int64_t)size &&
         p->n_values + p->n_links + p->n_stack < INT32_MAX)
         return true;
     return tn__file_fail(p->file,
@@ -258,14 +258,13 @@ static bool pop(tn__pickle *p, int32_t *number)
     return true;
 }
 
-/* Where on the stack the values after the last mark begin; -1 if there is no mark. */
-static int64_t after_mark(const tn__pickle *p)
+/* Where on the stack the values after the last mark begin. */
+static bool find_mark(const tn__pickle *p, int64_t *from)
 {
-    for (int64_t i = p->n_stack; i > 0; i--)
-        if (p->stack[i - 1] == MARK)
-            return i;
-    fail(p, "a mark is missing");
-    return -1;
+    for (*from = p->n_stack; *from > 0; --*from)
+        if (p->stack[*from - 1] == MARK)
+            return true;
+    return fail(p, "a mark is missing");
 }
 
 /* Adds a value to a container. A pickle can use a list again and again in little room, so there is
@@ -334,10 +333,12 @@ static bool op_pop(tn__pickle *p, int unused)
 
 static bool op_pop_mark(tn__pickle *p, int unused)
 {
-    int64_t from = after_mark(p);
+    int64_t from;
     (void)unused;
-    p->n_stack = from < 0 ? p->n_stack : from - 1;
-    return from >= 0;
+    if (!find_mark(p, &from))
+        return false;
+    p->n_stack = from - 1;
+    return true;
 }
 
 static bool op_duplicate(tn__pickle *p, int unused)
@@ -494,9 +495,9 @@ static bool op_tuple(tn__pickle *p, int count)
 /* What is after the mark replaces it: a tuple, or a set that does not change. */
 static bool op_container_of_mark(tn__pickle *p, int kind)
 {
-    int64_t from = after_mark(p);
+    int64_t from;
     int32_t number;
-    if (from < 0 || !push_container(p, (tn__value_kind)kind, from) || !pop(p, &number))
+    if (!find_mark(p, &from) || !push_container(p, (tn__value_kind)kind, from) || !pop(p, &number))
         return false;
     p->stack[p->n_stack - 1] = number;
     return true;
@@ -526,8 +527,8 @@ static bool op_append(tn__pickle *p, int kind)
 
 static bool op_append_mark(tn__pickle *p, int kind)
 {
-    int64_t from = after_mark(p);
-    return from >= 0 && add_to(p, from, (tn__value_kind)kind, from - 1);
+    int64_t from;
+    return find_mark(p, &from) && add_to(p, from, (tn__value_kind)kind, from - 1);
 }
 
 /* The places of the memo are used in order: there are no more than bytes. */

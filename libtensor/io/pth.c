@@ -40,7 +40,7 @@ typedef struct storage {
     tn__number number;
     bool untyped; /* bytes; the tensor that uses them says what they are */
     int64_t numel;
-    int64_t offset; /* of the elements, in the older format; -1: not found */
+    int64_t offset; /* of the elements, in the older format; 0: not found */
     /* A tensor of the dictionary that has it, as it is and with other signs; NULL: none yet. */
     const tn_tensor *t[2];
 } storage;
@@ -153,8 +153,7 @@ static bool describe(reader *r, tn__value *persistent)
     storage s = {.key = text(r, items[2]),
                  .number = tn__pickle_number(value(r, items[1])),
                  .untyped = tn__pickle_class(value(r, items[1])) == TN__BYTES_STORAGE,
-                 .numel = value(r, items[4])->u.integer,
-                 .offset = -1};
+                 .numel = value(r, items[4])->u.integer};
     s.number.big_endian = r->big_endian;
     if (s.numel < 0)
         return tn__file_fail(r->file, "storage %.40s has %lld elements", s.key, (long long)s.numel);
@@ -202,7 +201,7 @@ static tn__stream *open_storage(const reader *r, const storage *s)
 {
     if (r->zip)
         return open_entry(r, s);
-    if (s->offset < 0) {
+    if (!s->offset) {
         tn__file_fail(r->file, "there is no storage %.40s", s->key);
         return NULL;
     }
@@ -751,7 +750,7 @@ static bool place_storage(reader *r, const char *key, int64_t *position)
     unsigned char bytes[8];
     int64_t i = find_key(r, key);
     storage *s = i >= 0 ? &r->storages[i] : NULL;
-    if (!s || s->offset >= 0)
+    if (!s || s->offset)
         return tn__file_fail(r->file, "storage %.40s is listed %s", key,
                              s ? "twice" : "but not described");
     if (!tn__file_read(r->file, *position, bytes, sizeof bytes))

@@ -173,24 +173,22 @@ static bool parse_integer(reader *r, int64_t *value)
     return true;
 }
 
-/* A list of at most `most` integers; -1 on error. */
-static int parse_integers(reader *r, int64_t *values, int most)
+/* A list of at most `most` integers. */
+static bool parse_integers(reader *r, int64_t *values, int most, int *count)
 {
-    int count = 0;
+    *count = 0;
     if (!expect(r, '['))
-        return -1;
+        return false;
     if (accept(r, ']'))
-        return 0;
+        return true;
     do {
-        if (count == most) {
-            tn__file_fail(r->file, "it has more than %d %s", most,
-                          most == 2 ? "offsets" : "dimensions");
-            return -1;
-        }
-        if (!parse_integer(r, &values[count++]))
-            return -1;
+        if (*count == most)
+            return tn__file_fail(r->file, "it has more than %d %s", most,
+                                 most == 2 ? "offsets" : "dimensions");
+        if (!parse_integer(r, &values[(*count)++]))
+            return false;
     } while (accept(r, ','));
-    return expect(r, ']') ? count : -1;
+    return expect(r, ']');
 }
 
 /* Calls parse_value for each key of an object. */
@@ -315,8 +313,9 @@ static bool parse_type(reader *r, part *p)
 
 static bool parse_offsets(reader *r, part *p)
 {
-    int count = parse_integers(r, p->offsets, 2);
-    return count == 2 || (count >= 0 && tn__file_fail(r->file, "it has %d offsets, not 2", count));
+    int count;
+    return parse_integers(r, p->offsets, 2, &count) &&
+           (count == 2 || tn__file_fail(r->file, "it has %d offsets, not 2", count));
 }
 
 static bool parse_field(reader *r, char *key)
@@ -335,8 +334,7 @@ static bool parse_field(reader *r, char *key)
         return parse_type(r, p);
     if (has == &p->has_offsets)
         return parse_offsets(r, p);
-    p->ndim = parse_integers(r, p->shape, TN_MAX_DIMS);
-    return p->ndim >= 0;
+    return parse_integers(r, p->shape, TN_MAX_DIMS, &p->ndim);
 }
 
 static bool parse_metadata(reader *r, char *key)

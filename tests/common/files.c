@@ -116,12 +116,22 @@ void remove_folder(void)
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
+/* The number that the next file gets that is opened. */
+static int next_descriptor(void)
+{
+    int next = dup(1);
+    close(next);
+    return next;
+}
+
 static bool load_bytes(const unsigned char *bytes, size_t size, load_fn load, int64_t expansion)
 {
     const char *path = write_temporary(bytes, size);
     int64_t live = tn_memory(ctx).live_bytes;
+    int next = next_descriptor();
     tn_memory_reset_peak(ctx);
     bool loaded = load(path);
+    ck_assert_int_eq(next_descriptor(), next);
     ck_assert_int_eq(loaded, tn_error_status(ctx) == TN_OK);
     if (!loaded) {
         ck_assert_msg(tn_error_status(ctx) == TN_ERR_FORMAT, "%s", tn_error(ctx));

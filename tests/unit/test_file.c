@@ -323,6 +323,18 @@ START_TEST(names_unknown_errors)
 }
 END_TEST
 
+/* Of the name of an array, 60 bytes at most. */
+START_TEST(names_the_array)
+{
+    static const char part[] = "0123456789012345678901234567890123456789012345678901234567890";
+    char error[128];
+    tn__file file = {.ctx = ctx, .what = "test", .path = "path", .part = part};
+    snprintf(error, sizeof error, "test: path: %.60s: byte 7", part);
+    ck_assert(!tn__file_fail(&file, "byte %d", 7));
+    ck_tn_error(TN_ERR_FORMAT, error);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file");
@@ -339,5 +351,6 @@ int main(void)
     tcase_add_loop_test(tc, says_that_a_disk_fails, 0, FILES);
     tcase_add_loop_test(tc, refuses_what_becomes_a_pipe, 0, READERS);
     tcase_add_test(tc, names_unknown_errors);
+    tcase_add_test(tc, names_the_array);
     return tn_run(suite);
 }

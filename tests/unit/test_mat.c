@@ -429,6 +429,26 @@ START_TEST(checks_compressed_elements)
 }
 END_TEST
 
+/* All sizes promise two numbers more than there are. */
+START_TEST(says_where_compressed_numbers_end)
+{
+    unsigned char bytes[FILE_SIZE], packed[2 * FILE_SIZE];
+    uLongf size = FILE_SIZE;
+    make_file(bytes);
+    memcpy(packed, bytes, 128);
+    put32(bytes + 132, FILE_SIZE - 136 + 8);
+    put32(bytes + SHAPE + 12, 4);
+    put32(bytes + NUMBERS + 4, 16);
+    ck_assert_int_eq(compress(packed + 136, &size, bytes + 128, FILE_SIZE - 128), Z_OK);
+    put32(packed + 128, 15);
+    put32(packed + 132, (uint32_t)size);
+    const char *path = write_temporary(packed, 136 + size);
+    ck_assert_ptr_null(tn_load_mat(ctx, path, (tn_mat_opts){0}));
+    check_error(TN_ERR_FORMAT, "load_mat: %: x: it ends after 8 of 16 bytes", path);
+    remove_temporary();
+}
+END_TEST
+
 /* An element of compressed data can be longer than that, if zeros follow. */
 START_TEST(passes_over_padding_of_compressed_elements)
 {
@@ -601,6 +621,7 @@ static void add_error_tests(Suite *suite)
     tcase_add_test(tc, converts_long_arrays);
     tcase_add_test(tc, reads_columns_within_the_tag);
     tcase_add_loop_test(tc, checks_compressed_elements, 0, (int)(sizeof inner / sizeof *inner));
+    tcase_add_test(tc, says_where_compressed_numbers_end);
     tcase_add_test(tc, passes_over_padding_of_compressed_elements);
     tcase_add_test(tc, refuses_long_names);
     tcase_add_test(tc, refuses_numbers_that_do_not_fit);

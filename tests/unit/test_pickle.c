@@ -39,6 +39,12 @@ static const pickled pickles[] = {
     {BYTES(OBJECT("}(" TEXT("\1", "d") "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R" TEXT(
          "\1", "x") X "su")),
      1, NULL},
+    /* Called with more than what makes its values, it may be anything. */
+    {BYTES(OBJECT("ccollections\ndefaultdict\nN}\x86R" TEXT("\1", "x") X "s")), 0,
+     "load_pth: %: it is defaultdict" ALL},
+    {BYTES(OBJECT("}\x89" X "s\x88" X "s")), 2, NULL},
+    {BYTES(NAMED(NAMESPACE ")}" TEXT("\1", "y") X "s\x92")), 0,
+     "load_pth: %: x: it is a part of argparse.Namespace" ALL},
     {BYTES(OBJECT("(I01\nI-12\nL123456789012345678901234567890L\nI00\n" X "t")), 1, NULL},
     {BYTES(OBJECT("](cmine\nf\n)R)R\x96\1\0\0\0\0\0\0\0z" X "e")), 1, NULL},
     {BYTES(OBJECT("cmine\nf\n0" X)), 1, NULL},
@@ -236,18 +242,66 @@ END_TEST
  * 64 (1 + 2) 9 / 8. */
 #define PICKLE_EXPANSION 216
 
+/* One of `size` bytes. */
+START_TEST(reads_pickles_of_any_size)
+{
+    unsigned char object[4100] = "\x80\2B";
+    size_t size = 4095 + (size_t)_i;
+    make_folder();
+    object[3] = (unsigned char)(size - 10);
+    object[4] = (unsigned char)((size - 10) >> 8);
+    memcpy(object + size - 3, "0}.", 3);
+    write_entries(folder_path("x.pth"), &(archive_entry){"a/data.pkl", (char *)object, size}, 1,
+                  false);
+    ck_assert(load_pickled(folder_path("x.pth")));
+    ck_tn_ok();
+    remove_folder();
+}
+END_TEST
+
+/* Begins a pickle with bytes that deflate cannot make smaller; returns its size. */
+static size_t begin_filled(char *object, size_t filling)
+{
+    uint32_t state = 1;
+    size_t size = append(object, 0, BYTES("\x80\2"));
+    size = append(object, size, (char[]){'B', (char)filling, (char)(filling >> 8), 0, 0}, 5);
+    for (size_t i = 0; i < filling; i++)
+        object[size++] = (char)((state = state * 1664525 + 1013904223) >> 24);
+    return append(object, size, "0", 1);
+}
+
+/* Texts that take 48 bytes for each byte of the file, of the 64 that they may. */
+START_TEST(reads_pickles_up_to_the_limit)
+{
+    enum { SIZE = 1 << 21, TEXTS = 1 << 12 };
+    char *object = malloc(SIZE);
+    size_t size = begin_filled(object, 14000);
+    for (int i = 0; i < TEXTS; i++) {
+        size = append(object, size, BYTES("T\377\0\0\0"));
+        memset(object + size, 'x', 255);
+        object[size + 255] = '0';
+        size += 256;
+    }
+    size = append(object, size, BYTES("}."));
+    make_folder();
+    const char *path = folder_path("x.pth");
+    write_entries(path, &(archive_entry){"a/data.pkl", object, size}, 1, true);
+    free(object);
+    free(read_bytes(path, &size));
+    ck_assert_uint_lt(size, 256 * TEXTS / 48);
+    ck_assert_ptr_nonnull(tn_load_pth(ctx, path));
+    ck_tn_ok();
+    remove_folder();
+}
+END_TEST
+
 /* The same pickles behind bytes that deflate cannot make smaller: a file of this size at least. */
 static size_t write_filled_bomb(const char *path, const bomb *b, size_t filling)
 {
     enum { SIZE = 1 << 22 };
     char *object = malloc(SIZE);
-    uint32_t state = 1;
     memset(object, b->middle, SIZE);
-    size_t size = append(object, 0, b->begin, 2);
-    size = append(object, size, (char[]){'B', (char)filling, (char)(filling >> 8), 0, 0}, 5);
-    for (size_t i = 0; i < filling; i++)
-        object[size++] = (char)((state = state * 1664525 + 1013904223) >> 24);
-    size = append(object, size, "0", 1);
+    size_t size = begin_filled(object, filling);
     append(object, size, b->begin + 2, b->size - 2);
     write_entries(path, &(archive_entry){"a/data.pkl", object, SIZE}, 1, true);
     free(object);
@@ -284,7 +338,9 @@ int main(void)
     tcase_add_test(tc, names_what_has_integers_for_keys);
     tcase_add_test(tc, limits_dictionaries_of_pairs);
     tcase_add_test(tc, refuses_what_is_too_short);
+    tcase_add_loop_test(tc, reads_pickles_of_any_size, 0, 5);
     tcase_add_loop_test(tc, deflated_pickles_take_little, 0, (int)(sizeof bombs / sizeof *bombs));
+    tcase_add_test(tc, reads_pickles_up_to_the_limit);
     tcase_add_loop_test(tc, pickles_take_what_is_stated, 0, (int)(sizeof bombs / sizeof *bombs));
     return tn_run(suite);
 }

@@ -204,6 +204,9 @@ static const pickled objects[] = {
      "load_pth: %: x: its metadata 'conj' cannot be read"},
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "\x89}}" TEXT("\5", "other") "\x89stR")), 0,
      "load_pth: %: x: its metadata 'other' cannot be read"},
+    /* The dictionary is the first in the file that holds anything. */
+    {BYTES(OBJECT("}" TEXT("\4", "conj") "\x88sq\1" REBUILD "(" FOUR WHOLE "\x89}h\1tR")), 0,
+     "load_pth: %: its metadata 'conj' cannot be read"},
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "\x89}}" TEXT("\3", "neg") "NstR")), 0,
      "load_pth: %: x: its metadata 'neg' cannot be read"},
     {BYTES(NAMED(REBUILD "(" FOUR WHOLE "\x89}NNtR")), 0,

@@ -1,8 +1,11 @@
 /* Compressed files, as IDX files in gzip: whole, cut, damaged, padded, and with other sizes than
  * they say. Deflate in archives is in test_zip.c, and in elements of MAT-files in test_mat.c. */
 #include <string.h>
+#include <unistd.h>
+#include <zlib.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "io/stream.h"
 
 static bool load(const char *path)
 {
@@ -121,6 +124,101 @@ START_TEST(survives_without_memory)
 }
 END_TEST
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+static tn__file file;
+
+/* A stream of all that a file with these bytes holds. */
+static tn__stream *stream_of(const void *bytes, size_t size, tn__coding coding)
+{
+    ck_assert(tn__file_open(&file, ctx, "test", write_temporary(bytes, size)));
+    tn__stream *s = tn__stream_new(&file, 0, file.size, coding);
+    ck_tn_ok();
+    return s;
+}
+
+static void close_stream(tn__stream *s)
+{
+    tn__stream_free(s);
+    tn__file_close(&file);
+    remove_temporary();
+}
+
+START_TEST(plain_streams_are_exact)
+{
+    char bytes[6] = "";
+    tn__stream *s = stream_of("0123456789", 10, TN__PLAIN);
+    ck_assert(tn__stream_is_exact(s));
+    ck_assert_int_eq(tn__stream_left(s), 10);
+    ck_assert(tn__stream_promise(s, 10));
+    ck_assert(!tn__stream_promise(s, 9));
+    check_error(TN_ERR_FORMAT, "test: %: 9 bytes are promised, but the file holds 10", file.path);
+    ck_assert(tn__stream_confirm(s, INT64_MAX));
+    ck_assert(tn__stream_skip(s, 3) && tn__stream_take(s, bytes, 5));
+    ck_assert_str_eq(bytes, "34567");
+    ck_assert_int_eq(tn__stream_left(s), 2);
+    ck_assert_int_eq(tn__stream_drain(s), 2);
+    ck_assert(!tn__stream_skip(s, 1));
+    check_error(TN_ERR_FORMAT, "test: %: the data ends after 10 bytes, where 1 more are expected",
+                file.path);
+    close_stream(s);
+}
+END_TEST
+
+START_TEST(says_that_a_file_has_become_shorter)
+{
+    char bytes[10];
+    tn__stream *s = stream_of("0123456789", 10, TN__PLAIN);
+    ck_assert_int_eq(truncate(file.path, 5), 0);
+    ck_assert_int_eq(tn__stream_read(s, bytes, 10), -1);
+    check_error(TN_ERR_FORMAT, "test: %: the file has become shorter than 10 bytes", file.path);
+    close_stream(s);
+}
+END_TEST
+
+/* Data that becomes a thousand times longer: with a promise that it keeps, with others, and with
+ * none. */
+START_TEST(confirms_what_is_promised)
+{
+    static const struct {
+        int64_t promise, confirmed;
+        const char *error;
+    } promises[] = {
+        {100000, 100000, NULL},
+        {-1, 100000, NULL},
+        {99999, 0, "test: %: the compressed data holds more than the 99999 bytes promised"},
+        {100001, 0, "test: %: the compressed data holds 100000 bytes, not the 100001 promised"},
+    };
+    static unsigned char bytes[100000], packed[1000];
+    uLongf size = sizeof packed;
+    ck_assert_int_eq(compress(packed, &size, bytes, sizeof bytes), Z_OK);
+    tn__stream *s = stream_of(packed, size, TN__ZLIB);
+    ck_assert(promises[_i].promise < 0 || tn__stream_promise(s, promises[_i].promise));
+    ck_assert_int_eq(tn__stream_confirm(s, 90000), !promises[_i].error);
+    if (promises[_i].error)
+        check_error(TN_ERR_FORMAT, promises[_i].error, file.path);
+    else
+        ck_assert_int_eq(tn__stream_left(s), promises[_i].confirmed);
+    close_stream(s);
+}
+END_TEST
+
+START_TEST(keeps_to_the_promise)
+{
+    unsigned char packed[100], bytes[10];
+    uLongf size = sizeof packed;
+    ck_assert_int_eq(compress(packed, &size, (const unsigned char *)"0123456789", 10), Z_OK);
+    tn__stream *s = stream_of(packed, size, TN__ZLIB);
+    ck_assert(!tn__stream_is_exact(s));
+    ck_assert(tn__stream_promise(s, 9));
+    ck_assert_int_eq(tn__stream_read(s, bytes, 10), 9);
+    ck_assert_int_eq(tn__stream_drain(s), -1);
+    check_error(TN_ERR_FORMAT, "test: %: the compressed data holds more than the 9 bytes promised",
+                file.path);
+    close_stream(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream");
@@ -132,5 +230,9 @@ int main(void)
     tcase_add_loop_test(tc, says_how_much_gzip_holds, 0, 3);
     tcase_add_loop_test(tc, passes_over_padding_of_gzip, 0, 5);
     tcase_add_test(tc, survives_without_memory);
+    tcase_add_test(tc, plain_streams_are_exact);
+    tcase_add_test(tc, says_that_a_file_has_become_shorter);
+    tcase_add_loop_test(tc, confirms_what_is_promised, 0, 4);
+    tcase_add_test(tc, keeps_to_the_promise);
     return tn_run(suite);
 }
