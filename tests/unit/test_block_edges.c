@@ -253,6 +253,15 @@ START_TEST(test_direct)
 }
 END_TEST
 
+/* Rows that are one or two blocks of a depthwise dw. */
+START_TEST(test_depthwise)
+{
+    for (int64_t width = 4095; width <= 4097; width++)
+        check_conv2d((conv){1, 1, 1, 2, width, 2, 1, 0, 1});
+    check_conv2d((conv){1, 2, 2, 1, 8192, 1, 1, 0, 2});
+}
+END_TEST
+
 /* Winograd's method: channels and tiles around the least that it takes, the widest row, and groups
  * of 512 tiles, in one run and in several. */
 START_TEST(test_winograd)
@@ -270,4 +279,4 @@ START_TEST(test_winograd)
 END_TEST
 
 OP_TESTS_NO_GRAD("block_edges", test_linear_registers, test_linear_blocks, test_matmul,
-                 test_columns, test_rows_and_runs, test_direct, test_winograd)
+                 test_columns, test_rows_and_runs, test_direct, test_depthwise, test_winograd)

@@ -607,6 +607,10 @@ START_TEST(test_wrong_tensors)
     check_fails(tn_conv2d(ctx, x, w, tn_ones(ctx, TN_F64, TN_SHAPE(3)), none), TN_ERR_DTYPE,
                 "conv2d: input is f32 but bias is f64; tn_cast converts");
     ck_assert_ptr_null(tn_conv2d(NULL, x, w, NULL, none));
+    tn_tensor *all =
+        tn_from_blob(ctx, TN_F32, TN_SHAPE(INT32_MAX, 1, 1, 1), tn__ptr(x), NULL, NULL);
+    tn_tensor *no_images = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 1, 1, 1));
+    ck_tn_shape(tn_conv2d(ctx, no_images, all, NULL, none), "[0,2147483647,1,1]");
     /* Padded rows for which there is no memory, though the result is small. */
     check_fails(
         tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){.padding = INT32_MAX, .dilation = INT32_MAX}),

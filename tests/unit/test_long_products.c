@@ -36,7 +36,7 @@ START_TEST(test_matmul)
 }
 END_TEST
 
-/* One of them is dw from an x that no cache holds. */
+/* Two of them are dw from an x that no cache holds, of which threads share the second one. */
 START_TEST(test_linear)
 {
     static const int64_t outs[] = {1, 3, 12, 33};
@@ -45,8 +45,9 @@ START_TEST(test_linear)
         int64_t n = i % 2 ? 300007 : 1000003, out = outs[i];
         tn_tensor *x = full((int64_t[]){2, n}, 2, A), *w = full((int64_t[]){out, n}, 2, B);
         check_elements_near(tn_linear(ctx, x, w, NULL), (double)A * B * (double)n, "linear");
-        tn_tensor *rows = full((int64_t[]){n, 9}, 2, A);
-        tn_tensor *v = leaf(full((int64_t[]){out, 9}, 2, B));
+        int64_t in = i % 2 ? 33 : 9;
+        tn_tensor *rows = full((int64_t[]){n, in}, 2, A);
+        tn_tensor *v = leaf(full((int64_t[]){out, in}, 2, B));
         tn_tensor *b = leaf(full((int64_t[]){out}, 1, B));
         tn_backward_with(ctx, tn_linear(ctx, rows, v, b), full((int64_t[]){n, out}, 2, B));
         check_elements_near(tn_grad(v), (double)A * B * (double)n, "linear's dw");
@@ -178,6 +179,9 @@ START_TEST(test_averages)
     ck_tn_close(tn_adaptive_avg_pool2d(ctx, row, 1, 1), 6e-8, A);
     tn_tensor *d = tn_full(ctx, TN_F64, TN_SHAPE(1, 1, 1024, 1024), 0.7);
     ck_tn_close(tn_adaptive_avg_pool2d(ctx, d, 1, 1), 1e-14, 0.7);
+    tn_tensor *each = tn_avg_pool2d(ctx, d, 256, (tn_pool2d_opts){.stride = 32});
+    for (int64_t i = 0; i < tn_numel(each); i++)
+        ck_assert_double_le(fabs(element_of(each, i) / 0.7 - 1), 1e-15);
 }
 END_TEST
 

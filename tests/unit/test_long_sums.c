@@ -370,6 +370,23 @@ START_TEST(gradients_of_many_passes)
 }
 END_TEST
 
+/* At a power of two, where the numbers below are closer than those above. */
+START_TEST(gradients_beside_a_power_of_two)
+{
+    FOR_EACH_DTYPE
+    {
+        double step = dtype == TN_F32 ? 0x1p-23 : 0x1p-52;
+        tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(2)));
+        tn_tensor *one = tn_cast(ctx, F64(1, -1), dtype);
+        for (int i = 0; i < 200; i++)
+            tn_backward_with(ctx, x, i ? tn_zeros(ctx, dtype, TN_SHAPE(2)) : one);
+        for (int i = 0; i < 2; i++)
+            tn_backward_with(ctx, x, tn_mul_scalar(ctx, one, 0.4 * step));
+        ck_tn_equal(tn_grad(x), 1 + step, -1 - step);
+    }
+}
+END_TEST
+
 START_TEST(norms_of_gradients)
 {
     FOR_EACH_DTYPE
@@ -436,6 +453,7 @@ int main(void)
     tcase_add_test(tc, gradients_of_many_uses);
     tcase_add_test(tc, expanded_gradients_of_many_uses);
     tcase_add_test(tc, gradients_of_many_passes);
+    tcase_add_test(tc, gradients_beside_a_power_of_two);
     tcase_add_test(tc, norms_of_gradients);
     tcase_add_test(tc, batch_norm);
     return tn_run(suite);
