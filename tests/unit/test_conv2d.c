@@ -592,6 +592,17 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* y is the bias, also where another convolution would be made straight from the image. */
+START_TEST(test_no_channels)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 0, 9, 9));
+    tn_tensor *w = tn_zeros(ctx, TN_F32, TN_SHAPE(16, 0, 2, 2));
+    tn_tensor *y = tn_conv2d(ctx, x, w, tn_full(ctx, TN_F32, TN_SHAPE(16), 3), (tn_conv2d_opts){0});
+    for (int64_t i = 0; i < 2 * 16 * 8 * 8; i++)
+        ck_assert_double_eq(element_of(y, i), 3);
+}
+END_TEST
+
 START_TEST(test_wrong_tensors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(1, 2, 4, 4));
@@ -621,4 +632,4 @@ END_TEST
 OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
          test_many_channels, test_methods, test_rows_end, test_choice, test_same_bits,
          test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
-         test_errors, test_wrong_tensors)
+         test_errors, test_no_channels, test_wrong_tensors)

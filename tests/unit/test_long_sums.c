@@ -404,6 +404,20 @@ END_TEST
 /* ---- batch normalisation --------------------------------------------------------------------- */
 
 /* x is `shape` [n, 1, size], half 0.1 and half 0.7, dy is x. */
+/* The moments alone, of numbers whose squares have a sum that is infinite. */
+static void check_large_moments(int64_t n)
+{
+    double a = 0x1p510, b = 3 * 0x1p508;
+    tn_tensor *x = tn_full(ctx, TN_F64, TN_SHAPE(n, 1), 0.1 * a);
+    tn_fill_(ctx, tn_slice(ctx, x, 0, 0, INT64_MAX, 2), 0.1 * b);
+    tn_tensor *m = tn_zeros(ctx, TN_F64, TN_SHAPE(1)), *v = tn_zeros(ctx, TN_F64, TN_SHAPE(1));
+    tn_batch_norm_opts opts = {.training = true, .momentum = 1};
+    tn_batch_norm(ctx, x, m, v, NULL, NULL, opts);
+    double half = 0.1 * (a - b) / 2;
+    ck_near(first(m), 0.1 * (a + b) / 2, rounding(TN_F64));
+    ck_near(first(v), half * half * ((double)n / ((double)n - 1)), rounding(TN_F64));
+}
+
 static void check_batch_norm(tn_dtype dtype, int64_t n, int64_t size)
 {
     double a = tenth(dtype), b = dtype == TN_F32 ? (double)0.7F : 0.7, r = rounding(TN_F64);
@@ -431,6 +445,7 @@ START_TEST(batch_norm)
         check_batch_norm(dtype, 1, MILLION);
         check_batch_norm(dtype, MILLION / 32, 32);
     }
+    check_large_moments(MILLION);
 }
 END_TEST
 
