@@ -253,12 +253,14 @@ START_TEST(test_direct)
 }
 END_TEST
 
-/* Rows that are one or two blocks of a depthwise dw. */
+/* One plane of x for each kernel: rows of one or two blocks of dw. */
 START_TEST(test_depthwise)
 {
     for (int64_t width = 4095; width <= 4097; width++)
         check_conv2d((conv){1, 1, 1, 2, width, 2, 1, 0, 1});
     check_conv2d((conv){1, 2, 2, 1, 8192, 1, 1, 0, 2});
+    check_conv2d((conv){2, 2, 4, 100, 100, 3, 3, 1, 2}); /* planes for two threads */
+    check_conv2d((conv){1, 1, 1, 5, 6, 2, 4, 2, 1});     /* rows of y that meet no x */
 }
 END_TEST
 

@@ -310,6 +310,8 @@ START_TEST(test_methods)
         {"[1,17,3,3]", "[5,17,3,3]", 1, 1, 3, 3, 1, 1, 1},
         {"[1,3,4,4]", "[5,3,3,3]", 1, 1, 7, 6, 2, 3, 1},
         {"[40,64,2,2]", "[16,64,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[2,3,5,1]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* some of the kernel meets no column */
+        {"[2,3,1,5]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* or no row */
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
         outcome r = naive_conv2d(&convs[i]);
