@@ -15,11 +15,13 @@ static void reshape_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 static const tn_op reshape_op = {.name = "reshape", .backward = reshape_backward};
 
 /* The strides that show x in `shape` without a copy, if there are any. Sizes of x are taken in runs
- * that are contiguous among themselves; each run must be a run of `shape`, too. */
+ * that are contiguous among themselves; each run must be a run of `shape`, too. Before all of them
+ * may be sizes of 1, which have the strides of a contiguous tensor. */
 static bool view_strides(const tn_tensor *x, int ndim, const int64_t *shape, int64_t *strides)
 {
     int64_t run = 1, base = 1;
     int j = ndim - 1;
+    tn__contiguous_strides(ndim, shape, strides);
     for (int i = x->ndim - 1; i >= 0; i--) {
         if (x->shape[i] == 1)
             continue;
@@ -40,8 +42,6 @@ static bool view_strides(const tn_tensor *x, int ndim, const int64_t *shape, int
             return false;
         run = 1;
     }
-    for (; j >= 0; j--)
-        strides[j] = 1;
     return true;
 }
 

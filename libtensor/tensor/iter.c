@@ -70,7 +70,7 @@ static place row_at(const tn__iter *it, int64_t number)
     return at;
 }
 
-/* The row after it: short rows have no time for divisions. */
+/* The row after it, or the first one after the last: short rows have no time for divisions. */
 static void step(const tn__iter *it, place *at)
 {
     for (int i = it->ndim - 2; i >= 0; i--) {
@@ -90,11 +90,8 @@ static void run_rows(int64_t begin, int64_t end, void *payload)
     const tn__iter *it = args->it;
     int64_t length = it->shape[it->ndim - 1];
     place at = row_at(it, begin);
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t i = begin; i < end; i++, step(it, &at))
         args->fn(length, at.p, args->strides, args->payload);
-        if (i + 1 < end)
-            step(it, &at);
-    }
 }
 
 /* Pieces of rows, one row after another. */

@@ -13,7 +13,7 @@ tn_text tn_shape_text(int ndim, const int64_t *shape)
                          (long long)shape[i]);
         length += (size_t)n;
     }
-    memcpy(text.s + length, "]", 2);
+    text.s[length] = ']'; /* zeros come after it */
     return text;
 }
 

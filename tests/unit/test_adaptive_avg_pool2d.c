@@ -72,6 +72,7 @@ START_TEST(test_values)
         for (int64_t out_w = 1; out_w <= 8; out_w += 3) {
             check_pool("[1,2,5,7]", out_h, out_w);
             check_pool("[2,1,1,3]", out_h, out_w);
+            check_pool("[1,2,3,1]", out_h, out_w);
         }
     check_pool("[3,60,13,13]", 6, 6);
 }

@@ -253,6 +253,17 @@ START_TEST(test_direct)
 }
 END_TEST
 
+/* One plane of x for each kernel: rows of one or two blocks of dw. */
+START_TEST(test_depthwise)
+{
+    for (int64_t width = 4095; width <= 4097; width++)
+        check_conv2d((conv){1, 1, 1, 2, width, 2, 1, 0, 1});
+    check_conv2d((conv){1, 2, 2, 1, 8192, 1, 1, 0, 2});
+    check_conv2d((conv){2, 2, 4, 100, 100, 3, 3, 1, 2}); /* planes for two threads */
+    check_conv2d((conv){1, 1, 1, 5, 6, 2, 4, 2, 1});     /* rows of y that meet no x */
+}
+END_TEST
+
 /* Winograd's method: channels and tiles around the least that it takes, the widest row, and groups
  * of 512 tiles, in one run and in several. */
 START_TEST(test_winograd)
@@ -270,4 +281,4 @@ START_TEST(test_winograd)
 END_TEST
 
 OP_TESTS_NO_GRAD("block_edges", test_linear_registers, test_linear_blocks, test_matmul,
-                 test_columns, test_rows_and_runs, test_direct, test_winograd)
+                 test_columns, test_rows_and_runs, test_direct, test_depthwise, test_winograd)

@@ -310,6 +310,8 @@ START_TEST(test_methods)
         {"[1,17,3,3]", "[5,17,3,3]", 1, 1, 3, 3, 1, 1, 1},
         {"[1,3,4,4]", "[5,3,3,3]", 1, 1, 7, 6, 2, 3, 1},
         {"[40,64,2,2]", "[16,64,3,3]", 1, 1, 1, 1, 1, 1, 1},
+        {"[2,3,5,1]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* some of the kernel meets no column */
+        {"[2,3,1,5]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* or no row */
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
         outcome r = naive_conv2d(&convs[i]);
@@ -592,6 +594,17 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* y is the bias, also where another convolution would be made straight from the image. */
+START_TEST(test_no_channels)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 0, 9, 9));
+    tn_tensor *w = tn_zeros(ctx, TN_F32, TN_SHAPE(16, 0, 2, 2));
+    tn_tensor *y = tn_conv2d(ctx, x, w, tn_full(ctx, TN_F32, TN_SHAPE(16), 3), (tn_conv2d_opts){0});
+    for (int64_t i = 0; i < 2 * 16 * 8 * 8; i++)
+        ck_assert_double_eq(element_of(y, i), 3);
+}
+END_TEST
+
 START_TEST(test_wrong_tensors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(1, 2, 4, 4));
@@ -607,6 +620,10 @@ START_TEST(test_wrong_tensors)
     check_fails(tn_conv2d(ctx, x, w, tn_ones(ctx, TN_F64, TN_SHAPE(3)), none), TN_ERR_DTYPE,
                 "conv2d: input is f32 but bias is f64; tn_cast converts");
     ck_assert_ptr_null(tn_conv2d(NULL, x, w, NULL, none));
+    tn_tensor *all =
+        tn_from_blob(ctx, TN_F32, TN_SHAPE(INT32_MAX, 1, 1, 1), tn__ptr(x), NULL, NULL);
+    tn_tensor *no_images = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 1, 1, 1));
+    ck_tn_shape(tn_conv2d(ctx, no_images, all, NULL, none), "[0,2147483647,1,1]");
     /* Padded rows for which there is no memory, though the result is small. */
     check_fails(
         tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){.padding = INT32_MAX, .dilation = INT32_MAX}),
@@ -617,4 +634,4 @@ END_TEST
 OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
          test_many_channels, test_methods, test_rows_end, test_choice, test_same_bits,
          test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
-         test_errors, test_wrong_tensors)
+         test_errors, test_no_channels, test_wrong_tensors)

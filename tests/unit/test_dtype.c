@@ -30,6 +30,7 @@ START_TEST(saturates)
     ck_tn_equal(tn_scalar(ctx, TN_BOOL, 0.5), 1);
     ck_tn_equal(tn_scalar(ctx, TN_F32, 1e300), INFINITY);
     ck_assert_int_eq(tn_data_i64(tn_scalar(ctx, TN_I64, INFINITY))[0], INT64_MAX);
+    ck_assert_int_eq(tn_data_i64(tn_scalar(ctx, TN_I64, 1e19))[0], INT64_MAX);
     ck_assert_int_eq(tn_data_i64(tn_scalar(ctx, TN_I64, -1e300))[0], INT64_MIN);
     ck_assert_int_eq(tn_data_i64(tn_scalar(ctx, TN_I64, 0x1p62))[0], (int64_t)1 << 62);
 }

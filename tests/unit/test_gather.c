@@ -130,8 +130,8 @@ START_TEST(test_repeated_indices)
 }
 END_TEST
 
-/* Many small terms after a large one are not lost, for indices that differ from column to
- * column. */
+/* Many small terms after a large one are not lost, for indices that differ from column to column,
+ * also if the first column has none twice; and in as many dimensions as there may be. */
 START_TEST(test_crowded_indices)
 {
     tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(2, 2)));
@@ -141,6 +141,16 @@ START_TEST(test_crowded_indices)
     tn_fill_(ctx, tn_select(ctx, dy, 0, 0), 0x1p24);
     tn_backward_with(ctx, tn_gather(ctx, x, 0, at), dy);
     ck_tn_equal(tn_grad(x), 0x1p24 + 400, 0, 0, 0x1p24 + 400);
+    x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(401, 2)));
+    for (int64_t i = 0; i < 401; i++)
+        tn_fill_(ctx, tn_select(ctx, tn_select(ctx, at, 0, i), 0, 0), (double)i);
+    tn_backward_with(ctx, tn_gather(ctx, x, 0, at), dy);
+    ck_assert_double_eq(element_of(tn_grad(x), 3), 0x1p24 + 400);
+    tn_tensor *many = tn_zeros(ctx, TN_I64, TN_SHAPE(1, 1, 1, 1, 1, 1, 1, 401));
+    x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(1, 1, 1, 1, 1, 1, 1, 1)));
+    dy = tn_reshape(ctx, tn_select(ctx, dy, 1, 0), TN_SHAPE(1, 1, 1, 1, 1, 1, 1, 401));
+    tn_backward_with(ctx, tn_gather(ctx, x, 7, many), dy);
+    ck_tn_equal(tn_grad(x), 0x1p24 + 400);
 }
 END_TEST
 

@@ -36,17 +36,20 @@ START_TEST(test_matmul)
 }
 END_TEST
 
-/* One of them is dw from an x that no cache holds. */
+/* All but the last one have a dw from an x that no cache holds, and share all but the first among
+ * threads. */
 START_TEST(test_linear)
 {
-    static const int64_t outs[] = {1, 3, 12, 33};
-    for (int i = 0; i < 3; i++) {
+    static const int64_t outs[] = {1, 3, 8, 33};
+    tn_set_threads(ctx, 2);
+    for (int i = 0; i < 4; i++) {
         tn_scope scope = tn_scope_begin(ctx);
-        int64_t n = i % 2 ? 300007 : 1000003, out = outs[i];
+        int64_t n = i > 0 ? 200003 : 1000003, out = outs[i];
         tn_tensor *x = full((int64_t[]){2, n}, 2, A), *w = full((int64_t[]){out, n}, 2, B);
         check_elements_near(tn_linear(ctx, x, w, NULL), (double)A * B * (double)n, "linear");
-        tn_tensor *rows = full((int64_t[]){n, 9}, 2, A);
-        tn_tensor *v = leaf(full((int64_t[]){out, 9}, 2, B));
+        int64_t in = i > 0 ? 65 : 9;
+        tn_tensor *rows = full((int64_t[]){n, in}, 2, A);
+        tn_tensor *v = leaf(full((int64_t[]){out, in}, 2, B));
         tn_tensor *b = leaf(full((int64_t[]){out}, 1, B));
         tn_backward_with(ctx, tn_linear(ctx, rows, v, b), full((int64_t[]){n, out}, 2, B));
         check_elements_near(tn_grad(v), (double)A * B * (double)n, "linear's dw");
@@ -71,15 +74,16 @@ static void check_conv2d(const int64_t *x, const int64_t *w)
     tn_scope_end(ctx, scope);
 }
 
-/* Many points of large images, many small images, many channels, and Winograd's method. */
+/* Many points of large images, many small images, many channels, Winograd's method, and straight
+ * from the image: many images, and a long kernel. */
 START_TEST(test_conv2d)
 {
-    static const int64_t sizes[][2][4] = {{{2, 1, 513, 512}, {1, 1, 2, 2}},
-                                          {{4099, 1, 9, 9}, {2, 1, 3, 3}},
-                                          {{20003, 2, 5, 5}, {3, 2, 1, 1}},
-                                          {{1, 40007, 3, 3}, {1, 40007, 3, 3}},
-                                          {{41, 32, 44, 46}, {32, 32, 3, 3}}};
-    for (int i = 0; i < 5; i++)
+    static const int64_t sizes[][2][4] = {
+        {{2, 1, 513, 512}, {1, 1, 2, 2}},    {{4099, 1, 9, 9}, {2, 1, 3, 3}},
+        {{20003, 2, 5, 5}, {3, 2, 1, 1}},    {{1, 40007, 3, 3}, {1, 40007, 3, 3}},
+        {{41, 32, 44, 46}, {32, 32, 3, 3}},  {{2003, 3, 12, 12}, {16, 3, 2, 2}},
+        {{40, 3, 1, 5003}, {12, 3, 1, 5000}}};
+    for (int i = 0; i < 7; i++)
         for (int threads = 1; threads <= 2; threads++) {
             tn_set_threads(ctx, threads);
             check_conv2d(sizes[i][0], sizes[i][1]);
@@ -178,19 +182,26 @@ START_TEST(test_averages)
     ck_tn_close(tn_adaptive_avg_pool2d(ctx, row, 1, 1), 6e-8, A);
     tn_tensor *d = tn_full(ctx, TN_F64, TN_SHAPE(1, 1, 1024, 1024), 0.7);
     ck_tn_close(tn_adaptive_avg_pool2d(ctx, d, 1, 1), 1e-14, 0.7);
+    tn_tensor *each = tn_avg_pool2d(ctx, d, 256, (tn_pool2d_opts){.stride = 32});
+    for (int64_t i = 0; i < tn_numel(each); i++)
+        ck_assert_double_le(fabs(element_of(each, i) / 0.7 - 1), 1e-15);
 }
 END_TEST
 
-/* One element that all windows hold: of adaptive pooling that spreads it, of averages, and the
- * largest. */
+/* One element that all windows hold: of adaptive pooling that spreads it, where what is lost of one
+ * plane is more than all of the other, of averages, and the largest. */
 START_TEST(test_gradients_of_pools)
 {
+    tn_set_threads(ctx, 2);
     tn_tensor *one = leaf(full((int64_t[]){2, 1, 1, 1}, 4, 1));
     tn_tensor *y = tn_adaptive_avg_pool2d(ctx, one, 1000, 1000);
-    tn_backward_with(ctx, y, full((int64_t[]){2, 1, 1000, 1000}, 4, A));
-    check_elements_near(tn_grad(one), 1e6 * A, "adaptive_avg_pool2d's dx");
+    tn_tensor *dy = full((int64_t[]){2, 1, 1000, 1000}, 4, A);
+    tn_fill_(ctx, tn_select(ctx, dy, 0, 1), 0x1p-40 * A);
+    tn_backward_with(ctx, y, dy);
+    check_elements_near(tn_select(ctx, tn_grad(one), 0, 0), 1e6 * A, "adaptive_avg_pool2d's dx");
+    check_elements_near(tn_select(ctx, tn_grad(one), 0, 1), 0x1p-40 * 1e6 * A, "another dx");
     tn_pool2d_opts opts = {.stride = 1, .padding = 32};
-    tn_tensor *dy = full((int64_t[]){1, 2, 65, 65}, 4, A);
+    dy = full((int64_t[]){1, 2, 65, 65}, 4, A);
     tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(1, 2, 64, 64));
     tn_tensor *middle = tn_select(ctx, tn_select(ctx, x, 3, 32), 2, 32);
     tn_fill_(ctx, middle, 2);

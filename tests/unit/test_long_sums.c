@@ -370,6 +370,23 @@ START_TEST(gradients_of_many_passes)
 }
 END_TEST
 
+/* At a power of two, where the numbers below are closer than those above. */
+START_TEST(gradients_beside_a_power_of_two)
+{
+    FOR_EACH_DTYPE
+    {
+        double step = dtype == TN_F32 ? 0x1p-23 : 0x1p-52;
+        tn_tensor *x = leaf(tn_zeros(ctx, dtype, TN_SHAPE(2)));
+        tn_tensor *one = tn_cast(ctx, F64(1, -1), dtype);
+        for (int i = 0; i < 200; i++)
+            tn_backward_with(ctx, x, i ? tn_zeros(ctx, dtype, TN_SHAPE(2)) : one);
+        for (int i = 0; i < 2; i++)
+            tn_backward_with(ctx, x, tn_mul_scalar(ctx, one, 0.4 * step));
+        ck_tn_equal(tn_grad(x), 1 + step, -1 - step);
+    }
+}
+END_TEST
+
 START_TEST(norms_of_gradients)
 {
     FOR_EACH_DTYPE
@@ -387,6 +404,20 @@ END_TEST
 /* ---- batch normalisation --------------------------------------------------------------------- */
 
 /* x is `shape` [n, 1, size], half 0.1 and half 0.7, dy is x. */
+/* The moments alone, of numbers whose squares have a sum that is infinite. */
+static void check_large_moments(int64_t n)
+{
+    double a = 0x1p510, b = 3 * 0x1p508;
+    tn_tensor *x = tn_full(ctx, TN_F64, TN_SHAPE(n, 1), 0.1 * a);
+    tn_fill_(ctx, tn_slice(ctx, x, 0, 0, INT64_MAX, 2), 0.1 * b);
+    tn_tensor *m = tn_zeros(ctx, TN_F64, TN_SHAPE(1)), *v = tn_zeros(ctx, TN_F64, TN_SHAPE(1));
+    tn_batch_norm_opts opts = {.training = true, .momentum = 1};
+    tn_batch_norm(ctx, x, m, v, NULL, NULL, opts);
+    double half = 0.1 * (a - b) / 2;
+    ck_near(first(m), 0.1 * (a + b) / 2, rounding(TN_F64));
+    ck_near(first(v), half * half * ((double)n / ((double)n - 1)), rounding(TN_F64));
+}
+
 static void check_batch_norm(tn_dtype dtype, int64_t n, int64_t size)
 {
     double a = tenth(dtype), b = dtype == TN_F32 ? (double)0.7F : 0.7, r = rounding(TN_F64);
@@ -414,6 +445,7 @@ START_TEST(batch_norm)
         check_batch_norm(dtype, 1, MILLION);
         check_batch_norm(dtype, MILLION / 32, 32);
     }
+    check_large_moments(MILLION);
 }
 END_TEST
 
@@ -436,6 +468,7 @@ int main(void)
     tcase_add_test(tc, gradients_of_many_uses);
     tcase_add_test(tc, expanded_gradients_of_many_uses);
     tcase_add_test(tc, gradients_of_many_passes);
+    tcase_add_test(tc, gradients_beside_a_power_of_two);
     tcase_add_test(tc, norms_of_gradients);
     tcase_add_test(tc, batch_norm);
     return tn_run(suite);

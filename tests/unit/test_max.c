@@ -162,6 +162,9 @@ START_TEST(test_special_values)
         check_extreme(&x, 1, run % 2, run / 2 ? TN_F32 : TN_F64, PLAIN);
         check_extreme(&x, 0, run % 2, run / 2 ? TN_F32 : TN_F64, TRANSPOSED);
     }
+    tn_tensor *at;
+    ck_tn_equal(tn_max(ctx, tn_scalar(ctx, TN_F32, 3), -1, true, &at), 3);
+    ck_tn_shape(at, "[]");
 }
 END_TEST
 

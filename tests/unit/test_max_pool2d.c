@@ -134,6 +134,19 @@ static void check_message(const char *shape, int64_t kernel, tn_pool2d_opts opts
     check_fails(tn_max_pool2d(ctx, tensor_of(&x, TN_F32, PLAIN), kernel, opts), status, message);
 }
 
+/* Planes are limited to numbers that an index counts, not their sides. */
+START_TEST(test_size_of_planes)
+{
+    tn_tensor *wide = tn_ones(ctx, TN_F32, TN_SHAPE(1, 1, 50000));
+    ck_tn_shape(tn_max_pool2d(ctx, wide, 1, (tn_pool2d_opts){.stride = 50000}), "[1,1,1]");
+    tn_tensor *high = tn_reshape(ctx, wide, TN_SHAPE(1, 1, 50000, 1));
+    ck_tn_shape(tn_max_pool2d(ctx, high, 1, (tn_pool2d_opts){.stride = 50000}), "[1,1,1,1]");
+    tn_tensor *large = tn_zeros(ctx, TN_F32, TN_SHAPE(0, 50000, 50000));
+    check_fails(tn_max_pool2d(ctx, large, 1, (tn_pool2d_opts){0}), TN_ERR_SHAPE,
+                "max_pool2d: input [0,50000,50000] has planes of more than 2147483647 elements");
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     check_message("[4,4]", 2, (tn_pool2d_opts){0}, TN_ERR_SHAPE,
@@ -162,4 +175,4 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("max_pool2d", cases, test_values, test_special_values, test_errors)
+OP_TESTS("max_pool2d", cases, test_values, test_special_values, test_size_of_planes, test_errors)

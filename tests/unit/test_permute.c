@@ -60,6 +60,7 @@ START_TEST(test_eight_dimensions)
     array x = array_random("[2,1,3,1,2,2,1,2]");
     check_permutation(&x, (int[]){7, 6, 5, 4, 3, 2, 1, 0});
     check_permutation(&x, (int[]){3, 0, 4, 1, 7, 2, 5, 6});
+    ck_tn_shape(tn_transpose(ctx, tensor_of(&x, TN_F32, PLAIN), 2, -1), "[2,1,2,1,2,2,1,3]");
 }
 END_TEST
 

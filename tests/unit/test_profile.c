@@ -255,6 +255,67 @@ START_TEST(views_have_time)
 }
 END_TEST
 
+/* Operators on x [2,2], and of planes [1,1,2,2]; `at` are indices. */
+static void call_operators(const tn_tensor *x, const tn_tensor *planes, const tn_tensor *at)
+{
+    tn_tensor *row = F64(1, 2), *yes = tn_cast(ctx, x, TN_BOOL);
+    tn_neg(ctx, x);
+    tn_add(ctx, x, x);
+    tn_clone(ctx, x);
+    tn_contiguous(ctx, tn_transpose(ctx, x, 0, 1));
+    tn_expand(ctx, row, TN_SHAPE(2, 2));
+    tn_permute(ctx, x, (int[]){1, 0});
+    tn_reshape(ctx, x, TN_SHAPE(4));
+    tn_slice(ctx, x, 0, 0, 1, 1);
+    tn_cat(ctx, TN_TENSORS(x, x), 0);
+    tn_pad(ctx, x, 2, (int64_t[]){1, 1}, 0);
+    tn_where(ctx, yes, x, x);
+    tn_gather(ctx, x, 0, at);
+    tn_index_select(ctx, x, 0, tn_select(ctx, at, 0, 0));
+    tn_topk(ctx, x, 1, 0, true, NULL);
+    tn_max(ctx, x, 0, false, NULL);
+    tn_amax(ctx, x, ALL);
+    tn_sum(ctx, x, ALL);
+    tn_mean(ctx, x, ALL);
+    tn_var(ctx, x, (tn_var_opts){0});
+    tn_softmax(ctx, x, 0);
+    tn_log_softmax(ctx, x, 0);
+    tn_dropout(ctx, x, 0.5, true);
+    tn_matmul(ctx, x, x);
+    tn_linear(ctx, x, x, NULL);
+    tn_mse_loss(ctx, x, x, (tn_mse_loss_opts){0});
+    tn_binary_cross_entropy_with_logits(ctx, x, x, (tn_bce_opts){0});
+    tn_cross_entropy(ctx, x, tn_select(ctx, at, 0, 0), (tn_cross_entropy_opts){0});
+    tn_nll_loss(ctx, x, tn_select(ctx, at, 0, 0), (tn_nll_loss_opts){0});
+    tn_batch_norm(ctx, x, NULL, NULL, NULL, NULL, (tn_batch_norm_opts){.training = true});
+    tn_conv2d(ctx, planes, planes, NULL, (tn_conv2d_opts){0});
+    tn_max_pool2d(ctx, planes, 2, (tn_pool2d_opts){0});
+    tn_avg_pool2d(ctx, planes, 2, (tn_pool2d_opts){0});
+    tn_adaptive_avg_pool2d(ctx, planes, 1, 1);
+}
+
+/* An operator without time did not say that it begins. */
+START_TEST(every_operator_has_time)
+{
+    tn_tensor *x = tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2));
+    tn_tensor *planes = tn_reshape(ctx, x, TN_SHAPE(1, 1, 2, 2));
+    tn_tensor *at = tn_zeros(ctx, TN_I64, TN_SHAPE(2, 2));
+    tn_profile(ctx, true);
+    call_operators(x, planes, at);
+    ck_tn_ok();
+    report();
+    char *name = strchr(text, '\n') + 1;
+    int count = 0;
+    for (char *next; (next = strchr(name, '\n')) && strncmp(name, "total", 5) != 0; count++) {
+        double forward;
+        ck_assert_int_eq(sscanf(name, "%*s %*d %lf", &forward), 1);
+        ck_assert_msg(forward > 0, "%.*s", (int)(next - name), name);
+        name = next + 1;
+    }
+    ck_assert_int_eq(count, 34);
+}
+END_TEST
+
 START_TEST(switching)
 {
     tn_tensor *x = LEAF(1, 2);
@@ -339,6 +400,7 @@ int main(void)
     tcase_add_test(tc, operators_beyond_the_stack);
     tcase_add_test(tc, inner_time_of_operators_that_begin_anew);
     tcase_add_test(tc, views_have_time);
+    tcase_add_test(tc, every_operator_has_time);
     tcase_add_test(tc, switching);
     tcase_add_test(tc, memory_of_the_profile);
     return tn_run(suite);

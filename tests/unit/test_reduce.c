@@ -114,6 +114,15 @@ START_TEST(sums_of_lines)
 }
 END_TEST
 
+/* dy is not divided, not by a number that rounding makes of 1 either. */
+START_TEST(gradient_over_eight_dimensions)
+{
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F64, TN_SHAPE(1, 2, 1, 1, 1, 1, 1, 1)));
+    tn_backward_with(ctx, tn_sum(ctx, x, (tn_reduce_opts){0}), tn_scalar(ctx, TN_F64, 3));
+    ck_tn_equal(tn_grad(x), 3, 3);
+}
+END_TEST
+
 START_TEST(sums_to_a_shape)
 {
     tn_tensor *t = tn_reshape(ctx, tn_arange(ctx, TN_F64, 0, 6, 1), TN_SHAPE(1, 2, 3));
@@ -129,4 +138,5 @@ START_TEST(sums_to_a_shape)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("reduce", test_every_set_of_dimensions, test_sizes, sums_of_lines, sums_to_a_shape)
+OP_TESTS_NO_GRAD("reduce", test_every_set_of_dimensions, test_sizes, sums_of_lines,
+                 gradient_over_eight_dimensions, sums_to_a_shape)

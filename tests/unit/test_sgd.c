@@ -87,6 +87,26 @@ START_TEST(first_step_of_a_late_parameter)
 }
 END_TEST
 
+/* A parameter may be a part of a tensor, whose other elements stay. */
+START_TEST(nothing_beyond_a_parameter)
+{
+    for (int64_t n = 1; n < 40; n++)
+        for (int momentum = 0; momentum < 2; momentum++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *all = tn_ones(ctx, TN_F32, TN_SHAPE(n + 2));
+            tn_tensor *part = leaf(tn_narrow(ctx, all, 0, 1, n));
+            tn_sgd_opts opts = {.lr = 1, .momentum = 0.5 * momentum, .weight_decay = 0.5};
+            tn_optim *opt = tn_sgd_of(ctx, 1, &part, opts);
+            tn_backward(ctx, sum_of(part));
+            ck_assert_int_eq(tn_step(opt), TN_OK);
+            for (int64_t i = 0; i < n + 2; i++)
+                ck_assert_double_eq(element_of(all, i), i > 0 && i <= n ? -0.5 : 1);
+            tn_optim_free(opt);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 START_TEST(options_that_will_not_do)
 {
     static const struct {
@@ -131,6 +151,7 @@ int main(void)
     TCase *tc = tn_case(suite, "sgd");
     tcase_add_loop_test(tc, follows_the_formula, 0, VARIANTS);
     tcase_add_test(tc, first_step_of_a_late_parameter);
+    tcase_add_test(tc, nothing_beyond_a_parameter);
     tcase_add_test(tc, options_that_will_not_do);
     tcase_add_test(tc, without_momentum_nothing_is_stored);
     return tn_run(suite);

@@ -128,6 +128,9 @@ START_TEST(test_special_values)
     ck_tn_equal(at, 1, 5, 2, 0);
     ck_tn_equal(tn_topk(ctx, x, 5, 0, false, &at), -INFINITY, 1, 3, INFINITY, NAN);
     ck_tn_equal(at, 4, 3, 0, 2, 1);
+    ck_tn_equal(tn_topk(ctx, tn_scalar(ctx, TN_F64, 3), 1, 0, true, &at), 3);
+    ck_tn_equal(at, 0);
+    ck_tn_shape(at, "[]");
 }
 END_TEST
 

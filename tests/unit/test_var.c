@@ -204,6 +204,38 @@ START_TEST(test_squares_outside_floats)
 }
 END_TEST
 
+/* One number so far from the others that floats do not hold the difference, at every place. */
+START_TEST(test_far_from_the_others)
+{
+    enum { N = 70 };
+    const double far = 3e38;
+    for (int64_t at = 0; at < N; at++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *x = tn_full(ctx, TN_F32, TN_SHAPE(N), -far);
+        tn_fill_(ctx, tn_select(ctx, x, 0, at), far);
+        tn_backward(ctx, tn_var(ctx, leaf(x), (tn_var_opts){0}));
+        for (int64_t i = 0; i < N; i++) {
+            double want = far / N * (i == at ? 4 : -4.0 / (N - 1));
+            ck_assert_double_le(fabs(element_of(tn_grad(x), i) / want - 1), 1e-5);
+        }
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
+/* Gradients of columns that do not lie side by side. */
+START_TEST(test_gradients_with_gaps)
+{
+    tn_tensor *x = tn_randn(ctx, TN_F32, TN_SHAPE(3, 70)), *z = leaf(tn_clone(ctx, x));
+    tn_tensor *gaps = tn_select(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(70, 2)), 1, 0);
+    tn_var_opts down = {.dims = (int[]){0}, .ndims = 1};
+    tn_backward_with(ctx, tn_var(ctx, leaf(x), down), gaps);
+    tn_backward_with(ctx, tn_var(ctx, z, down), tn_clone(ctx, gaps));
+    for (int64_t i = 0; i < tn_numel(x); i++)
+        ck_assert_double_le(fabs(element_of(tn_grad(x), i) - element_of(tn_grad(z), i)), 1e-6);
+}
+END_TEST
+
 /* As PyTorch. */
 /* Columns that share their elements, and get gradients of their own. */
 START_TEST(test_expanded_columns)
@@ -246,5 +278,6 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("var", cases, test_every_set_of_dimensions, test_default_is_1, test_far_from_zero,
-         test_expanded_columns, test_ends_of_the_range, test_of_equal_numbers,
-         test_squares_outside_floats, test_infinities, test_too_few_elements, test_errors)
+         test_expanded_columns, test_far_from_the_others, test_gradients_with_gaps,
+         test_ends_of_the_range, test_of_equal_numbers, test_squares_outside_floats,
+         test_infinities, test_too_few_elements, test_errors)

@@ -152,11 +152,12 @@ static void forward(const tn__conv2d_plan *p)
 }
 
 /* Of one plane of dy in steps of one, dx is y of that plane under the kernel turned by half a turn,
- * whose elements lie the other way round. */
+ * whose elements lie the other way round. Its padding may be negative above and below, where rows
+ * are left out, but not at the sides. */
 static bool is_one_plane(const tn__conv2d_plan *p, const tn__window *turned)
 {
     return p->out_channels == 1 && p->window.stride_h == 1 && p->window.stride_w == 1 &&
-           turned->padding_h >= 0 && turned->padding_w >= 0;
+           turned->padding_w >= 0;
 }
 
 static void turn(int64_t n, int64_t *taps)
