@@ -56,8 +56,8 @@ START_TEST(adds_columns)
 }
 END_TEST
 
-/* Half of what the last place holds, twice: the first addition changes nothing, the second one does,
- * and so on for ever. */
+/* Halves of the last place: the first one changes nothing, the second one does, and so on for
+ * ever. */
 START_TEST(keeps_what_is_lost)
 {
     double half = dtypes[_i] == TN_F32 ? 0x1p-24 : 0x1p-53;
