@@ -21,13 +21,16 @@ class Pairs:
     """Ours and PyTorch's programs of one kind, for one number of threads."""
 
     def __init__(self, program, torch, threads):
+        self.threads = threads
         self.sides = [Side(program, threads)]
         if torch:
             self.sides.append(Side(HERE.parent / "differential" / "python.sh", "torch", HERE / torch, threads))
 
     def ask(self, rounds, *question):
+        """Medians over the rounds, of what networks.py takes of each."""
         answers = rounds_of(self.sides, rounds, *question)
-        return [statistics.median(answer[i][0] for answer in answers) for i in range(len(self.sides))]
+        which = 0 if self.threads == 1 else 1
+        return [statistics.median(answer[i][which] for answer in answers) for i in range(len(self.sides))]
 
     def close(self):
         for side in self.sides:
@@ -60,7 +63,7 @@ class Growth:
     def time(self, name, what, sizes, threads):
         """With the least time that the rates of one thread allow."""
         pairs = self.pairs(False, threads)
-        values = [us / 1e3 for us in pairs.ask(self.options.rounds, what, 40, name, sizes)]
+        values = [us / 1e3 for us in pairs.ask(self.options.rounds, what, 40 if threads == 1 else 160, name, sizes)]
         size = pairs.sides[0].numbers("size", 0, name, sizes)
         return values, "ms", self.rates.limit(*size[:2] if what == "forward" else size[2:]) / threads / 1e3
 

@@ -45,11 +45,16 @@ static tn_module *make_alexnet(tn_ctx *ctx, const model_sizes *sizes)
 
 /* ---- ResNet-18 ------------------------------------------------------------------------------- */
 
+/* A convolution that keeps the size but for its stride; batch norms stand behind them all. */
 static tn_module *make_conv(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel, int64_t stride)
 {
     tn_conv2d_opts opts = {.stride = stride, .padding = kernel / 2};
-    return tn_sequential(ctx, tn_nn_conv2d_nobias(ctx, in, out, kernel, opts),
-                         tn_nn_batch_norm2d(ctx, out, (tn_batch_norm_opts){0}));
+    return tn_nn_conv2d_nobias(ctx, in, out, kernel, opts);
+}
+
+static tn_module *make_norm(tn_ctx *ctx, int64_t channels)
+{
+    return tn_nn_batch_norm2d(ctx, channels, (tn_batch_norm_opts){0});
 }
 
 /* y = relu(residual(x) + shortcut(x)); without a shortcut, of its own x. */
@@ -65,11 +70,13 @@ static const tn_module_type block_type = {.name = "Block", .forward = block_forw
 static tn_module *make_block(tn_ctx *ctx, int64_t in, int64_t out, int64_t stride)
 {
     tn_module *block = tn_module_new(ctx, &block_type, 0);
-    tn_module *residual = tn_sequential(ctx, make_conv(ctx, in, out, 3, stride), tn_nn_relu(ctx),
-                                        make_conv(ctx, out, out, 3, 1));
+    tn_module *residual =
+        tn_sequential(ctx, make_conv(ctx, in, out, 3, stride), make_norm(ctx, out), tn_nn_relu(ctx),
+                      make_conv(ctx, out, out, 3, 1), make_norm(ctx, out));
     tn_add_child(ctx, block, "residual", residual);
     if (in != out)
-        tn_add_child(ctx, block, "shortcut", make_conv(ctx, in, out, 1, stride));
+        tn_add_child(ctx, block, "shortcut",
+                     tn_sequential(ctx, make_conv(ctx, in, out, 1, stride), make_norm(ctx, out)));
     return block;
 }
 
@@ -82,7 +89,7 @@ static tn_module *make_stage(tn_ctx *ctx, int64_t in, int64_t out)
 static tn_module *make_resnet18(tn_ctx *ctx, const model_sizes *sizes)
 {
     (void)sizes;
-    return tn_sequential(ctx, make_conv(ctx, 3, 64, 7, 2), tn_nn_relu(ctx),
+    return tn_sequential(ctx, make_conv(ctx, 3, 64, 7, 2), make_norm(ctx, 64), tn_nn_relu(ctx),
                          tn_nn_max_pool2d(ctx, 3, (tn_pool2d_opts){.stride = 2, .padding = 1}),
                          make_stage(ctx, 64, 64), make_stage(ctx, 64, 128),
                          make_stage(ctx, 128, 256), make_stage(ctx, 256, 512),
@@ -96,10 +103,9 @@ static tn_module *make_mobilenet_block(tn_ctx *ctx, const model_sizes *sizes)
 {
     int64_t n = sizes->width;
     tn_conv2d_opts depthwise = {.padding = 1, .groups = n};
-    return tn_sequential(ctx, tn_nn_conv2d_nobias(ctx, n, n, 3, depthwise),
-                         tn_nn_batch_norm2d(ctx, n, (tn_batch_norm_opts){0}), tn_nn_relu(ctx),
-                         make_conv(ctx, n, n, 1, 1), tn_nn_relu(ctx),
-                         tn_nn_adaptive_avg_pool2d(ctx, 1, 1), tn_nn_flatten(ctx));
+    return tn_sequential(ctx, tn_nn_conv2d_nobias(ctx, n, n, 3, depthwise), make_norm(ctx, n),
+                         tn_nn_relu(ctx), make_conv(ctx, n, n, 1, 1), make_norm(ctx, n),
+                         tn_nn_relu(ctx), tn_nn_adaptive_avg_pool2d(ctx, 1, 1), tn_nn_flatten(ctx));
 }
 
 /* ---- digits ---------------------------------------------------------------------------------- */

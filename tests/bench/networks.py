@@ -6,8 +6,9 @@ networks.tsv, in alternating rounds, so that whatever else the machine does fall
 
 A line has the medians over the rounds, and our time in units of theirs with the quartiles of single rounds; then in
 units of the least time that the rates of the library's product and of memory, measured in the same run, allow (of
-convolutions by Winograd's method less than 1 is possible). With one thread what counts is the processor's work. A peer
-that is not installed has an empty column."""
+convolutions by Winograd's method less than 1 is possible). With one thread what counts is the processor's work, the median of
+a round's calls. With more it is the wall's time of the round's fastest call, which other processes disturb least, and a
+round lasts four times as long. A peer that is not installed has an empty column."""
 import argparse
 import os
 import pathlib
@@ -65,8 +66,9 @@ def is_reached(row, wanted, threads):
 def measure(options, threads, sides, rates, line):
     name, sizes, what, wanted, words = line
     here = {key: side for key, side in sides.items() if what == "forward" or key != "ONNX Runtime"}
-    answers = rounds_of(list(here.values()), options.rounds, what, options.milliseconds, name, sizes)
-    times = {key: [answer[i][0] / 1e3 for answer in answers] for i, key in enumerate(here)}
+    milliseconds, which = (options.milliseconds, 0) if threads == 1 else (4 * options.milliseconds, 1)
+    answers = rounds_of(list(here.values()), options.rounds, what, milliseconds, name, sizes)
+    times = {key: [answer[i][which] / 1e3 for answer in answers] for i, key in enumerate(here)}
     row = dict.fromkeys(FIELDS, "")
     row.update({"line": words, "network": name, "sizes": sizes, "what": what, "threads": threads, "wanted": wanted,
                 "ours ms": statistics.median(times["ours"]), "sgemm GFLOP/s": rates.sgemm / 1e3,

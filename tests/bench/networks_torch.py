@@ -39,15 +39,15 @@ def alexnet(sizes):
 
 
 def conv(inputs, outputs, kernel, stride):
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-                         nn.BatchNorm2d(outputs))
+    """A convolution and the batch norm behind it."""
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs)
 
 
 class Block(nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
-        self.residual = nn.Sequential(conv(inputs, outputs, 3, stride), nn.ReLU(True), conv(outputs, outputs, 3, 1))
-        self.shortcut = conv(inputs, outputs, 1, stride) if inputs != outputs else nn.Identity()
+        self.residual = nn.Sequential(*conv(inputs, outputs, 3, stride), nn.ReLU(True), *conv(outputs, outputs, 3, 1))
+        self.shortcut = nn.Sequential(*conv(inputs, outputs, 1, stride)) if inputs != outputs else nn.Identity()
 
     def forward(self, x):
         return F.relu(self.residual(x) + self.shortcut(x), inplace=True)
@@ -56,14 +56,14 @@ class Block(nn.Module):
 def resnet18(_):
     stages = [Block(i, o, 1 if i == o else 2) for i, o in
               ((64, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512))]
-    return nn.Sequential(conv(3, 64, 7, 2), nn.ReLU(True), nn.MaxPool2d(3, 2, 1), *stages,
+    return nn.Sequential(*conv(3, 64, 7, 2), nn.ReLU(True), nn.MaxPool2d(3, 2, 1), *stages,
                          nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
 
 
 def mobilenet_block(sizes):
     n = sizes.width
     return nn.Sequential(nn.Conv2d(n, n, 3, padding=1, groups=n, bias=False), nn.BatchNorm2d(n), nn.ReLU(True),
-                         conv(n, n, 1, 1), nn.ReLU(True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+                         *conv(n, n, 1, 1), nn.ReLU(True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def digits_cnn(_):
