@@ -1,6 +1,7 @@
 /* Long sums in products and windows: of n equal terms, whose rounding errors all have one sign, so
  * that a sum of one after another in float32 is off by 1e-3 and more. */
 #include "common/ops.h"
+#include "tensor/gemm.h"
 
 #define A 0.7f
 #define B 0.3f
@@ -33,6 +34,33 @@ START_TEST(test_matmul)
         check_elements_near(tn_matmul(ctx, a, b), (double)A * B * (double)k, "matmul");
         tn_scope_end(ctx, scope);
     }
+}
+END_TEST
+
+/* A product that adds to what is there, and one that begins with a bias. */
+START_TEST(test_gemm)
+{
+    enum { M = 3, N = 40 };
+    const int64_t k = 20011;
+    tn_tensor *a = full((int64_t[]){M, k}, 2, A), *b = full((int64_t[]){k, N}, 2, B);
+    tn_tensor *c = full((int64_t[]){M, N}, 2, 100), *bias = full((int64_t[]){N}, 1, 1000);
+    tn__gemm_args g = {.dtype = TN_F32,
+                       .m = M,
+                       .n = N,
+                       .k = k,
+                       .a = tn__ptr(a),
+                       .lda = k,
+                       .b = tn__ptr(b),
+                       .ldb = N,
+                       .c = tn__ptr(c),
+                       .ldc = N,
+                       .adds = true};
+    tn__gemm(ctx, &g);
+    check_elements_near(c, 100 + (double)A * B * (double)k, "gemm");
+    g.adds = false;
+    g.bias = tn__ptr(bias);
+    tn__gemm(ctx, &g);
+    check_elements_near(c, 1000 + (double)A * B * (double)k, "gemm");
 }
 END_TEST
 
@@ -216,6 +244,6 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_deep_and_wide,
-                 test_many_channels_of_3x3, test_many_channels_of_y, test_large_kernels,
-                 test_averages, test_gradients_of_pools)
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_gemm, test_linear, test_conv2d,
+                 test_deep_and_wide, test_many_channels_of_3x3, test_many_channels_of_y,
+                 test_large_kernels, test_averages, test_gradients_of_pools)
