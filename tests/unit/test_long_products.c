@@ -37,30 +37,36 @@ START_TEST(test_matmul)
 }
 END_TEST
 
-/* A product that adds to what is there, and one that begins with a bias. */
+/* A matrix [lines, k], or its transpose, whose later half of k is twice the number. */
+static tn_tensor *halves(int64_t lines, int64_t k, bool turned, double number)
+{
+    tn_tensor *t = full((int64_t[]){turned ? k : lines, turned ? lines : k}, 2, number);
+    tn_fill_(ctx, tn_narrow(ctx, t, turned ? 0 : 1, k / 2, k - k / 2), 2 * number);
+    return t;
+}
+
+/* Products that add to what is there, and some that begin with a bias. */
 START_TEST(test_gemm)
 {
-    enum { M = 3, N = 40 };
-    const int64_t k = 20011;
-    tn_tensor *a = full((int64_t[]){M, k}, 2, A), *b = full((int64_t[]){k, N}, 2, B);
-    tn_tensor *c = full((int64_t[]){M, N}, 2, 100), *bias = full((int64_t[]){N}, 1, 1000);
-    tn__gemm_args g = {.dtype = TN_F32,
-                       .m = M,
-                       .n = N,
-                       .k = k,
-                       .a = tn__ptr(a),
-                       .lda = k,
-                       .b = tn__ptr(b),
-                       .ldb = N,
-                       .c = tn__ptr(c),
-                       .ldc = N,
-                       .adds = true};
-    tn__gemm(ctx, &g);
-    check_elements_near(c, 100 + (double)A * B * (double)k, "gemm");
-    g.adds = false;
-    g.bias = tn__ptr(bias);
-    tn__gemm(ctx, &g);
-    check_elements_near(c, 1000 + (double)A * B * (double)k, "gemm");
+    enum { M = 3, N = 40, K = 20011 };
+    double sum = (double)A * B * (K / 2 + 4 * (K - K / 2));
+    for (int i = 0; i < 4; i++) {
+        bool trans_a = i & 1, trans_b = i & 2;
+        tn_tensor *a = halves(M, K, trans_a, A), *b = halves(N, K, !trans_b, B);
+        tn_tensor *c = full((int64_t[]){M, N}, 2, 100), *bias = full((int64_t[]){N}, 1, 1000);
+        tn__gemm_args g = {.dtype = TN_F32, .trans_a = trans_a, .trans_b = trans_b};
+        g.m = M, g.n = N, g.k = K;
+        g.a = tn__ptr(a), g.lda = trans_a ? M : K;
+        g.b = tn__ptr(b), g.ldb = trans_b ? K : N;
+        g.c = tn__ptr(c), g.ldc = N;
+        g.adds = true;
+        tn__gemm(ctx, &g);
+        check_elements_near(c, 100 + sum, "gemm");
+        g.adds = false;
+        g.bias = tn__ptr(bias);
+        tn__gemm(ctx, &g);
+        check_elements_near(c, 1000 + sum, "gemm");
+    }
 }
 END_TEST
 
