@@ -164,11 +164,11 @@ static void multiply_joined(tn_ctx *ctx, int64_t rows, const tn_tensor *a, const
         multiply(ctx, a, b, y);
 }
 
-/* Every size must fit the int of CBLAS. */
+/* Every size must fit the int of CBLAS, and strides that are used. */
 static bool check_sizes(tn_ctx *ctx, const tn_tensor *t)
 {
     for (int i = t->ndim - 2; i < t->ndim; i++)
-        if (t->shape[i] > INT_MAX || t->strides[i] > INT_MAX) {
+        if (t->shape[i] > INT_MAX || (t->shape[i] > 1 && t->strides[i] > INT_MAX)) {
             tn_fail(ctx, TN_ERR_SHAPE, "matmul: matrix %s has a size or stride above %d",
                     TN_SHAPE_TEXT(t), INT_MAX);
             return false;

@@ -1,6 +1,7 @@
 /* Long sums in products and windows: of n equal terms, whose rounding errors all have one sign, so
  * that a sum of one after another in float32 is off by 1e-3 and more. */
 #include "common/ops.h"
+#include "tensor/gemm.h"
 
 #define A 0.7f
 #define B 0.3f
@@ -32,6 +33,39 @@ START_TEST(test_matmul)
         tn_tensor *b = full((int64_t[]){k, sizes[i][1]}, 2, B);
         check_elements_near(tn_matmul(ctx, a, b), (double)A * B * (double)k, "matmul");
         tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
+/* A matrix [lines, k], or its transpose, whose later half of k is twice the number. */
+static tn_tensor *halves(int64_t lines, int64_t k, bool turned, double number)
+{
+    tn_tensor *t = full((int64_t[]){turned ? k : lines, turned ? lines : k}, 2, number);
+    tn_fill_(ctx, tn_narrow(ctx, t, turned ? 0 : 1, k / 2, k - k / 2), 2 * number);
+    return t;
+}
+
+/* Products that add to what is there, and some that begin with a bias. */
+START_TEST(test_gemm)
+{
+    enum { M = 3, N = 40, K = 20011 };
+    double sum = (double)A * B * (K / 2 + 4 * (K - K / 2));
+    for (int i = 0; i < 4; i++) {
+        bool trans_a = i & 1, trans_b = i & 2;
+        tn_tensor *a = halves(M, K, trans_a, A), *b = halves(N, K, !trans_b, B);
+        tn_tensor *c = full((int64_t[]){M, N}, 2, 100), *bias = full((int64_t[]){N}, 1, 1000);
+        tn__gemm_args g = {.dtype = TN_F32, .trans_a = trans_a, .trans_b = trans_b};
+        g.m = M, g.n = N, g.k = K;
+        g.a = tn__ptr(a), g.lda = trans_a ? M : K;
+        g.b = tn__ptr(b), g.ldb = trans_b ? K : N;
+        g.c = tn__ptr(c), g.ldc = N;
+        g.adds = true;
+        tn__gemm(ctx, &g);
+        check_elements_near(c, 100 + sum, "gemm");
+        g.adds = false;
+        g.bias = tn__ptr(bias);
+        tn__gemm(ctx, &g);
+        check_elements_near(c, 1000 + sum, "gemm");
     }
 }
 END_TEST
@@ -216,6 +250,6 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_linear, test_conv2d, test_deep_and_wide,
-                 test_many_channels_of_3x3, test_many_channels_of_y, test_large_kernels,
-                 test_averages, test_gradients_of_pools)
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_gemm, test_linear, test_conv2d,
+                 test_deep_and_wide, test_many_channels_of_3x3, test_many_channels_of_y,
+                 test_large_kernels, test_averages, test_gradients_of_pools)

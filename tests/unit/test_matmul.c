@@ -167,6 +167,20 @@ START_TEST(test_shared_sides)
 }
 END_TEST
 
+/* A part of a matrix whose rows are further apart than an int holds: one row has none behind it. */
+START_TEST(test_distant_rows)
+{
+    float numbers[] = {1, 2, 3};
+    int64_t far = INT64_C(1) << 32;
+    tn_tensor *all = tn_from_blob(ctx, TN_F32, TN_SHAPE(2, far), numbers, NULL, NULL);
+    tn_tensor *row = tn_narrow(ctx, tn_narrow(ctx, all, 0, 0, 1), 1, 0, 3);
+    tn_tensor *w = tn_ones(ctx, TN_F32, TN_SHAPE(3, 2)), *column = tn_transpose(ctx, row, 0, 1);
+    ck_tn_equal(tn_matmul(ctx, row, w), 6, 6);
+    ck_tn_equal(tn_matmul(ctx, tn_transpose(ctx, w, 0, 1), column), 6, 6);
+    ck_tn_equal(tn_matmul(ctx, row, column), 14);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *a = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *s = tn_scalar(ctx, TN_F32, 1);
@@ -199,4 +213,4 @@ END_TEST
 
 OP_TESTS("matmul", cases, test_values, test_sizes, test_vectors,
          test_transposed_views_are_not_copied, test_special_values, test_one_tensor_twice,
-         test_shared_sides, test_errors)
+         test_shared_sides, test_distant_rows, test_errors)
