@@ -22,6 +22,7 @@ struct tn_ctx {
     bool grad_enabled; /* what requires a gradient is recorded, and not changed in place */
     int threads;       /* that a call may use */
     int isa;
+    bool direct_conv;              /* tn_ctx_opts */
     const tn__kernels *kernels[2]; /* for TN_F32 and TN_F64 */
     tn_rng_state rng;
     tn__hash_key hash_key; /* of names */

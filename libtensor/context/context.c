@@ -63,6 +63,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     ctx->threads = tn__min_int(o.threads > 0 ? o.threads : tn__default_threads(), TN_MAX_THREADS);
     tn__pool_open(ctx->pool);
     ctx->isa = tn__choose_isa();
+    ctx->direct_conv = o.direct_conv;
     ctx->kernels[TN_F32] = tn__kernel_table(TN_F32, ctx->isa);
     ctx->kernels[TN_F64] = tn__kernel_table(TN_F64, ctx->isa);
     tn__blas_open(!o.keep_blas_threads);

@@ -70,6 +70,34 @@ typedef struct tn__direct {
     const void *bias;
 } tn__direct;
 
+/* K(m, r, n): Winograd's convolutions F(m x m, r x r), which make m x m elements of y from a tile
+ * of n x n elements of x; see kernels/winograd.c. */
+#define TN__WINOGRAD_KINDS(K) \
+    K(2, 3, 4)                \
+    K(4, 3, 6)                \
+    K(2, 5, 6)
+
+#define TN__WINOGRAD_KIND_(m, r, n) TN__WINOGRAD_##m##_##r,
+typedef enum tn__winograd_kind { TN__WINOGRAD_KINDS(TN__WINOGRAD_KIND_) } tn__winograd_kind;
+
+/* A row of tiles of planes [h, w] with zeros around them, one after another, of as many channels as
+ * a panel has columns or fewer. Transformed tiles have their channels side by side. */
+typedef struct tn__winograd_row {
+    tn__winograd_kind kind;
+    int64_t channels, h, w, padding_h, padding_w;
+    int64_t row, columns;  /* which one, and the tiles in it */
+    int64_t element, tile; /* numbers from element to element, and from tile to tile */
+} tn__winograd_row;
+
+/* Rows of a panel of transformed kernels, each of them of a channel: the kernels of so many columns
+ * are `right` numbers apart, those of the rows `down`. */
+typedef struct tn__winograd_panel {
+    tn__winograd_kind kind;
+    bool turned; /* the kernels, by half a turn */
+    int64_t rows, columns, down, right;
+    int64_t element; /* numbers from element to element */
+} tn__winograd_panel;
+
 /* What kernels may read and write past the end of an array, in bytes. */
 #define TN__SLACK 64
 

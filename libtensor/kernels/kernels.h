@@ -56,17 +56,16 @@
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \
-    /* rows begin .. end of u [16, o, c] of kernels w [o, c, 3, 3], or [c, o, 3, 3] turned by */   \
-    /* half a turn;  kernels begin .. end of w [count, 3, 3] from u */                             \
-    K(void, winograd_weight,                                                                       \
-      (int64_t begin, int64_t end, int64_t o, int64_t c, bool turned, const void *w, void *u))     \
-    K(void, winograd_weight_back,                                                                  \
-      (int64_t begin, int64_t end, int64_t count, const void *u, void *w))                         \
-    /* v of a plane of x, 16 parts stride apart;  a plane of y from m;  m from a plane of dy */    \
-    K(void, winograd_input, (const tn__window *w, const void *x, int64_t stride, void *v))         \
+    /* a row of tiles of x transformed, of dy, and back to y;  rows of a panel of kernels, and */  \
+    /* back to w [channels, r, r]; with space for tn__winograd_space numbers */                    \
+    K(void, winograd_input, (const tn__winograd_row *t, const void *x, void *space, void *v))      \
+    K(void, winograd_output_back,                                                                  \
+      (const tn__winograd_row *t, const void *dy, void *space, void *m))                           \
     K(void, winograd_output,                                                                       \
-      (const tn__window *w, const void *m, int64_t stride, const void *bias, void *y))             \
-    K(void, winograd_output_back, (const tn__window *w, const void *dy, int64_t stride, void *m))  \
+      (const tn__winograd_row *t, const void *m, const void *bias, void *space, void *y))          \
+    K(void, winograd_weight, (const tn__winograd_panel *t, const void *w, void *u))                \
+    K(void, winograd_weight_back,                                                                  \
+      (tn__winograd_kind kind, int64_t channels, const void *u, int64_t element, void *w))         \
     /* planes of x as padded rows from row `first` of the padding on;  x from all padded rows */   \
     K(void, pad_planes,                                                                            \
       (const tn__window *w, int64_t planes, int64_t first, int64_t rows, const void *x, void *p))  \

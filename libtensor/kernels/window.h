@@ -55,18 +55,4 @@ typedef struct tn__columns {
     int64_t images, planes, rows, out_rows;
 } tn__columns;
 
-/* Winograd's convolution takes planes of y, at most TN__WINOGRAD_WIDTH elements wide, in rows and
- * columns of tiles of 2 x 2 elements. */
-#define TN__WINOGRAD_WIDTH 256
-
-static inline int64_t tn__winograd_rows(const tn__window *w)
-{
-    return (w->out_h + 1) / 2;
-}
-
-static inline int64_t tn__winograd_columns(const tn__window *w)
-{
-    return (w->out_w + 1) / 2;
-}
-
 #endif

@@ -1,218 +1,365 @@
-/* winograd.c - the transforms of Winograd's convolution F(2 x 2, 3 x 3) (Lavin and Gray, "Fast
- * algorithms for convolutional neural networks", CVPR 2016), and the adjoints of two of them.
+/* winograd.c - the transforms of Winograd's convolutions F(m x m, r x r) and their adjoints (Lavin
+ * and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).
  *
- * Two by two elements of y come from four by four of x, a tile: y = A^T [(G w G^T) (B^T x B)] A,
- * where the product is by element, 16 of them in place of 36, and
+ * m x m elements of y come from a tile of n x n elements of x, n = m + r - 1:
  *
- *           1  0 -1  0          1    0    0
- *     B^T = 0  1  1  0     G = 1/2  1/2  1/2     A^T = 1  1  1  0
- *           0 -1  1  0         1/2 -1/2  1/2           0  1 -1 -1
- *           0  1  0 -1          0    0    1
+ *     y = A^T [(G w G^T) (B^T x B)] A
  *
- * Summed over channels, element k of all tiles is a product of matrices. The numbers of element k
- * begin at k times a stride; a plane has one for each of its tiles, row by row. */
+ * where the product is by element: n n multiplications in place of m m r r. Polynomials are behind
+ * it: x, turned, is the product of one with the coefficients y and one with the coefficients w, and
+ * each row of the matrices stands for a point at which they are evaluated. Summed over channels,
+ * element k of all tiles is a product of matrices.
+ *
+ * Tiles of 4 have the points 0, 1, -1 and infinity; tiles of 6 have 0, a, -a, b, -b and infinity,
+ * for a kernel of 3 as for one of 5. Whole numbers would be the obvious choice, but with 1 and 2
+ * for a and b the rounding errors are twice as large: best are points whose product is near 1
+ * (Barabasz and others, "Error analysis and improving the accuracy of Winograd convolution for deep
+ * neural networks", 2020), and a = 5/8, b = 3/2 leave all but G without rounding.
+ *
+ * Channels are side by side in vectors: planes are transposed on the way in and out. */
 #include <string.h>
-#include "kernels/real.h"
+#include "kernels/square.h"
 
-#define WIDTH (TN__WINOGRAD_WIDTH + 2)
+#define INLINE __attribute__((always_inline)) static inline
 
-/* Kernels are transformed side by side. */
-#define GROUP 16
-typedef struct group {
-    real at[GROUP];
-} group;
+/* ---- matrices -------------------------------------------------------------------------------- */
 
-/* Four numbers of each kernel, some elements apart, by G. */
-static void by_g(const group *w, int64_t apart, group *u, int64_t step)
+static const real BT_4[] = {
+    1, 0,  -1, 0,  /* */
+    0, 1,  1,  0,  /* */
+    0, -1, 1,  0,  /* */
+    0, 1,  0,  -1, /* */
+};
+
+static const real G_2_3[] = {
+    1,    0,     0,    /* */
+    0.5F, 0.5F,  0.5F, /* */
+    0.5F, -0.5F, 0.5F, /* */
+    0,    0,     1,    /* */
+};
+
+static const real AT_2_3[] = {
+    1, 1, 1,  0,  /* */
+    0, 1, -1, -1, /* */
+};
+
+/* a and b with their powers; N is the product of the differences between a point and the others. */
+#define A1 ((real)0.625)
+#define A2 (A1 * A1)
+#define A3 (A2 * A1)
+#define A4 (A2 * A2)
+#define B1 ((real)1.5)
+#define B2 (B1 * B1)
+#define B3 (B2 * B1)
+#define B4 (B2 * B2)
+#define AB2 (A1 * B2)
+#define BA2 (B1 * A2)
+#define N0 (A2 * B2)
+#define NA (2 * A2 * (A2 - B2))
+#define NB (2 * B2 * (B2 - A2))
+
+static const real BT_6[] = {
+    N0, 0,    -A2 - B2, 0,        1, 0, /* */
+    0,  -AB2, -B2,      A1,       1, 0, /* */
+    0,  AB2,  -B2,      -A1,      1, 0, /* */
+    0,  -BA2, -A2,      B1,       1, 0, /* */
+    0,  BA2,  -A2,      -B1,      1, 0, /* */
+    0,  N0,   0,        -A2 - B2, 0, 1, /* */
+};
+
+static const real G_4_3[] = {
+    1 / N0, 0,        0,       /* */
+    1 / NA, A1 / NA,  A2 / NA, /* */
+    1 / NA, -A1 / NA, A2 / NA, /* */
+    1 / NB, B1 / NB,  B2 / NB, /* */
+    1 / NB, -B1 / NB, B2 / NB, /* */
+    0,      0,        1,       /* */
+};
+
+static const real AT_4_3[] = {
+    1, 1,  1,   1,  1,   0, /* */
+    0, A1, -A1, B1, -B1, 0, /* */
+    0, A2, A2,  B2, B2,  0, /* */
+    0, A3, -A3, B3, -B3, 1, /* */
+};
+
+static const real G_2_5[] = {
+    1 / N0, 0,        0,       0,        0,       /* */
+    1 / NA, A1 / NA,  A2 / NA, A3 / NA,  A4 / NA, /* */
+    1 / NA, -A1 / NA, A2 / NA, -A3 / NA, A4 / NA, /* */
+    1 / NB, B1 / NB,  B2 / NB, B3 / NB,  B4 / NB, /* */
+    1 / NB, -B1 / NB, B2 / NB, -B3 / NB, B4 / NB, /* */
+    0,      0,        0,       0,        1,       /* */
+};
+
+static const real AT_2_5[] = {
+    1, 1,  1,   1,  1,   0, /* */
+    0, A1, -A1, B1, -B1, 1, /* */
+};
+
+/* Number [i, j] of a matrix is at[i down + j right]. */
+typedef struct matrix {
+    int rows, columns;
+    const real *at;
+    int down, right;
+} matrix;
+
+INLINE matrix by_rows(int rows, int columns, const real *at)
 {
-    const real *w0 = w->at, *w1 = w[apart].at, *w2 = w[2 * apart].at;
-    real *restrict u0 = u->at, *restrict u1 = u[step].at;
-    real *restrict u2 = u[2 * step].at, *restrict u3 = u[3 * step].at;
-    for (int l = 0; l < GROUP; l++) {
-        real sum = w0[l] + w2[l];
-        u0[l] = w0[l];
-        u1[l] = (sum + w1[l]) / 2;
-        u2[l] = (sum - w1[l]) / 2;
-        u3[l] = w2[l];
+    return (matrix){rows, columns, at, columns, 1};
+}
+
+INLINE matrix adjoint(matrix a)
+{
+    return (matrix){a.columns, a.rows, a.at, a.right, a.down};
+}
+
+/* y = a x. The matrix is constant after inlining, so that its zeros cost nothing, and an infinity
+ * does not meet them. */
+INLINE void apply(matrix a, const wide *x, real *y, int64_t y_step)
+{
+    EACH (i, a.rows) {
+        wide sum = {0};
+        EACH (j, a.columns)
+            if (a.at[i * a.down + j * a.right] != 0)
+                sum += a.at[i * a.down + j * a.right] * x[j];
+        store_wide(y + i * y_step, sum);
     }
 }
 
-/* G w G^T of each. */
-static void weight_tiles(const group w[9], group u[16])
+/* The same for vectors that are so many numbers apart. */
+INLINE void multiply(matrix a, const real *x, int64_t x_step, real *y, int64_t y_step)
 {
-    group columns[4][3];
-    for (int j = 0; j < 3; j++)
-        by_g(w + j, 3, columns[0] + j, 3);
-    for (int64_t i = 0; i < 4; i++)
-        by_g(columns[i], 1, u + 4 * i, 1);
+    wide in[6];
+    EACH (j, a.columns)
+        in[j] = load_wide(x + j * x_step);
+    apply(a, in, y, y_step);
 }
 
-/* n kernels, some elements apart, side by side. */
-static void load_kernels(int64_t n, int64_t apart, bool turned, const real *from, group w[9])
+/* ---- planes ---------------------------------------------------------------------------------- */
+
+/* Rows `begin` to `end` of up to WIDTH planes, side by side; of missing planes there are zeros. */
+static void read_rows(const tn__winograd_row *t, int64_t lines, int64_t begin, int64_t end,
+                      const real *x, real *to)
 {
-    for (int64_t l = 0; l < n; l++)
-        for (int k = 0; k < 9; k++)
-            w[k].at[l] = from[l * apart + (turned ? 8 - k : k)];
+    int64_t plane = t->h * t->w, n = (end - begin) * t->w;
+    x += begin * t->w;
+    if (n < WIDTH) {
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t l = 0; l < WIDTH; l++)
+                to[i * WIDTH + l] = l < lines ? x[l * plane + i] : 0;
+        return;
+    }
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        int64_t at = i + WIDTH <= n ? i : n - WIDTH;
+        transpose_square(lines, x + at, plane, to + at * WIDTH, WIDTH);
+    }
 }
 
-/* Rows begin .. end of o. If `turned`, the kernels are rotated by 180 degrees and the roles of o
- * and c are exchanged: the convolution of dy with these is dx. */
-void KERNEL(winograd_weight)(int64_t begin, int64_t end, int64_t o, int64_t c, bool turned,
-                             const void *pw, void *pu)
+/* The other way round. */
+static void write_rows(const tn__winograd_row *t, int64_t lines, int64_t begin, int64_t end,
+                       const real *from, real *y)
+{
+    int64_t plane = t->h * t->w, n = (end - begin) * t->w;
+    y += begin * t->w;
+    if (n < WIDTH || lines < WIDTH) {
+        for (int64_t l = 0; l < lines; l++)
+            for (int64_t i = 0; i < n; i++)
+                y[l * plane + i] = from[i * WIDTH + l];
+        return;
+    }
+    for (int64_t i = 0; i < n; i += WIDTH) {
+        int64_t at = i + WIDTH <= n ? i : n - WIDTH;
+        transpose_square(WIDTH, from + at * WIDTH, WIDTH, y + at, plane);
+    }
+}
+
+/* ---- tiles ----------------------------------------------------------------------------------- */
+
+/* a x for the rows of x that a row of tiles has, in all columns of them, `size` in number. What is
+ * outside of the planes is 0. */
+INLINE void columns_to_tiles(const tn__winograd_row *t, matrix a, int64_t top, int64_t size,
+                             const real *x, real *ax)
+{
+    static const real zeros[WIDTH];
+    const real *rows[6];
+    int64_t steps[6];
+    for (int i = 0; i < a.columns; i++) {
+        bool inside = top + i >= 0 && top + i < t->h;
+        rows[i] = inside ? x + (top > 0 ? i : top + i) * t->w * WIDTH : zeros;
+        steps[i] = inside ? WIDTH : 0;
+    }
+    for (int64_t c = 0; c < size; c++) {
+        int64_t column = c - t->padding_w;
+        bool inside = column >= 0 && column < t->w;
+        wide in[6];
+        EACH (i, a.columns)
+            in[i] = load_wide(inside ? rows[i] + column * steps[i] : zeros);
+        apply(a, in, ax + c * WIDTH, size * WIDTH);
+    }
+}
+
+/* a x a^T of a row of tiles that begin `step` elements one after another. */
+INLINE void to_tiles(const tn__winograd_row *t, int64_t lines, int step, matrix a, const real *x,
+                     real *space, real *v)
+{
+    int64_t top = t->row * step - t->padding_h, size = (t->columns - 1) * step + a.columns;
+    int64_t begin = top > 0 ? top : 0, end = top + a.columns < t->h ? top + a.columns : t->h;
+    real *ax = space + a.columns * t->w * WIDTH;
+    if (begin < end)
+        read_rows(t, lines, begin, end, x, space);
+    columns_to_tiles(t, a, top, size, space, ax);
+    for (int64_t i = 0; i < t->columns; i++)
+        for (int k = 0; k < a.rows; k++)
+            multiply(a, ax + (k * size + i * step) * WIDTH, WIDTH,
+                     v + i * t->tile + k * a.rows * t->element, t->element);
+}
+
+/* a m a^T of a row of tiles, and the bias. They are made from the right to the left: what the last
+ * one has beyond the plane is in the place of elements that are made later. */
+INLINE void from_tiles(const tn__winograd_row *t, int64_t lines, matrix a, const real *m,
+                       const real *bias, real *space, real *y)
+{
+    real am[4 * 6 * WIDTH];
+    int64_t begin = t->row * a.rows, end = begin + a.rows < t->h ? begin + a.rows : t->h;
+    wide b = {0};
+    for (int64_t l = 0; bias && l < lines; l++)
+        b[l] = bias[l];
+    for (int64_t i = t->columns - 1; i >= 0; i--) {
+        for (int k = 0; k < a.columns; k++)
+            multiply(a, m + i * t->tile + k * t->element, a.columns * t->element, am + k * WIDTH,
+                     a.columns * WIDTH);
+        for (int j = 0; j < a.rows; j++) {
+            real *to = space + (j * t->w + i * a.rows) * WIDTH;
+            multiply(a, am + j * a.columns * WIDTH, WIDTH, to, WIDTH);
+            EACH (k, a.rows)
+                store_wide(to + k * WIDTH, load_wide(to + k * WIDTH) + b);
+        }
+    }
+    write_rows(t, lines, begin, end, space, y);
+}
+
+/* ---- kernels --------------------------------------------------------------------------------- */
+
+#define LINE ((25 + WIDTH - 1) / WIDTH * WIDTH) /* of a kernel, or more */
+
+/* g w g^T of kernels, those of a row of the panel side by side. */
+INLINE void to_panel(const tn__winograd_panel *t, int64_t lines, matrix g, const real *w, real *u)
+{
+    int points = g.columns * g.columns;
+    real kernels[WIDTH * LINE] = {0}, side[LINE * WIDTH], gw[6 * 5 * WIDTH];
+    const real *first = side + (t->turned ? points - 1 : 0) * WIDTH;
+    int64_t step = t->turned ? -WIDTH : WIDTH;
+    for (int64_t p = 0; p < t->rows; p++) {
+        for (int64_t l = 0; l < lines; l++)
+            memcpy(kernels + l * LINE, w + p * t->down + l * t->right, (size_t)points * sizeof *w);
+        for (int i = 0; i < points; i += WIDTH)
+            transpose_square(WIDTH, kernels + i, LINE, side + i * WIDTH, WIDTH);
+        for (int j = 0; j < g.columns; j++)
+            multiply(g, first + j * step, g.columns * step, gw + j * WIDTH, g.columns * WIDTH);
+        for (int k = 0; k < g.rows; k++)
+            multiply(g, gw + k * g.columns * WIDTH, WIDTH,
+                     u + p * COLUMNS + k * g.rows * t->element, t->element);
+    }
+}
+
+/* g u g^T of kernels that are neighbours. */
+INLINE void from_row(int64_t lines, matrix g, const real *u, int64_t element, real *w)
+{
+    int points = g.rows * g.rows;
+    real gu[5 * 6 * WIDTH], side[LINE * WIDTH] = {0}, kernels[WIDTH * LINE];
+    for (int k = 0; k < g.columns; k++)
+        multiply(g, u + k * element, g.columns * element, gu + k * WIDTH, g.columns * WIDTH);
+    for (int i = 0; i < g.rows; i++)
+        multiply(g, gu + i * g.columns * WIDTH, WIDTH, side + i * g.rows * WIDTH, WIDTH);
+    for (int i = 0; i < points; i += WIDTH)
+        transpose_square(WIDTH, side + i * WIDTH, WIDTH, kernels + i, LINE);
+    for (int64_t l = 0; l < lines; l++)
+        memcpy(w + l * points, kernels + l * LINE, (size_t)points * sizeof *w);
+}
+
+/* ---- of every kind --------------------------------------------------------------------------- */
+
+/* Channels c .. c + WIDTH of so many, for each c. */
+#define EACH_VECTOR(c, lines, channels)                    \
+    for (int64_t c = 0, lines; c < (channels); c += WIDTH) \
+        if ((lines = (channels)-c < WIDTH ? (channels)-c : WIDTH))
+
+#define INPUT(m, r, n)                                                                   \
+    case TN__WINOGRAD_##m##_##r:                                                         \
+        to_tiles(t, lines, m, by_rows(n, n, BT_##n), x + c * t->h * t->w, space, v + c); \
+        break;
+
+void KERNEL(winograd_input)(const tn__winograd_row *t, const void *px, void *space, void *pv)
+{
+    const real *x = px;
+    real *v = pv;
+    EACH_VECTOR(c, lines, t->channels)
+    switch (t->kind) {
+        TN__WINOGRAD_KINDS(INPUT)
+    }
+}
+
+#define OUTPUT_BACK(m, r, n)                                                                     \
+    case TN__WINOGRAD_##m##_##r:                                                                 \
+        to_tiles(t, lines, m, adjoint(by_rows(m, n, AT_##m##_##r)), dy + c * t->h * t->w, space, \
+                 v + c);                                                                         \
+        break;
+
+void KERNEL(winograd_output_back)(const tn__winograd_row *t, const void *pdy, void *space, void *pv)
+{
+    const real *dy = pdy;
+    real *v = pv;
+    EACH_VECTOR(c, lines, t->channels)
+    switch (t->kind) {
+        TN__WINOGRAD_KINDS(OUTPUT_BACK)
+    }
+}
+
+#define OUTPUT(m, r, n)                                                                          \
+    case TN__WINOGRAD_##m##_##r:                                                                 \
+        from_tiles(t, lines, by_rows(m, n, AT_##m##_##r), in + c, bias ? bias + c : NULL, space, \
+                   y + c * t->h * t->w);                                                         \
+        break;
+
+void KERNEL(winograd_output)(const tn__winograd_row *t, const void *pm, const void *pbias,
+                             void *space, void *py)
+{
+    const real *in = pm, *bias = pbias;
+    real *y = py;
+    EACH_VECTOR(c, lines, t->channels)
+    switch (t->kind) {
+        TN__WINOGRAD_KINDS(OUTPUT)
+    }
+}
+
+#define WEIGHT(m, r, n)                                                          \
+    case TN__WINOGRAD_##m##_##r:                                                 \
+        to_panel(t, lines, by_rows(n, r, G_##m##_##r), w + c * t->right, u + c); \
+        break;
+
+void KERNEL(winograd_weight)(const tn__winograd_panel *t, const void *pw, void *pu)
 {
     const real *w = pw;
     real *u = pu;
-    group kernels[9] = {{{0}}}, tiles[16];
-    int64_t row = turned ? 1 : c, column = turned ? o : 1; /* from a kernel to the next, of u */
-    for (int64_t i = begin; i < end; i++) {
-        for (int64_t j = 0; j < c; j += GROUP) {
-            int64_t n = c - j < GROUP ? c - j : GROUP;
-            load_kernels(n, 9 * column, turned, w + 9 * (i * row + j * column), kernels);
-            weight_tiles(kernels, tiles);
-            for (int k = 0; k < 16; k++)
-                memcpy(u + (k * o + i) * c + j, tiles[k].at, (size_t)n * sizeof *u);
-        }
+    EACH_VECTOR(c, lines, t->columns)
+    switch (t->kind) {
+        TN__WINOGRAD_KINDS(WEIGHT)
     }
 }
 
-/* G^T, of four numbers of each. */
-static void by_g_back(const group *u, int64_t apart, group *w, int64_t step)
-{
-    const real *u0 = u->at, *u1 = u[apart].at, *u2 = u[2 * apart].at, *u3 = u[3 * apart].at;
-    real *restrict w0 = w->at, *restrict w1 = w[step].at, *restrict w2 = w[2 * step].at;
-    for (int l = 0; l < GROUP; l++) {
-        real half = (u1[l] + u2[l]) / 2;
-        w0[l] = u0[l] + half;
-        w1[l] = (u1[l] - u2[l]) / 2;
-        w2[l] = half + u3[l];
-    }
-}
+#define WEIGHT_BACK(m, r, n)                                                                     \
+    case TN__WINOGRAD_##m##_##r:                                                                 \
+        from_row(lines, adjoint(by_rows(n, r, G_##m##_##r)), u + c, element, w + c * (r) * (r)); \
+        break;
 
-/* Kernels begin .. end of `count`. */
-void KERNEL(winograd_weight_back)(int64_t begin, int64_t end, int64_t count, const void *pu,
-                                  void *pw)
+void KERNEL(winograd_weight_back)(tn__winograd_kind kind, int64_t channels, const void *pu,
+                                  int64_t element, void *pw)
 {
     const real *u = pu;
     real *w = pw;
-    group tiles[16] = {{{0}}}, rows[3][4], kernels[9];
-    for (int64_t at = begin; at < end; at += GROUP) {
-        int64_t n = end - at < GROUP ? end - at : GROUP;
-        for (int k = 0; k < 16; k++)
-            memcpy(tiles[k].at, u + k * count + at, (size_t)n * sizeof *u);
-        for (int j = 0; j < 4; j++)
-            by_g_back(tiles + j, 4, rows[0] + j, 4);
-        for (int i = 0; i < 3; i++)
-            by_g_back(rows[i], 1, kernels + 3 * i, 1);
-        for (int64_t l = 0; l < n; l++)
-            for (int k = 0; k < 9; k++)
-                w[9 * (at + l) + k] = kernels[k].at[l];
-    }
-}
-
-/* Row `row` of the padded plane. */
-static void load_row(const tn__window *w, const real *x, int64_t row, real *to)
-{
-    int64_t h = row - w->padding_h, width = 2 * tn__winograd_columns(w) + 2;
-    int64_t end = w->padding_w + w->w;
-    end = end < width ? end : width;
-    memset(to, 0, (size_t)width * sizeof *to);
-    if (h >= 0 && h < w->h)
-        memcpy(to + w->padding_w, x + h * w->w, (size_t)(end - w->padding_w) * sizeof *to);
-}
-
-/* Multiplies one row of B^T x by B; tile i has numbers 2 i .. 2 i + 3 of the row. */
-static void by_b(int64_t tiles, const real *t, int64_t stride, real *restrict v)
-{
-    real even[WIDTH / 2], odd[WIDTH / 2];
-    for (int64_t i = 0; i <= tiles; i++) {
-        even[i] = t[2 * i];
-        odd[i] = t[2 * i + 1];
-    }
-    for (int64_t i = 0; i < tiles; i++) {
-        v[i] = even[i] - even[i + 1];
-        v[stride + i] = odd[i] + even[i + 1];
-        v[2 * stride + i] = even[i + 1] - odd[i];
-        v[3 * stride + i] = odd[i] - odd[i + 1];
-    }
-}
-
-void KERNEL(winograd_input)(const tn__window *w, const void *px, int64_t stride, void *pv)
-{
-    const real *x = px;
-    real *v = pv, d[4][WIDTH], t[4][WIDTH];
-    int64_t columns = tn__winograd_columns(w), width = 2 * columns + 2;
-    for (int64_t row = 0; row < tn__winograd_rows(w); row++, v += columns) {
-        for (int i = 0; i < 4; i++)
-            load_row(w, x, 2 * row + i, d[i]);
-        for (int64_t i = 0; i < width; i++) {
-            t[0][i] = d[0][i] - d[2][i];
-            t[1][i] = d[1][i] + d[2][i];
-            t[2][i] = d[2][i] - d[1][i];
-            t[3][i] = d[1][i] - d[3][i];
-        }
-        for (int64_t i = 0; i < 4; i++)
-            by_b(columns, t[i], stride, v + 4 * i * stride);
-    }
-}
-
-/* Row r of A^T m A, r being 0 or 1, and the bias. */
-static void output_row(const tn__window *w, const real *m, int64_t stride, int r, real bias,
-                       real *y)
-{
-    int64_t columns = tn__winograd_columns(w);
-    real s[4][WIDTH / 2];
-    for (int j = 0; j < 4; j++) {
-        const real *m1 = m + (4 + j) * stride, *m2 = m + (8 + j) * stride;
-        const real *other = m + (r == 0 ? j : 12 + j) * stride;
-        for (int64_t i = 0; i < columns; i++)
-            s[j][i] = r == 0 ? other[i] + m1[i] + m2[i] : m1[i] - m2[i] - other[i];
-    }
-    for (int64_t i = 0; i < w->out_w / 2; i++) {
-        y[2 * i] = s[0][i] + s[1][i] + s[2][i] + bias;
-        y[2 * i + 1] = s[1][i] - s[2][i] - s[3][i] + bias;
-    }
-    if (w->out_w % 2 == 1) {
-        int64_t last = columns - 1;
-        y[2 * last] = s[0][last] + s[1][last] + s[2][last] + bias;
-    }
-}
-
-void KERNEL(winograd_output)(const tn__window *w, const void *pm, int64_t stride, const void *bias,
-                             void *py)
-{
-    const real *m = pm;
-    int64_t columns = tn__winograd_columns(w);
-    real *y = py, b = bias ? *(const real *)bias : 0;
-    for (int64_t row = 0; row < w->out_h; row++)
-        output_row(w, m + row / 2 * columns, stride, (int)(row % 2), b, y + row * w->out_w);
-}
-
-/* Multiplies by A: numbers a and b become a, a + b, a - b, -b. Outside of dy they are 0. */
-void KERNEL(winograd_output_back)(const tn__window *w, const void *pdy, int64_t stride, void *pm)
-{
-    const real *dy = pdy;
-    real *m = pm, d[2][WIDTH], t[4][WIDTH];
-    int64_t columns = tn__winograd_columns(w), width = 2 * columns;
-    for (int64_t row = 0; row < tn__winograd_rows(w); row++, m += columns) {
-        for (int i = 0; i < 2; i++) {
-            memset(d[i], 0, (size_t)width * sizeof **d);
-            if (2 * row + i < w->out_h)
-                memcpy(d[i], dy + (2 * row + i) * w->out_w, (size_t)w->out_w * sizeof **d);
-        }
-        for (int64_t i = 0; i < width; i++) {
-            t[0][i] = d[0][i];
-            t[1][i] = d[0][i] + d[1][i];
-            t[2][i] = d[0][i] - d[1][i];
-            t[3][i] = -d[1][i];
-        }
-        for (int64_t k = 0; k < 4; k++) {
-            for (int64_t i = 0; i < columns; i++) {
-                real even = t[k][2 * i], odd = t[k][2 * i + 1];
-                m[(4 * k) * stride + i] = even;
-                m[(4 * k + 1) * stride + i] = even + odd;
-                m[(4 * k + 2) * stride + i] = even - odd;
-                m[(4 * k + 3) * stride + i] = -odd;
-            }
-        }
+    EACH_VECTOR(c, lines, channels)
+    switch (kind) {
+        TN__WINOGRAD_KINDS(WEIGHT_BACK)
     }
 }

@@ -160,10 +160,12 @@ static int64_t bytes_needed(const work *w)
     return bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
 }
 
-/* What a product needs that packs everything, the one way or the other. */
+/* What a product needs that packs everything, the one way or the other, in the deepest blocks: a
+ * smaller one may do either. */
 size_t tn__product_space(const tn__product *p)
 {
     work w = work_of(p);
+    w.depth = tn__min(p->k, p->depth > 0 ? p->depth : DEPTH_BYTES / w.size);
     int64_t one = bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n);
     int64_t other = bytes_of_a(&w, p->n) + bytes_of_b(&w, p->m);
     return (size_t)(tn__max(one, other) + 2 * bytes_of_part(&w));

@@ -6,6 +6,16 @@
 #define METHOD(name) &tn__conv2d_##name,
 const tn__conv2d_method *const conv2d_methods[CONV2D_METHODS] = {TN__CONV2D_METHODS(METHOD)};
 
+bool conv2d_is_exact(const tn__conv2d_method *m)
+{
+    return m != &tn__conv2d_winograd_4_3 && m != &tn__conv2d_winograd_2_5;
+}
+
+double conv2d_rounding(tn_dtype dtype)
+{
+    return dtype == TN_F64 ? 4e-15 : 2e-6;
+}
+
 tn__conv2d_plan conv2d_plan(const tn_tensor *x, const tn_tensor *w, const tn_conv2d_opts *opts)
 {
     tn__window window = {.kernel_h = w->shape[2],

@@ -9,6 +9,11 @@
 enum { CONV2D_METHODS = 0 TN__CONV2D_METHODS(CONV2D_ONE) };
 extern const tn__conv2d_method *const conv2d_methods[CONV2D_METHODS];
 
+/* Of integers, is the result exact? Tiles of 6 multiply by fractions that binary numbers round:
+ * then it is off by less than conv2d_rounding times the sum of the absolute products. */
+bool conv2d_is_exact(const tn__conv2d_method *m);
+double conv2d_rounding(tn_dtype dtype);
+
 /* Each is NULL where the method does not apply, or dy has no element. */
 typedef struct conv2d_products {
     tn_tensor *y, *dx, *dw;

@@ -16,7 +16,7 @@ static array integers(int ndim, const int64_t *shape, uint32_t seed)
     return a;
 }
 
-static void check_same(const tn_tensor *got, const array *want, const char *text)
+static void check_near(const tn_tensor *got, const array *want, double limit, const char *text)
 {
     ck_assert_msg(got, "%s: %s", text, tn_error(ctx));
     ck_assert_int_eq(tn_numel(got), want->numel);
@@ -24,10 +24,15 @@ static void check_same(const tn_tensor *got, const array *want, const char *text
     const tn_tensor *plain = tn__contiguous(ctx, got);
     for (int64_t i = 0; i < want->numel; i++) {
         double value = tn__load_f64(got->dtype, (char *)tn__ptr(plain) + i * size);
-        if (value != want->data[i])
-            ck_abort_msg("%s: element %lld is %g, not %g", text, (long long)i, value,
+        if (!(fabs(value - want->data[i]) <= limit))
+            ck_abort_msg("%s: element %lld is %.9g, not %g", text, (long long)i, value,
                          want->data[i]);
     }
+}
+
+static void check_same(const tn_tensor *got, const array *want, const char *text)
+{
+    check_near(got, want, 0, text);
 }
 
 /* ---- linear ---------------------------------------------------------------------------------- */
@@ -160,26 +165,30 @@ static outcome naive_conv2d(const conv *c)
     return r;
 }
 
-/* By each method, also where another one is taken. */
+/* By each method, also where another one is taken; no product is above 9. */
 static void check_methods(const conv *c, const outcome *r, tn_dtype dtype, const char *text)
 {
     tn_conv2d_opts opts = {.padding = c->padding, .groups = c->groups};
     const tn_tensor *x = tensor_of(&r->x, dtype, PLAIN), *w = tensor_of(&r->w, dtype, PLAIN);
     const tn_tensor *dy = tensor_of(&r->dy, dtype, PLAIN);
+    double taps = (double)(c->kernel_h * c->kernel_w), points = (double)(r->y.numel / c->o);
     for (int i = 0; i < CONV2D_METHODS; i++) {
+        double unit = conv2d_is_exact(conv2d_methods[i]) ? 0 : 9 * conv2d_rounding(dtype);
         conv2d_products got = conv2d_by(conv2d_methods[i], x, w, NULL, dy, &opts);
         if (got.y)
-            check_same(got.y, &r->y, text);
+            check_near(got.y, &r->y, unit * taps * (double)c->c, text);
         if (got.dx)
-            check_same(got.dx, &r->dx, text);
+            check_near(got.dx, &r->dx, unit * taps * (double)c->o, text);
         if (got.dw)
-            check_same(got.dw, &r->dw, text);
+            check_near(got.dw, &r->dw, unit * points, text);
     }
 }
 
+/* Results of tn_conv2d are exact with direct_conv. */
 static void check_conv2d(conv c)
 {
     outcome r = naive_conv2d(&c);
+    ctx->direct_conv = true;
     char text[96];
     snprintf(text, sizeof text, "conv2d [%d,%d,%d,%d], %d outputs, kernel %d,%d", (int)c.n,
              (int)c.c, (int)c.h, (int)c.w, (int)c.o, (int)c.kernel_h, (int)c.kernel_w);
@@ -264,21 +273,55 @@ START_TEST(test_depthwise)
 }
 END_TEST
 
-/* Winograd's method: channels and tiles around the least that it takes, the widest row, and groups
- * of 512 tiles, in one run and in several. */
-START_TEST(test_winograd)
+/* Winograd's method: sizes around those of tiles with every padding, for each kernel that it
+ * takes. */
+START_TEST(test_winograd_tiles)
 {
-    for (int64_t c = 31; c <= 33; c++)
-        for (int64_t n = 31; n <= 33; n++) {
-            check_conv2d((conv){1, c, n, 2, 2 * n, 3, 3, 1, 1});
-            check_conv2d((conv){n, c, 64 - c, 1, 2, 3, 3, n % 2 + 1, 1});
+    for (int64_t kernel = 3; kernel <= 5; kernel += 2)
+        for (int64_t padding = 0; padding < kernel; padding++)
+            for (int64_t out = 1; out <= 10; out++) {
+                int64_t size = out + kernel - 1 - 2 * padding;
+                if (size < 1)
+                    continue;
+                check_conv2d((conv){out % 3 + 1, 3, 2, size, size, kernel, kernel, padding, 1});
+                check_conv2d((conv){1, 2, 3, size, size + 13, kernel, kernel, padding, 1});
+                check_conv2d((conv){2, 2, 3, size + 5, size, kernel, kernel, padding, 1});
+            }
+}
+END_TEST
+
+/* Channels around those of a vector, of a panel and of a block of terms. */
+START_TEST(test_winograd_channels)
+{
+    static const int64_t channels[] = {1,  2,  3,  4,  5,  7,  8,  9,   15,  16,  17,
+                                       31, 32, 33, 47, 48, 49, 65, 255, 257, 511, 513};
+    for (int i = 0; i < 22; i++)
+        for (int64_t kernel = 3; kernel <= 5; kernel += 2) {
+            check_conv2d((conv){1, channels[i], 3, 5, 6, kernel, kernel, kernel / 2, 1});
+            check_conv2d((conv){2, 3, channels[i], 6, 5, kernel, kernel, kernel / 2, 1});
         }
-    for (int64_t width = 253; width <= 257; width++)
-        check_conv2d((conv){1, 32, 32, 1, width, 3, 3, 1, 1});
-    for (int64_t n = 1; n <= 3; n++)
+    for (int64_t c = 31; c <= 33; c++)
+        for (int64_t o = 31; o <= 33; o++)
+            check_conv2d((conv){1, c, o, 6, 7, 3, 3, 1, 1});
+}
+END_TEST
+
+/* Runs of rows of tiles: one and several, that workers share or have to themselves, and so many
+ * that their dw are summed in parts. */
+START_TEST(test_winograd_runs)
+{
+    for (int64_t n = 1; n <= 3; n++) {
         check_conv2d((conv){n, 32, 33, 15, 128, 3, 3, 1, 1});
+        check_conv2d((conv){n, 33, 16, 9, 30, 5, 5, 2, 1});
+        check_conv2d((conv){n, 17, 65, 4, 19, 3, 3, 1, 1});
+    }
+    for (int64_t width = 221; width <= 227; width++)
+        check_conv2d((conv){1, 16, 16, 3, width, 3, 3, 1, 1});
+    for (int64_t n = 127; n <= 130; n++)
+        check_conv2d((conv){n, 2, 2, 14, 14, 3, 3, 0, 1});
 }
 END_TEST
 
 OP_TESTS_NO_GRAD("block_edges", test_linear_registers, test_linear_blocks, test_matmul,
-                 test_columns, test_rows_and_runs, test_direct, test_depthwise, test_winograd)
+                 test_columns, test_rows_and_runs, test_direct, test_depthwise, test_winograd_tiles,
+                 test_winograd_channels, test_winograd_runs)

@@ -362,74 +362,91 @@ static const tn__conv2d_method *method_called(const char *beginning)
     return found;
 }
 
-/* Which one is taken for y, dx and dw: as much of their names as no other begins with. Each method
- * of the table is taken somewhere. */
+/* The plan of a convolution of zeros. */
+static tn__conv2d_plan plan_of(const conv *c)
+{
+    array x = array_zeros(c->x), w = array_zeros(c->w);
+    tn_conv2d_opts opts = options(c);
+    return conv2d_plan(tensor_of(&x, TN_F32, PLAIN), tensor_of(&w, TN_F32, PLAIN), &opts);
+}
+
+#define W4 "winograd_4 "
+#define W2 "winograd_2_3 "
+#define W5 "winograd_2_5 "
+
+/* Which one is taken for y, dx and dw: as much of their names as no other begins with. */
+static const struct {
+    conv c;
+    const char *taken;
+} choices[] = {
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[4,127,32,32]", "[128,127,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[4,256,32,32]", "[256,128,3,3]", 1, 1, 1, 1, 1, 1, 2}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,3,2]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,2,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[4,128,64,64]", "[128,128,3,3]", 2, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[4,128,64,64]", "[128,128,3,3]", 1, 2, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 2, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 2, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 2, 2, 1, 1, 1}, W4 W4 W4},
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 3, 1, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 3, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,5,5]", 1, 1, 4, 4, 1, 1, 1}, W5 W5 W5},
+    {{"[4,128,32,32]", "[128,128,5,5]", 1, 1, 5, 4, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,5,5]", 1, 1, 4, 5, 1, 1, 1}, "di di ou"},
+    {{"[4,128,32,32]", "[128,128,5,3]", 1, 1, 2, 1, 1, 1, 1}, "di di ou"},
+    {{"[1,64,56,56]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[1,128,28,28]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[1,256,14,14]", "[256,256,3,3]", 1, 1, 1, 1, 1, 1, 1}, W2 W2 W2},
+    {{"[8,256,14,14]", "[256,256,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[1,512,7,7]", "[512,512,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im im"},
+    {{"[8,512,7,7]", "[512,512,3,3]", 1, 1, 1, 1, 1, 1, 1}, W2 W2 W2},
+    {{"[4,192,13,13]", "[384,192,3,3]", 1, 1, 1, 1, 1, 1, 1}, W2 W2 W2},
+    {{"[8,192,13,13]", "[384,192,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[1,64,27,27]", "[192,64,5,5]", 1, 1, 2, 2, 1, 1, 1}, W5 W5 W5},
+    {{"[8,32,14,14]", "[64,32,5,5]", 1, 1, 2, 2, 1, 1, 1}, W5 W5 W5},
+    {{"[8,16,28,28]", "[32,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[8,16,28,28]", "[16,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[32,64,2,2]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[64,64,2,2]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, W2 W2 W2},
+    {{"[64,64,3,3]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[1,12,16,16]", "[12,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[1,11,16,16]", "[12,11,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di im ou"},
+    {{"[1,12,16,16]", "[11,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
+    {{"[1,16,16,16]", "[23,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
+    {{"[1,16,16,16]", "[24,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
+    {{"[1,16,8,16]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "im im im"}, /* 120 points */
+    {{"[1,16,8,17]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"}, /* 128 */
+    {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 0, 0, 1, 1, 1}, "im im im"},
+    {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"},
+    {{"[2,16,18,16]", "[16,16,1,1]", 2, 1, 0, 0, 1, 1, 1}, "di di ou"},
+    {{"[1,1024,16,16]", "[32,1024,4,4]", 1, 1, 0, 0, 1, 1, 1}, "di di ou"},
+    {{"[1,1025,16,16]", "[32,1025,4,4]", 1, 1, 0, 0, 1, 1, 1}, "im di ou"}, /* 16400 terms */
+    {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 28, 28, 1, 1, 1}, "di di ou"},
+    {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 29, 29, 1, 1, 1}, "im di im"}, /* 66^2 for 8^2 */
+    {{"[1,3,9,9]", "[6,1,3,3]", 2, 1, 1, 1, 1, 1, 3}, "de de de"},
+    {{"[1,3,9,9]", "[3,3,3,3]", 2, 1, 1, 1, 1, 1, 1}, "im im im"},
+    {{"[1,4,9,9]", "[4,2,3,3]", 1, 1, 1, 1, 1, 1, 2}, "im im im"},
+    {{"[1,1,40,40]", "[1,1,16,32]", 1, 1, 0, 0, 1, 1, 1}, "de de de"},
+    {{"[1,1,40,40]", "[1,1,19,27]", 1, 1, 0, 0, 1, 1, 1}, "im im im"}, /* 513 terms */
+    {{"[1,1,40,40]", "[2,1,16,17]", 1, 1, 0, 0, 1, 1, 1}, "de im de"},
+    {{"[2,1,9,9]", "[12,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im ou"},
+    {{"[2,1,9,9]", "[4,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de de de"},
+    {{"[2,1,9,9]", "[5,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im de"},
+    {{"[2,1,40,40]", "[16,1,23,23]", 1, 1, 0, 0, 1, 1, 1}, "di im ou"}, /* 529 terms */
+};
+#define CHOICES (sizeof choices / sizeof *choices)
+
+/* Each method of the table is taken somewhere. */
 START_TEST(test_choice)
 {
-    static const struct {
-        conv c;
-        const char *taken;
-    } choices[] = {
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},
-        {{"[4,127,32,32]", "[128,127,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[127,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,256,32,32]", "[256,128,3,3]", 1, 1, 1, 1, 1, 1, 2}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,3,2]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,2,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,64,64]", "[128,128,3,3]", 2, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,64,64]", "[128,128,3,3]", 1, 2, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 2, 1, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 2, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 2, 2, 1, 1, 1}, "wi wi wi"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 3, 1, 1, 1, 1}, "di di ou"},
-        {{"[4,128,32,32]", "[128,128,3,3]", 1, 1, 1, 3, 1, 1, 1}, "di di ou"},
-        {{"[3,128,32,32]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"},  /* 768 tiles */
-        {{"[9,128,27,27]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},  /* 784 for 729 */
-        {{"[30,128,13,13]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"}, /* 196 for 169 */
-        {{"[1,128,18,254]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "wi wi wi"},
-        {{"[1,128,18,255]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[2,128,16,256]", "[128,128,3,3]", 1, 1, 1, 0, 1, 1, 1}, "wi di wi"},
-        {{"[2,128,16,253]", "[128,128,3,3]", 1, 1, 1, 2, 1, 1, 1}, "di wi ou"},
-        {{"[32,8192,1,1]", "[32,8192,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im im"},
-        {{"[32,8193,1,1]", "[32,8193,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im im im"},
-        {{"[1,12,16,16]", "[12,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[1,11,16,16]", "[12,11,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di im ou"},
-        {{"[1,12,16,16]", "[11,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
-        {{"[1,16,16,16]", "[23,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
-        {{"[1,16,16,16]", "[24,16,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
-        {{"[1,16,8,16]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "im im im"}, /* 120 points */
-        {{"[1,16,8,17]", "[16,16,3,2]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"}, /* 128 */
-        {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 0, 0, 1, 1, 1}, "im im im"},
-        {{"[2,16,9,16]", "[16,16,1,1]", 1, 1, 1, 0, 1, 1, 1}, "di di ou"},
-        {{"[2,16,18,16]", "[16,16,1,1]", 2, 1, 0, 0, 1, 1, 1}, "di di ou"},
-        {{"[1,1024,16,16]", "[32,1024,4,4]", 1, 1, 0, 0, 1, 1, 1}, "di di ou"},
-        {{"[1,1025,16,16]", "[32,1025,4,4]", 1, 1, 0, 0, 1, 1, 1}, "im di ou"}, /* 16400 terms */
-        {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 28, 28, 1, 1, 1}, "di di ou"},
-        {{"[1,16,8,8]", "[16,16,2,2]", 1, 1, 29, 29, 1, 1, 1}, "im di im"}, /* 66^2 for 8^2 */
-        {{"[1,3,9,9]", "[6,1,3,3]", 2, 1, 1, 1, 1, 1, 3}, "de de de"},
-        {{"[1,3,9,9]", "[3,3,3,3]", 2, 1, 1, 1, 1, 1, 1}, "im im im"},
-        {{"[1,4,9,9]", "[4,2,3,3]", 1, 1, 1, 1, 1, 1, 2}, "im im im"},
-        {{"[1,1,40,40]", "[1,1,16,32]", 1, 1, 0, 0, 1, 1, 1}, "de de de"},
-        {{"[1,1,40,40]", "[1,1,19,27]", 1, 1, 0, 0, 1, 1, 1}, "im im im"}, /* 513 terms */
-        {{"[1,1,40,40]", "[2,1,16,17]", 1, 1, 0, 0, 1, 1, 1}, "de im de"},
-        {{"[2,128,8,8]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di wi"}, /* 32 tiles */
-        {{"[1,128,2,62]", "[128,128,3,3]", 1, 1, 1, 1, 1, 1, 1},
-         "im im im"}, /* 31 tiles, 124 points */
-        {{"[2,1,9,9]", "[12,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im ou"},
-        {{"[2,1,9,9]", "[4,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de de de"},
-        {{"[2,1,9,9]", "[5,1,3,3]", 1, 1, 1, 1, 1, 1, 1}, "de im de"},
-        {{"[2,1,40,40]", "[16,1,23,23]", 1, 1, 0, 0, 1, 1, 1}, "di im ou"}, /* 529 terms */
-    };
     bool taken[CONV2D_METHODS] = {false};
-    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+    for (size_t i = 0; i < CHOICES; i++) {
         tn_scope scope = tn_scope_begin(ctx);
         const conv *c = &choices[i].c;
         char names[3][16];
         ck_assert_int_eq(sscanf(choices[i].taken, "%15s%15s%15s", names[0], names[1], names[2]), 3);
-        array x = array_random(c->x), w = array_random(c->w);
-        tn_conv2d_opts opts = options(c);
-        tn__conv2d_plan plan =
-            conv2d_plan(tensor_of(&x, TN_F32, PLAIN), tensor_of(&w, TN_F32, PLAIN), &opts);
+        tn__conv2d_plan plan = plan_of(c);
         for (int product = TN__CONV2D_FORWARD; product <= TN__CONV2D_GRAD_WEIGHT; product++) {
             const tn__conv2d_method *wanted = method_called(names[product]);
             const tn__conv2d_method *m = tn__conv2d_method_of(&plan, (tn__conv2d_product)product);
@@ -445,17 +462,195 @@ START_TEST(test_choice)
 }
 END_TEST
 
+/* direct_conv excludes Winograd's method, and changes nothing where that is not taken. */
+START_TEST(test_choice_of_direct_conv)
+{
+    for (size_t i = 0; i < CHOICES; i++)
+        for (int product = TN__CONV2D_FORWARD; product <= TN__CONV2D_GRAD_WEIGHT; product++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn__conv2d_plan plan = plan_of(&choices[i].c);
+            ctx->direct_conv = false;
+            const tn__conv2d_method *fast =
+                tn__conv2d_method_of(&plan, (tn__conv2d_product)product);
+            ctx->direct_conv = true;
+            const tn__conv2d_method *m = tn__conv2d_method_of(&plan, (tn__conv2d_product)product);
+            bool is_winograd = strncmp(fast->name, "winograd", 8) == 0;
+            ck_assert_int_eq(fast->mixes, is_winograd);
+            ck_assert_msg(is_winograd ? !m->mixes : m == fast, "%s %s, product %d: %s",
+                          choices[i].c.x, choices[i].c.w, product, m->name);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
+static bool applies(const tn__conv2d_method *m, const char *x, const char *w)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn__conv2d_plan plan = plan_of(&(conv){x, w, 1, 1, 1, 1, 1, 1, 1});
+    bool forward = m->applies(&plan, TN__CONV2D_FORWARD);
+    ck_assert_int_eq(m->applies(&plan, TN__CONV2D_GRAD_INPUT), forward);
+    ck_assert_int_eq(m->applies(&plan, TN__CONV2D_GRAD_WEIGHT), forward);
+    tn_scope_end(ctx, scope);
+    return forward;
+}
+
+/* As many channels as one product adds up well, of either side; tiles of 4 x 4 elements have more
+ * than two rows and columns. */
+START_TEST(test_winograd_applies)
+{
+    ck_assert(applies(&tn__conv2d_winograd_2_3, "[1,8192,1,1]", "[1,8192,3,3]"));
+    ck_assert(!applies(&tn__conv2d_winograd_2_3, "[1,8193,1,1]", "[1,8193,3,3]"));
+    ck_assert(applies(&tn__conv2d_winograd_2_3, "[1,1,1,1]", "[8192,1,3,3]"));
+    ck_assert(!applies(&tn__conv2d_winograd_2_3, "[1,1,1,1]", "[8193,1,3,3]"));
+    ck_assert(applies(&tn__conv2d_winograd_4_3, "[1,2,3,3]", "[2,2,3,3]"));
+    ck_assert(!applies(&tn__conv2d_winograd_4_3, "[1,2,2,3]", "[2,2,3,3]"));
+    ck_assert(!applies(&tn__conv2d_winograd_4_3, "[1,2,3,2]", "[2,2,3,3]"));
+}
+END_TEST
+
+/* ---- accuracy -------------------------------------------------------------------------------- */
+
+static tn_tensor *normal(tn_dtype dtype, const char *shape)
+{
+    array a = array_zeros(shape);
+    return tn_cast(ctx, tn_randn(ctx, TN_F32, a.ndim, a.shape), dtype);
+}
+
+/* The largest error and its root mean square, relative to the largest sum of absolute products. */
+typedef struct accuracy {
+    double most, rms;
+} accuracy;
+
+static accuracy accuracy_of(const tn_tensor *got, const tn_tensor *want, const tn_tensor *sums)
+{
+    accuracy a = {0, 0};
+    array g = array_of(got), w = array_of(want), s = array_of(sums);
+    double largest = 0;
+    for (int64_t i = 0; i < s.numel; i++)
+        largest = fmax(largest, s.data[i]);
+    for (int64_t i = 0; i < g.numel; i++) {
+        double error = fabs(g.data[i] - w.data[i]) / largest;
+        a.most = fmax(a.most, error);
+        a.rms += error * error / (double)g.numel;
+    }
+    a.rms = sqrt(a.rms);
+    return a;
+}
+
+/* Each method beside float64, with normal numbers: the bounds of <tn/ops.h>, a quarter of them for
+ * direct sums. The sums of absolute products are those of absolute numbers. */
+static void check_accuracy(const char *x, const char *w, const char *dy)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_conv2d_opts opts = {0};
+    tn_tensor *in[] = {normal(TN_F32, x), normal(TN_F32, w), normal(TN_F32, dy)}, *exact[3],
+              *sums[3];
+    for (int i = 0; i < 3; i++) {
+        exact[i] = tn_cast(ctx, in[i], TN_F64);
+        sums[i] = tn_abs(ctx, exact[i]);
+    }
+    const tn__conv2d_method *best = &tn__conv2d_im2col;
+    conv2d_products want = conv2d_by(best, exact[0], exact[1], NULL, exact[2], &opts);
+    conv2d_products of = conv2d_by(best, sums[0], sums[1], NULL, sums[2], &opts);
+    for (int i = 0; i < CONV2D_METHODS; i++) {
+        const tn__conv2d_method *m = conv2d_methods[i];
+        conv2d_products got = conv2d_by(m, in[0], in[1], NULL, in[2], &opts);
+        double most = m->mixes ? 1.2e-6 : 4e-7, rms = m->mixes ? 1e-7 : 3e-8;
+        const tn_tensor *all[3][3] = {
+            {got.y, want.y, of.y}, {got.dx, want.dx, of.dx}, {got.dw, want.dw, of.dw}};
+        for (int j = 0; j < 3; j++)
+            if (all[j][0]) {
+                accuracy a = accuracy_of(all[j][0], all[j][1], all[j][2]);
+                ck_assert_msg(a.most <= most && a.rms <= rms, "%s: %s %s, product %d: %g, rms %g",
+                              m->name, x, w, j, a.most, a.rms);
+            }
+    }
+    tn_scope_end(ctx, scope);
+}
+
+START_TEST(test_accuracy)
+{
+    check_accuracy("[2,64,14,14]", "[64,64,3,3]", "[2,64,12,12]");
+    check_accuracy("[1,512,10,10]", "[32,512,3,3]", "[1,32,8,8]");
+    check_accuracy("[1,32,10,10]", "[512,32,3,3]", "[1,512,8,8]");
+    check_accuracy("[1,64,31,29]", "[32,64,5,5]", "[1,32,27,25]");
+    check_accuracy("[1,512,12,12]", "[32,512,5,5]", "[1,32,8,8]");
+}
+END_TEST
+
+/* The largest error of rows row0 .. row1 and columns column0 .. column1, of every plane. */
+static double error_within(const tn_tensor *got, const tn_tensor *want, int64_t row0, int64_t row1,
+                           int64_t column0, int64_t column1)
+{
+    array g = array_of(got), w = array_of(want);
+    int64_t height = g.shape[2], width = g.shape[3];
+    double most = 0;
+    for (int64_t i = 0; i < g.numel; i++) {
+        int64_t row = i / width % height, column = i % width;
+        bool inside = row >= row0 && row < row1 && column >= column0 && column < column1;
+        double error = fabs(g.data[i] - w.data[i]);
+        if (inside && !(error <= most))
+            most = error;
+    }
+    return most;
+}
+
+/* One number of x is much larger than the others, or none. Elements of y that it is no part of have
+ * errors as if it were not there with direct_conv; without, others of its tile do not. */
+START_TEST(test_direct_conv_is_accurate)
+{
+    static const float larges[] = {1e6F, INFINITY, NAN};
+    for (int i = 0; i < 6; i++) {
+        bool direct = i % 2;
+        tn_ctx *usual = ctx;
+        ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .direct_conv = direct});
+        tn_tensor *x = normal(TN_F32, "[1,64,18,18]"), *w = normal(TN_F32, "[64,64,3,3]");
+        tn_tensor *exact = tn_cast(ctx, w, TN_F64);
+        tn_tensor *want = tn_conv2d(ctx, tn_cast(ctx, x, TN_F64), exact, NULL, (tn_conv2d_opts){0});
+        ((float *)tn__ptr(x))[6 * 18 + 6] = larges[i / 2];
+        tn_tensor *y = tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){0});
+        ck_assert_msg(y && want, "%s", tn_error(ctx));
+        double limit = 576 * (direct ? 1e-7 : 4e-7);
+        ck_assert_double_le(error_within(y, want, 0, 4, 0, 16), limit);  /* another tile */
+        ck_assert_double_le(error_within(y, want, 8, 16, 0, 16), limit); /* and others */
+        ck_assert(!(error_within(y, want, 4, 7, 4, 7) <= 1000));         /* it is a part of these */
+        ck_assert_int_eq(error_within(y, want, 7, 8, 4, 8) <= limit, direct);
+        ck_assert_int_eq(error_within(y, want, 4, 7, 7, 8) <= limit, direct);
+        tn_ctx_free(ctx);
+        ctx = usual;
+    }
+}
+END_TEST
+
 typedef struct step {
     tn_tensor *x, *w, *b;
     const tn_tensor *dy;
+    int64_t stride;
 } step;
+
+static step step_of(tn_dtype dtype, const char *of_x, const char *of_w, const char *of_dy,
+                    int64_t stride)
+{
+    array x = array_random(of_x), w = array_random(of_w), dy = array_random(of_dy);
+    array b = array_random(tn_shape_text(1, w.shape).s);
+    return (step){leaf_of(&x, dtype, PLAIN), leaf_of(&w, dtype, PLAIN), leaf_of(&b, dtype, PLAIN),
+                  tensor_of(&dy, dtype, PLAIN), stride};
+}
 
 static step step_new(tn_dtype dtype)
 {
-    array x = array_random("[5,6,19,19]"), w = array_random("[8,6,3,3]"), b = array_random("[8]");
-    array dy = array_random("[5,8,10,10]");
-    return (step){leaf_of(&x, dtype, PLAIN), leaf_of(&w, dtype, PLAIN), leaf_of(&b, dtype, PLAIN),
-                  tensor_of(&dy, dtype, PLAIN)};
+    return step_of(dtype, "[5,6,19,19]", "[8,6,3,3]", "[5,8,10,10]", 2);
+}
+
+/* By Winograd's method. */
+static step winograd_step(tn_dtype dtype)
+{
+    return step_of(dtype, "[5,34,17,18]", "[33,34,3,3]", "[5,33,17,18]", 1);
+}
+
+static tn_tensor *run_forward(const step *s)
+{
+    return tn_conv2d(ctx, s->x, s->w, s->b, (tn_conv2d_opts){.stride = s->stride, .padding = 1});
 }
 
 static void run_step(const step *s)
@@ -463,34 +658,68 @@ static void run_step(const step *s)
     tn_clear_grad(s->x);
     tn_clear_grad(s->w);
     tn_clear_grad(s->b);
-    tn_tensor *y = tn_conv2d(ctx, s->x, s->w, s->b, (tn_conv2d_opts){.stride = 2, .padding = 1});
-    ck_assert_int_eq(tn_backward_with(ctx, y, s->dy), TN_OK);
+    ck_assert_int_eq(tn_backward_with(ctx, run_forward(s), s->dy), TN_OK);
+}
+
+static void check_bits(const step *s)
+{
+    run_step(s);
+    tn_tensor *dx = tn_clone(ctx, tn_grad(s->x)), *dw = tn_clone(ctx, tn_grad(s->w));
+    for (int i = 0; i < 5; i++) {
+        run_step(s);
+        check_same_bits(tn_grad(s->x), dx);
+        check_same_bits(tn_grad(s->w), dw);
+    }
 }
 
 START_TEST(test_same_bits)
 {
     step s = step_new(TN_F32);
-    run_step(&s);
-    tn_tensor *dx = tn_clone(ctx, tn_grad(s.x)), *dw = tn_clone(ctx, tn_grad(s.w));
-    for (int i = 0; i < 5; i++) {
+    check_bits(&s);
+}
+END_TEST
+
+/* Winograd's method has the same bits for every number of threads: where each has rows of tiles to
+ * itself, and where they share a few. */
+START_TEST(test_same_bits_of_winograd)
+{
+    static const char *const shapes[][3] = {{"[5,34,17,18]", "[33,34,3,3]", "[5,33,17,18]"},
+                                            {"[1,256,14,14]", "[70,256,3,3]", "[1,70,14,14]"},
+                                            {"[1,40,27,27]", "[64,40,5,5]", "[1,64,25,25]"}};
+    for (int i = 0; i < 3; i++) {
+        step s = step_of(TN_F32, shapes[i][0], shapes[i][1], shapes[i][2], 1);
+        tn_set_threads(ctx, 1);
         run_step(&s);
-        check_same_bits(tn_grad(s.x), dx);
-        check_same_bits(tn_grad(s.w), dw);
+        tn_tensor *y = run_forward(&s);
+        tn_tensor *dx = tn_clone(ctx, tn_grad(s.x)), *dw = tn_clone(ctx, tn_grad(s.w));
+        for (int threads = 2; threads <= 7; threads++) {
+            tn_set_threads(ctx, threads);
+            run_step(&s);
+            check_same_bits(run_forward(&s), y);
+            check_same_bits(tn_grad(s.x), dx);
+            check_same_bits(tn_grad(s.w), dw);
+        }
     }
 }
 END_TEST
 
-START_TEST(test_steady_state_allocates_nothing)
+static void check_steady_state(const step *s)
 {
-    step s = step_new(TN_F32);
     int64_t calls = 0;
     for (int i = 0; i < 5; i++) {
         calls = memory.calls;
         tn_scope scope = tn_scope_begin(ctx);
-        run_step(&s);
+        run_step(s);
         tn_scope_end(ctx, scope);
     }
     ck_assert_int_eq(memory.calls, calls);
+}
+
+START_TEST(test_steady_state_allocates_nothing)
+{
+    step s = step_new(TN_F32), w = winograd_step(TN_F32);
+    check_steady_state(&s);
+    check_steady_state(&w);
 }
 END_TEST
 
@@ -507,32 +736,36 @@ START_TEST(test_memory_is_bounded)
 }
 END_TEST
 
-START_TEST(test_out_of_memory)
+static void check_out_of_memory(const step *s)
 {
-    step s = step_new(TN_F64);
     for (int64_t i = 1;; i++) {
         tn_empty_cache(ctx);
         memory.calls = memory.failed = 0;
         memory.fail_at = i;
         memory.for_good = true;
         tn_scope scope = tn_scope_begin(ctx);
-        tn_tensor *y = scope.depth < 0 ? NULL
-                                       : tn_conv2d(ctx, s.x, s.w, s.b,
-                                                   (tn_conv2d_opts){.stride = 2, .padding = 1});
+        tn_tensor *y = scope.depth < 0 ? NULL : run_forward(s);
         if (y)
-            tn_backward_with(ctx, y, s.dy);
+            tn_backward_with(ctx, y, s->dy);
         bool failed = memory.failed > 0;
         memory.fail_at = 0;
         ck_assert_int_eq(tn_error_status(ctx), failed ? TN_ERR_MEMORY : TN_OK);
         tn_clear_error(ctx);
         if (scope.depth >= 0)
             tn_scope_end(ctx, scope);
-        tn_clear_grad(s.x);
-        tn_clear_grad(s.w);
-        tn_clear_grad(s.b);
+        tn_clear_grad(s->x);
+        tn_clear_grad(s->w);
+        tn_clear_grad(s->b);
         if (!failed)
             break;
     }
+}
+
+START_TEST(test_out_of_memory)
+{
+    step s = step_new(TN_F64), w = winograd_step(TN_F64);
+    check_out_of_memory(&s);
+    check_out_of_memory(&w);
 }
 END_TEST
 
@@ -632,6 +865,7 @@ START_TEST(test_wrong_tensors)
 END_TEST
 
 OP_TESTS("conv2d", cases, test_values, test_single_points, test_widths, test_threads,
-         test_many_channels, test_methods, test_rows_end, test_choice, test_same_bits,
-         test_steady_state_allocates_nothing, test_memory_is_bounded, test_out_of_memory,
-         test_errors, test_no_channels, test_wrong_tensors)
+         test_many_channels, test_methods, test_rows_end, test_choice, test_choice_of_direct_conv,
+         test_winograd_applies, test_accuracy, test_direct_conv_is_accurate, test_same_bits,
+         test_same_bits_of_winograd, test_steady_state_allocates_nothing, test_memory_is_bounded,
+         test_out_of_memory, test_errors, test_no_channels, test_wrong_tensors)

@@ -315,6 +315,49 @@ START_TEST(nothing_to_add)
 }
 END_TEST
 
+/* ---- space ----------------------------------------------------------------------------------- */
+
+/* Smaller products in the space of the whole, behind which nothing is written: of any rows, columns
+ * and terms, for others of these are small enough to be used in place, or to be cut deeper. */
+static void check_space(problem is)
+{
+    enum { GUARD = 65536 };
+    instance i;
+    instance_new(&i, is, false);
+    size_t bytes = tn__product_space(&i.product);
+    unsigned char *space = aligned_alloc(64, (bytes + 63) / 64 * 64 + GUARD);
+    memset(space + bytes, 0x5a, GUARD);
+    for (int64_t m = is.m; m > 0; m = m / 2)
+        for (int64_t n = is.n; n > 0; n = n > 40 ? n / 2 : n - 3)
+            for (int64_t k = is.k; k > is.k / 3; k -= is.k / 4) {
+                tn__product smaller = i.product;
+                smaller.m = m;
+                smaller.n = n;
+                smaller.k = k;
+                tn__product_serial(&smaller, space);
+            }
+    for (int64_t j = 0; j < GUARD; j++)
+        ck_assert_msg(space[bytes + (size_t)j] == 0x5a, "%d x %d x %d: byte %d behind the space",
+                      (int)is.m, (int)is.n, (int)is.k, (int)j);
+    free(space);
+    instance_free(&i);
+}
+
+START_TEST(space_of_smaller_products)
+{
+    static const int64_t sizes[][3] = {{3, 18, 1900},  {14, 33, 2100}, {14, 70, 1000},
+                                       {15, 40, 1900}, {70, 18, 1900}, {20, 800, 300}};
+    for (int i = 0; i < 6; i++)
+        for (int how = 0; how < 8; how++)
+            check_space((problem){.dtype = how % 2 ? TN_F64 : TN_F32,
+                                  .m = sizes[i][0],
+                                  .n = sizes[i][1],
+                                  .k = sizes[i][2],
+                                  .trans_a = how & 2,
+                                  .trans_b = how & 4});
+}
+END_TEST
+
 /* ---- bits ------------------------------------------------------------------------------------ */
 
 /* The bits of C for so many threads; 0: on this thread, in parts, with the space of the whole. */
@@ -450,6 +493,7 @@ int main(void)
     tcase_add_test(tc, columns);
     tcase_add_test(tc, pieces);
     tcase_add_test(tc, nothing_to_add);
+    tcase_add_test(tc, space_of_smaller_products);
     tcase_add_test(tc, same_bits);
     tcase_add_test(tc, near_the_sum);
     tcase_add_test(tc, special_values);

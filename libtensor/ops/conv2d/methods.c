@@ -8,7 +8,7 @@ const tn__conv2d_method *tn__conv2d_method_of(const tn__conv2d_plan *plan,
 {
     static const tn__conv2d_method *const methods[] = {TN__CONV2D_METHODS(ROW)};
     int i = 0;
-    while (!methods[i]->applies(plan, product) ||
+    while ((methods[i]->mixes && plan->ctx->direct_conv) || !methods[i]->applies(plan, product) ||
            (methods[i]->pays && !methods[i]->pays(plan, product)))
         i++;
     return methods[i];

@@ -6,7 +6,9 @@
 
 /* The best first. The last one applies to everything and pays. */
 #define TN__CONV2D_METHODS(ROW) \
-    ROW(winograd)               \
+    ROW(winograd_4_3)           \
+    ROW(winograd_2_5)           \
+    ROW(winograd_2_3)           \
     ROW(outer)                  \
     ROW(depthwise)              \
     ROW(direct)                 \

@@ -67,6 +67,7 @@ typedef struct tn__conv2d_method {
     const char *name;
     bool (*applies)(const tn__conv2d_plan *plan, tn__conv2d_product product);
     bool (*pays)(const tn__conv2d_plan *plan, tn__conv2d_product product); /* NULL: always */
+    bool mixes; /* elements of the result, whose errors spread: not with tn_ctx_opts.direct_conv */
     void (*forward)(const tn__conv2d_plan *plan);
     void (*grad_input)(const tn__conv2d_plan *plan);
     void (*grad_weight)(const tn__conv2d_plan *plan);

@@ -1,282 +1,427 @@
-/* winograd.c - kernels of 3 x 3 in steps of one, between many channels, by Winograd's method.
+/* winograd.c - kernels of 3 x 3 and 5 x 5 in steps of one, between many channels, by Winograd's
+ * method.
  *
- * kernels/winograd.c has the formulas. Planes are cut into tiles of 2 x 2 elements of y, and each
- * tile is transformed into 16 numbers, as each kernel is. Then element k of a tile of y is the sum
+ * kernels/winograd.c has the formulas. Planes are cut into tiles of m x m elements of y, and each
+ * tile is transformed into n n numbers, as each kernel is. Then element k of a tile of y is the sum
  * over the channels of element k of the kernel times element k of the tile of x, so that the whole
- * convolution is 16 products of matrices, which have 16 multiplications where windows have 36:
+ * convolution is n n products of matrices, and has 36 multiplications where windows have 144 (or
+ * 100, with kernels of 5 x 5):
  *
- *     m_k = u_k v_k        u_k [out_channels, in_channels]  of the kernels
- *                          v_k [in_channels, tiles]         of x
- *                          m_k [out_channels, tiles]        of y
+ *     m_k = v_k u_k        u_k [in_channels, out_channels]  of the kernels
+ *                          v_k [tiles, in_channels]         of x
+ *                          m_k [tiles, out_channels]        of y
  *
- * The gradient of the weight is u_k = m_k v_k^T, with m of dy. The gradient of x is the convolution
+ * The gradient of the weight is u_k = m_k^T v_k, with m of dy. The gradient of x is the convolution
  * of dy with the kernels turned by half a turn and the roles of the channels exchanged.
  *
- * Images are taken in runs whose transforms stay in the last-level cache. The threads share the
- * planes of a transform, and the 16 products. */
+ * Rows of tiles are taken in runs. Where there are many of them, each thread has runs of its own,
+ * whose transforms stay in its cache; otherwise the threads share the rows and the products of one
+ * run. What an element is the sum of does not depend on this. */
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "ops/conv2d/plan.h"
 #include "tensor/blas.h"
-#include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 
-#define ELEMENTS 16      /* of a transformed tile */
-#define MIN_CHANNELS 128 /* on both sides, and tiles: with fewer the transforms cost too much */
-#define MIN_TILES 1024
-#define MIN_TILES_OF_DW 32
-#define MOST_COVER 1.125 /* elements of the tiles for each point of a plane */
-#define RUN_TILES 512    /* about: of the images that are taken at a time */
-#define RUNS 16          /* whose dw are added one after another */
+#define DEPTH_BYTES 2048 /* of the terms that are added one after another */
+#define RUN_BYTES 600000 /* of v in a run, about, */
+#define LEAST_RUN 42     /* and the fewest tiles */
+#define FEWEST_TILES 28  /* of a run that a thread has to itself: two tiles of a product */
+#define RUN_TILES_OF_DW 56
+#define RUNS 64 /* whose dw are added one after another */
+#define LINE 64 /* bytes of a cache line */
 
-/* The images n0 .. n0 + images of a run, and the transforms of them all. */
-typedef struct run run;
-typedef tn__gemm_args (*product_fn)(const run *r, int64_t k);
-struct run {
+/* In multiply-adds, as measured. */
+#define COST_OF_TILE 24.0   /* of a number of a transformed tile, */
+#define COST_OF_WEIGHT 20.0 /* and of a transformed kernel; */
+#define ONE_MORE 100000.0   /* of these make each of them cost one more */
+
+/* F(m x m, r x r), with tiles of n x n. */
+typedef struct kind {
+    tn__winograd_kind number;
+    int64_t m, r, n;
+} kind;
+
+#define KIND(m, r, n) {TN__WINOGRAD_##m##_##r, m, r, n},
+static const kind kinds[] = {TN__WINOGRAD_KINDS(KIND)};
+
+/* Transformed tiles or kernels: elements k with so many rows, of panels of so many columns. */
+typedef struct matrices {
+    char *data;
+    int64_t row, panel, element; /* numbers from row to row, panel to panel, element to element */
+} matrices;
+
+/* A run of rows of tiles, counted through all images, and the transforms of it. */
+typedef struct run {
     const tn__conv2d_plan *plan;
-    int64_t n0, images;
-    int64_t tiles;     /* of an image */
-    int64_t all_tiles; /* of a whole run: from one row of v_k or m_k to the next */
-    bool adds;         /* to u, which an earlier run has begun */
-    bool turned;       /* kernels, by half a turn */
-    char *u, *v, *m;
-    char *dw; /* what u becomes */
-    product_fn product;
-    int64_t workers, space_bytes; /* that share the products; of each */
-    char *space;
-};
-
-/* ---- where it pays --------------------------------------------------------------------------- */
-
-static int64_t tiles_of(const tn__window *w)
-{
-    return tn__winograd_rows(w) * tn__winograd_columns(w);
-}
-
-static bool is_3x3(const tn__window *w)
-{
-    return w->kernel_h == 3 && w->kernel_w == 3 && w->stride_h == 1 && w->stride_w == 1 &&
-           w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h <= 2 && w->padding_w <= 2;
-}
-
-/* The convolution that makes the result, for dx one of dy. */
-static tn__conv2d_plan plan_of(const tn__conv2d_plan *p, tn__conv2d_product product)
-{
-    return product == TN__CONV2D_GRAD_INPUT ? tn__conv2d_turned(p) : *p;
-}
-
-/* No more channels than one product adds up well. */
-static bool applies(const tn__conv2d_plan *plan, tn__conv2d_product product)
-{
-    if (plan->groups > 1 || !is_3x3(&plan->window))
-        return false;
-    tn__conv2d_plan p = plan_of(plan, product);
-    return p.in_channels <= TN__GEMM_LONG && p.out_channels <= TN__GEMM_LONG &&
-           p.window.out_w <= TN__WINOGRAD_WIDTH - 2;
-}
-
-/* Transforms take as long for few channels as for many, and tiles may reach far beyond a plane. */
-static bool pays(const tn__conv2d_plan *plan, tn__conv2d_product product)
-{
-    tn__conv2d_plan p = plan_of(plan, product);
-    int64_t tiles = tiles_of(&p.window);
-    if (p.in_channels < MIN_CHANNELS || p.out_channels < MIN_CHANNELS)
-        return false;
-    if (product == TN__CONV2D_GRAD_WEIGHT)
-        return p.images * tiles >= MIN_TILES_OF_DW;
-    return p.images * tiles >= MIN_TILES &&
-           4.0 * (double)tiles <= MOST_COVER * (double)p.out_points;
-}
+    kind kind;
+    int64_t elements; /* n n */
+    int64_t width;    /* columns of a panel */
+    int64_t in_panels, out_panels;
+    int64_t rows, columns; /* of tiles, in an image */
+    int64_t most;          /* rows of tiles in a run, at most */
+    int64_t first, count;  /* rows of tiles: those of this run */
+    matrices u, v, m;
+    int64_t workers, space_bytes;
+    char *space; /* of each worker */
+    bool adds;   /* to u, which an earlier run has begun */
+    bool turned; /* kernels, by half a turn */
+    char *dw;    /* what u becomes */
+} run;
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static bool run_new(const tn__conv2d_plan *p, product_fn product, run *r)
+/* An odd number of cache lines, so that rows do not compete for the same places in the cache. */
+static int64_t apart(const run *r, int64_t numbers)
 {
-    int64_t tiles = tiles_of(&p->window), images = tn__max(1, RUN_TILES / tiles);
-    *r = (run){.plan = p,
-               .tiles = tiles,
-               .images = tn__min(images, p->images),
-               .product = product,
-               .workers = tn__min(p->ctx->threads, ELEMENTS)};
-    r->all_tiles = r->images * tiles;
-    size_t bytes = ELEMENTS * (size_t)p->element_size;
-    r->u = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * p->in_channels));
-    r->v = tn__alloc(p->ctx, bytes * (size_t)(p->in_channels * r->all_tiles) + TN__SLACK);
-    r->m = tn__alloc(p->ctx, bytes * (size_t)(p->out_channels * r->all_tiles) + TN__SLACK);
-    if (!r->u || !r->v || !r->m || !tn__gemm_ready(p->ctx))
-        return false;
-    tn__gemm_args largest = product(r, 0);
-    r->space_bytes = (int64_t)tn__gemm_space(p->ctx, &largest);
-    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
-    return r->space != NULL;
+    int64_t size = r->plan->element_size;
+    return (tn__divide_up(numbers * size, LINE) | 1) * LINE / size;
 }
 
-static void run_free(run *r)
+/* Rows with all their columns one after another. */
+static matrices of_rows(const run *r, int64_t rows, int64_t columns)
 {
-    tn__free(r->plan->ctx, r->u);
-    tn__free(r->plan->ctx, r->v);
-    tn__free(r->plan->ctx, r->m);
-    tn__free(r->plan->ctx, r->space);
+    int64_t row = apart(r, columns);
+    return (matrices){.row = row, .panel = r->width, .element = apart(r, rows * row)};
 }
 
-/* u_k, v_k and m_k are `rows` times `columns` numbers each, one after another. */
-static char *element(const run *r, char *first, int64_t k, int64_t rows, int64_t columns)
+static matrices of_panels(const run *r, int64_t rows, int64_t panels)
 {
-    return first + k * rows * columns * r->plan->element_size;
+    return (matrices){
+        .row = r->width, .panel = rows * r->width, .element = apart(r, panels * rows * r->width)};
 }
 
-/* A plane of a run, of x or of y. */
-typedef struct plane {
-    int64_t offset; /* in bytes, of the plane in all images, */
-    int64_t tiles;  /* and of its tiles in v_0 or m_0, whose rows are channels */
-} plane;
-
-/* Number i of them is channel i / images of image i % images. */
-static plane plane_of(const run *r, int64_t i, int64_t channels, int64_t points)
+static int64_t bytes_of(const run *r, const matrices *a)
 {
-    int64_t channel = i / r->images, image = i % r->images, size = r->plan->element_size;
-    return (plane){.offset = ((r->n0 + image) * channels + channel) * points * size,
-                   .tiles = (channel * r->all_tiles + image * r->tiles) * size};
+    return r->elements * a->element * r->plan->element_size;
+}
+
+static char *at(const run *r, const matrices *a, int64_t element, int64_t row, int64_t panel)
+{
+    return a->data +
+           (element * a->element + row * a->row + panel * a->panel) * r->plan->element_size;
+}
+
+/* What kernels/winograd.c has beside a row of tiles: rows of x or y, and those of B^T x. */
+static int64_t space_of(const run *r)
+{
+    const tn__window *w = &r->plan->window;
+    int64_t vectors = r->kind.n * (tn__max(w->w, w->out_w) + r->columns * r->kind.m + r->kind.n);
+    return vectors * r->width * r->plan->element_size;
+}
+
+static run run_new(const tn__conv2d_plan *p, const kind *k, int64_t most_tiles)
+{
+    run r = {.plan = p,
+             .kind = *k,
+             .elements = k->n * k->n,
+             .width = p->kernels->product_tile().columns,
+             .rows = tn__divide_up(p->window.out_h, k->m),
+             .columns = tn__divide_up(p->window.out_w, k->m),
+             .workers = p->workers};
+    r.in_panels = tn__divide_up(p->in_channels, r.width);
+    r.out_panels = tn__divide_up(p->out_channels, r.width);
+    r.most = tn__min(tn__max(1, most_tiles / r.columns), p->images * r.rows);
+    r.space_bytes = space_of(&r);
+    return r;
+}
+
+static void move_to(run *r, int64_t first, int64_t end)
+{
+    r->first = first;
+    r->count = end - first;
 }
 
 /* ---- what threads share ---------------------------------------------------------------------- */
 
+/* Number i of the rows of tiles of a run, of panel i % panels. */
+static tn__winograd_row row_of(const run *r, int64_t i, int64_t panel, int64_t channels,
+                               const matrices *a)
+{
+    return (tn__winograd_row){.kind = r->kind.number,
+                              .channels = tn__min(r->width, channels - panel * r->width),
+                              .row = (r->first + i) % r->rows,
+                              .columns = r->columns,
+                              .element = a->element,
+                              .tile = a->row};
+}
+
+/* Of the first channel of a panel, in the image of a row of tiles. */
+static int64_t plane_of(const run *r, int64_t i, int64_t panel, int64_t channels, int64_t points)
+{
+    int64_t image = (r->first + i) / r->rows;
+    return (image * channels + panel * r->width) * points * r->plan->element_size;
+}
+
+static void transform_x(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t j = begin; j < end; j++) {
+        int64_t i = j / r->in_panels, panel = j % r->in_panels;
+        tn__winograd_row t = row_of(r, i, panel, p->in_channels, &r->v);
+        t.h = p->window.h;
+        t.w = p->window.w;
+        t.padding_h = p->window.padding_h;
+        t.padding_w = p->window.padding_w;
+        p->kernels->winograd_input(&t, p->x + plane_of(r, i, panel, p->in_channels, p->in_points),
+                                   r->space + worker * r->space_bytes,
+                                   at(r, &r->v, 0, i * r->columns, panel));
+    }
+}
+
+static void transform_dy(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    const tn__conv2d_plan *p = r->plan;
+    for (int64_t j = begin; j < end; j++) {
+        int64_t i = j / r->out_panels, panel = j % r->out_panels;
+        tn__winograd_row t = row_of(r, i, panel, p->out_channels, &r->m);
+        t.h = p->window.out_h;
+        t.w = p->window.out_w;
+        p->kernels->winograd_output_back(
+            &t, p->dy + plane_of(r, i, panel, p->out_channels, p->out_points),
+            r->space + worker * r->space_bytes, at(r, &r->m, 0, i * r->columns, panel));
+    }
+}
+
+/* Rows begin .. end of all panels: row i % in_channels of panel i / in_channels. */
 static void transform_weight(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
-    p->kernels->winograd_weight(begin, end, p->out_channels, p->in_channels, r->turned, p->weight,
-                                r->u);
+    int64_t points = r->kind.r * r->kind.r;
+    for (int64_t i = begin, n; i < end; i += n) {
+        int64_t panel = i / p->in_channels, c = i % p->in_channels, o = panel * r->width;
+        n = tn__min(end - i, p->in_channels - c);
+        tn__winograd_panel t = {.kind = r->kind.number,
+                                .turned = r->turned,
+                                .rows = n,
+                                .columns = tn__min(r->width, p->out_channels - o),
+                                .down = r->turned ? p->out_channels * points : points,
+                                .right = r->turned ? points : p->in_channels * points,
+                                .element = r->u.element};
+        p->kernels->winograd_weight(&t, p->weight + (c * t.down + o * t.right) * p->element_size,
+                                    at(r, &r->u, 0, c, panel));
+    }
 }
 
+/* Rows of u are output channels here. */
 static void transform_weight_back(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
-    p->kernels->winograd_weight_back(begin, end, p->out_channels * p->in_channels, r->u, r->dw);
+    for (int64_t o = begin; o < end; o++)
+        p->kernels->winograd_weight_back(r->kind.number, p->in_channels, at(r, &r->u, 0, o, 0),
+                                         r->u.element, r->dw + o * p->depth * p->element_size);
 }
 
-static void transform_x(int64_t begin, int64_t end, void *payload)
+/* Element i / panels, from panel i % panels on; how many of the items up to `end` are of it. */
+static int64_t element_of(int64_t i, int64_t end, int64_t panels, int64_t *element, int64_t *panel)
+{
+    *element = i / panels;
+    *panel = i % panels;
+    return tn__min(end - i, panels - *panel);
+}
+
+/* The columns of n panels, in whole vectors, which have zeros where channels are missing. */
+static int64_t columns_of(const run *r, int64_t panel, int64_t n, int64_t channels)
+{
+    int64_t vector = r->width / 2;
+    return tn__min(n * r->width, tn__divide_up(channels - panel * r->width, vector) * vector);
+}
+
+/* Row i of the run, in a panel. */
+static void transform_y_back(const run *r, int64_t worker, int64_t i, int64_t panel)
+{
+    const tn__conv2d_plan *p = r->plan;
+    tn__winograd_row t = row_of(r, i, panel, p->out_channels, &r->m);
+    t.h = p->window.out_h;
+    t.w = p->window.out_w;
+    int64_t first = t.row * r->kind.m, rows = tn__min(r->kind.m, t.h - first);
+    char *y = p->y + plane_of(r, i, panel, p->out_channels, p->out_points);
+    p->kernels->winograd_output(&t, at(r, &r->m, worker * r->elements, i * r->columns, 0),
+                                p->bias ? p->bias + panel * r->width * p->element_size : NULL,
+                                r->space + worker * r->space_bytes, y);
+    for (int64_t o = 0; o < t.channels; o++)
+        tn__conv2d_end(p, rows * t.w, y + (o * p->out_points + first * t.w) * p->element_size);
+}
+
+/* m_k = v_k u_k, of a panel of u. That of the next element is fetched meanwhile. */
+static void multiply_for_y(const run *r, int64_t worker, int64_t panel, int64_t k)
+{
+    const tn__conv2d_plan *p = r->plan;
+    int64_t depth = DEPTH_BYTES / p->element_size, parts = tn__divide_up(p->in_channels, depth);
+    tn__product_block b = {.m = r->count * r->columns,
+                           .n = columns_of(r, panel, 1, p->out_channels),
+                           .a_row = r->v.row,
+                           .a_step = 1,
+                           .b_panel = r->u.element,
+                           .b_step = r->width,
+                           .c = at(r, &r->m, worker * r->elements + k, 0, 0),
+                           .c_row = r->m.row,
+                           .c_step = 1};
+    for (int64_t j = 0, c0, c1; j < parts; j++) {
+        tn__cut_out(p->in_channels, parts, j, &c0, &c1);
+        b.k = c1 - c0;
+        b.a = at(r, &r->v, k, 0, 0) + c0 * p->element_size;
+        b.b = at(r, &r->u, k, c0, panel);
+        b.adds = j > 0;
+        p->kernels->product(&b);
+    }
+}
+
+/* Panels begin .. end of y, from v. */
+static void make_y(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const run *r = payload;
+    for (int64_t panel = begin; panel < end; panel++) {
+        for (int64_t k = 0; k < r->elements; k++)
+            multiply_for_y(r, worker, panel, k);
+        for (int64_t i = 0; i < r->count; i++)
+            transform_y_back(r, worker, i, panel);
+    }
+}
+
+/* u_k = m_k^T v_k, or u_k += that. */
+static void multiply_for_weight(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
-    for (int64_t i = begin; i < end; i++) {
-        plane at = plane_of(r, i, p->in_channels, p->in_points);
-        p->kernels->winograd_input(&p->window, p->x + at.offset, p->in_channels * r->all_tiles,
-                                   r->v + at.tiles);
+    (void)worker;
+    for (int64_t i = begin, k, panel, n; i < end; i += n) {
+        n = element_of(i, end, r->in_panels, &k, &panel);
+        p->kernels->product(&(tn__product_block){.m = p->out_channels,
+                                                 .n = columns_of(r, panel, n, p->in_channels),
+                                                 .k = r->count * r->columns,
+                                                 .a = at(r, &r->m, k, 0, 0),
+                                                 .a_row = 1,
+                                                 .a_step = r->m.row,
+                                                 .b = at(r, &r->v, k, 0, panel),
+                                                 .b_panel = r->v.panel,
+                                                 .b_step = r->width,
+                                                 .c = at(r, &r->u, k, 0, panel),
+                                                 .c_row = r->u.row,
+                                                 .c_step = 1,
+                                                 .adds = r->adds});
     }
 }
 
-static void transform_dy(int64_t begin, int64_t end, void *payload)
+/* ---- y, and dx as one ------------------------------------------------------------------------ */
+
+static void convolve_run(run *r, int64_t first, int64_t end)
 {
-    const run *r = payload;
+    tn_ctx *ctx = r->plan->ctx;
+    move_to(r, first, end);
+    tn__share(ctx, r->count * r->in_panels, r->workers, transform_x, r);
+    tn__share(ctx, r->out_panels, r->workers, make_y, r);
+}
+
+/* How the rows of tiles are cut into runs, and how many workers take them. */
+typedef struct cut {
+    run *r;
+    int64_t runs, workers;
+} cut;
+
+/* Runs begin .. end; where there is another worker, this one makes them by itself. */
+static void convolve_runs(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const cut *all = payload;
+    run r = *all->r;
+    int64_t rows = r.plan->images * r.rows;
+    r.v.data += worker * bytes_of(&r, &r.v);
+    if (all->workers > 1) {
+        r.m.data += worker * bytes_of(&r, &r.m);
+        r.space += worker * r.space_bytes;
+        r.workers = 1;
+    }
+    for (int64_t i = begin, first, last; i < end; i++) {
+        tn__cut_out(rows, all->runs, i, &first, &last);
+        convolve_run(&r, first, last);
+    }
+}
+
+/* A run for each worker or several, or few that they make together. */
+static cut cut_runs(run *r)
+{
+    int64_t rows = r->plan->images * r->rows, runs_of_most = tn__divide_up(rows, r->most);
+    cut all = {.r = r, .runs = runs_of_most, .workers = 1};
+    bool many = rows * r->columns >= r->workers * FEWEST_TILES;
+    if (rows >= r->workers && (many || r->out_panels < r->workers)) {
+        all.workers = r->workers;
+        all.runs = tn__min(rows, tn__divide_up(runs_of_most, r->workers) * r->workers);
+    }
+    r->most = tn__divide_up(rows, all.runs);
+    return all;
+}
+
+static bool convolution_alloc(run *r, int64_t workers)
+{
     const tn__conv2d_plan *p = r->plan;
-    for (int64_t i = begin; i < end; i++) {
-        plane at = plane_of(r, i, p->out_channels, p->out_points);
-        p->kernels->winograd_output_back(&p->window, p->dy + at.offset,
-                                         p->out_channels * r->all_tiles, r->m + at.tiles);
-    }
+    int64_t tiles = r->most * r->columns;
+    r->u = of_panels(r, p->in_channels, r->out_panels);
+    r->v = of_rows(r, tiles, p->in_channels);
+    r->m = of_panels(r, tiles, 1);
+    r->v.data = tn__alloc(p->ctx, (size_t)(workers * bytes_of(r, &r->v)));
+    r->m.data = tn__alloc(p->ctx, (size_t)(r->workers * bytes_of(r, &r->m)));
+    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
+    return r->v.data && r->m.data && r->space;
 }
 
-static void transform_y_back(int64_t begin, int64_t end, void *payload)
+static void run_free(run *r)
 {
-    const run *r = payload;
+    tn_ctx *ctx = r->plan->ctx;
+    tn__free(ctx, r->v.data);
+    tn__free(ctx, r->m.data);
+    tn__free(ctx, r->space);
+}
+
+/* Workers transform the weight where that is not done yet. */
+static void convolve_all(cut *all)
+{
+    run *r = all->r;
     const tn__conv2d_plan *p = r->plan;
-    for (int64_t i = begin; i < end; i++) {
-        plane at = plane_of(r, i, p->out_channels, p->out_points);
-        int64_t o = i / r->images;
-        p->kernels->winograd_output(&p->window, r->m + at.tiles, p->out_channels * r->all_tiles,
-                                    p->bias ? p->bias + o * p->element_size : NULL,
-                                    p->y + at.offset);
-        tn__conv2d_end(p, p->out_points, p->y + at.offset);
-    }
+    tn__prepared weight;
+    if (!tn__prepare(p->ctx, &p->form, (size_t)bytes_of(r, &r->u), &weight))
+        return;
+    r->u.data = weight.data;
+    if (!weight.ready)
+        tn__parallel(p->ctx, r->out_panels * p->in_channels,
+                     tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->width)),
+                     transform_weight, r);
+    tn__share(p->ctx, all->runs, all->workers, convolve_runs, all);
+    tn__prepared_done(p->ctx, &weight);
 }
 
-/* m_k = u_k v_k. */
-static tn__gemm_args product_for_y(const run *r, int64_t k)
+static void convolve(const tn__conv2d_plan *p, const kind *k, bool turned)
 {
-    const tn__conv2d_plan *p = r->plan;
-    return (tn__gemm_args){.dtype = p->dtype,
-                           .m = p->out_channels,
-                           .n = r->images * r->tiles,
-                           .k = p->in_channels,
-                           .a = element(r, r->u, k, p->out_channels, p->in_channels),
-                           .lda = p->in_channels,
-                           .b = element(r, r->v, k, p->in_channels, r->all_tiles),
-                           .ldb = r->all_tiles,
-                           .c = element(r, r->m, k, p->out_channels, r->all_tiles),
-                           .ldc = r->all_tiles};
-}
-
-/* u_k = m_k v_k^T, or u_k += that. */
-static tn__gemm_args product_for_weight(const run *r, int64_t k)
-{
-    const tn__conv2d_plan *p = r->plan;
-    return (tn__gemm_args){.dtype = p->dtype,
-                           .trans_b = true,
-                           .m = p->out_channels,
-                           .n = p->in_channels,
-                           .k = r->images * r->tiles,
-                           .adds = r->adds,
-                           .a = element(r, r->m, k, p->out_channels, r->all_tiles),
-                           .lda = r->all_tiles,
-                           .b = element(r, r->v, k, p->in_channels, r->all_tiles),
-                           .ldb = r->all_tiles,
-                           .c = element(r, r->u, k, p->out_channels, p->in_channels),
-                           .ldc = p->in_channels};
-}
-
-/* Each worker has its elements, and memory to multiply in. */
-static void multiply(int64_t worker, int64_t begin, int64_t end, void *payload)
-{
-    const run *r = payload;
-    for (int64_t k = begin; k < end; k++) {
-        tn__gemm_args g = r->product(r, k);
-        tn__gemm_serial(r->plan->ctx, &g, r->space + worker * r->space_bytes);
-    }
-}
-
-/* ---- the products ---------------------------------------------------------------------------- */
-
-/* Runs begin at multiples of `most` images. */
-static void move_to(run *r, int64_t n0, int64_t most)
-{
-    r->n0 = n0;
-    r->images = tn__min(most, r->plan->images - n0);
-}
-
-static void convolve(const tn__conv2d_plan *p, bool is_turned)
-{
-    run r;
-    if (run_new(p, product_for_y, &r)) {
-        int64_t most = r.images;
-        r.turned = is_turned;
-        tn__parallel(p->ctx, p->out_channels,
-                     tn__grain(TN__GRAIN_ELEMENTS, ELEMENTS * (double)p->in_channels),
-                     transform_weight, &r);
-        for (int64_t n0 = 0; n0 < p->images; n0 += most) {
-            move_to(&r, n0, most);
-            tn__parallel(p->ctx, r.images * p->in_channels, TN__GRAIN_PLANES, transform_x, &r);
-            tn__share(p->ctx, ELEMENTS, r.workers, multiply, &r);
-            tn__parallel(p->ctx, r.images * p->out_channels, TN__GRAIN_PLANES, transform_y_back,
-                         &r);
-        }
-    }
+    int64_t bytes = k->n * k->n * p->in_channels * p->element_size;
+    run r = run_new(p, k, tn__max(LEAST_RUN, RUN_BYTES / bytes));
+    cut all = cut_runs(&r);
+    r.turned = turned;
+    if (convolution_alloc(&r, all.workers))
+        convolve_all(&all);
     run_free(&r);
 }
 
-static void forward(const tn__conv2d_plan *plan)
-{
-    convolve(plan, false);
-}
+/* ---- dw -------------------------------------------------------------------------------------- */
 
-static void grad_input(const tn__conv2d_plan *plan)
+static bool gradient_alloc(run *r)
 {
-    tn__conv2d_plan p = tn__conv2d_turned(plan);
-    convolve(&p, true);
+    const tn__conv2d_plan *p = r->plan;
+    int64_t tiles = r->most * r->columns;
+    r->u = of_rows(r, p->out_channels, p->in_channels);
+    r->v = of_panels(r, tiles, r->in_panels);
+    r->m = of_rows(r, tiles, p->out_channels);
+    r->u.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->u) + TN__SLACK);
+    r->v.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->v));
+    r->m.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->m) + TN__SLACK);
+    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
+    return r->u.data && r->v.data && r->m.data && r->space;
 }
 
 /* u becomes the first part of dw, or a part to be added. */
@@ -284,7 +429,8 @@ static void end_runs(run *r, const tn__long_sum *dw, bool first)
 {
     const tn__conv2d_plan *p = r->plan;
     r->dw = first ? dw->to : dw->part;
-    tn__parallel(p->ctx, p->out_channels * p->in_channels, tn__grain(TN__GRAIN_ELEMENTS, ELEMENTS),
+    tn__parallel(p->ctx, p->out_channels,
+                 tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * p->in_channels)),
                  transform_weight_back, r);
     if (!first)
         tn__long_sum_add(dw, 0, dw->cols);
@@ -292,40 +438,115 @@ static void end_runs(run *r, const tn__long_sum *dw, bool first)
 
 /* The runs add to u. Where there are many, they do so RUNS at a time, and the dw of those are
  * summed without the error that grows with their number. */
-static void sum_runs(run *r, const tn__long_sum *dw, bool is_long)
+static void sum_runs(run *r, int64_t runs, const tn__long_sum *dw, bool is_long)
 {
     const tn__conv2d_plan *p = r->plan;
-    int64_t most = r->images, runs = tn__divide_up(p->images, most);
     for (int64_t i = 0; i < runs; i++) {
-        move_to(r, i * most, most);
+        move_to(r, tn__cut(p->images * r->rows, runs, i),
+                tn__cut(p->images * r->rows, runs, i + 1));
         r->adds = is_long ? i % RUNS > 0 : i > 0;
-        tn__parallel(p->ctx, r->images * p->in_channels, TN__GRAIN_PLANES, transform_x, r);
-        tn__parallel(p->ctx, r->images * p->out_channels, TN__GRAIN_PLANES, transform_dy, r);
-        tn__share(p->ctx, ELEMENTS, r->workers, multiply, r);
+        tn__share(p->ctx, r->count * r->in_panels, r->workers, transform_x, r);
+        tn__share(p->ctx, r->count * r->out_panels, r->workers, transform_dy, r);
+        tn__share(p->ctx, r->elements * r->in_panels, r->workers, multiply_for_weight, r);
         if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
             end_runs(r, dw, i < RUNS || !is_long);
     }
 }
 
-static void grad_weight(const tn__conv2d_plan *p)
+static void differentiate(const tn__conv2d_plan *p, const kind *k)
 {
-    run r;
+    run r = run_new(p, k, RUN_TILES_OF_DW);
+    int64_t runs = tn__divide_up(p->images * r.rows, r.most);
     tn__long_sum dw = {.k = p->kernels,
                        .dtype = p->dtype,
                        .rows = 1,
                        .cols = p->out_channels * p->depth,
                        .to = p->dw};
-    bool ready = run_new(p, product_for_weight, &r);
-    bool is_long = tn__divide_up(p->images, r.images) > 2 * RUNS;
-    if (ready && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
-        sum_runs(&r, &dw, is_long);
+    bool is_long = runs > 2 * RUNS;
+    if (gradient_alloc(&r) && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
+        sum_runs(&r, runs, &dw, is_long);
     tn__long_sum_free(p->ctx, &dw);
+    tn__free(p->ctx, r.u.data);
     run_free(&r);
 }
 
-const tn__conv2d_method tn__conv2d_winograd = {.name = "winograd",
-                                               .applies = applies,
-                                               .pays = pays,
-                                               .forward = forward,
-                                               .grad_input = grad_input,
-                                               .grad_weight = grad_weight};
+/* ---- where it pays --------------------------------------------------------------------------- */
+
+/* The convolution that makes the result, for dx one of dy. */
+static tn__conv2d_plan plan_of(const tn__conv2d_plan *p, tn__conv2d_product product)
+{
+    return product == TN__CONV2D_GRAD_INPUT ? tn__conv2d_turned(p) : *p;
+}
+
+static bool is_window(const tn__window *w, int64_t size)
+{
+    return w->kernel_h == size && w->kernel_w == size && w->stride_h == 1 && w->stride_w == 1 &&
+           w->dilation_h == 1 && w->dilation_w == 1 && w->padding_h < size && w->padding_w < size;
+}
+
+/* Two rows or columns are left to smaller tiles than those of 4. No more channels than one product
+ * adds up well. */
+static bool applies_to(const tn__conv2d_plan *plan, tn__conv2d_product product, const kind *k)
+{
+    if (plan->groups > 1 || !is_window(&plan->window, k->r))
+        return false;
+    tn__conv2d_plan p = plan_of(plan, product);
+    return p.window.out_h > k->m - 2 && p.window.out_w > k->m - 2 &&
+           p.in_channels <= TN__GEMM_LONG && p.out_channels <= TN__GEMM_LONG;
+}
+
+/* In multiply-adds: the products, and what transforms take in the time of one; large weights, which
+ * leave the cache, take more. */
+static double cost_of(const tn__conv2d_plan *p, const kind *k)
+{
+    double in = (double)p->in_channels, out = (double)p->out_channels;
+    double elements = (double)(k->n * k->n);
+    double tiles = (double)p->images * (double)tn__divide_up(p->window.out_h, k->m) *
+                   (double)tn__divide_up(p->window.out_w, k->m);
+    double weight = COST_OF_WEIGHT + elements * in * out / ONE_MORE;
+    return elements * (tiles * (in * out + COST_OF_TILE * (in + out)) + weight * in * out);
+}
+
+/* Is it the least of all kinds of tiles that apply, and less than that of windows? */
+static bool pays_for(const tn__conv2d_plan *plan, tn__conv2d_product product, const kind *k)
+{
+    tn__conv2d_plan p = plan_of(plan, product);
+    double cost = cost_of(&p, k);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (applies_to(plan, product, &kinds[i]) && cost_of(&p, &kinds[i]) < cost)
+            return false;
+    double windows = (double)p.images * (double)p.out_points * (double)p.depth;
+    return cost < windows * (double)p.out_channels;
+}
+
+#define METHOD(m, r, n)                                                                          \
+    static bool applies_##m##_##r(const tn__conv2d_plan *plan, tn__conv2d_product product)       \
+    {                                                                                            \
+        return applies_to(plan, product, &kinds[TN__WINOGRAD_##m##_##r]);                        \
+    }                                                                                            \
+    static bool pays_##m##_##r(const tn__conv2d_plan *plan, tn__conv2d_product product)          \
+    {                                                                                            \
+        return pays_for(plan, product, &kinds[TN__WINOGRAD_##m##_##r]);                          \
+    }                                                                                            \
+    static void forward_##m##_##r(const tn__conv2d_plan *plan)                                   \
+    {                                                                                            \
+        convolve(plan, &kinds[TN__WINOGRAD_##m##_##r], false);                                   \
+    }                                                                                            \
+    static void grad_input_##m##_##r(const tn__conv2d_plan *plan)                                \
+    {                                                                                            \
+        tn__conv2d_plan p = tn__conv2d_turned(plan);                                             \
+        convolve(&p, &kinds[TN__WINOGRAD_##m##_##r], true);                                      \
+    }                                                                                            \
+    static void grad_weight_##m##_##r(const tn__conv2d_plan *plan)                               \
+    {                                                                                            \
+        differentiate(plan, &kinds[TN__WINOGRAD_##m##_##r]);                                     \
+    }                                                                                            \
+    const tn__conv2d_method tn__conv2d_winograd_##m##_##r = {.name = "winograd_" #m "_" #r,      \
+                                                             .applies = applies_##m##_##r,       \
+                                                             .pays = pays_##m##_##r,             \
+                                                             .mixes = true,                      \
+                                                             .forward = forward_##m##_##r,       \
+                                                             .grad_input = grad_input_##m##_##r, \
+                                                             .grad_weight =                      \
+                                                                 grad_weight_##m##_##r};
+TN__WINOGRAD_KINDS(METHOD)
