@@ -42,12 +42,16 @@ def spread(times):
     return max(times) / min(times) - 1
 
 
-def least_times(sides, options, question):
-    """Of each side. More rounds make them less, and so tell what differs from what was disturbed."""
-    times = [math.inf] * len(sides)
+def least_times(program, threads, options, question):
+    """Of each core. More rounds make them less, and so tell what differs from what was disturbed; each try has processes
+    of its own, since the pages of memory that one was given stay as fast or slow as they are."""
+    times = [math.inf] * len(CORES)
     for _ in range(TRIES):
+        sides = [Side(program, threads, env=environment(core)) for core in CORES]
         answers = rounds_of(sides, options.rounds, *question)
         times = [min(time, *(answer[i][1] for answer in answers)) for i, time in enumerate(times)]
+        for side in sides:
+            side.close()
         if spread(times) <= WITHIN:
             break
     return times
@@ -55,16 +59,13 @@ def least_times(sides, options, question):
 
 def compare(kind, program, options, threads):
     """How many lines differ."""
-    sides = [Side(program, threads, env=environment(core)) for core in CORES]
     differ = 0
     for words, what, row in questions(kind, options.rows):
-        times = least_times(sides, options, (what, options.milliseconds, *row))
+        times = least_times(program, threads, options, (what, options.milliseconds, *row))
         agree = spread(times) <= WITHIN
         differ += not agree
         ratios = "".join(f"{time / statistics.median(times):9.3f}" for time in times)
         print(f"{words:62}{times[0] / 1e3:11.4f}{ratios}{'' if agree else '  differ'}", flush=True)
-    for side in sides:
-        side.close()
     return differ
 
 

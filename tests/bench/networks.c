@@ -7,12 +7,14 @@
  *     epoch    hundred such steps, on batches that the loader makes of bytes in a new order
  *     rate     of the machine, in place of a network: sgemm, reading, copying (rates.h)
  *     size     the floating-point operations and the bytes of a forward pass, and of a step
+ *     shape    the numbers in the parameters, and in what a forward pass gives: each side builds
+ *              the same network
  *     memory   the most memory, in MB, that the process has taken until after two steps; it is the
  *              same for ever, so the question needs a process of its own
  *     memory_forward   the same of two forward passes
  *
- * The answer is the median and the least time of a call in microseconds; of size, four numbers; of
- * memory, one. The images are made up. */
+ * The answer is the median and the least time of a call in microseconds; of the last ones, these
+ * numbers. The images are made up. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,13 +127,15 @@ static void read_sizes(model_sizes *sizes, char *text)
     }
 }
 
-/* How many labels a batch has: the rows of what the network gives. */
-static int64_t rows_out(const subject *s)
+/* The number in what the network gives, and its rows, of which each gets a label. */
+static int64_t numel_out(const subject *s, int64_t *rows)
 {
     tn_scope scope = tn_scope_begin(s->ctx);
-    int64_t n = tn_size(tn_forward(s->ctx, s->net, s->x), 0);
+    const tn_tensor *y = tn_forward(s->ctx, s->net, s->x);
+    int64_t numel = tn_numel(y);
+    *rows = tn_size(y, 0);
     tn_scope_end(s->ctx, scope);
-    return n;
+    return numel;
 }
 
 static tn_loader *bytes_loader(const subject *s)
@@ -154,7 +158,9 @@ static subject subject_new(tn_ctx *ctx, const char *name, char *text, bool train
     tn_set_grad_enabled(ctx, false);
     s.x = input(&s, s.sizes.batch);
     if (training) {
-        s.y = labels(ctx, rows_out(&s));
+        int64_t rows;
+        numel_out(&s, &rows);
+        s.y = labels(ctx, rows);
         s.opt = s.model->optimiser(ctx, s.net);
     }
     tn_set_grad_enabled(ctx, training);
@@ -220,6 +226,13 @@ static void answer_size(const subject *s)
            2 * images + weights * (6 + 2 * s->model->state));
 }
 
+static void answer_shape(const subject *s)
+{
+    int64_t rows, numel = numel_out(s, &rows);
+    check(s);
+    printf("%lld %lld\n", (long long)tn_parameter_numel(s->net), (long long)numel);
+}
+
 static void answer_memory(const subject *s)
 {
     struct rusage usage;
@@ -242,12 +255,14 @@ static void answer_about(tn_ctx *ctx, const char *what, double seconds, const ch
         measure(&s, step, seconds);
     else if (strcmp(what, "size") == 0)
         answer_size(&s);
+    else if (strcmp(what, "shape") == 0)
+        answer_shape(&s);
     else if (strncmp(what, "memory", 6) == 0)
         answer_memory(&s);
     else if (strcmp(what, "epoch") == 0 && (s.loader = bytes_loader(&s)))
         measure(&s, epoch, seconds);
     else
-        fail(what, "not forward, step, epoch, rate, size or memory");
+        fail(what, "not forward, step, epoch, rate, size, shape or memory");
     subject_free(&s);
 }
 

@@ -63,8 +63,16 @@ def is_reached(row, wanted, threads):
     return "yes" if max(ratios) <= float(most[min(threads, len(most)) - 1]) else "no"
 
 
+def check_shapes(sides, name, sizes):
+    """PyTorch's network has as many parameters as ours, and its result as many numbers."""
+    shapes = {key: sides[key].numbers("shape", 0, name, sizes) for key in ("ours", "PyTorch") if key in sides}
+    if len(set(shapes.values())) > 1:
+        raise SystemExit(f"networks.py: {name} {sizes} is not one network: {shapes}")
+
+
 def measure(options, threads, sides, rates, line):
     name, sizes, what, wanted, words = line
+    check_shapes(sides, name, sizes)
     here = {key: side for key, side in sides.items() if what == "forward" or key != "ONNX Runtime"}
     milliseconds, which = (options.milliseconds, 0) if threads == 1 else (4 * options.milliseconds, 1)
     answers = rounds_of(list(here.values()), options.rounds, what, milliseconds, name, sizes)

@@ -184,8 +184,12 @@ def time_calls(run, seconds):
 
 
 def answer(what, milliseconds, name, *words):
-    training = what not in ("forward", "memory_forward")
+    training = what in ("step", "epoch", "memory")
     subject = Subject(name, words, training)
+    if what == "shape":
+        with torch.no_grad():
+            print(sum(p.numel() for p in subject.net.parameters()), subject.net(subject.x).numel(), flush=True)
+        return
     if what == "epoch":
         subject.make_bytes()
     if what.startswith("memory"):
