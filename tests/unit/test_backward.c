@@ -115,6 +115,20 @@ START_TEST(backward_with_a_gradient)
 }
 END_TEST
 
+/* Of what a pass makes, the gradients of leaves alone stay. */
+START_TEST(gradients_alone_stay)
+{
+    tn_tensor *x = LEAF(1, 2), *y = tn_neg(ctx, tn_mul_scalar(ctx, x, 2)), *g = F64(1, 1);
+    tn_tensor *loss = sum_of(y);
+    int64_t tensors = tn_memory(ctx).tensors;
+    if (_i)
+        ck_assert_int_eq(tn_backward_with(ctx, y, g), TN_OK);
+    else
+        ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors + 1);
+}
+END_TEST
+
 START_TEST(loss_of_several_elements)
 {
     tn_tensor *x = LEAF(1, 2);
@@ -165,6 +179,7 @@ int main(void)
     tcase_add_test(tc, backward_twice);
     tcase_add_test(tc, changed_in_place);
     tcase_add_test(tc, backward_with_a_gradient);
+    tcase_add_loop_test(tc, gradients_alone_stay, 0, 2);
     tcase_add_test(tc, loss_of_several_elements);
     tcase_add_test(tc, shared_trunk);
     tcase_add_test(tc, other_graphs_are_left_alone);

@@ -287,6 +287,10 @@ START_TEST(reports_errors)
     ck_assert_int_eq(tn_dict_count(dict), 0);
     ck_assert_ptr_null(tn_dict_new(NULL));
     tn_clear_error(ctx);
+    ck_assert_int_eq(tn_dict_update(dict, NULL, NULL), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "dict_update: from is NULL");
+    ck_assert(!tn__check_dict(ctx, "test", NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "test: the dictionary is NULL");
 }
 END_TEST
 

@@ -90,7 +90,14 @@ static bool freed(const double expected[NUMBERS])
     return ctx && works(ctx, expected);
 }
 
-static const child_fn children[] = {old_context, works_anew, both_contexts, grandchild, freed};
+/* It has new helpers, and ends them. */
+static bool used_and_freed(const double expected[NUMBERS])
+{
+    return works(ctx, expected) && freed(expected);
+}
+
+static const child_fn children[] = {old_context, works_anew, both_contexts,
+                                    grandchild,  freed,      used_and_freed};
 
 #define CHILDREN ((int)(sizeof children / sizeof *children))
 

@@ -327,6 +327,8 @@ START_TEST(errors)
     ck_assert_int_eq(tn_gradcheck(ctx, growing, &(int){0}, 1, &x, (tn_gradcheck_opts){0}, NULL),
                      TN_ERR_SHAPE);
     ck_tn_error(TN_ERR_SHAPE, "gradcheck: the function returned [1,2,3], then [3,2,3]");
+    ck_assert_int_eq(run(call_swish, x, &(tn_gradcheck_opts){.eps = -1}, NULL), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "gradcheck: eps -1");
     ck_assert_int_eq(run(not_finite, x, NULL, NULL), TN_ERR_GRADIENT);
     tn_clear_error(ctx);
     ck_assert(tn_is_grad_enabled(ctx));
@@ -367,6 +369,16 @@ START_TEST(works_where_gradients_are_disabled)
 }
 END_TEST
 
+/* A gradient that is there already is no part of what is checked, and goes. */
+START_TEST(clears_gradients)
+{
+    tn_tensor *x = six();
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, x))), TN_OK);
+    ck_assert_int_eq(run(call_swish, x, NULL, NULL), TN_OK);
+    ck_assert_ptr_null(tn_grad(x));
+}
+END_TEST
+
 START_TEST(leaves_nothing_behind)
 {
     tn_tensor *x = six();
@@ -397,6 +409,7 @@ int main(void)
     tcase_add_test(tc, errors);
     tcase_add_test(tc, independent_inputs);
     tcase_add_test(tc, works_where_gradients_are_disabled);
+    tcase_add_test(tc, clears_gradients);
     tcase_add_test(tc, leaves_nothing_behind);
     return tn_run(suite);
 }

@@ -47,6 +47,27 @@ START_TEST(formulas_without_loops)
 }
 END_TEST
 
+START_TEST(no_formulas)
+{
+    const tn_tensor *operands[] = {F64(1), F64(2), F64(3)};
+    ck_assert_ptr_null(tn_map(ctx, "none", NULL, NULL, operands));
+    ck_tn_error(TN_ERR_ARGUMENT, "none: no formula, or one without loops or operands");
+    ck_assert_ptr_null(tn_map(ctx, "none", &mix, NULL, NULL));
+    ck_tn_error(TN_ERR_ARGUMENT, "none: no formula, or one without loops or operands");
+    ck_assert_ptr_null(tn_map(ctx, NULL, &mix, NULL, operands));
+    ck_tn_error(TN_ERR_ARGUMENT, "map: no formula, or one without loops or operands");
+}
+END_TEST
+
+/* A column, one number for all, and a row. */
+START_TEST(short_rows)
+{
+    tn_tensor *square = tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2));
+    const tn_tensor *operands[] = {tn_select(ctx, square, 1, 1), F64(5), F64(6, 7)};
+    ck_tn_equal(tn_map(ctx, "mix", &mix, NULL, operands), 6005002, 7005004);
+}
+END_TEST
+
 START_TEST(every_combination_of_strides)
 {
     for (int a = 0; a < LAYOUTS; a++)
@@ -89,6 +110,8 @@ int main(void)
     TCase *tc = tn_case(suite, "map");
     tcase_add_test(tc, names_in_formulas);
     tcase_add_test(tc, formulas_without_loops);
+    tcase_add_test(tc, no_formulas);
+    tcase_add_test(tc, short_rows);
     tcase_add_test(tc, every_combination_of_strides);
     tcase_add_test(tc, long_rows);
     return tn_run(suite);

@@ -40,7 +40,7 @@ END_TEST
 /* The bytes of a class hold what was asked for and waste at most an eighth, or 64 bytes. */
 START_TEST(sizes_are_rounded_little)
 {
-    for (size_t size = 1; size < (size_t)1 << 24; size += size / 17 + 1) {
+    for (size_t size = 0; size < (size_t)1 << 24; size += size / 17 + 1) {
         int64_t before = tn_memory(ctx).live_bytes;
         void *p = tn__alloc(ctx, size);
         int64_t used = tn_memory(ctx).live_bytes - before;
@@ -221,6 +221,9 @@ START_TEST(zeroed_and_copied)
     tn__free(ctx, p);
     char *text = tn__strdup(ctx, "0.weight");
     ck_assert_str_eq(text, "0.weight");
+    tn__free(ctx, text);
+    text = tn__concat(ctx, "0.", "weight", "s");
+    ck_assert_str_eq(text, "0.weights");
     tn__free(ctx, text);
     tn__free(ctx, NULL);
 }

@@ -16,6 +16,7 @@ START_TEST(graph_dies_with_its_results)
     ck_tn_close(tn_grad(x), 1e-15, 2, 1);
     tn_free(c);
     ck_assert_int_eq(tn_memory(ctx).nodes, 0);
+    ck_assert_int_eq(ctx->tape->count, 0);
     tn_clear_grad(x);
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors + 1);
     ck_assert_int_le(tn_memory(ctx).live_bytes, live + 1024);

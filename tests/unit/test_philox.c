@@ -22,10 +22,22 @@ START_TEST(philox_gives_the_published_answers)
 }
 END_TEST
 
+/* Block i of a seed: the position is the lower half of the counter, the seed the key. */
+START_TEST(blocks_are_counted)
+{
+    uint32_t expected[4], out[4];
+    tn_rng_state rng = {.seed = 0xa4093822299f31d1, .position = 0x85a308d3ffffffff};
+    tn__random_block(rng, 3, out);
+    tn__philox((uint32_t[]){2, 0x85a308d4, 0, 0}, (uint32_t[]){0x299f31d1, 0xa4093822}, expected);
+    ck_assert_mem_eq(out, expected, sizeof out);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("philox");
     TCase *tc = tn_case(suite, "philox");
     tcase_add_loop_test(tc, philox_gives_the_published_answers, 0, 3);
+    tcase_add_test(tc, blocks_are_counted);
     return tn_run(suite);
 }

@@ -316,6 +316,18 @@ START_TEST(every_operator_has_time)
 }
 END_TEST
 
+/* The most time first, however it is shared between forward and backward. */
+START_TEST(slow_operators_come_first)
+{
+    static const tn_op slow = {.name = "slow"}, quick = {.name = "quick"};
+    tn_profile(ctx, true);
+    tn__profile_backward(ctx, _i ? &quick : &slow, tn__now() - (_i ? 1 : 2) * 1000000);
+    tn__profile_backward(ctx, _i ? &slow : &quick, tn__now() - (_i ? 2 : 1) * 1000000);
+    report();
+    ck_assert(strstr(text, "\nslow ") < strstr(text, "\nquick "));
+}
+END_TEST
+
 START_TEST(switching)
 {
     tn_tensor *x = LEAF(1, 2);
@@ -401,6 +413,7 @@ int main(void)
     tcase_add_test(tc, inner_time_of_operators_that_begin_anew);
     tcase_add_test(tc, views_have_time);
     tcase_add_test(tc, every_operator_has_time);
+    tcase_add_loop_test(tc, slow_operators_come_first, 0, 2);
     tcase_add_test(tc, switching);
     tcase_add_test(tc, memory_of_the_profile);
     return tn_run(suite);

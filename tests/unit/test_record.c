@@ -156,6 +156,27 @@ START_TEST(gradients_on_the_way_are_released)
 END_TEST
 
 /* Gradients would be gathered in memory that the other context may free. */
+static void all_saved(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    for (int i = 0; i < TN_MAX_SAVED; i++)
+        ck_assert_ptr_nonnull(tn_saved(node, i));
+    ck_assert_ptr_null(tn_saved(node, TN_MAX_SAVED));
+    tn_add_grad(c, node, 0, dy);
+}
+
+/* Of tensors that were changed before. */
+START_TEST(saves_as_many_as_it_may)
+{
+    static const tn_op op = {.name = "all", .backward = all_saved};
+    tn_tensor *x = LEAF(1), *t = F64(2);
+    ck_assert_ptr_nonnull(tn_data_mut(t));
+    tn_tensor *y =
+        tn_record(ctx, &op, F64(3), (tn_record_args){.inputs = {x}, .saved = {t, t, t, t, t, t}});
+    ck_assert_int_eq(tn_backward(ctx, y), TN_OK);
+    ck_tn_equal(tn_grad(x), 1);
+}
+END_TEST
+
 START_TEST(two_contexts)
 {
     tn_ctx *other = tn_ctx_new(NULL);
@@ -209,6 +230,7 @@ int main(void)
     tcase_add_loop_test(tc, error_in_the_middle, 0, 3);
     tcase_add_test(tc, no_gradient_given);
     tcase_add_test(tc, gradients_on_the_way_are_released);
+    tcase_add_test(tc, saves_as_many_as_it_may);
     tcase_add_test(tc, two_contexts);
     tcase_add_test(tc, misused_operators);
     return tn_run(suite);

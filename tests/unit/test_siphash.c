@@ -1,14 +1,14 @@
 /* SipHash: its known values, and a key for each context. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "common/check_tn.h"
 
 /* The system's source of random bytes, which can be broken. */
 static bool broken;
-
-int getentropy(void *bytes, size_t size);
 
 int getentropy(void *bytes, size_t size)
 {
@@ -18,6 +18,19 @@ int getentropy(void *bytes, size_t size)
         close(file);
     errno = ENOSYS;
     return ok ? 0 : -1;
+}
+
+/* The clocks, of which one can stand. */
+static struct {
+    bool stands;
+    clockid_t clock;
+} standing;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (standing.stands && standing.clock == clock)
+        return *now = (struct timespec){7, 7}, 0;
+    return (int)syscall(SYS_clock_gettime, clock, now);
 }
 
 /* Of 0, 1, 2... under the key 0, 1, ... 15, as in the tests of Rust's library; and under the key 0,
@@ -64,6 +77,22 @@ START_TEST(differs_between_contexts)
 }
 END_TEST
 
+/* Two clocks are asked: two calls at the same place differ while one of them goes. */
+START_TEST(guesses_by_each_clock)
+{
+    uint64_t bytes[2], before[2] = {0};
+    broken = true;
+    standing.stands = true;
+    standing.clock = _i ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    for (int i = 0; i < 2; i++) {
+        tn__random_bytes(bytes, sizeof bytes);
+        ck_assert_uint_ne(bytes[0], before[0]);
+        memcpy(before, bytes, sizeof bytes);
+    }
+    standing.stands = broken = false;
+}
+END_TEST
+
 START_TEST(fills_what_it_is_asked_for)
 {
     unsigned char bytes[16] = {0};
@@ -86,6 +115,7 @@ int main(void)
     TCase *tc = tn_case(suite, "siphash");
     tcase_add_test(tc, has_the_known_values);
     tcase_add_loop_test(tc, differs_between_contexts, 0, 2);
+    tcase_add_loop_test(tc, guesses_by_each_clock, 0, 2);
     tcase_add_loop_test(tc, fills_what_it_is_asked_for, 0, 2);
     return tn_run(suite);
 }

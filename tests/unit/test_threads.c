@@ -48,6 +48,26 @@ START_TEST(ranges_are_covered_once)
 }
 END_TEST
 
+static void mark_share(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    for (int64_t i = begin; i < end; i++)
+        ((int64_t *)payload)[i] += 1 + worker;
+}
+
+/* By as many workers as are wanted, however many threads there are. */
+START_TEST(shares_are_covered_once)
+{
+    for (int64_t workers = 1; workers <= 7; workers++) {
+        int64_t marks[100] = {0};
+        tn__share(ctx, 100, workers, mark_share, marks);
+        for (int64_t worker = 0; worker < workers; worker++)
+            for (int64_t i = tn__cut(100, workers, worker); i < tn__cut(100, workers, worker + 1);
+                 i++)
+                ck_assert_int_eq(marks[i], 1 + worker);
+    }
+}
+END_TEST
+
 /* A range within a range, and one inside of the program's own parallel loop. */
 static void mark_again(int64_t begin, int64_t end, void *payload)
 {
@@ -658,6 +678,7 @@ int main(int argc, char **argv)
     TCase *tc = tn_case(suite, "threads");
     tcase_add_test(tc, setting);
     tcase_add_test(tc, ranges_are_covered_once);
+    tcase_add_test(tc, shares_are_covered_once);
     tcase_add_test(tc, long_ranges);
     tcase_add_test(tc, helpers_sleep_between_calls);
     tcase_add_test(tc, policy_of_waiting);
