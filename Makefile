@@ -213,6 +213,7 @@ help:
 	@echo "           CSV=file DOCS=directory, for bench-growth as well"
 	@echo "bench-ops  times every operator beside PyTorch; ROWS='sum|softmax' THREADS=1 CSV=file"
 	@echo "bench-growth shows how time and memory grow with batch, image, width, depth and threads"
+	@echo "bench-memory prints the most memory that AlexNet's training takes; THREADS=n"
 	@echo "bench-cores shows that times do not depend on what OpenBLAS takes the processor for"
 	@echo "bench-against times every operator and network beside another version, BASE=directory"
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"

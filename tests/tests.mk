@@ -172,6 +172,13 @@ bench-growth: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops | $(BUILD)/
 	@tests/bench/growth.py $(if $(ROWS),--rows '$(ROWS)') --csv '$(CSV)' $^
 	@tests/bench/growth_docs.py '$(CSV)' '$(DOCS)'
 
+# The most memory, in MB, that a process takes for training steps of AlexNet, batch 32: make bench-memory THREADS=2;
+# and PyTorch's, where it is installed.
+bench-memory: $(BUILD)/tests/bench_networks
+	@question='memory 0 alexnet batch=32 side=227'; \
+	echo "$$question" | $< $(or $(THREADS),1); \
+	echo "$$question" | $(WITH_TORCH) tests/bench/networks_torch.py $(or $(THREADS),1)
+
 # Whatever kernels OpenBLAS takes the processor for, networks and products take as long.
 bench-cores: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops
 	@tests/bench/cores.py $(BENCH_OPTIONS) -- $^
@@ -210,7 +217,7 @@ lint: $(OBJECTS)
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
 .PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
-        bench-gemm bench-growth bench-onnx bench-ops lint lint-objects
+        bench-gemm bench-growth bench-memory bench-onnx bench-ops lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

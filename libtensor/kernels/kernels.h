@@ -84,11 +84,11 @@
     K(void, depthwise_weight,                                                                      \
       (const tn__window *w, const int64_t *taps, const void *p, const void *dy, void *dw,          \
        void *lost))                                                                                \
-    /* planes of maxima and where they were;  dx from that */                                      \
+    /* planes of maxima and where they were, if `index` is not NULL;  dx from that */              \
     K(void, max_pool2d,                                                                            \
-      (const tn__window *w, int64_t planes, const void *x, void *y, int32_t *index))               \
+      (const tn__window *w, int64_t planes, const void *x, void *y, void *index))                  \
     K(void, max_pool2d_backward,                                                                   \
-      (const tn__window *w, int64_t planes, const int32_t *index, const void *dy, void *dx,        \
+      (const tn__window *w, int64_t planes, const void *index, const void *dy, void *dx,           \
        void *lost))                                                                                \
     /* planes of sums divided by `divisor`, or by the number of elements if that is 0, with or */  \
     /* without the padding;  dx from that. Backward kernels have a plane of zeros for what */      \

@@ -1,4 +1,5 @@
 /* max_pool.c - the largest element under a window, plane by plane. */
+#include <string.h>
 #include "kernels/pool.h"
 
 #if defined(TN_REAL_f32)
@@ -9,6 +10,8 @@ typedef int64_t place;
 #define IN_VECTOR (TN_VECTOR_BYTES / 8)
 #endif
 typedef place places __attribute__((vector_size(TN_VECTOR_BYTES)));
+typedef uint16_t narrows __attribute__((vector_size(2 * IN_VECTOR)));
+typedef int32_t wides __attribute__((vector_size(4 * IN_VECTOR)));
 
 /* Of numbers 0 .. IN_VECTOR - 1 and of those from the last of these on, every other one. */
 #if IN_VECTOR == 8
@@ -33,11 +36,21 @@ typedef struct row_of_windows {
     range h;         /* rows of the plane */
     int64_t columns; /* of the kernel */
     real *y;
-    int32_t *index;
+    int64_t first;    /* of the windows, among those of all planes */
+    uint16_t *narrow; /* where their maxima are, in numbers of two bytes */
+    int32_t *wide;    /* or four; or nobody asks */
 } row_of_windows;
 
+static inline void put_index(const row_of_windows *r, int64_t window, int64_t best)
+{
+    if (r->narrow)
+        r->narrow[r->first + window] = (uint16_t)best;
+    else if (r->wide)
+        r->wide[r->first + window] = (int32_t)best;
+}
+
 /* One window. A NaN is largest; -1 if dilation leaves nothing but padding. */
-static int32_t largest(const row_of_windows *r, int64_t window)
+static int64_t largest(const row_of_windows *r, int64_t window)
 {
     const tn__window *w = r->w;
     range v = window_range(window, w->kernel_w, w->stride_w, w->padding_w, w->dilation_w, w->w);
@@ -50,7 +63,7 @@ static int32_t largest(const row_of_windows *r, int64_t window)
             if (value > r->x[best] || isnan(value))
                 best = i * w->w + j;
         }
-    return (int32_t)best;
+    return best;
 }
 
 /* x[0], x[stride], x[2 stride] ... */
@@ -69,6 +82,18 @@ __attribute__((always_inline)) static inline vec every(int64_t stride, const rea
 static inline places choose(places taken, places a, places b)
 {
     return (taken & a) | (~taken & b);
+}
+
+static inline void put_vector(const row_of_windows *r, int64_t window, vec most, places best)
+{
+    store(r->y + window, most);
+    if (r->narrow) {
+        narrows n = __builtin_convertvector(best, narrows);
+        memcpy(r->narrow + r->first + window, &n, sizeof n);
+    } else if (r->wide) {
+        wides n = __builtin_convertvector(best, wides);
+        memcpy(r->wide + r->first + window, &n, sizeof n);
+    }
 }
 
 /* A vector of windows that meet no padding at their sides, of which `count` are wanted: element by
@@ -91,9 +116,11 @@ largest_of_some(const row_of_windows *r, int64_t window, int64_t count, int64_t 
             most = (vec)choose(more, (places)value, (places)most);
             best = choose(more, step + (place)first, best);
         }
-    for (int i = 0; i < IN_VECTOR && i < count; i++) {
+    if (count >= IN_VECTOR)
+        put_vector(r, window, most, best);
+    for (int i = 0; i < count && count < IN_VECTOR; i++) {
         r->y[window + i] = most[i];
-        r->index[window + i] = (int32_t)best[i];
+        put_index(r, window + i, best[i]);
     }
 }
 
@@ -132,35 +159,48 @@ static void largest_of_row(const row_of_windows *r, range inner)
     for (int64_t i = 0; i < r->w->out_w; i++) {
         if (i >= inner.begin && i < inner.end)
             continue;
-        r->index[i] = largest(r, i);
-        r->y[i] = r->index[i] < 0 ? (real)-INFINITY : r->x[r->index[i]];
+        int64_t best = largest(r, i);
+        r->y[i] = best < 0 ? (real)-INFINITY : r->x[best];
+        put_index(r, i, best);
     }
 }
 
-void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py,
-                        int32_t *index)
+void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py, void *index)
 {
     range inner = inner_windows(w);
-    row_of_windows r = {.w = w, .x = px, .y = py, .index = index, .left = planes * w->h * w->w};
+    row_of_windows r = {.w = w, .x = px, .y = py, .left = planes * w->h * w->w};
+    if (tn__index_bytes(w) == sizeof *r.narrow)
+        r.narrow = index;
+    else
+        r.wide = index;
     r.columns = w->kernel_w < w->w ? w->kernel_w : w->w; /* of a kernel that fits a row */
     for (; r.left > 0; r.x += w->h * w->w, r.left -= w->h * w->w)
-        for (int64_t row = 0; row < w->out_h; row++, r.y += w->out_w, r.index += w->out_w) {
+        for (int64_t row = 0; row < w->out_h; row++, r.y += w->out_w, r.first += w->out_w) {
             r.h = window_range(row, w->kernel_h, w->stride_h, w->padding_h, w->dilation_h, w->h);
             largest_of_row(&r, inner);
         }
 }
 
-void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const int32_t *index,
+/* Number i of them; -1 if there is none. */
+static inline int64_t get_index(const uint16_t *narrow, const int32_t *wide, int64_t i)
+{
+    return wide ? wide[i] : narrow[i] == UINT16_MAX ? -1 : narrow[i];
+}
+
+void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const void *index,
                                  const void *pdy, void *pdx, void *plost)
 {
     const real *dy = pdy;
     real *dx = pdx, *lost = plost;
     int64_t out = w->out_h * w->out_w, size = w->h * w->w;
+    const int32_t *wide = tn__index_bytes(w) == sizeof *wide ? index : NULL;
     zero(planes * size, dx);
-    for (int64_t plane = 0; plane < planes; plane++, index += out, dy += out, dx += size) {
-        for (int64_t i = 0; i < out; i++)
-            if (index[i] >= 0)
-                add(dy[i], index[i], dx, lost);
+    for (int64_t plane = 0; plane < planes; plane++, dy += out, dx += size) {
+        for (int64_t i = 0; i < out; i++) {
+            int64_t at = get_index(index, wide, plane * out + i);
+            if (at >= 0)
+                add(dy[i], at, dx, lost);
+        }
         forget(size, lost);
     }
 }

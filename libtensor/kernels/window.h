@@ -55,4 +55,10 @@ typedef struct tn__columns {
     int64_t images, planes, rows, out_rows;
 } tn__columns;
 
+/* Of a number that says where in a plane a maximum is, all bits set for nowhere. */
+static inline int64_t tn__index_bytes(const tn__window *w)
+{
+    return w->h * w->w <= UINT16_MAX ? 2 : 4;
+}
+
 #endif

@@ -71,17 +71,21 @@ static void write_table(const summary *s, tn__text *text)
                tn_parameter_numel(s->root), multiply_adds);
 }
 
+/* Forms of the weights are not kept, for the network runs only once. */
 static bool run(tn_ctx *ctx, summary *s, tn_module *module, int ndim, const int64_t *shape)
 {
+    int64_t most_prepared = ctx->memory->most_prepared;
     tn_tensor *first = tn_parameter(module, 0, NULL, 0);
     bool before = tn_set_grad_enabled(ctx, false);
     tn_rng_state rng = tn_get_rng_state(ctx);
     tn_scope scope = tn_scope_begin(ctx);
     tn_tensor *x = tn_zeros(ctx, first ? tn_dtype_of(first) : TN_F32, ndim, shape);
     if (x) {
+        ctx->memory->most_prepared = 0;
         tn__set_watch(module, &s->watch);
         tn_forward(ctx, module, x);
         tn__set_watch(module, NULL);
+        ctx->memory->most_prepared = most_prepared;
     }
     if (scope.depth >= 0)
         tn_scope_end(ctx, scope);

@@ -157,13 +157,13 @@ static subject subject_new(tn_ctx *ctx, const char *name, char *text, bool train
     tn_train(s.net, training);
     tn_set_grad_enabled(ctx, false);
     s.x = input(&s, s.sizes.batch);
+    tn_set_grad_enabled(ctx, training);
     if (training) {
         int64_t rows;
         numel_out(&s, &rows);
         s.y = labels(ctx, rows);
         s.opt = s.model->optimiser(ctx, s.net);
     }
-    tn_set_grad_enabled(ctx, training);
     return s;
 }
 

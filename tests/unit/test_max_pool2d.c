@@ -127,6 +127,40 @@ START_TEST(test_special_values)
 }
 END_TEST
 
+/* Of planes up to 65535 numbers, where the maxima are is kept in two bytes. */
+START_TEST(test_large_planes)
+{
+    static const int64_t sizes[][2] = {{255, 257}, {256, 256}, {1, 65535}, {1, 65536}, {3, 30000}};
+    for (int i = 0; i < 10; i++) {
+        int64_t h = sizes[i / 2][0], w = sizes[i / 2][1], last[] = {1, h - 1, w - 1};
+        tn_tensor *x = tn_zeros(ctx, i % 2 ? TN_F64 : TN_F32, TN_SHAPE(2, h, w));
+        tn_tensor *end = tn_narrow(ctx, tn_reshape(ctx, x, TN_SHAPE(2, h * w)), 1, h * w - 1, 1);
+        ck_assert_int_eq(tn_fill_(ctx, end, 2), TN_OK);
+        tn_pool2d_opts opts = {.kernel_w = 2, .stride = 1};
+        tn_tensor *inferred = tn_max_pool2d(ctx, x, 1, opts);
+        tn_tensor *y = tn_max_pool2d(ctx, leaf(x), 1, opts);
+        check_same_bits(y, inferred);
+        ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, y))), TN_OK);
+        ck_assert_double_eq(tn_at(ctx, tn_grad(x), last), 4);
+        ck_assert_double_eq(tn_item(ctx, sum_of(tn_grad(x))), 8);
+    }
+}
+END_TEST
+
+/* Windows that meet nothing but padding: their gradient goes nowhere. */
+START_TEST(test_padding_alone)
+{
+    for (int64_t h = 4; h < 100000; h *= 30) {
+        tn_tensor *x = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(1, h, 1)));
+        tn_pool2d_opts opts = {.kernel_h = 1, .padding_w = 1, .dilation_w = 2, .stride = 1};
+        tn_tensor *y = tn_max_pool2d(ctx, x, 2, opts);
+        ck_assert_double_eq(tn_item(ctx, tn_amax(ctx, y, (tn_reduce_opts){0})), -INFINITY);
+        ck_assert_int_eq(tn_backward(ctx, sum_of(y)), TN_OK);
+        ck_assert_double_eq(tn_item(ctx, sum_of(tn_grad(x))), 0);
+    }
+}
+END_TEST
+
 static void check_message(const char *shape, int64_t kernel, tn_pool2d_opts opts, tn_status status,
                           const char *message)
 {
@@ -175,4 +209,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("max_pool2d", cases, test_values, test_special_values, test_size_of_planes, test_errors)
+OP_TESTS("max_pool2d", cases, test_values, test_special_values, test_size_of_planes,
+         test_large_planes, test_padding_alone, test_errors)

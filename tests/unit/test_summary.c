@@ -34,6 +34,7 @@ START_TEST(whole_table)
     int64_t length = tn_summary(ctx, m, TN_SHAPE(2, 3, 15, 15), text, sizeof text);
     ck_assert_str_eq(text, table);
     ck_assert_int_eq(length, (int64_t)strlen(table));
+    ck_assert_int_eq(tn_memory(ctx).prepared_bytes, 0);
     ck_assert_int_eq(tn_module_to(ctx, m, TN_F64), TN_OK);
     ck_assert_int_eq(tn_summary(ctx, m, TN_SHAPE(2, 3, 15, 15), NULL, 0), length);
     memset(text, '#', sizeof text);

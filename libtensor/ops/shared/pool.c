@@ -36,7 +36,7 @@ static void run_planes(int64_t begin, int64_t end, void *payload)
     p.lost = moved(p.lost, x * a->size);
     p.y = moved(p.y, y * a->size);
     p.dy = moved(p.dy, y * a->size);
-    p.index = p.index ? p.index + y : NULL;
+    p.index = moved(p.index, y * tn__index_bytes(w));
     a->run(&p);
 }
 
@@ -50,13 +50,23 @@ static void share_planes(tn_ctx *ctx, const tn__pooling *how, tn_dtype dtype, tn
     tn__parallel(ctx, all->planes, grain, run_planes, &args);
 }
 
+/* As bytes, for there is no dtype of two. */
+static tn_tensor *new_index(tn_ctx *ctx, const tn__pooling *how, const tn_tensor *x,
+                            const tn__window *w)
+{
+    tn__window bytes = *w;
+    bytes.out_w *= tn__index_bytes(w);
+    return tn__new_planes(ctx, how->name, x, TN_U8, &bytes);
+}
+
 tn_tensor *tn__pool_forward(tn_ctx *ctx, const tn_op *op, const tn__pooling *how,
                             const tn_tensor *x, const tn__pool_data *data)
 {
     const tn__window *w = &data->window;
     const tn_tensor *plain = tn__contiguous(ctx, x);
     tn_tensor *y = tn__new_planes(ctx, how->name, x, x->dtype, w);
-    tn_tensor *index = how->has_index ? tn__new_planes(ctx, how->name, x, TN_I32, w) : NULL;
+    bool keeps = how->has_index && tn_will_record(ctx, 1, &x);
+    tn_tensor *index = keeps ? new_index(ctx, how, x, w) : NULL;
     if (!tn_ok(ctx))
         return NULL;
     tn__pool_planes all = {.data = data,

@@ -22,8 +22,8 @@ typedef struct tn__pool_planes {
     int64_t planes;
     const char *x, *dy;
     char *y, *dx;
-    char *lost;     /* what rounding took from dx; NULL where it may be lost */
-    int32_t *index; /* where the maxima were */
+    char *lost;  /* what rounding took from dx; NULL where it may be lost */
+    char *index; /* where the maxima were: tn__index_bytes each */
 } tn__pool_planes;
 
 /* How an operator pools: y, and index if it has one, from x; dx from dy, and index. */
