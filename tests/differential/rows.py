@@ -419,7 +419,7 @@ def image_sizes(d, planes, options, kernel):
 
 
 def make_conv2d(d):
-    if d.chance(12):
+    if not d.special and d.chance(12):
         return make_winograd(d)
     options = make_conv_options(d)
     groups = d.of(1, 1, 1, 2, 3)
@@ -429,6 +429,8 @@ def make_conv2d(d):
     if d.chance(3):
         c, o = d.of((0, 2), (2, 0))
     kernel = d.of((1, 1), (3, 3), (2, 2), (1, 3), (3, 2), (5, 5), (1, 1), (4, 1), (1, 1), (7, 7), (11, 11))
+    if d.special:
+        c = min(c, 8)  # With more, an infinity spreads in a tile of Winograd's method.
     n = d.of(1, 1, 2, 3, 4, 5, 8, 17) if d.below(40) else 0
     h, w = image_sizes(d, n * c * groups, options, kernel)
     x = d.floats(([n] if n != 1 or d.below(4) else []) + [c * groups, h, w])
@@ -437,12 +439,12 @@ def make_conv2d(d):
 
 
 def make_winograd(d):
-    """Kernels of 3 x 3 between about 32 channels, with about 32 tiles, and more than a group of them."""
+    """Kernels of 3 x 3 and 5 x 5 between 16 channels and more, planes around the edges of tiles, a run of these and more."""
     options = dict.fromkeys(CONV_OPTIONS, 0)
-    options["padding"], options["kernel"] = d.of(0, 1, 2), d.below(4)
-    c, o, n = d.of(32, 33, 40, 31), d.of(32, 33, 48, 31), d.of(1, 2, 3)
-    h, w = d.of((8, 16), (12, 12), (11, 13), (7, 9), (3, 130), (3, 256), (9, 257), (46, 47))
-    return dict(x=d.floats([n, c, h, w]), weight=d.floats([o, c, 3, 3]), bias=d.floats([o]) if d.below(2) else None, **options)
+    options["padding"], options["kernel"], size = d.of(0, 1, 2, 3), d.below(4), d.of(3, 3, 5)
+    c, o, n = d.of(16, 32, 33, 40, 31), d.of(32, 33, 48, 31), d.of(1, 2, 3)
+    h, w = d.of((8, 16), (12, 12), (11, 13), (7, 9), (3, 130), (5, 256), (9, 257), (46, 47))
+    return dict(x=d.floats([n, c, h, w]), weight=d.floats([o, c, size, size]), bias=d.floats([o]) if d.below(2) else None, **options)
 
 
 def conv2d(x, weight, bias, groups, **options):
@@ -462,7 +464,7 @@ def conv2d(x, weight, bias, groups, **options):
 def conv2d_scale(c):
     """The sums of absolute values; Winograd's tiles mix neighbours, so there the largest of them."""
     outs, grads = c.positive(conv2d)
-    if c.weight.shape[2:] == (3, 3) and min(c.weight.shape[:2]) >= 32 and outs[0].numel():
+    if c.weight.shape[2:] in ((3, 3), (5, 5)) and min(c.weight.shape[:2]) > 8 and outs[0].numel():
         return [outs[0] * 0 + 4 * outs[0].max()], [g * 0 + 4 * g.max() for g in grads]
     return outs, grads
 
