@@ -236,6 +236,7 @@ static void answer_shape(const subject *s)
 static void answer_memory(const subject *s)
 {
     struct rusage usage;
+    tn_empty_cache(s->ctx); /* what making it ready has left */
     for (int i = 0; i < 2; i++)
         (s->opt ? step : forward)(s);
     check(s);
