@@ -77,7 +77,7 @@ class Rates:
 
     def __init__(self, side):
         def least(name):
-            return min(side.numbers("rate", 150, name)[1] for _ in range(3))
+            return min(side.numbers("rate", 100, name)[1] for _ in range(8))
         self.sgemm = 2 * 1024 ** 3 / least("sgemm")
         self.reading = (256 << 20) / least("reading")
         self.copying = 2 * (256 << 20) / least("copying")
