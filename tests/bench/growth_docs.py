@@ -18,10 +18,11 @@ def name(row):
 
 
 def lines_of(rows):
+    """The rows of each line; of a value that was measured twice, the last one."""
     lines = {}
     for row in rows:
-        lines.setdefault((name(row), row["grows"], row["unit"]), []).append(row)
-    return lines
+        lines.setdefault((name(row), row["grows"], row["unit"]), {})[int(row["value"])] = row
+    return {key: [by_value[value] for value in sorted(by_value)] for key, by_value in lines.items()}
 
 
 def digits(value):
@@ -35,9 +36,10 @@ def power(rows):
 
 
 def table(title, grows, unit, rows):
-    yield from ("", f"### {title}", "",
-                f"Over the larger half, ours grows with the power {power(rows):.2f} of the {grows}.", "",
-                f"| {grows} | ours, {unit} | PyTorch, {unit} | ratio | ours / least |", "|---|---|---|---|---|")
+    yield from ("", f"### {title}", "")
+    if len(rows) > 1:
+        yield from (f"Over the larger half, ours grows with the power {power(rows):.2f} of the {grows}.", "")
+    yield from (f"| {grows} | ours, {unit} | PyTorch, {unit} | ratio | ours / least |", "|---|---|---|---|---|")
     for row in rows:
         ours, theirs, limit = row["ours"], row["PyTorch"], row["limit"]
         ratio = f"{float(ours) / float(theirs):.2f}" if theirs else ""
