@@ -177,6 +177,20 @@ START_TEST(geometries_take_turns)
 }
 END_TEST
 
+/* The same of a kernel that is taken straight from the image, with the padding left out or not, and
+ * in groups that do not fill a panel. */
+START_TEST(orders_take_turns)
+{
+    tn_tensor *w = tn_randn(ctx, TN_F32, TN_SHAPE(48, 32, 4, 4));
+    for (int round = 0; round < 2; round++) {
+        check_conv(w, 1, 32, 40, (tn_conv2d_opts){0});
+        check_conv(w, 2, 32, 11, (tn_conv2d_opts){.padding = 3});
+        check_conv(w, 1, 32, 40, (tn_conv2d_opts){.padding_h = 3});
+        check_conv(w, 1, 64, 40, (tn_conv2d_opts){.groups = 2});
+    }
+}
+END_TEST
+
 START_TEST(batches_of_any_size)
 {
     tn_tensor *conv = tn_randn(ctx, TN_F32, TN_SHAPE(32, 16, 5, 5));
@@ -624,6 +638,7 @@ int main(void)
     tcase_add_loop_test(tc, weights_with_gaps, 0, LAYERS);
     tcase_add_loop_test(tc, both_types, 0, LAYERS);
     tcase_add_test(tc, geometries_take_turns);
+    tcase_add_test(tc, orders_take_turns);
     tcase_add_test(tc, batches_of_any_size);
     tcase_add_test(tc, views_of_one_storage);
     tcase_add_test(tc, no_more_than_four_forms);
