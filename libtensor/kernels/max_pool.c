@@ -73,7 +73,7 @@ __attribute__((always_inline)) static inline vec every(int64_t stride, const rea
         return load(x);
     if (stride == 2)
         return SHUFFLE(load(x), load(x + IN_VECTOR - 1), EVERY_OTHER);
-    vec v;
+    vec v = {0};
     for (int i = 0; i < IN_VECTOR; i++)
         v[i] = x[i * stride];
     return v;
@@ -103,7 +103,7 @@ largest_of_some(const row_of_windows *r, int64_t window, int64_t count, int64_t 
 {
     const tn__window *w = r->w;
     int64_t at = window * stride - w->padding_w, first = r->h.begin * w->w + at;
-    places step;
+    places step = {0};
     for (int i = 0; i < IN_VECTOR; i++)
         step[i] = (place)(i * stride);
     vec most = every(stride, r->x + first);

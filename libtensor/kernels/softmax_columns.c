@@ -74,7 +74,7 @@ static void log_softmax(int64_t n, int64_t cols, int64_t ld, const real *x, real
     real m[TILE];
     columns s;
     largest(n, cols, ld, x, m);
-    sum_exp(n, cols, ld, false, x, m, NULL, &s);
+    sum_exp(n, cols, ld, false, x, m, y, &s);
     EACH_COLUMN (c)
         s.sum[c] = TN_LOG(s.sum[c]);
     for (int64_t i = 0; i < n; i++)

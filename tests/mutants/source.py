@@ -861,4 +861,5 @@ class Sample:
                 self.add(mutant, how)
 
 
-main()
+if __name__ == "__main__":
+    main()
