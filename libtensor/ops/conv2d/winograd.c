@@ -25,10 +25,12 @@
 #include "kernels/kernels.h"
 #include "ops/conv2d/plan.h"
 #include "tensor/blas.h"
+#include "tensor/gemm.h"
 #include "tensor/long_sum.h"
 
 #define DEPTH_BYTES 2048 /* of the terms that are added one after another, */
-#define SHORT_SUM 16     /* or so many, in tiles of 6, whose error is a third less so */
+#define SHORT_SUM 32     /* or so many, in tiles of 6, whose error is a fifth less so; */
+#define SHORTER_SUM 16   /* without fused multiply-adds, so many */
 #define RUN_BYTES 600000 /* of v in a run, about, */
 #define LEAST_RUN 42     /* and the fewest tiles */
 #define FEWEST_TILES 28  /* of a run that a thread has to itself: two tiles of a product */
@@ -252,12 +254,19 @@ static void transform_y_back(const run *r, int64_t worker, int64_t i, int64_t pa
         tn__conv2d_end(p, rows * t.w, y + (o * p->out_points + first * t.w) * p->element_size);
 }
 
+/* How many channels are added one after another. */
+static int64_t depth_of(const run *r)
+{
+    if (r->kind.n == 4)
+        return DEPTH_BYTES / r->plan->element_size;
+    return tn__gemm_is_own(r->plan->ctx) ? SHORT_SUM : SHORTER_SUM;
+}
+
 /* m_k = v_k u_k, of a panel of u. That of the next element is fetched meanwhile. */
 static void multiply_for_y(const run *r, int64_t worker, int64_t panel, int64_t k)
 {
     const tn__conv2d_plan *p = r->plan;
-    int64_t depth = r->kind.n > 4 ? SHORT_SUM : DEPTH_BYTES / p->element_size;
-    int64_t parts = tn__divide_up(p->in_channels, depth);
+    int64_t parts = tn__divide_up(p->in_channels, depth_of(r));
     tn__product_block b = {.m = r->count * r->columns,
                            .n = columns_of(r, panel, 1, p->out_channels),
                            .a_row = r->v.row,
