@@ -111,8 +111,8 @@ source-mutants:
 # ---- benchmarks and lint ---------------------------------------------------------------------------
 
 # Single operators, whole networks, products.
-BENCH_OPS := ops rates
-BENCH_NETWORKS := networks models rates
+BENCH_OPS := ops questions rates
+BENCH_NETWORKS := networks models questions rates
 
 $(BUILD)/tests/bench_ops: $(BENCH_OPS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)
 $(BUILD)/tests/bench_networks: $(BENCH_NETWORKS:%=$(BUILD)/obj/tests/bench/%.o) $(STATIC)

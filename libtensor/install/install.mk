@@ -8,7 +8,6 @@ DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md $(sort $(wildcard docs/*
 OPENMP_LIB = $(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp)
 
 # Names with blanks stay whole. The files are the templates of this folder, filled in.
-TO = $(DESTDIR)$(1)
 define FILL
 sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
     -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@LIBS@|$(LIBS) $(OPENMP_LIB)|g' \
@@ -17,24 +16,24 @@ endef
 
 # An older version whose shared library stays beside this one is not touched.
 install: lib
-	install -d "$(call TO,$(INCLUDEDIR))/tn" "$(call TO,$(LIBDIR))/pkgconfig" \
-	    "$(call TO,$(LIBDIR))/cmake/libtensor" "$(call TO,$(DOCDIR))"
-	install -m 644 $(HEADERS) "$(call TO,$(INCLUDEDIR))/tn"
-	install -m 644 $(STATIC) "$(call TO,$(LIBDIR))"
-	install -m 755 $(SHARED).$(VERSION) "$(call TO,$(LIBDIR))"
-	ln -sf libtensor.so.$(VERSION) "$(call TO,$(LIBDIR))/libtensor.so.$(SOVERSION)"
-	ln -sf libtensor.so.$(VERSION) "$(call TO,$(LIBDIR))/libtensor.so"
-	@$(call FILL,libtensor.pc) >"$(call TO,$(LIBDIR))/pkgconfig/libtensor.pc"
-	@$(call FILL,libtensor-config.cmake) >"$(call TO,$(LIBDIR))/cmake/libtensor/libtensor-config.cmake"
+	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" \
+	    "$(DESTDIR)$(LIBDIR)/cmake/libtensor" "$(DESTDIR)$(DOCDIR)"
+	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/tn"
+	install -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)"
+	install -m 755 $(SHARED).$(VERSION) "$(DESTDIR)$(LIBDIR)"
+	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so.$(SOVERSION)"
+	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so"
+	@$(call FILL,libtensor.pc) >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc"
+	@$(call FILL,libtensor-config.cmake) >"$(DESTDIR)$(LIBDIR)/cmake/libtensor/libtensor-config.cmake"
 	@$(call FILL,libtensor-config-version.cmake) \
-	    >"$(call TO,$(LIBDIR))/cmake/libtensor/libtensor-config-version.cmake"
-	install -m 644 $(DOCUMENTS) "$(call TO,$(DOCDIR))"
+	    >"$(DESTDIR)$(LIBDIR)/cmake/libtensor/libtensor-config-version.cmake"
+	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
 	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)"
 
 # Takes away what this version put there; headers and the rest only if no other version came after it.
 uninstall:
-	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(call TO,$(LIBDIR))" \
-	    "$(call TO,$(INCLUDEDIR))" "$(call TO,$(DOCDIR))"
+	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
+	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)"
 
 # The same bytes from the same commit.
 dist:

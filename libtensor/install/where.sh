@@ -9,7 +9,7 @@ esac
 case ":$LD_LIBRARY_PATH:" in
 *":$libdir:"*) exit 0 ;;
 esac
-if ! /sbin/ldconfig -v 2>/dev/null | grep -qxF "$libdir:" && ! /sbin/ldconfig -v 2>/dev/null | grep -qF "$libdir: ("; then
+if ! /sbin/ldconfig -v 2>/dev/null | cut -d: -f1 | grep -qxF "$libdir"; then
     echo "programs find libtensor.so after:   export LD_LIBRARY_PATH=\"$libdir\""
     echo "    or linked with:   -Wl,-rpath,\"$libdir\""
 elif [ "$(id -u)" = 0 ]; then

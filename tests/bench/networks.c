@@ -20,16 +20,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "bench/models.h"
-#include "bench/rates.h"
+#include "bench/questions.h"
 #include "bench/timing.h"
 
-enum { MOST_CALLS = 4096, LINE = 512, EPOCH_BATCHES = 100 };
-
-static void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "networks: %s: %s\n", what, why ? why : "no answer");
-    exit(EXIT_FAILURE);
-}
+enum { MOST_CALLS = 4096, EPOCH_BATCHES = 100 };
 
 /* A network that is ready to be timed. */
 typedef struct subject {
@@ -267,27 +261,7 @@ static void answer_about(tn_ctx *ctx, const char *what, double seconds, const ch
     subject_free(&s);
 }
 
-static void answer(tn_ctx *ctx, const char *line)
-{
-    char what[16], name[64], rest[LINE] = "";
-    double milliseconds;
-    if (sscanf(line, "%15s %lf %63s %511[^\n]", what, &milliseconds, name, rest) < 3)
-        fail(line, "not understood");
-    tn_scope scope = tn_scope_begin(ctx);
-    if (strcmp(what, "rate") != 0 || !answer_rate(ctx, name, 1e-3 * milliseconds))
-        answer_about(ctx, what, 1e-3 * milliseconds, name, rest);
-    fflush(stdout);
-    tn_scope_end(ctx, scope);
-}
-
 int main(int argc, char **argv)
 {
-    char line[LINE];
-    tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.seed = 1, .threads = argc > 1 ? atoi(argv[1]) : 1});
-    if (!ctx)
-        fail("context", "out of memory");
-    while (fgets(line, sizeof line, stdin))
-        answer(ctx, line);
-    tn_ctx_free(ctx);
-    return EXIT_SUCCESS;
+    return answer_questions(argc, argv, answer_about);
 }

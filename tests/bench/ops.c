@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tn/tn.h>
-#include "bench/rates.h"
+#include "bench/questions.h"
 #include "bench/timing.h"
 
-enum { MOST_TENSORS = 5, MOST_CALLS = 4096, LINE = 512 };
+enum { MOST_TENSORS = 5, MOST_CALLS = 4096 };
 
 /* The arguments of a call. */
 typedef struct arguments {
@@ -128,12 +128,6 @@ OPERATORS(DEFINE)
 
 #define ROW(name, call) {#name, run_##name},
 static const timed operators[] = {OPERATORS(ROW){NULL, NULL}};
-
-static void fail(const char *what, const char *why)
-{
-    fprintf(stderr, "ops: %s: %s\n", what, why ? why : "no answer");
-    exit(EXIT_FAILURE);
-}
 
 /* ---- the arguments of a line ----------------------------------------------------------------- */
 
@@ -314,8 +308,10 @@ static const timed *operator_of(const char *name)
     return op;
 }
 
-static void answer_about(tn_ctx *ctx, const char *what, double seconds, const timed *op, char *text)
+static void answer_about(tn_ctx *ctx, const char *what, double seconds, const char *name,
+                         char *text)
 {
+    const timed *op = operator_of(name);
     arguments a = read_arguments(ctx, text);
     if (strcmp(what, "size") == 0)
         answer_size(op, &a);
@@ -323,27 +319,7 @@ static void answer_about(tn_ctx *ctx, const char *what, double seconds, const ti
         measure(op, &a, *what == 'f' ? FORWARD : *what == 'b' ? BACKWARD : SUM, seconds);
 }
 
-static void answer(tn_ctx *ctx, const char *line)
-{
-    char what[16], name[64], rest[LINE] = "";
-    double milliseconds;
-    if (sscanf(line, "%15s %lf %63s %511[^\n]", what, &milliseconds, name, rest) < 3)
-        fail(line, "not understood");
-    tn_scope scope = tn_scope_begin(ctx);
-    if (strcmp(what, "rate") != 0 || !answer_rate(ctx, name, 1e-3 * milliseconds))
-        answer_about(ctx, what, 1e-3 * milliseconds, operator_of(name), rest);
-    fflush(stdout);
-    tn_scope_end(ctx, scope);
-}
-
 int main(int argc, char **argv)
 {
-    char line[LINE];
-    tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.seed = 1, .threads = argc > 1 ? atoi(argv[1]) : 1});
-    if (!ctx)
-        fail("context", "out of memory");
-    while (fgets(line, sizeof line, stdin))
-        answer(ctx, line);
-    tn_ctx_free(ctx);
-    return EXIT_SUCCESS;
+    return answer_questions(argc, argv, answer_about);
 }

@@ -18,14 +18,7 @@ double conv2d_rounding(tn_dtype dtype)
 
 tn__conv2d_plan conv2d_plan(const tn_tensor *x, const tn_tensor *w, const tn_conv2d_opts *opts)
 {
-    tn__window window = {.kernel_h = w->shape[2],
-                         .kernel_w = w->shape[3],
-                         .stride_h = tn__option(opts->stride_h, opts->stride, 1),
-                         .stride_w = tn__option(opts->stride_w, opts->stride, 1),
-                         .padding_h = tn__option(opts->padding_h, opts->padding, 0),
-                         .padding_w = tn__option(opts->padding_w, opts->padding, 0),
-                         .dilation_h = tn__option(opts->dilation_h, opts->dilation, 1),
-                         .dilation_w = tn__option(opts->dilation_w, opts->dilation, 1)};
+    tn__window window = tn__conv2d_window(w, opts);
     ck_assert(tn__slide(ctx, "conv2d", x, &window, false));
     return tn__conv2d_plan_new(ctx, &window, tn__option(0, opts->groups, 1), x, w);
 }

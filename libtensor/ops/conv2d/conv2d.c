@@ -147,18 +147,6 @@ static const tn_op conv2d_op = {.name = "conv2d", .backward = conv2d_backward};
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-static tn__window window_of(const tn_tensor *weight, const tn_conv2d_opts *opts)
-{
-    return (tn__window){.kernel_h = weight->shape[2],
-                        .kernel_w = weight->shape[3],
-                        .stride_h = tn__option(opts->stride_h, opts->stride, 1),
-                        .stride_w = tn__option(opts->stride_w, opts->stride, 1),
-                        .padding_h = tn__option(opts->padding_h, opts->padding, 0),
-                        .padding_w = tn__option(opts->padding_w, opts->padding, 0),
-                        .dilation_h = tn__option(opts->dilation_h, opts->dilation, 1),
-                        .dilation_w = tn__option(opts->dilation_w, opts->dilation, 1)};
-}
-
 static tn_tensor *new_result(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                              const tn__window *w)
 {
@@ -185,7 +173,7 @@ static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *wei
     tn_begin(ctx, &conv2d_op);
     if (!check_arguments(ctx, x, weight, bias, data.groups) || !check_kernel(ctx, weight, &opts))
         return NULL;
-    data.window = window_of(weight, &opts);
+    data.window = tn__conv2d_window(weight, &opts);
     if (!check_window(ctx, x, weight, &data.window))
         return NULL;
     const tn_tensor *plain = tn__contiguous(ctx, x), *w = tn__contiguous(ctx, weight);

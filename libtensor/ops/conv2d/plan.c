@@ -2,6 +2,7 @@
 #include "base/isa.h"
 #include "base/threads.h"
 #include "ops/conv2d/plan.h"
+#include "ops/shared/window.h"
 #include "tensor/tensor.h"
 
 /* A double, for the count of multiply-adds may not fit an integer. */
@@ -10,6 +11,18 @@ static int64_t workers_of(const tn__conv2d_plan *p)
     double work = (double)p->images * (double)(p->groups * p->out_channels) * (double)p->depth *
                   (double)p->out_points / TN__GRAIN_MULTIPLY_ADDS;
     return work < p->ctx->threads ? (int64_t)work + 1 : p->ctx->threads;
+}
+
+tn__window tn__conv2d_window(const tn_tensor *weight, const tn_conv2d_opts *opts)
+{
+    return (tn__window){.kernel_h = weight->shape[2],
+                        .kernel_w = weight->shape[3],
+                        .stride_h = tn__option(opts->stride_h, opts->stride, 1),
+                        .stride_w = tn__option(opts->stride_w, opts->stride, 1),
+                        .padding_h = tn__option(opts->padding_h, opts->padding, 0),
+                        .padding_w = tn__option(opts->padding_w, opts->padding, 0),
+                        .dilation_h = tn__option(opts->dilation_h, opts->dilation, 1),
+                        .dilation_w = tn__option(opts->dilation_w, opts->dilation, 1)};
 }
 
 tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64_t groups,

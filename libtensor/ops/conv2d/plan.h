@@ -2,6 +2,7 @@
 #ifndef TN_OPS_CONV2D_PLAN_H
 #define TN_OPS_CONV2D_PLAN_H
 
+#include <tn/ops.h>
 #include <tn/tensor.h>
 #include "base/context.h"
 #include "kernels/window.h"
@@ -37,6 +38,9 @@ typedef struct tn__conv2d_plan {
     tn__form form; /* of the weight as the method prepares it, which adds layout[1]; kept where
                     * nothing is recorded */
 } tn__conv2d_plan;
+
+/* What the options say of the window, and the weight; tn__slide fills in the rest. */
+tn__window tn__conv2d_window(const tn_tensor *weight, const tn_conv2d_opts *opts);
 
 /* x: [n, channels, h, w] or [channels, h, w], of n = 1. The window is filled in by tn__slide. */
 tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64_t groups,
