@@ -19,9 +19,9 @@ void KERNEL(sum)(int64_t n, const void *x, void *y)
     *(real *)y = sum_pairs(n, x);
 }
 
-/* Sums of WIDTH lines or fewer, of WIDTH to 2 WIDTH numbers: they are turned, so that the numbers of
- * a line are added one after another, and lines side by side. The second square ends where the lines
- * end, and begins with numbers that the first has. */
+/* Sums of WIDTH lines or fewer, of WIDTH to 2 WIDTH numbers. They are turned, so that the numbers
+ * of a line are added one after another, and lines side by side. The second square ends where the
+ * lines end, and begins with numbers that the first has. */
 static inline void sum_square(int64_t lines, int64_t n, const real *x, int64_t ldx, wide *sum)
 {
     real square[WIDTH * WIDTH];
