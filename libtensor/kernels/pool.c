@@ -215,16 +215,12 @@ void KERNEL(avg_pool2d_backward)(const tn__window *w, int64_t planes, bool exclu
     spread_planes(&a, planes, dy, dx, lost);
 }
 
-/* Where a plane is one window, planes are lines of numbers. Their sum may be beyond the largest
- * number where their mean is not: then it is found in double. */
+/* Where a plane is one window, that is the same for all. */
 static void average_whole(const tn__window *w, int64_t planes, const real *x, real *y)
 {
     cover whole = adaptive_cover(w, 0, 0);
-    int64_t n = w->h * w->w;
-    KERNEL(sum_lines)(planes, n, x, n, y);
-    for (int64_t plane = 0; plane < planes; plane++)
-        y[plane] = isfinite(y[plane]) ? (real)(y[plane] / whole.divisor)
-                                      : average(w, &whole, x + plane * n);
+    for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
+        y[plane] = average(w, &whole, x);
 }
 
 void KERNEL(adaptive_avg_pool2d)(const tn__window *w, int64_t planes, const void *x, void *y)
