@@ -147,6 +147,18 @@ tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, cons
     return tn_record(ctx, &op->op, y, args);
 }
 
+/* The gradient of input i by its formula. That of a sum is dy itself, which is not written again:
+ * inputs share it, and tn_add_grad copies where somebody may change it. */
+static void add_derivative(tn_ctx *ctx, tn_node *node, int i, const tn_formula *formula,
+                           const double *c, const tn_tensor *const *operands)
+{
+    if (!tn_wants_grad(node, i))
+        return;
+    bool is_dy = formula->text && strcmp(formula->text, "dy") == 0;
+    tn_add_grad(ctx, node, i,
+                is_dy ? operands[2] : tn_map(ctx, node->op->name, formula, c, operands));
+}
+
 void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     if (!node)
@@ -154,7 +166,7 @@ void tn_unary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     const tn_unary_op *op = (const tn_unary_op *)(const void *)node->op;
     const tn_tensor *x = tn_saved(node, 0), *y = tn_saved(node, 1);
     const tn_tensor *operands[] = {x ? x : dy, y ? y : dy, dy};
-    tn_add_grad(ctx, node, 0, tn_map(ctx, node->op->name, &op->dx, node->data, operands));
+    add_derivative(ctx, node, 0, &op->dx, node->data, operands);
 }
 
 tn_tensor *tn_binary(tn_ctx *ctx, const tn_binary_op *op, const tn_tensor *a, const tn_tensor *b)
@@ -178,8 +190,6 @@ void tn_binary_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     const tn_binary_op *op = (const tn_binary_op *)(const void *)node->op;
     const tn_tensor *a = tn_saved(node, 0), *b = tn_saved(node, 1);
     const tn_tensor *operands[] = {a ? a : dy, b ? b : dy, dy};
-    if (tn_wants_grad(node, 0))
-        tn_add_grad(ctx, node, 0, tn_map(ctx, node->op->name, &op->da, NULL, operands));
-    if (tn_wants_grad(node, 1))
-        tn_add_grad(ctx, node, 1, tn_map(ctx, node->op->name, &op->db, NULL, operands));
+    add_derivative(ctx, node, 0, &op->da, NULL, operands);
+    add_derivative(ctx, node, 1, &op->db, NULL, operands);
 }

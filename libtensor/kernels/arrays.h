@@ -18,6 +18,8 @@
     K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                      \
     /* y = value[0] */                                                                            \
     K(void, fill, (int64_t n, const void *value, void *y))                                        \
+    /* y[i][0 .. n) = x[i step], rows one behind the other */                                     \
+    K(void, fill_rows, (int64_t rows, int64_t n, const void *x, int64_t step, void *y))           \
     /* y [rows, cols] = x^T, rows ldy and ldx apart */                                            \
     K(void, transpose,                                                                            \
       (int64_t rows, int64_t cols, const void *x, int64_t ldx, void *y, int64_t ldy))             \

@@ -1,5 +1,6 @@
 /* elementwise.c - loops over one row of numbers. */
-#include "kernels/real.h"
+#include <string.h>
+#include "kernels/wide.h"
 
 void KERNEL(add_to)(int64_t n, const void *px, void *py)
 {
@@ -30,6 +31,26 @@ void KERNEL(fill)(int64_t n, const void *value, void *py)
     real *y = py, v = *(const real *)value;
     for (int64_t i = 0; i < n; i++)
         y[i] = v;
+}
+
+typedef lane_int integers __attribute__((vector_size(WIDE_BYTES)));
+
+/* Whole vectors, whose ends the next row overwrites. They are integers, so that every number keeps
+ * its bits. */
+void KERNEL(fill_rows)(int64_t rows, int64_t n, const void *px, int64_t step, void *py)
+{
+    const real *x = px;
+    real *y = py, *end = y + rows * n;
+    for (int64_t i = 0; i < rows; i++, y += n) {
+        lane_int value;
+        memcpy(&value, x + i * step, sizeof value);
+        integers values = (integers){0} + value;
+        int64_t j = 0;
+        for (; j < n && end - (y + j) >= WIDTH; j += WIDTH)
+            memcpy(y + j, &values, sizeof values);
+        for (; j < n; j++)
+            memcpy(y + j, &value, sizeof value);
+    }
 }
 
 void KERNEL(scale_u8)(int64_t n, const uint8_t *x, double scale, void *py)

@@ -8,15 +8,13 @@
 #include "kernels/wide.h"
 
 #if defined(TN_REAL_f32)
-typedef int32_t place;
 #define PLACES INT32_MAX
 #else
-typedef int64_t place;
 #define PLACES INT64_MAX
 #endif
 
 /* Comparing takes so long that wide vectors pay where a processor has them. */
-typedef place places __attribute__((vector_size(WIDE_BYTES)));
+typedef lane_int places __attribute__((vector_size(WIDE_BYTES)));
 
 #define WAYS 4               /* vectors side by side */
 #define STRIP (WAYS * WIDTH) /* numbers in them */
@@ -86,7 +84,7 @@ INLINE real best_of(int64_t n, const real *x, bool smallest)
 static int64_t place_of(int64_t n, const real *x, real best)
 {
     int64_t i = 0;
-    place found = 0, is_nan = best != best;
+    lane_int found = 0, is_nan = best != best;
     for (; i + STRIP <= n; i += STRIP) {
         for (int64_t j = 0; j < STRIP; j++)
             found |= (x[i + j] == best) | (is_nan & (x[i + j] != x[i + j]));
@@ -138,7 +136,7 @@ INLINE void strip(int64_t n, const real *x, int64_t ldx, int ways, bool smallest
             wide row = ((const wide_unaligned *)(x + i * ldx))[k];
             places taken = are_before(row, best[k], smallest);
             best[k] = (wide)choose(taken, (places)row, (places)best[k]);
-            where[k] = choose(taken, (places){0} + (place)i, where[k]);
+            where[k] = choose(taken, (places){0} + (lane_int)i, where[k]);
         }
     for (int k = 0; k < ways; k++)
         ((wide_unaligned *)y)[k] = best[k];

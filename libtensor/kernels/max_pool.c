@@ -3,13 +3,11 @@
 #include "kernels/pool.h"
 
 #if defined(TN_REAL_f32)
-typedef int32_t place;
 #define IN_VECTOR (TN_VECTOR_BYTES / 4)
 #else
-typedef int64_t place;
 #define IN_VECTOR (TN_VECTOR_BYTES / 8)
 #endif
-typedef place places __attribute__((vector_size(TN_VECTOR_BYTES)));
+typedef lane_int places __attribute__((vector_size(TN_VECTOR_BYTES)));
 typedef uint16_t narrows __attribute__((vector_size(2 * IN_VECTOR)));
 typedef int32_t wides __attribute__((vector_size(4 * IN_VECTOR)));
 
@@ -20,12 +18,6 @@ typedef int32_t wides __attribute__((vector_size(4 * IN_VECTOR)));
 #define EVERY_OTHER 0, 2, 5, 7
 #else
 #define EVERY_OTHER 0, 3
-#endif
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
 #endif
 
 /* Windows of one row, and where they look for their elements. */
@@ -72,7 +64,7 @@ __attribute__((always_inline)) static inline vec every(int64_t stride, const rea
     if (stride == 1)
         return load(x);
     if (stride == 2)
-        return SHUFFLE(load(x), load(x + IN_VECTOR - 1), EVERY_OTHER);
+        return SHUFFLE(places, load(x), load(x + IN_VECTOR - 1), EVERY_OTHER);
     vec v = {0};
     for (int i = 0; i < IN_VECTOR; i++)
         v[i] = x[i * stride];
@@ -105,16 +97,16 @@ largest_of_some(const row_of_windows *r, int64_t window, int64_t count, int64_t 
     int64_t at = window * stride - w->padding_w, first = r->h.begin * w->w + at;
     places step = {0};
     for (int i = 0; i < IN_VECTOR; i++)
-        step[i] = (place)(i * stride);
+        step[i] = (lane_int)(i * stride);
     vec most = every(stride, r->x + first);
-    places best = step + (place)first;
+    places best = step + (lane_int)first;
     for (int64_t row = r->h.begin; row < r->h.end; row += w->dilation_h)
         for (int64_t j = 0; j < r->columns; j++) {
             first = row * w->w + at + j * w->dilation_w;
             vec value = every(stride, r->x + first);
             places more = (value > most) | (value != value);
             most = (vec)choose(more, (places)value, (places)most);
-            best = choose(more, step + (place)first, best);
+            best = choose(more, step + (lane_int)first, best);
         }
     if (count >= IN_VECTOR)
         put_vector(r, window, most, best);

@@ -12,11 +12,14 @@
 #include <stdint.h>
 #include "kernels/kernels.h"
 
+/* And an integer as wide, for the places of numbers in vectors. */
 #if defined(TN_REAL_f32)
 typedef float real;
+typedef int32_t lane_int;
 #define TN_TYPE_ f32
 #else
 typedef double real;
+typedef int64_t lane_int;
 #define TN_TYPE_ f64
 #endif
 
@@ -54,6 +57,14 @@ static inline void store(real *p, vec v)
 {
     *(vec_unaligned *)p = v;
 }
+
+/* Numbers of two vectors by their places, a vector of the type `places`: those of b count on from
+ * those of a. */
+#if defined(__clang__)
+#define SHUFFLE(places, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(places, a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#endif
 
 /* Halves are added to halves. */
 static inline real add_lanes(vec v)

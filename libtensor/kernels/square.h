@@ -29,22 +29,14 @@
 #define PLACES PLACES_2
 #endif
 
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#elif defined(TN_REAL_f32)
-typedef int32_t places __attribute__((vector_size(WIDE_BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#else
-typedef int64_t places __attribute__((vector_size(WIDE_BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#endif
+typedef lane_int wide_places __attribute__((vector_size(WIDE_BYTES)));
 
-#define EXCHANGE(d)                                      \
-    EACH (i, WIDTH)                                      \
-        if (!(i & (d))) {                                \
-            wide a = t[i], b = t[i + (d)];               \
-            t[i] = SHUFFLE(a, b, PLACES(LOW, d));        \
-            t[i + (d)] = SHUFFLE(a, b, PLACES(HIGH, d)); \
+#define EXCHANGE(d)                                                   \
+    EACH (i, WIDTH)                                                   \
+        if (!(i & (d))) {                                             \
+            wide a = t[i], b = t[i + (d)];                            \
+            t[i] = SHUFFLE(wide_places, a, b, PLACES(LOW, d));        \
+            t[i + (d)] = SHUFFLE(wide_places, a, b, PLACES(HIGH, d)); \
         }
 
 /* y[i][j] = x[j][i]; of an x that has fewer lines the others are zeros. */

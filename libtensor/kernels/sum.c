@@ -1,8 +1,9 @@
 /* sum.c - sums, pairwise: halves are added to halves, so that the rounding error grows with log n
  * and not with n (Higham, "The accuracy of floating point summation", 1993). */
 #include "kernels/pairs.h"
+#include "kernels/square.h"
 
-#define ROWS 32 /* that are added one after another */
+#define FEW 32  /* that are added one after another */
 #define TILE 64 /* columns at a time */
 
 static real sum_pairs(int64_t n, const real *x)
@@ -18,11 +19,47 @@ void KERNEL(sum)(int64_t n, const void *x, void *y)
     *(real *)y = sum_pairs(n, x);
 }
 
+/* Sums of WIDTH lines or fewer, of WIDTH to 2 WIDTH numbers. They are turned, so that the numbers
+ * of a line are added one after another, and lines side by side. The second square ends where the
+ * lines end, and begins with numbers that the first has. */
+static inline void sum_square(int64_t lines, int64_t n, const real *x, int64_t ldx, wide *sum)
+{
+    real square[WIDTH * WIDTH];
+    transpose_square(lines, x, ldx, square, WIDTH);
+    *sum = load_wide(square);
+    EACH (i, WIDTH - 1)
+        *sum += load_wide(square + (i + 1) * WIDTH);
+    if (n == WIDTH)
+        return;
+    transpose_square(lines, x + n - WIDTH, ldx, square, WIDTH);
+    for (int64_t i = 2 * WIDTH - n; i < WIDTH; i++)
+        *sum += load_wide(square + i * WIDTH);
+}
+
+static void sum_squares(int64_t count, int64_t n, const real *x, int64_t ldx, real *y)
+{
+    wide sum;
+    int64_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        sum_square(WIDTH, n, x + i * ldx, ldx, &sum);
+        store_wide(y + i, sum);
+    }
+    if (i == count)
+        return;
+    sum_square(count - i, n, x + i * ldx, ldx, &sum);
+    for (int64_t j = i; j < count; j++)
+        y[j] = sum[j - i];
+}
+
 /* Rows that are no longer than a block are summed without a call for each. */
 void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, void *py)
 {
     const real *x = px;
     real *y = py;
+    if (n >= WIDTH && n <= 2 * WIDTH) {
+        sum_squares(count, n, x, ldx, y);
+        return;
+    }
     for (int64_t i = 0; i < count && n <= BLOCK; i++)
         y[i] = block_sum(n, x + i * ldx);
     for (int64_t i = 0; i < count && n > BLOCK; i++)
@@ -50,7 +87,7 @@ static void sum_few(int64_t n, int64_t cols, const real *x, int64_t ldx, real *r
 
 static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)
 {
-    if (n <= ROWS) {
+    if (n <= FEW) {
         sum_few(n, cols, x, ldx, y);
         return;
     }
@@ -65,13 +102,13 @@ static void sum_tile(int64_t n, int64_t cols, const real *x, int64_t ldx, real *
 /* Where there are few columns, several rows are read as one, which fills vectors. */
 static void sum_narrow(int64_t n, int64_t cols, const real *x, real *restrict y)
 {
-    real wide[TILE];
+    real joined[TILE];
     int64_t together = TILE / cols, rows = n / together;
-    sum_tile(rows, together * cols, x, together * cols, wide);
+    sum_tile(rows, together * cols, x, together * cols, joined);
     sum_tile(n - rows * together, cols, x + rows * together * cols, cols, y);
     for (int64_t i = 0; i < together; i++)
         for (int64_t j = 0; j < cols; j++)
-            y[j] += wide[i * cols + j];
+            y[j] += joined[i * cols + j];
 }
 
 void KERNEL(sum_rows)(int64_t n, int64_t cols, const void *px, int64_t ldx, void *py)

@@ -135,6 +135,32 @@ static void turn(tn_ctx *ctx, const tn__iter *it, int across)
     tn__parallel(ctx, count, tn__grain(TN__GRAIN_ELEMENTS, cost), turn_strips, &args);
 }
 
+/* ---- short rows, each of one number ---------------------------------------------------------- */
+
+enum { SHORT_ROW = 128 }; /* of longer ones each is filled by itself */
+
+static bool has_short_rows(const tn__iter *it)
+{
+    return it->ndim == 2 && it->size[0] >= 4 && it->shape[1] <= SHORT_ROW &&
+           it->strides[0][1] == 1 && it->strides[0][0] == it->shape[1] && it->strides[1][1] == 0;
+}
+
+static void fill_short_rows(int64_t begin, int64_t end, void *payload)
+{
+    const turn_args *a = payload;
+    const tn__iter *it = a->it;
+    int64_t n = it->shape[1], step = it->strides[1][0], size = (int64_t)it->size[0];
+    a->k->fill_rows(end - begin, n, it->data[1] + begin * step * size, step,
+                    it->data[0] + begin * n * size);
+}
+
+static void repeat_each(tn_ctx *ctx, const tn__iter *it)
+{
+    turn_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64), .it = it};
+    tn__parallel(ctx, it->shape[0], tn__grain(TN__GRAIN_ELEMENTS, (double)it->shape[1]),
+                 fill_short_rows, &args);
+}
+
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
     copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
@@ -142,6 +168,8 @@ void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
     int across = dim_across(&it);
     if (across >= 0)
         turn(ctx, &it, across);
+    else if (has_short_rows(&it))
+        repeat_each(ctx, &it);
     else
         tn__iter_run(ctx, &it, copy_row, &args);
 }

@@ -78,6 +78,16 @@ START_TEST(test_values)
 }
 END_TEST
 
+/* The sum of a plane is beyond the largest float, its mean is not. */
+START_TEST(test_large_numbers)
+{
+    tn_tensor *x = tn_full(ctx, TN_F32, TN_SHAPE(3, 13, 13), 3e38);
+    tn_tensor *y = tn_adaptive_avg_pool2d(ctx, x, 1, 1);
+    for (int i = 0; i < 3; i++)
+        ck_assert_float_eq(tn_data_f32(y)[i], 3e38f);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *full = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3, 4, 4));
@@ -106,4 +116,4 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("adaptive_avg_pool2d", cases, test_values, test_errors)
+OP_TESTS("adaptive_avg_pool2d", cases, test_values, test_large_numbers, test_errors)

@@ -113,6 +113,38 @@ START_TEST(copies_the_other_way_round)
 }
 END_TEST
 
+/* x has gaps; what lies behind the rows stays as it is. */
+static void check_repeated(tn_dtype dtype, int64_t rows, int64_t n)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *x = tn_arange(ctx, dtype, 1, (double)(2 * rows + 1), 1);
+    x = tn_slice(ctx, tn_reshape(ctx, x, TN_SHAPE(2 * rows, 1)), 0, 0, 2 * rows, 2);
+    tn_tensor *y = tn_zeros(ctx, dtype, TN_SHAPE(rows + 1, n));
+    tn_copy_(ctx, tn_narrow(ctx, y, 0, 0, rows), tn_expand(ctx, x, TN_SHAPE(rows, n)));
+    const double *p = tn_data_f64(tn_cast(ctx, y, TN_F64));
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < (rows + 1) * n; i++)
+        wrong += p[i] != (double)(i / n < rows ? 2 * (i / n) + 1 : 0);
+    ck_assert_msg(wrong == 0, "%d rows of %d: %d of %s are wrong", (int)rows, (int)n, (int)wrong,
+                  tn_dtype_name(dtype));
+    tn_scope_end(ctx, scope);
+}
+
+/* Rows of one number each, of all lengths around those of vectors. */
+START_TEST(short_rows_of_one_number)
+{
+    static const tn_dtype dtypes[] = {TN_F32, TN_F64, TN_I32, TN_I64};
+    tn_set_threads(ctx, 4);
+    for (int i = 0; i < 4; i++) {
+        for (int64_t rows = 1; rows < 40; rows += rows < 8 ? 1 : 13)
+            for (int64_t n = 2; n < 140; n += n < 40 ? 1 : 17)
+                check_repeated(dtypes[i], rows, n);
+        check_repeated(dtypes[i], 5000, 20);
+    }
+    check_repeated(TN_U8, 50, 20);
+}
+END_TEST
+
 /* Enough elements for several threads. */
 START_TEST(large)
 {
@@ -139,6 +171,7 @@ int main(void)
     tcase_add_loop_test(tc, copies_between_layouts, 0, TN_DTYPES);
     tcase_add_test(tc, copies_onto_itself);
     tcase_add_test(tc, copies_the_other_way_round);
+    tcase_add_test(tc, short_rows_of_one_number);
     tcase_add_test(tc, large);
     return tn_run(suite);
 }

@@ -68,25 +68,28 @@
  * three operands. */
 #define TN_FORMULA1(name, a, ...)                  \
     TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 1)
+    static const tn_formula name = TN_TABLE_(name, 1, #__VA_ARGS__)
 #define TN_FORMULA2(name, a, b, ...)                \
     TN_LOOPS_(TN_LOOP2_, name, a, b, , __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 2)
+    static const tn_formula name = TN_TABLE_(name, 2, #__VA_ARGS__)
 #define TN_FORMULA3(name, a, b, d, ...)              \
     TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__) \
-    static const tn_formula name = TN_TABLE_(name, 3)
+    static const tn_formula name = TN_TABLE_(name, 3, #__VA_ARGS__)
 
 /* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
  * dy, db of a, b, dy); define name_op. TN_UNARY_AS is for one of several that users know by one
  * name, a string that errors and profiles show. */
-#define TN_UNARY(id, saved, forward, backward_x) TN_UNARY_AS(#id, id, saved, forward, backward_x)
-#define TN_UNARY_AS(shown, id, saved, forward, backward_x)                                    \
+#define TN_UNARY(id, saved, forward, backward_x) \
+    TN_UNARY_(#id, id, saved, forward, backward_x, #forward, #backward_x)
+#define TN_UNARY_AS(shown, id, saved, forward, backward_x) \
+    TN_UNARY_(shown, id, saved, forward, backward_x, #forward, #backward_x)
+#define TN_UNARY_(shown, id, saved, forward, backward_x, text, text_x)                        \
     TN_LOOPS_(TN_LOOP1_, id##_y, x, , , forward)                                              \
     TN_LOOPS_(TN_LOOP3_, id##_dx, x, y, dy, backward_x)                                       \
     static const tn_unary_op id##_op = {.op = {.name = shown, .backward = tn_unary_backward}, \
                                         .save = (saved),                                      \
-                                        .y = TN_TABLE_(id##_y, 1),                            \
-                                        .dx = TN_TABLE_(id##_dx, 3)}
+                                        .y = TN_TABLE_(id##_y, 1, text),                      \
+                                        .dx = TN_TABLE_(id##_dx, 3, text_x)}
 
 #define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
     TN_LOOPS_(TN_LOOP2_, id##_y, a, b, , forward)                                             \
@@ -94,16 +97,16 @@
     TN_LOOPS_(TN_LOOP3_, id##_db, a, b, dy, backward_b)                                       \
     static const tn_binary_op id##_op = {.op = {.name = #id, .backward = tn_binary_backward}, \
                                          .save = (saved),                                     \
-                                         .y = TN_TABLE_(id##_y, 2),                           \
-                                         .da = TN_TABLE_(id##_da, 3),                         \
-                                         .db = TN_TABLE_(id##_db, 3)}
+                                         .y = TN_TABLE_(id##_y, 2, #forward),                 \
+                                         .da = TN_TABLE_(id##_da, 3, #backward_a),            \
+                                         .db = TN_TABLE_(id##_db, 3, #backward_b)}
 
-#define TN_TABLE_(formula, count)                                \
-    {                                                            \
-        .name = #formula, .operands = (count), .loops = {        \
-            {formula##_f32, formula##_f32_v3, formula##_f32_v4}, \
-            {formula##_f64, formula##_f64_v3, formula##_f64_v4}  \
-        }                                                        \
+#define TN_TABLE_(formula, count, words)                                 \
+    {                                                                    \
+        .name = #formula, .operands = (count), .text = words, .loops = { \
+            {formula##_f32, formula##_f32_v3, formula##_f32_v4},         \
+            {formula##_f64, formula##_f64_v3, formula##_f64_v4}          \
+        }                                                                \
     }
 
 /* How the loops are written. The body is inlined into a function per instruction set. */

@@ -78,6 +78,7 @@ typedef struct tn_formula {
     const char *name;
     int operands;
     tn_loop loops[2][TN_ISAS]; /* [TN_F32 or TN_F64][instruction set] */
+    const char *text;          /* the expression as it was written, or NULL */
 } tn_formula;
 
 /* A new tensor of the broadcast shape, each element the formula of the operands'. `what` names the
@@ -86,7 +87,7 @@ TN_API tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formul
                          const tn_tensor *const *operands);
 
 /* What an operator keeps for its backward. The derivatives may use nothing else: in place of
- * what was not kept they find dy. */
+ * what was not kept they find dy. Of a derivative whose text is "dy", dy is passed on itself. */
 typedef enum tn_keep {
     TN_SAVE_NOTHING = 0,
     TN_SAVE_X = 1,
