@@ -2,7 +2,7 @@
  * log_softmax(x):  y_i = x_i - ln sum_j e^x_j;        dx = dy - e^y sum_j dy_j.
  *
  * Of another dimension than the last, many columns are done side by side where they are. A few, and
- * operands with gaps, become rows: the dimension is moved to the end and back. */
+ * operands with gaps, become rows: the dimension is moved to the end and back, by copies. */
 #include <tn/op.h>
 #include <tn/ops.h>
 #include "base/integers.h"
@@ -88,7 +88,7 @@ static tn_tensor *by_rows(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *dy, 
     if (args.n > 0)
         tn__parallel(ctx, tn_numel(x) / args.n, tn__grain(TN__GRAIN_EXPONENTIALS, (double)args.n),
                      run_rows, &args);
-    return tn__swap_dims(ctx, y, dim, x->ndim - 1);
+    return tn__contiguous(ctx, tn__swap_dims(ctx, y, dim, x->ndim - 1));
 }
 
 /* x is contiguous. */

@@ -165,7 +165,7 @@ static int64_t bytes_needed(const work *w)
 size_t tn__product_space(const tn__product *p)
 {
     work w = work_of(p);
-    w.depth = tn__min(p->k, p->depth > 0 ? p->depth : DEPTH_BYTES / w.size);
+    w.depth = tn__min(p->k, DEPTH_BYTES / w.size);
     int64_t one = bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n);
     int64_t other = bytes_of_a(&w, p->n) + bytes_of_b(&w, p->m);
     return (size_t)(tn__max(one, other) + 2 * bytes_of_part(&w));

@@ -422,6 +422,16 @@ static void check_accumulation(setting *s, tn_tensor *const *in, const array *dy
     }
 }
 
+/* Programs read results by tn_data: what is no view of an input has no gaps. */
+static void check_contiguous(const setting *s, const tn_tensor *y, tn_tensor *const *in)
+{
+    bool is_view = false;
+    for (int i = 0; i < s->count; i++)
+        is_view = is_view || y->storage == in[i]->storage;
+    ck_assert_msg(is_view || tn_is_contiguous(y), "%s %s %s: the result has gaps", s->c->name,
+                  s->c->inputs, layout_name(s->how));
+}
+
 /* Runs the case; `only`: the one input that requires a gradient, or -1. */
 static void run(setting *s, tn_dtype dtype, consumer use, int only, const outcome *want)
 {
@@ -437,6 +447,7 @@ static void run(setting *s, tn_dtype dtype, consumer use, int only, const outcom
         return;
     array dy = gradient_of_result(y, use);
     run_backward(y, &dy, use);
+    check_contiguous(s, y, in);
     compare(s, dtype, y, in, want, only);
     check_accumulation(s, in, &dy, use);
 }

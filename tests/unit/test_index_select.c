@@ -113,6 +113,8 @@ START_TEST(test_errors)
                 "index_select: index 2 is outside dimension 0 of [2,3]");
     check_fails(tn_index_select(ctx, x, 1, tn_full(ctx, TN_I32, TN_SHAPE(1), -1)), TN_ERR_ARGUMENT,
                 "index_select: index -1 is outside dimension 1 of [2,3]");
+    check_fails(tn_index_select(ctx, x, 1, tn_arange(ctx, TN_I64, 1, 5, 1)), TN_ERR_ARGUMENT,
+                "index_select: index 3 is outside dimension 1 of [2,3]");
     ck_assert_ptr_null(tn_index_select(NULL, x, 1, at));
 }
 END_TEST

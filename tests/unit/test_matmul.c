@@ -207,6 +207,10 @@ START_TEST(test_errors)
                           tn_zeros(ctx, TN_F32, TN_SHAPE(0, 2147483648))),
                 TN_ERR_SHAPE,
                 "matmul: matrix [0,2147483648] has a size or stride above 2147483647");
+    float numbers[] = {1, 2, 3};
+    tn_tensor *far = tn_from_blob(ctx, TN_F32, TN_SHAPE(2, INT64_C(1) << 32), numbers, NULL, NULL);
+    check_fails(tn_matmul(ctx, tn_narrow(ctx, far, 1, 0, 3), tn_cast(ctx, d, TN_F32)), TN_ERR_SHAPE,
+                "matmul: matrix [2,3] has a size or stride above 2147483647");
     ck_assert_ptr_null(tn_matmul(NULL, a, a));
 }
 END_TEST

@@ -149,6 +149,27 @@ START_TEST(test_largest_at_every_place)
 }
 END_TEST
 
+/* The same down columns, each of which has its largest logit elsewhere. */
+START_TEST(test_largest_of_every_column)
+{
+    for (int64_t n = 1; n < 20; n++)
+        for (int64_t columns = 2; columns < 90; columns += 7) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(n, columns));
+            for (int64_t j = 0; j < columns; j++)
+                ((float *)tn__ptr(x))[j % n * columns + j] = 1000;
+            const float *y = tn_data_f32(tn_softmax(ctx, x, 0));
+            const float *logs = tn_data_f32(tn_log_softmax(ctx, x, 0));
+            for (int64_t i = 0; i < n * columns; i++) {
+                float largest = i % columns % n == i / columns;
+                ck_assert_float_eq(y[i], largest);
+                ck_assert_float_eq(logs[i], 1000 * largest - 1000);
+            }
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *i = tn_ones(ctx, TN_I32, TN_SHAPE(2));
@@ -165,4 +186,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("softmax", cases, test_values, test_exponential, test_extreme_logits_are_finite,
-         test_largest_at_every_place, test_errors)
+         test_largest_at_every_place, test_largest_of_every_column, test_errors)

@@ -2,11 +2,11 @@
  *
  * Each is one file in libtensor/ops/, with its formula on top. Unless a line says otherwise:
  * inputs are TN_F32 or TN_F64, all of one dtype, with any strides and sizes (0 included); the
- * result is a new tensor of the innermost scope; a NULL input gives NULL. A negative `dim` counts
- * from the end, and 0 and -1 are taken for a tensor without dimensions, other than by tn_slice,
- * tn_narrow, tn_select and tn_cat. Names, argument order and defaults are PyTorch's. Failures are
- * recorded in the context: TN_ERR_SHAPE, TN_ERR_DTYPE, TN_ERR_ARGUMENT, TN_ERR_MEMORY. Options go
- * in structs whose zero means the default, and TN_ZERO zero. */
+ * result is a new contiguous tensor of the innermost scope; a NULL input gives NULL. A negative
+ * `dim` counts from the end, and 0 and -1 are taken for a tensor without dimensions, other than by
+ * tn_slice, tn_narrow, tn_select and tn_cat. Names, argument order and defaults are PyTorch's.
+ * Failures are recorded in the context: TN_ERR_SHAPE, TN_ERR_DTYPE, TN_ERR_ARGUMENT,
+ * TN_ERR_MEMORY. Options go in structs whose zero means the default, and TN_ZERO zero. */
 #ifndef TN_OPS_H
 #define TN_OPS_H
 
