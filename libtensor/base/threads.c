@@ -66,8 +66,8 @@ static void relax(void)
 /* Looking again and again is quicker than sleep as long as each thread has a core to itself. */
 static int spins_of(const tn__pool *pool)
 {
-    return atomic_load_explicit(&helpers, memory_order_relaxed) < omp_get_num_procs() ? pool->spins
-                                                                                      : 0;
+    bool alone = atomic_load_explicit(&helpers, memory_order_relaxed) < pool->processors;
+    return alone ? pool->spins : 0;
 }
 
 static void spin_while_round(tn__pool *pool, unsigned seen)
@@ -84,42 +84,65 @@ static void spin_while_working(tn__pool *pool)
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-static void take_parts(tn__pool *pool)
+static bool take(tn__pool *pool, int64_t part)
+{
+    unsigned before = atomic_load(&pool->taken[part]);
+    return before != pool->ticket &&
+           atomic_compare_exchange_strong(&pool->taken[part], &before, pool->ticket);
+}
+
+/* Each thread begins with a part of its own, so that what one loop has written is still in the
+ * cache of the thread that reads it in the next; then it takes those whose threads are late. */
+static void take_parts(tn__pool *pool, int64_t own)
 {
     int64_t n = pool->n, parts = pool->parts;
-    for (int64_t i; (i = atomic_fetch_add(&pool->next, 1)) < parts;)
-        pool->fn(tn__cut(n, parts, i), tn__cut(n, parts, i + 1), pool->payload);
+    for (int64_t i = own; i < own + parts; i++)
+        if (take(pool, i % parts))
+            pool->fn(tn__cut(n, parts, i % parts), tn__cut(n, parts, i % parts + 1), pool->payload);
+}
+
+static void sleep_while_round(tn__pool *pool, unsigned seen)
+{
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->sleeping, 1);
+    while (atomic_load(&pool->round) == seen)
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    atomic_fetch_sub(&pool->sleeping, 1);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* Waits for the round after `seen`. False when the context ends. */
-static bool next_round(tn__pool *pool, int number, unsigned *seen, bool *enters)
+static bool next_round(tn__pool *pool, unsigned *seen)
 {
     spin_while_round(pool, *seen);
-    pthread_mutex_lock(&pool->lock);
-    while (pool->round == *seen && !pool->ending)
-        pthread_cond_wait(&pool->wake, &pool->lock);
-    bool goes_on = !pool->ending;
-    *seen = pool->round;
-    *enters = pool->open && number < pool->wanted;
-    pool->working += *enters;
-    pthread_mutex_unlock(&pool->lock);
-    return goes_on;
+    if (atomic_load(&pool->round) == *seen)
+        sleep_while_round(pool, *seen);
+    *seen = atomic_load(&pool->round);
+    return !atomic_load(&pool->ending);
 }
 
-/* Nobody waits for a helper that comes late: it finds a round that is closed, or a new one. */
+/* The last to leave wakes the caller, if that sleeps. */
+static void leave(tn__pool *pool)
+{
+    if (atomic_fetch_sub(&pool->working, 1) > 1 || !atomic_load(&pool->awaiting))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->done);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Nobody waits for a helper that comes late: it finds a round that is closed, or a new one. It says
+ * that it works before it looks whether the round is open, and the caller closes the round before
+ * it looks whether anybody works: so one of them sees the other. */
 static void *help(void *payload)
 {
     tn__pool *pool = payload;
     int number = atomic_fetch_add(&pool->arrived, 1);
-    bool enters;
-    for (unsigned seen = 0; next_round(pool, number, &seen, &enters);) {
-        if (!enters)
-            continue;
-        take_parts(pool);
-        pthread_mutex_lock(&pool->lock);
-        if (--pool->working == 0)
-            pthread_cond_signal(&pool->done);
-        pthread_mutex_unlock(&pool->lock);
+    for (unsigned seen = 0; next_round(pool, &seen);) {
+        atomic_fetch_add(&pool->working, 1);
+        if (atomic_load(&pool->open) && number < pool->wanted)
+            take_parts(pool, number + 1);
+        leave(pool);
     }
     return NULL;
 }
@@ -155,6 +178,7 @@ void tn__pool_open(tn__pool *pool)
 {
     const char *policy = getenv("OMP_WAIT_POLICY");
     pthread_once(&once, watch_forks);
+    pool->processors = omp_get_num_procs();
     pool->spins = policy && (policy[0] == 'p' || policy[0] == 'P') ? 0 : SPINS;
 }
 
@@ -168,21 +192,32 @@ static void renew(tn__pool *pool)
     pool->refused = !ready;
     pool->n_helpers = 0;
     pool->wanted = 0;
-    pool->open = false;
+    atomic_store(&pool->open, false);
+    atomic_store(&pool->awaiting, false);
     atomic_store(&pool->working, 0);
+    atomic_store(&pool->sleeping, 0);
     atomic_store(&pool->arrived, 0);
     atomic_store(&pool->round, 0);
+}
+
+/* A helper says that it sleeps before it looks at the round, which is changed before this looks
+ * whether one does. Those that are awake need no lock to see it, which would put them to sleep. */
+static void wake_for_round(tn__pool *pool)
+{
+    atomic_fetch_add(&pool->round, 1);
+    if (atomic_load(&pool->sleeping) == 0)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void tn__pool_close(tn__pool *pool)
 {
     if (pool->process != atomic_load(&process))
         return;
-    pthread_mutex_lock(&pool->lock);
-    pool->ending = true;
-    atomic_fetch_add(&pool->round, 1);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_store(&pool->ending, true);
+    wake_for_round(pool);
     for (int i = 0; i < pool->n_helpers; i++)
         pthread_join(pool->helpers[i], NULL);
     atomic_fetch_sub(&helpers, pool->n_helpers);
@@ -191,26 +226,18 @@ void tn__pool_close(tn__pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
-static void begin_round(tn__pool *pool, int wanted)
-{
-    pthread_mutex_lock(&pool->lock);
-    pool->wanted = wanted;
-    pool->open = true;
-    atomic_fetch_add(&pool->round, 1);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->lock);
-}
-
 /* All parts are taken: the helpers that have entered finish theirs, others need not come. */
 static void end_round(tn__pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
-    pool->open = false;
-    pthread_mutex_unlock(&pool->lock);
+    atomic_store(&pool->open, false);
     spin_while_working(pool);
+    if (atomic_load(&pool->working) == 0)
+        return;
     pthread_mutex_lock(&pool->lock);
-    while (pool->working > 0)
+    atomic_store(&pool->awaiting, true);
+    while (atomic_load(&pool->working) > 0)
         pthread_cond_wait(&pool->done, &pool->lock);
+    atomic_store(&pool->awaiting, false);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -222,9 +249,12 @@ static void run_parts(tn__pool *pool)
     start_helpers(pool, (int)pool->parts - 1);
     int wanted = pool->n_helpers < pool->parts - 1 ? pool->n_helpers : (int)pool->parts - 1;
     pool->busy = true;
-    if (wanted > 0)
-        begin_round(pool, wanted);
-    take_parts(pool);
+    pool->wanted = wanted;
+    if (wanted > 0) {
+        atomic_store(&pool->open, true);
+        wake_for_round(pool);
+    }
+    take_parts(pool, 0);
     if (wanted > 0)
         end_round(pool);
     pool->busy = false;
@@ -247,7 +277,7 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
         pool->payload = payload;
         pool->n = n;
         pool->parts = parts;
-        atomic_store(&pool->next, 0);
+        pool->ticket++;
         run_parts(pool);
     }
 }

@@ -14,6 +14,7 @@ typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
  * between calls, and end with the context. One round is one call of tn__parallel. */
 typedef struct tn__pool {
     unsigned process; /* which process of a line of forks made the helpers; 0: none did */
+    int processors;   /* of the process, as the context was made */
     int spins;        /* how often to look for work before sleeping */
     int n_helpers;
     bool refused; /* the system did not give as many threads as were asked for */
@@ -21,18 +22,22 @@ typedef struct tn__pool {
     pthread_t helpers[TN_MAX_THREADS - 1];
     atomic_int arrived; /* helpers that have a number */
 
-    pthread_mutex_t lock; /* of the rest */
+    pthread_mutex_t lock; /* to fall asleep, and to wake who sleeps */
     pthread_cond_t wake, done;
     atomic_uint round;
-    int wanted; /* helpers 0 .. wanted - 1 may enter this round */
-    bool open;  /* there may be parts that nobody has taken */
-    bool ending;
-    atomic_int working; /* helpers that have entered but not left */
+    atomic_bool ending;
+    atomic_bool open;     /* there may be parts that nobody has taken */
+    atomic_int working;   /* helpers that may take some, or are about to look */
+    atomic_int sleeping;  /* helpers, until the next round */
+    atomic_bool awaiting; /* the caller sleeps until nobody works */
 
+    /* Of the round; written while it is not open and nobody works. */
+    int wanted; /* helpers 0 .. wanted - 1 take part */
     tn__range_fn fn;
     void *payload;
     int64_t n, parts;
-    atomic_int_fast64_t next; /* part that nobody has taken */
+    unsigned ticket;                   /* its number */
+    atomic_uint taken[TN_MAX_THREADS]; /* the ticket that each part was last taken with */
 } tn__pool;
 
 /* The least work that is worth a thread of its own, counted in what the loop passes over. Waking a
@@ -41,7 +46,7 @@ typedef struct tn__pool {
  * loop. */
 #define TN__GRAIN_ELEMENTS 16384       /* numbers that a formula or a window passes over */
 #define TN__GRAIN_EXPONENTIALS 4096    /* numbers that exp is taken of */
-#define TN__GRAIN_SUMMED 65536         /* numbers that are added up or copied, and nothing more */
+#define TN__GRAIN_SUMMED 16384         /* numbers that are added up or copied, and nothing more */
 #define TN__GRAIN_MULTIPLY_ADDS 500000 /* of products that an operator cuts itself */
 #define TN__GRAIN_BLAS 200000          /* multiply-adds of a product that BLAS gets in parts */
 #define TN__GRAIN_RANDOM 4096          /* blocks of random bits */

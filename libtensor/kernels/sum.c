@@ -19,36 +19,34 @@ void KERNEL(sum)(int64_t n, const void *x, void *y)
     *(real *)y = sum_pairs(n, x);
 }
 
-/* Sums of WIDTH lines or fewer, of WIDTH to 2 WIDTH numbers. They are turned, so that the numbers
- * of a line are added one after another, and lines side by side. The second square ends where the
- * lines end, and begins with numbers that the first has. */
-static inline void sum_square(int64_t lines, int64_t n, const real *x, int64_t ldx, wide *sum)
+#define MOST_SQUARES 4 /* of which a line is summed; longer ones fill vectors themselves */
+
+/* Sums of WIDTH lines or fewer, of WIDTH numbers or more. They are turned, so that the numbers of a
+ * line are added one after another, and lines side by side. The last square ends where the lines
+ * end, and begins with numbers that the one before it has. */
+static inline wide sum_square(int64_t lines, int64_t n, const real *x, int64_t ldx)
 {
     real square[WIDTH * WIDTH];
-    transpose_square(lines, x, ldx, square, WIDTH);
-    *sum = load_wide(square);
-    EACH (i, WIDTH - 1)
-        *sum += load_wide(square + (i + 1) * WIDTH);
-    if (n == WIDTH)
-        return;
-    transpose_square(lines, x + n - WIDTH, ldx, square, WIDTH);
-    for (int64_t i = 2 * WIDTH - n; i < WIDTH; i++)
-        *sum += load_wide(square + i * WIDTH);
+    wide sum = {0};
+    for (int64_t j = 0; j < n; j += WIDTH) {
+        int64_t from = at_most(j, n - WIDTH);
+        transpose_square(lines, x + from, ldx, square, WIDTH);
+        for (int64_t i = j - from; i < WIDTH; i++)
+            sum += load_wide(square + i * WIDTH);
+    }
+    return sum;
 }
 
 static void sum_squares(int64_t count, int64_t n, const real *x, int64_t ldx, real *y)
 {
-    wide sum;
     int64_t i = 0;
-    for (; i + WIDTH <= count; i += WIDTH) {
-        sum_square(WIDTH, n, x + i * ldx, ldx, &sum);
-        store_wide(y + i, sum);
-    }
+    for (; i + WIDTH <= count; i += WIDTH)
+        store_wide(y + i, sum_square(WIDTH, n, x + i * ldx, ldx));
     if (i == count)
         return;
-    sum_square(count - i, n, x + i * ldx, ldx, &sum);
+    wide last = sum_square(count - i, n, x + i * ldx, ldx);
     for (int64_t j = i; j < count; j++)
-        y[j] = sum[j - i];
+        y[j] = last[j - i];
 }
 
 /* Rows that are no longer than a block are summed without a call for each. */
@@ -56,7 +54,7 @@ void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, vo
 {
     const real *x = px;
     real *y = py;
-    if (n >= WIDTH && n <= 2 * WIDTH) {
+    if (n >= WIDTH && n <= MOST_SQUARES * WIDTH) {
         sum_squares(count, n, x, ldx, y);
         return;
     }

@@ -100,7 +100,7 @@ tn_tensor *tn_binary_cross_entropy_with_logits(tn_ctx *ctx, const tn_tensor *log
     double n = (double)tn_numel(y);
     const bce_data data = {.scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1,
                            .is_weighted = opts.pos_weight != NULL};
-    return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, NAME, y, opts.reduction, n),
+    return tn_record(ctx, &bce_op, tn__reduce_losses(ctx, y, opts.reduction, n),
                      (tn_record_args){.inputs = {logits, target},
                                       .saved = {logits, target, w, r},
                                       .data = &data,

@@ -127,7 +127,7 @@ tn_tensor *tn_cross_entropy(tn_ctx *ctx, const tn_tensor *logits, const tn_tenso
     tn__parallel(ctx, n, grain(&args), forward_range, &args);
     if (opts.reduction == TN_REDUCE_MEAN)
         data.scale = 1 / total;
-    tn_tensor *y = tn__reduce_losses(ctx, "cross_entropy", losses, opts.reduction, total);
+    tn_tensor *y = tn__reduce_losses(ctx, losses, opts.reduction, total);
     return tn_record(
         ctx, &cross_entropy_op, y,
         (tn_record_args){

@@ -31,8 +31,7 @@ tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
     if (!losses)
         return NULL;
     double n = (double)tn_numel(losses), scale = opts.reduction == TN_REDUCE_MEAN ? 1 / n : 1;
-    return tn_record(ctx, &mse_loss_op,
-                     tn__reduce_losses(ctx, "mse_loss", losses, opts.reduction, n),
+    return tn_record(ctx, &mse_loss_op, tn__reduce_losses(ctx, losses, opts.reduction, n),
                      (tn_record_args){.inputs = {input, target},
                                       .saved = {input, target},
                                       .data = &scale,

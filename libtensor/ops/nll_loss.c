@@ -77,8 +77,8 @@ tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
         return NULL;
     if (opts.reduction == TN_REDUCE_MEAN)
         data.scale = 1 / total;
-    tn_tensor *y = tn__reduce_losses(ctx, "nll_loss", losses_of(ctx, input, t, w, data.ignore),
-                                     opts.reduction, total);
+    tn_tensor *y =
+        tn__reduce_losses(ctx, losses_of(ctx, input, t, w, data.ignore), opts.reduction, total);
     return tn_record(
         ctx, &nll_loss_op, y,
         (tn_record_args){.inputs = {input}, .saved = {t, w}, .data = &data, .size = sizeof data});

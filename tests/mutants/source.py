@@ -553,6 +553,7 @@ class Trial:
     def __init__(self, build, hunter, lines, seconds, folder, most):
         self.build, self.hunter, self.lines, self.seconds, self.folder = build, hunter, lines, seconds, folder
         self.most = most
+        self.hunted = Once(lambda: Seconds(hunter(), folder))
         self.named = rows_of("tested.tsv", 3)
         self.experience, self.originals, self.local = Experience(), {}, threading.local()
 
@@ -656,8 +657,8 @@ class Trial:
     def hunt(self, mutant):
         """Tries it under the address sanitizer."""
         tests = self.tests_of(mutant)
-        quick = [t for t in tests if self.seconds(t) < 2][:20] or tests[:3]
-        hunter, folder = self.hunter(), self.worker_folder()
+        hunter, folder, seconds = self.hunter(), self.worker_folder(), self.hunted()
+        quick = [t for t in tests if self.seconds(t) < 2 and seconds(t) is not None][:20]
         list(self.objects(hunter, mutant, hunter.objects_of(mutant.path), SANITIZE, folder))
         self.link(hunter, mutant, folder)
         test = self.killer(hunter, mutant, quick, folder, 30)
@@ -679,7 +680,7 @@ class Seconds:
     def measure(self, test):
         def run_it():
             return run_test(self.build, test, os.path.join(self.build.tree, "out"), self.build.tree, 600)
-        key = contents(f"tests/unit/{test}.c", words=[self.build.isa])
+        key = contents(f"tests/unit/{test}.c", words=[self.build.isa] + self.build.flags)
         took = cached(os.path.join(self.folder, f"time-{test}-{key}.json.gz"), run_it)
         if took is None:
             print(f"left out: {test} fails without a mutant", file=sys.stderr)

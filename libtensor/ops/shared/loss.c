@@ -1,9 +1,10 @@
 /* loss.c - what the losses share: checking targets, and reduction. */
 #include "base/exact_sum.h"
-#include "base/isa.h"
 #include "ops/shared/loss.h"
 #include "tensor/dtype.h"
+#include "tensor/reduce.h"
 #include "tensor/tensor.h"
+#include "tensor/view.h"
 
 bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction)
 {
@@ -81,16 +82,13 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
     return true;
 }
 
-tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
-                             tn_reduction reduction, double total)
+tn_tensor *tn__reduce_losses(tn_ctx *ctx, tn_tensor *losses, tn_reduction reduction, double total)
 {
     if (!losses || reduction == TN_REDUCE_NONE)
         return losses;
-    tn_tensor *y = tn__new(ctx, what, losses->dtype, TN_SCALAR);
-    if (!y)
-        return NULL;
-    tn__kernels_of(ctx, y->dtype)->sum(tn_numel(losses), tn__ptr(losses), tn__ptr(y));
-    if (reduction == TN_REDUCE_MEAN)
+    static const bool all[TN_MAX_DIMS] = {true, true, true, true, true, true, true, true};
+    tn_tensor *sum = tn__sum_dims(ctx, losses, all), *y = sum ? tn__drop_dims(ctx, sum, all) : NULL;
+    if (y && reduction == TN_REDUCE_MEAN)
         tn__store_f64(y->dtype, tn__ptr(y), tn__load_f64(y->dtype, tn__ptr(y)) / total);
     return y;
 }

@@ -18,7 +18,6 @@ bool tn__check_targets(tn_ctx *ctx, const char *what, const tn_tensor *target, i
 
 /* The losses, contiguous, as they are with TN_REDUCE_NONE; otherwise their sum, for the
  * mean divided by `total`. */
-tn_tensor *tn__reduce_losses(tn_ctx *ctx, const char *what, tn_tensor *losses,
-                             tn_reduction reduction, double total);
+tn_tensor *tn__reduce_losses(tn_ctx *ctx, tn_tensor *losses, tn_reduction reduction, double total);
 
 #endif
