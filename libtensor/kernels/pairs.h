@@ -48,22 +48,19 @@ static inline real sides_total(real *sides)
     return (sides[0] + sides[2]) + (sides[1] + sides[3]);
 }
 
-/* The sum of a block. Those that are left over are added four at a time, beside the others. */
+/* The sum of a block. */
 static inline real block_sum(int64_t n, const real *x)
 {
-    real sides[SIDES] = {0}, few[4] = {0}, total = 0;
+    real sides[SIDES] = {0}, total = 0;
     int64_t i = 0;
     for (; i + SIDES <= n; i += SIDES)
         for (int j = 0; j < SIDES; j++)
             sides[j] += x[i + j];
     if (i > 0)
         total = sides_total(sides);
-    for (; i + 4 <= n; i += 4)
-        for (int j = 0; j < 4; j++)
-            few[j] += x[i + j];
     for (; i < n; i++)
         total += x[i];
-    return total + ((few[0] + few[2]) + (few[1] + few[3]));
+    return total;
 }
 
 #endif

@@ -18,7 +18,12 @@ static void count_batch(tn_ctx *ctx, tn_tensor *batches)
         ++*count;
 }
 
-static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+/* tn_batch_norm, or that and ReLU. */
+typedef tn_tensor *(*norm_fn)(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                              tn_tensor *running_var, const tn_tensor *weight,
+                              const tn_tensor *bias, tn_batch_norm_opts opts);
+
+static tn_tensor *forward_by(norm_fn norm, tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {
     const norm_state *s = tn_module_state(self);
     tn_batch_norm_opts opts = s->opts;
@@ -28,10 +33,15 @@ static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_te
                 TN_SHAPE_TEXT(x));
         return NULL;
     }
-    tn_tensor *y = tn_batch_norm(ctx, x, s->mean, s->var, s->weight, s->bias, opts);
+    tn_tensor *y = norm(ctx, x, s->mean, s->var, s->weight, s->bias, opts);
     if (y && opts.training)
         count_batch(ctx, s->batches);
     return y;
+}
+
+static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    return forward_by(tn_batch_norm, ctx, self, x);
 }
 
 static const tn_module_type batch_norm2d_type = {.name = "BatchNorm2d",
@@ -39,7 +49,7 @@ static const tn_module_type batch_norm2d_type = {.name = "BatchNorm2d",
 
 static tn_tensor *batch_norm2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {
-    return tn__relu_in_place(ctx, batch_norm2d_forward(ctx, self, x));
+    return forward_by(tn__batch_norm_relu, ctx, self, x);
 }
 
 tn__forward_fn tn__batch_norm2d_then_relu(const tn_module *module)

@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "kernels/args.h"
 #include "kernels/kernels.h"
+#include "ops/in_place.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
@@ -31,6 +32,7 @@ typedef struct norm_args {
     double *var;           /* unbiased, of the batch; NULL: nobody learns it */
     const tn_tensor *running_mean, *running_var;
     char *y, *dx, *dw, *db;
+    bool relu; /* of y */
 } norm_args;
 
 static double number(const norm_args *a, const char *values, int64_t channel, double otherwise)
@@ -84,6 +86,14 @@ static tn__channel channel_of(const norm_args *a)
         .n = a->size > 0 ? a->n : 0, .size = a->size, .stride = a->channels * a->size};
 }
 
+/* Rows of y go through ReLU while they are in the cache. */
+static void relu_of_rows(const norm_args *a, int64_t size, char *y)
+{
+    int64_t stride = a->channels * a->size * (int64_t)tn_dtype_size(a->dtype);
+    for (int64_t i = 0; a->relu && i < a->n; i++)
+        a->k->relu(size, y + i * stride);
+}
+
 /* ---- channel by channel ---------------------------------------------------------------------- */
 
 static void forward_range(int64_t begin, int64_t end, void *payload)
@@ -95,6 +105,7 @@ static void forward_range(int64_t begin, int64_t end, void *payload)
         choose_moments(a, &c, i, a->x + at);
         a->k->batch_norm(&c, a->mean[i], a->invstd[i] * number(a, a->weight, i, 1),
                          number(a, a->bias, i, 0), a->x + at, a->y + at);
+        relu_of_rows(a, a->size, a->y + at);
     }
 }
 
@@ -165,6 +176,7 @@ static void forward_columns(int64_t begin, int64_t end, void *payload)
             shift[j] = number(a, a->bias, i + j, 0);
         c.shift = shift;
         a->k->batch_norm_columns(&c, a->x + at, a->y + at);
+        relu_of_rows(a, count, a->y + at);
     }
 }
 
@@ -302,9 +314,10 @@ static bool learns(const norm_data *data, const tn_tensor *x, const tn_tensor *r
     return data->training && running_mean && tn_numel(x) > 0;
 }
 
-tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
-                         tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
-                         tn_batch_norm_opts opts)
+/* The result is that of ReLU, if `relu` says so: the caller records it then. */
+static tn_tensor *normalise(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                            tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
+                            tn_batch_norm_opts opts, bool relu)
 {
     tn_begin(ctx, &batch_norm_op);
     norm_data data = {.training = opts.training,
@@ -330,6 +343,7 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
     a.running_mean = running_mean;
     a.running_var = running_var;
     a.y = tn__ptr(y);
+    a.relu = relu;
     if (tn_numel(x) > 0)
         run_channels(ctx, &a, a.size == 1 ? forward_columns : forward_range);
     else
@@ -344,4 +358,19 @@ tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mea
         update(ctx, &a, running_var, a.var);
     }
     return y;
+}
+
+tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                         tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
+                         tn_batch_norm_opts opts)
+{
+    return normalise(ctx, x, running_mean, running_var, weight, bias, opts, false);
+}
+
+tn_tensor *tn__batch_norm_relu(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                               tn_tensor *running_var, const tn_tensor *weight,
+                               const tn_tensor *bias, tn_batch_norm_opts opts)
+{
+    return tn__record_relu(ctx,
+                           normalise(ctx, x, running_mean, running_var, weight, bias, opts, true));
 }

@@ -8,11 +8,17 @@
  * to it, and recorded as ever. NULL gives NULL (relu.c). */
 tn_tensor *tn__relu_in_place(tn_ctx *ctx, tn_tensor *x);
 
-/* tn_relu of tn_conv2d, and of tn_linear, with the same bits. Where nothing is recorded, each piece
- * of the result goes through ReLU while it is in the cache. */
+/* The same of a tensor whose elements went through ReLU as the caller made them: records that. */
+tn_tensor *tn__record_relu(tn_ctx *ctx, tn_tensor *x);
+
+/* tn_relu of tn_conv2d, of tn_linear and of tn_batch_norm, with the same bits: each piece of the
+ * result goes through ReLU while it is in the cache. */
 tn_tensor *tn__conv2d_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                            const tn_tensor *bias, tn_conv2d_opts opts);
 tn_tensor *tn__linear_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                            const tn_tensor *bias);
+tn_tensor *tn__batch_norm_relu(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
+                               tn_tensor *running_var, const tn_tensor *weight,
+                               const tn_tensor *bias, tn_batch_norm_opts opts);
 
 #endif

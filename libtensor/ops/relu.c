@@ -68,11 +68,23 @@ static void in_place_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 
 static const tn_op in_place_op = {.name = "relu", .backward = in_place_backward};
 
+/* y is a view of x, which went through ReLU. */
+static tn_tensor *record(tn_ctx *ctx, const tn_tensor *x, tn_tensor *y)
+{
+    return tn_record(ctx, &in_place_op, y, (tn_record_args){.inputs = {x}, .saved = {y}});
+}
+
 tn_tensor *tn__relu_in_place(tn_ctx *ctx, tn_tensor *x)
 {
     if (!x || !is_own(ctx, x))
         return x ? tn_relu(ctx, x) : NULL;
     tn_begin(ctx, &in_place_op);
-    tn_tensor *y = changed(ctx, x, NULL);
-    return tn_record(ctx, &in_place_op, y, (tn_record_args){.inputs = {x}, .saved = {y}});
+    return record(ctx, x, changed(ctx, x, NULL));
+}
+
+tn_tensor *tn__record_relu(tn_ctx *ctx, tn_tensor *x)
+{
+    if (!x || !tn_will_record(ctx, 1, (const tn_tensor *[]){x}))
+        return x;
+    return record(ctx, x, tn__view(ctx, x, x->ndim, x->shape, x->strides, x->offset));
 }

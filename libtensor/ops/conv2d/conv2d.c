@@ -165,7 +165,7 @@ static void run_forward(tn__conv2d_plan *plan)
     method->forward(plan);
 }
 
-/* `relu` is for what is not recorded. */
+/* The result is that of ReLU, if `relu` says so: the caller records it then. */
 static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                            const tn_tensor *bias, tn_conv2d_opts opts, bool relu)
 {
@@ -206,7 +206,5 @@ tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
 tn_tensor *tn__conv2d_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                            const tn_tensor *bias, tn_conv2d_opts opts)
 {
-    if (tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias}))
-        return tn__relu_in_place(ctx, convolve(ctx, x, weight, bias, opts, false));
-    return convolve(ctx, x, weight, bias, opts, true);
+    return tn__record_relu(ctx, convolve(ctx, x, weight, bias, opts, true));
 }
