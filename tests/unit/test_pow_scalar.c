@@ -114,13 +114,13 @@ END_TEST
  * beside large logarithms. */
 START_TEST(test_exponents_of_double)
 {
-    static const double cases[][2] = {{-1, 16777217},         {-1, 16777218}, {-10000, 1e9 - 1},
-                                      {156.813, -16.849},     {1e30, 1.1},    {0.001, 12.3},
-                                      {-1, 4503599895805953}, {1e-30, 0.1},   {2, 1e300},
-                                      {0.5, 1e300},           {3, -17.3}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        float x = (float)cases[i][0];
-        double p = cases[i][1];
+    static const double powers[][2] = {{-1, 16777217},         {-1, 16777218}, {-10000, 1e9 - 1},
+                                       {156.813, -16.849},     {1e30, 1.1},    {0.001, 12.3},
+                                       {-1, 4503599895805953}, {1e-30, 0.1},   {2, 1e300},
+                                       {0.5, 1e300},           {3, -17.3}};
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        float x = (float)powers[i][0];
+        double p = powers[i][1];
         tn_tensor *t = leaf(tn_from_data(ctx, TN_F32, TN_SHAPE(1), &x));
         tn_tensor *y = tn_pow_scalar(ctx, t, p);
         double want = pow((double)x, p), slope = p * pow((double)x, p - 1);
