@@ -176,8 +176,8 @@ bench-growth: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops | $(BUILD)/
 # and PyTorch's, where it is installed.
 bench-memory: $(BUILD)/tests/bench_networks
 	@question='memory 0 alexnet batch=32 side=227'; \
-	echo "$$question" | $< $(or $(THREADS),1); \
-	echo "$$question" | $(WITH_TORCH) tests/bench/networks_torch.py $(or $(THREADS),1)
+	echo "libtensor, MB: $$(echo "$$question" | $< $(or $(THREADS),1))"; \
+	echo "PyTorch, MB: $$(echo "$$question" | $(WITH_TORCH) tests/bench/networks_torch.py $(or $(THREADS),1))"
 
 # Whatever kernels OpenBLAS takes the processor for, networks and products take as long.
 bench-cores: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops

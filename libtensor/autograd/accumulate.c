@@ -26,11 +26,19 @@ static bool is_own(const tn_tensor *g, int holders)
            tn_is_contiguous(g);
 }
 
+/* Was g made by the backward function that runs, whose scope ends with it? */
+static bool is_passing(const tn_ctx *ctx, const tn_tensor *g)
+{
+    return ctx->tape->passing && g->scope >= ctx->tape->scope;
+}
+
 /* Keeps the first gradient as it is where that is safe. The owner of a leaf may change its gradient
- * in place, so a leaf gets a copy unless the elements are contiguous and nobody else's. */
+ * in place, so a leaf gets a copy unless the elements are contiguous and nobody else's. Without
+ * elements every tensor is contiguous, and may be one that is expanded. */
 static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
-    if (!var->node && !is_own(g, 1))
+    bool is_safe = is_passing(ctx, g) && is_own(g, 1) && tn_numel(g) > 0;
+    if (!var->node && !is_safe)
         g = tn__copied(ctx, "backward", g);
     return g ? tn__alias(ctx, g) : NULL;
 }

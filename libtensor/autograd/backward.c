@@ -38,6 +38,7 @@ static void pass(tn_ctx *ctx, tn_node *node)
     const tn__observer *observer = ctx->tape->observer;
     int64_t start = observer ? observer->backward_begins(ctx) : 0;
     ctx->tape->passing = node;
+    ctx->tape->scope = scope.depth;
     node->op->backward(ctx, node, node->output->grad.sum);
     ctx->tape->passing = NULL;
     if (observer)

@@ -86,7 +86,7 @@ static void spin_while_working(tn__pool *pool)
 
 static bool take(tn__pool *pool, int64_t part)
 {
-    unsigned before = atomic_load(&pool->taken[part]);
+    uint_fast64_t before = atomic_load(&pool->taken[part]);
     return before != pool->ticket &&
            atomic_compare_exchange_strong(&pool->taken[part], &before, pool->ticket);
 }

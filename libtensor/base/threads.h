@@ -36,8 +36,8 @@ typedef struct tn__pool {
     tn__range_fn fn;
     void *payload;
     int64_t n, parts;
-    unsigned ticket;                   /* its number */
-    atomic_uint taken[TN_MAX_THREADS]; /* the ticket that each part was last taken with */
+    uint64_t ticket;                            /* its number, which never comes again */
+    atomic_uint_fast64_t taken[TN_MAX_THREADS]; /* the ticket that each part was last taken with */
 } tn__pool;
 
 /* The least work that is worth a thread of its own, counted in what the loop passes over. Waking a

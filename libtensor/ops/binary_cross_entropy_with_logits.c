@@ -11,8 +11,8 @@
 
 #define NAME "binary_cross_entropy_with_logits"
 #define SMALL(x) exp(-fabs(x))
-#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(SMALL(x))) /* ln(1 + e^x) */
-#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x))              /* 0 where x is infinite, too */
+#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(SMALL(x)))  /* ln(1 + e^x) */
+#define TIMES(t, x) ((t) == 0 && (x) == (x) ? 0 : (t) * (x)) /* 0 where x is infinite, too */
 
 TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)));
 TN_FORMULA3(bce_dx, x, t, r,

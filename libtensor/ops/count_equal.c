@@ -1,7 +1,9 @@
-/* count_equal(a, b):  how many elements are the same;  no gradient. */
+/* count_equal(a, b):  how many elements are the same;  no gradient. What both repeat is compared
+ * once. */
 #include <tn/ops.h>
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
+#include "tensor/reduce.h"
 #include "tensor/shape.h"
 
 typedef struct count_args {
@@ -40,8 +42,11 @@ int64_t tn_count_equal(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
                 TN_SHAPE_TEXT(b));
         return -1;
     }
+    const tn_tensor *once = tn__once(ctx, a, b), *other = once ? tn__within(ctx, b, once) : NULL;
+    if (!other || tn_numel(once) == 0)
+        return other ? 0 : -1;
     count_args args = {.a = a->dtype, .b = b->dtype};
-    tn__iter it = tn__iter_new(a->ndim, a->shape, 2, (const tn_tensor *[]){a, b});
+    tn__iter it = tn__iter_new(once->ndim, once->shape, 2, (const tn_tensor *[]){once, other});
     tn__iter_run(ctx, &it, count_row, &args);
-    return args.count;
+    return args.count * (tn_numel(a) / tn_numel(once));
 }

@@ -1,9 +1,12 @@
 /* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0, and where |x| < 1
- * with p = infinity. */
+ * with an infinite p. */
+#include <float.h>
+#include <math.h>
 #include <tn/formula.h>
 #include <tn/ops.h>
 
-/* c: p, the exponent of dx, and the end of the numbers where dx is 0. */
+/* c: p, the exponent of dx, and the end of the numbers where dx is 0: 1 if p is infinite, or as
+ * good as that. */
 TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]), fabs(x) < c[2] ? 0 : c[0] * pow(x, c[1]) * dy);
 
 /* The powers that are used most need no logarithm, as in PyTorch: within 2 units of the last place,
@@ -17,6 +20,12 @@ POWER(square, (x * x), 2 * (x * dy));
 POWER(cube, (x * x * x), 3 * (x * x) * dy);
 POWER(inverse, (1 / x), -((1 / x) * (1 / x)) * dy);
 
+/* An exponent that a float does not hold comes as the sum of three: rounded, it would be off by as
+ * much as |p ln x| units of the last place of the result, and its parity may be another. */
+#define P ((double)c[0] + (double)c[1] + (double)c[3])
+POWER(exactly, (real)pow((double)x, P),
+      fabs(x) < c[2] ? 0 : (real)(P * pow((double)x, P - 1) * (double)dy));
+
 static const tn_unary_op *op_of(double p)
 {
     return p == 0.5   ? &root_op
@@ -27,11 +36,26 @@ static const tn_unary_op *op_of(double p)
                       : &pow_scalar_op;
 }
 
+/* Beyond FLT_MAX an exponent is as good as an infinite one. */
+static bool is_float(double p)
+{
+    return fabs(p) > FLT_MAX || p != p || (double)(float)p == p;
+}
+
+static tn_tensor *pow_exactly(tn_ctx *ctx, const tn_tensor *x, double p)
+{
+    double high = (double)(float)p, middle = (double)(float)(p - high);
+    const double c[TN_MAX_CONSTANTS] = {high, middle, 0, p - high - middle};
+    return tn_unary(ctx, &exactly_op, x, c);
+}
+
 tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
 {
+    if (x && tn_dtype_of(x) == TN_F32 && !(is_float(p) && is_float(p - 1)))
+        return pow_exactly(ctx, x, p);
     const double c[TN_MAX_CONSTANTS] = {p, p == 0 ? 0 : p - 1,
-                                        p == 0          ? INFINITY
-                                        : p == INFINITY ? 1
-                                                        : 0};
+                                        p == 0        ? INFINITY
+                                        : p > FLT_MAX ? 1
+                                                      : 0};
     return tn_unary(ctx, op_of(p), x, c);
 }

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "ops/shared/elements.h"
+#include "tensor/copy.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
@@ -30,6 +31,13 @@ static int64_t offset_of(const tn_tensor *rows, int64_t number)
     return offset;
 }
 
+/* Of numbers that are all the same, or rather of one that is repeated. */
+static void first_places(int64_t count, int64_t *best)
+{
+    for (int64_t i = 0; i < count; i++)
+        best[i] = i;
+}
+
 static void topk_rows(int64_t begin, int64_t end, void *payload)
 {
     const topk_args *a = payload;
@@ -37,7 +45,11 @@ static void topk_rows(int64_t begin, int64_t end, void *payload)
     int64_t n = a->rows->shape[last], size = (int64_t)tn_dtype_size(a->rows->dtype);
     for (int64_t i = begin; i < end; i++) {
         const char *x = (const char *)tn__ptr(a->rows) + offset_of(a->rows, i) * size;
-        a->k->topk(n, a->count, x, a->rows->strides[last], a->largest, a->best + i * a->count);
+        int64_t *best = a->best + i * a->count, step = a->rows->strides[last];
+        if (step == 0)
+            first_places(a->count, best);
+        else
+            a->k->topk(n, a->count, x, step, a->largest, best);
     }
 }
 
@@ -60,10 +72,11 @@ static tn_tensor *best_indices(tn_ctx *ctx, const tn_tensor *x, int64_t count, i
                       .count = count,
                       .largest = largest,
                       .best = tn__ptr(at)};
+    double cost = rows->strides[last] == 0 ? (double)count : (double)x->shape[dim];
     if (tn_numel(at) > 0)
-        tn__parallel(ctx, tn_numel(at) / count,
-                     tn__grain(TN__GRAIN_ELEMENTS, (double)x->shape[dim]), topk_rows, &args);
-    return tn__swap_dims(ctx, at, dim, last);
+        tn__parallel(ctx, tn_numel(at) / count, tn__grain(TN__GRAIN_ELEMENTS, cost), topk_rows,
+                     &args);
+    return tn__contiguous(ctx, tn__swap_dims(ctx, at, dim, last));
 }
 
 static void topk_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)

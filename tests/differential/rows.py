@@ -127,7 +127,7 @@ def power(x, p):
 
 
 row("pow_scalar", "x p:real", "out(tn_pow_scalar(ctx, x, p));",
-    lambda d: dict(one(d.of("positive", None))(d), p=d.of(1, 2, 3, 0, -1, 0.5, -0.5, 2.5, -2, 4)), power)
+    lambda d: dict(one(d.of("positive", None))(d), p=d.of(1, 2, 3, 0, -1, 0.5, -0.5, 2.5, -2, 4, 1.1, -3.7)), power)
 row("clamp", "x low:real high:real", "out(tn_clamp(ctx, x, low, high));",
     lambda d: dict(one(d.of(None, "few"))(d), low=d.of(-1, 0, -math.inf, 0.5), high=d.of(1, math.inf, 2, 0.5)),
     lambda x, low, high: torch.clamp(x, low, high), ulps=0)

@@ -43,7 +43,8 @@ QUICK = "-O1 -fexpensive-optimizations"  # in place of -O3: the second lets prod
 MEMORY = 12 << 30  # of a test, in bytes
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
 FIRST = 3  # seconds of tests for every mutant in each of the first rounds; what they leave has all tests
-QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck
+QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck;
+LATE = 60  # or that it takes beside ten times the processor time that it may take
 
 # In tests, to end at the first check that fails.
 STOP = """#include <unistd.h>
@@ -399,7 +400,7 @@ def run_test(build, name, library, folder, seconds, isa=None):
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, preexec_fn=lambda: limit(memory, seconds))
     RUNNING.add(process.pid)
-    ends = wait_for(process.pid)
+    ends = wait_for(process.pid, LATE + 10 * seconds)
     kill(process.pid)
     RUNNING.discard(process.pid)
     _, status, used = os.wait4(process.pid, 0)
@@ -424,12 +425,12 @@ def end(*_):
     os._exit(1)
 
 
-def wait_for(pid):
-    """False if the process and its children do nothing for a while; on a machine that is busy with other
-    work, a process that is ready to run counts as one that does something."""
-    descriptor, quiet, before = os.pidfd_open(pid), 0, None
+def wait_for(pid, seconds):
+    """False if the process takes longer, or does nothing for a while, nor do its children; on a machine
+    that is busy with other work, a process that is ready to run counts as one that does something."""
+    descriptor, quiet, before, end = os.pidfd_open(pid), 0, None, time.monotonic() + seconds
     try:
-        while quiet < QUIET:
+        while quiet < QUIET and time.monotonic() < end:
             if select.select([descriptor], [], [], 1)[0]:
                 return True
             now, ready = activity(pid)

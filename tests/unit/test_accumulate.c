@@ -116,6 +116,40 @@ START_TEST(gradient_behind_other_elements)
 }
 END_TEST
 
+static tn_tensor *held;
+
+static void held_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    (void)dy;
+    tn_add_grad(c, node, 0, held);
+}
+
+/* A tensor that the program keeps is not the gradient of a leaf, which is changed in place. */
+START_TEST(gradient_that_the_program_keeps)
+{
+    static const tn_op held_op = {.name = "held", .backward = held_backward};
+    tn_tensor *x = LEAF(4, 5, 6), *y = tn_clone(ctx, tn_detach(ctx, x));
+    held = F64(1, 2, 3);
+    tn_record(ctx, &held_op, y, (tn_record_args){.inputs = {x}});
+    ck_assert_int_eq(tn_backward_with(ctx, y, F64(7, 7, 7)), TN_OK);
+    ck_assert_int_eq(tn_fill_(ctx, tn_grad(x), 0), TN_OK);
+    ck_tn_equal(held, 1, 2, 3);
+}
+END_TEST
+
+/* That of a leaf without elements has strides of its own, too. */
+START_TEST(gradient_without_elements)
+{
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(0, 3)));
+    tn_tensor *y = tn_sum(ctx, tn_mul_scalar(ctx, x, 2), TN_DIMS(0));
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_add(ctx, y, y))), TN_OK);
+    tn_clear_grad(x);
+    y = tn_sum(ctx, tn_add_scalar(ctx, tn_add_scalar(ctx, x, 1), 1), TN_DIMS(0));
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_add(ctx, y, y))), TN_OK);
+    ck_assert_int_eq(tn_fill_(ctx, tn_grad(x), 0), TN_OK);
+}
+END_TEST
+
 /* The first gradient of a leaf is kept as it is, and the next ones are added to it. */
 START_TEST(gradients_are_not_copied)
 {
@@ -141,6 +175,8 @@ int main(void)
     tcase_add_test(tc, gathering_spares_views);
     tcase_add_test(tc, broadcast_inputs);
     tcase_add_test(tc, gradient_behind_other_elements);
+    tcase_add_test(tc, gradient_that_the_program_keeps);
+    tcase_add_test(tc, gradient_without_elements);
     tcase_add_test(tc, gradients_are_not_copied);
     return tn_run(suite);
 }

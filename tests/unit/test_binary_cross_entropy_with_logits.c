@@ -125,6 +125,17 @@ START_TEST(test_of_nothing)
 }
 END_TEST
 
+/* Where the weight of a target is 0, an infinite logarithm counts for nothing, but NaN does. */
+START_TEST(test_nan_logits)
+{
+    for (int t = 0; t <= 1; t++) {
+        tn_tensor *in[] = {F64(NAN), F64(t)};
+        for (int r = 0; r <= 1; r++)
+            ck_tn_equal(loss(in, (tn_bce_opts){.pos_weight = F64(r)}), NAN);
+    }
+}
+END_TEST
+
 static void check_message(const tn_tensor *x, const tn_tensor *t, tn_bce_opts opts,
                           tn_status status, const char *message)
 {
@@ -160,4 +171,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS(NAME, cases, test_values, test_reductions, test_extreme_logits, test_of_nothing,
-         test_errors)
+         test_nan_logits, test_errors)

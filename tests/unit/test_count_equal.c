@@ -31,6 +31,23 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* What both repeat is compared once. */
+START_TEST(test_repeated_numbers)
+{
+    int64_t many = INT64_C(1) << 40, numbers[] = {1, 2, 3}, others[] = {1, 5, 3};
+    tn_tensor *a = tn_from_data(ctx, TN_I64, TN_SHAPE(3, 1), numbers);
+    tn_tensor *b = tn_from_data(ctx, TN_I64, TN_SHAPE(3, 1), others);
+    a = tn_expand(ctx, a, TN_SHAPE(3, many));
+    b = tn_expand(ctx, b, TN_SHAPE(3, many));
+    ck_assert_int_eq(tn_count_equal(ctx, a, b), 2 * many);
+    tn_tensor *one = tn_expand(ctx, tn_ones(ctx, TN_I64, TN_SHAPE(1, 1)), TN_SHAPE(3, many));
+    ck_assert_int_eq(tn_count_equal(ctx, a, one), many);
+    ck_assert_int_eq(tn_count_equal(ctx, tn_zeros(ctx, TN_I64, TN_SHAPE(0, 3)),
+                                    tn_zeros(ctx, TN_I64, TN_SHAPE(0, 3))),
+                     0);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *a = tn_zeros(ctx, TN_I64, TN_SHAPE(2)), *f = tn_zeros(ctx, TN_F32, TN_SHAPE(2));
@@ -48,4 +65,4 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("count_equal", test_values, test_threads, test_errors)
+OP_TESTS_NO_GRAD("count_equal", test_values, test_threads, test_repeated_numbers, test_errors)

@@ -110,10 +110,35 @@ START_TEST(test_beside_pow)
 }
 END_TEST
 
+/* Exponents that a float does not hold are not rounded to one: their parity, and their last digits
+ * beside large logarithms. */
+START_TEST(test_exponents_of_double)
+{
+    static const double powers[][2] = {{-1, 16777217},         {-1, 16777218}, {-10000, 1e9 - 1},
+                                       {156.813, -16.849},     {1e30, 1.1},    {0.001, 12.3},
+                                       {-1, 4503599895805953}, {1e-30, 0.1},   {2, 1e300},
+                                       {0.5, 1e300},           {3, -17.3}};
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        float x = (float)powers[i][0];
+        double p = powers[i][1];
+        tn_tensor *t = leaf(tn_from_data(ctx, TN_F32, TN_SHAPE(1), &x));
+        tn_tensor *y = tn_pow_scalar(ctx, t, p);
+        double want = pow((double)x, p), slope = p * pow((double)x, p - 1);
+        tn_backward(ctx, y);
+        const float got = tn_data_f32(y)[0], dx = tn_data_f32(tn_grad(t))[0];
+        ck_assert_msg(got == (float)want || fabs((double)got / want - 1) < 2e-7,
+                      "%g^%.17g: %g, not %g", (double)x, p, (double)got, want);
+        ck_assert_msg(dx == (float)slope || fabs((double)dx / slope - 1) < 4e-7,
+                      "%g^%.17g: slope %g, not %g", (double)x, p, (double)dx, slope);
+    }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     check_elementwise_errors(&op);
 }
 END_TEST
 
-OP_TESTS("pow_scalar", cases, test_values, test_powers, test_beside_pow, test_errors)
+OP_TESTS("pow_scalar", cases, test_values, test_powers, test_beside_pow, test_exponents_of_double,
+         test_errors)

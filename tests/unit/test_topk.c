@@ -134,6 +134,28 @@ START_TEST(test_special_values)
 }
 END_TEST
 
+/* One number that is repeated without end is its own maximum, the first places being the best. */
+START_TEST(test_repeated_numbers)
+{
+    tn_tensor *x = tn_expand(ctx, F64(7), TN_SHAPE(INT64_C(1) << 40)), *at;
+    ck_tn_equal(tn_topk(ctx, x, 3, 0, true, &at), 7, 7, 7);
+    ck_tn_equal(at, 0, 1, 2);
+}
+END_TEST
+
+/* Indices, too, have no gaps where the dimension is not the last. */
+START_TEST(test_contiguous_indices)
+{
+    tn_tensor *x = tn_randn(ctx, TN_F32, TN_SHAPE(5, 4, 3)), *at;
+    for (int dim = 0; dim < 3; dim++) {
+        ck_assert(tn_is_contiguous(tn_topk(ctx, x, 2, dim, true, &at)));
+        ck_assert(tn_is_contiguous(at));
+        ck_assert(tn_is_contiguous(tn_max(ctx, x, dim, false, &at)));
+        ck_assert(tn_is_contiguous(at));
+    }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3)), *at = x;
@@ -152,4 +174,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("topk", cases, test_values, test_groups, test_places, test_threads, test_special_values,
-         test_errors)
+         test_repeated_numbers, test_contiguous_indices, test_errors)
