@@ -181,6 +181,15 @@ START_TEST(test_distant_rows)
 }
 END_TEST
 
+/* Small products of so many terms that they are added up in parts. */
+START_TEST(test_many_long_products)
+{
+    tn_tensor *a = tn_ones(ctx, TN_F32, TN_SHAPE(3, 1, 9000));
+    tn_tensor *b = tn_full(ctx, TN_F32, TN_SHAPE(3, 9000, 1), 2);
+    ck_tn_equal(tn_matmul(ctx, a, b), 18000, 18000, 18000);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *a = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *s = tn_scalar(ctx, TN_F32, 1);
@@ -217,4 +226,4 @@ END_TEST
 
 OP_TESTS("matmul", cases, test_values, test_sizes, test_vectors,
          test_transposed_views_are_not_copied, test_special_values, test_one_tensor_twice,
-         test_shared_sides, test_distant_rows, test_errors)
+         test_shared_sides, test_distant_rows, test_many_long_products, test_errors)
