@@ -19,11 +19,10 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-/* True if nobody but `holders` objects refers to g's elements, and they are laid out plainly. */
-static bool is_own(const tn_tensor *g, int holders)
+/* True if nothing but g refers to its elements, and they are laid out plainly. */
+static bool is_own(const tn_tensor *g)
 {
-    return atomic_load(&g->storage->refs) == holders && !g->storage->borrowed &&
-           tn_is_contiguous(g);
+    return atomic_load(&g->storage->refs) == 1 && !g->storage->borrowed && tn_is_contiguous(g);
 }
 
 /* Was g made by the backward function that runs, whose scope ends with it? */
@@ -37,7 +36,7 @@ static bool is_passing(const tn_ctx *ctx, const tn_tensor *g)
  * elements every tensor is contiguous, and may be one that is expanded. */
 static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
-    bool is_safe = is_passing(ctx, g) && is_own(g, 1) && tn_numel(g) > 0;
+    bool is_safe = is_passing(ctx, g) && is_own(g) && tn_numel(g) > 0;
     if (!var->node && !is_safe)
         g = tn__copied(ctx, "backward", g);
     return g ? tn__alias(ctx, g) : NULL;
@@ -128,7 +127,7 @@ static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 /* The others are added in place. */
 static void accumulate_more(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 {
-    if (!is_own(to->sum, 1)) {
+    if (!is_own(to->sum)) {
         replace_by_sum(ctx, to, g);
         return;
     }
@@ -190,7 +189,7 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 static void prepare(tn_ctx *ctx, tn__var *leaf)
 {
     tn__gathered *grad = &leaf->grad;
-    if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum, 1))
+    if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum))
         return;
     leaf->moved = tn__copied(ctx, "backward", grad->sum);
     if (leaf->moved)

@@ -33,8 +33,6 @@ void KERNEL(fill)(int64_t n, const void *value, void *py)
         y[i] = v;
 }
 
-typedef lane_int integers __attribute__((vector_size(WIDE_BYTES)));
-
 /* Whole vectors, whose ends the next row overwrites. They are integers, so that every number keeps
  * its bits. */
 void KERNEL(fill_rows)(int64_t rows, int64_t n, const void *px, int64_t step, void *py)
@@ -44,7 +42,7 @@ void KERNEL(fill_rows)(int64_t rows, int64_t n, const void *px, int64_t step, vo
     for (int64_t i = 0; i < rows; i++, y += n) {
         lane_int value;
         memcpy(&value, x + i * step, sizeof value);
-        integers values = (integers){0} + value;
+        wide_ints values = (wide_ints){0} + value;
         int64_t j = 0;
         for (; j < n && end - (y + j) >= WIDTH; j += WIDTH)
             memcpy(y + j, &values, sizeof values);

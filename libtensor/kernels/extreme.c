@@ -14,7 +14,7 @@
 #endif
 
 /* Comparing takes so long that wide vectors pay where a processor has them. */
-typedef lane_int places __attribute__((vector_size(WIDE_BYTES)));
+typedef wide_ints places;
 
 #define WAYS 4               /* vectors side by side */
 #define STRIP (WAYS * WIDTH) /* numbers in them */

@@ -29,14 +29,12 @@
 #define PLACES PLACES_2
 #endif
 
-typedef lane_int wide_places __attribute__((vector_size(WIDE_BYTES)));
-
-#define EXCHANGE(d)                                                   \
-    EACH (i, WIDTH)                                                   \
-        if (!(i & (d))) {                                             \
-            wide a = t[i], b = t[i + (d)];                            \
-            t[i] = SHUFFLE(wide_places, a, b, PLACES(LOW, d));        \
-            t[i + (d)] = SHUFFLE(wide_places, a, b, PLACES(HIGH, d)); \
+#define EXCHANGE(d)                                                 \
+    EACH (i, WIDTH)                                                 \
+        if (!(i & (d))) {                                           \
+            wide a = t[i], b = t[i + (d)];                          \
+            t[i] = SHUFFLE(wide_ints, a, b, PLACES(LOW, d));        \
+            t[i + (d)] = SHUFFLE(wide_ints, a, b, PLACES(HIGH, d)); \
         }
 
 /* y[i][j] = x[j][i]; of an x that has fewer lines the others are zeros. */

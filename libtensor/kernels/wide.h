@@ -17,6 +17,7 @@
 #endif
 
 typedef real wide __attribute__((vector_size(WIDE_BYTES)));
+typedef lane_int wide_ints __attribute__((vector_size(WIDE_BYTES)));
 typedef real wide_unaligned
     __attribute__((vector_size(WIDE_BYTES), aligned(sizeof(real)), may_alias));
 

@@ -22,9 +22,8 @@ POWER(inverse, (1 / x), -((1 / x) * (1 / x)) * dy);
 
 /* An exponent that a float does not hold comes as the sum of three: rounded, it would be off by as
  * much as |p ln x| units of the last place of the result, and its parity may be another. */
-#define P ((double)c[0] + (double)c[1] + (double)c[3])
-POWER(exactly, (real)pow((double)x, P),
-      fabs(x) < c[2] ? 0 : (real)(P * pow((double)x, P - 1) * (double)dy));
+#define P ((double)c[0] + (double)c[1] + (double)c[2])
+POWER(exactly, (real)pow((double)x, P), (real)(pow((double)x, P - 1) * P * (double)dy));
 
 static const tn_unary_op *op_of(double p)
 {
@@ -45,7 +44,7 @@ static bool is_float(double p)
 static tn_tensor *pow_exactly(tn_ctx *ctx, const tn_tensor *x, double p)
 {
     double high = (double)(float)p, middle = (double)(float)(p - high);
-    const double c[TN_MAX_CONSTANTS] = {high, middle, 0, p - high - middle};
+    const double c[TN_MAX_CONSTANTS] = {high, middle, p - high - middle};
     return tn_unary(ctx, &exactly_op, x, c);
 }
 

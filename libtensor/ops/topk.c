@@ -15,7 +15,7 @@
 typedef struct topk_args {
     const tn__kernels *k;
     const tn_tensor *rows; /* x with the dimension last */
-    int64_t count;
+    int64_t n, count;      /* to choose from, and how many */
     bool largest;
     int64_t *best;
 } topk_args;
@@ -31,29 +31,18 @@ static int64_t offset_of(const tn_tensor *rows, int64_t number)
     return offset;
 }
 
-/* Of numbers that are all the same, or rather of one that is repeated. */
-static void first_places(int64_t count, int64_t *best)
-{
-    for (int64_t i = 0; i < count; i++)
-        best[i] = i;
-}
-
 static void topk_rows(int64_t begin, int64_t end, void *payload)
 {
     const topk_args *a = payload;
     int last = a->rows->ndim - 1;
-    int64_t n = a->rows->shape[last], size = (int64_t)tn_dtype_size(a->rows->dtype);
+    int64_t size = (int64_t)tn_dtype_size(a->rows->dtype);
     for (int64_t i = begin; i < end; i++) {
         const char *x = (const char *)tn__ptr(a->rows) + offset_of(a->rows, i) * size;
-        int64_t *best = a->best + i * a->count, step = a->rows->strides[last];
-        if (step == 0)
-            first_places(a->count, best);
-        else
-            a->k->topk(n, a->count, x, step, a->largest, best);
+        a->k->topk(a->n, a->count, x, a->rows->strides[last], a->largest, a->best + i * a->count);
     }
 }
 
-/* The indices of the best, along `dim`. */
+/* The indices of the best, along `dim`. Of one number that is repeated they are the first ones. */
 static tn_tensor *best_indices(tn_ctx *ctx, const tn_tensor *x, int64_t count, int dim,
                                bool largest)
 {
@@ -69,13 +58,13 @@ static tn_tensor *best_indices(tn_ctx *ctx, const tn_tensor *x, int64_t count, i
         return NULL;
     topk_args args = {.k = tn__kernels_of(ctx, x->dtype),
                       .rows = rows,
+                      .n = rows->strides[last] == 0 ? count : rows->shape[last],
                       .count = count,
                       .largest = largest,
                       .best = tn__ptr(at)};
-    double cost = rows->strides[last] == 0 ? (double)count : (double)x->shape[dim];
     if (tn_numel(at) > 0)
-        tn__parallel(ctx, tn_numel(at) / count, tn__grain(TN__GRAIN_ELEMENTS, cost), topk_rows,
-                     &args);
+        tn__parallel(ctx, tn_numel(at) / count, tn__grain(TN__GRAIN_ELEMENTS, (double)args.n),
+                     topk_rows, &args);
     return tn__contiguous(ctx, tn__swap_dims(ctx, at, dim, last));
 }
 

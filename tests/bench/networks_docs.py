@@ -82,7 +82,8 @@ def second_thread(rows):
         times.setdefault(row["line"], {})[row["threads"]] = float(row["least ms"])
     lines = [(line, t["1"] / t["2"]) for line, t in times.items() if t.keys() >= {"1", "2"}]
     if lines:
-        yield from ("## The second thread", "", "Time of one thread / time of two, the fastest calls of all rounds; 1.8 is wanted where the batch is 32.",
+        yield from ("## The second thread", "",
+                    "Time of one thread / time of two, the fastest calls of all rounds; 1.8 is wanted where the batch is 32.",
                     "", "| network | times as fast |", "|---|---|")
         yield from (f"| {line} | {speed:.2f} |" for line, speed in lines)
 
