@@ -17,7 +17,8 @@ START_TEST(options)
 }
 END_TEST
 
-/* A context that is not what was asked for says so, as its first error; cleared, it has the default. */
+/* A context that is not what was asked for says so, as its first error; cleared, it has the
+ * default. */
 START_TEST(refuses_options)
 {
     static const struct {
