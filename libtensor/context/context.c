@@ -48,6 +48,22 @@ static tn_ctx *whole_new(tn_allocator allocator)
     return &w->ctx;
 }
 
+/* What cannot be done as it is asked for is the first error of the context, which takes the
+ * default. */
+static void check_options(tn_ctx *ctx, tn_ctx_opts *o)
+{
+    if (o->threads < 0 || o->threads > TN_MAX_THREADS) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "ctx_new: threads: %d is not between 0 and %d", o->threads,
+                TN_MAX_THREADS);
+        o->threads = 0;
+    }
+    if (o->prepared_bytes < 0 && o->prepared_bytes != TN_ZERO) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "ctx_new: prepared_bytes: %lld is negative",
+                (long long)o->prepared_bytes);
+        o->prepared_bytes = 0;
+    }
+}
+
 tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
 {
     tn_ctx_opts o = opts ? *opts : (tn_ctx_opts){0};
@@ -56,11 +72,12 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
     tn_ctx *ctx = whole_new(o.allocator);
     if (!ctx)
         return NULL;
+    check_options(ctx, &o);
     ctx->memory->most_prepared = tn__int_option(o.prepared_bytes, MOST_PREPARED);
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
     tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);
-    ctx->threads = tn__min_int(o.threads > 0 ? o.threads : tn__default_threads(), TN_MAX_THREADS);
+    ctx->threads = o.threads ? o.threads : tn__min_int(tn__default_threads(), TN_MAX_THREADS);
     tn__pool_open(ctx->pool);
     ctx->isa = tn__choose_isa();
     ctx->direct_conv = o.direct_conv;

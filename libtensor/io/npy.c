@@ -19,6 +19,7 @@ typedef struct npy_header {
     char text[MAX_HEADER + 1]; /* the dictionary */
     const char *p;             /* how far it is read */
     bool has_type, has_order, has_shape;
+    bool passes_text, is_text; /* passed over, where other arrays stand beside it */
     tn__number type;
     bool fortran;
     int ndim;
@@ -100,6 +101,12 @@ static bool find_type(const char *code, tn__number *type)
     return false;
 }
 
+/* Text: so many bytes or characters for each element. */
+static bool is_text(const char *code)
+{
+    return (*code == 'S' || *code == 'U') && code[1] && !code[1 + strspn(code + 1, "0123456789")];
+}
+
 /* A byte order, a kind and a size: '<f4'. Without an order, or with '|' or '=', the file does not
  * say which order it has: only types of one byte are read then. */
 static bool parse_type(npy_header *h)
@@ -110,6 +117,9 @@ static bool parse_type(npy_header *h)
     if (!parse_string(h, name, sizeof name))
         return false;
     int order = strspn(name, "<>|=") > 0;
+    h->is_text = h->passes_text && is_text(name + order);
+    if (h->is_text)
+        return true;
     if (!find_type(name + order, &h->type))
         return tn__file_fail(h->file, "arrays of %s'%s' cannot be read",
                              strchr(name, 'O')   ? "Python objects, "
@@ -247,10 +257,14 @@ static bool read_header(tn__stream *s, npy_header *h)
     return parse_header(h);
 }
 
-tn_tensor *tn__read_npy(tn__stream *s)
+tn_tensor *tn__read_npy(tn__stream *s, bool *is_text)
 {
-    npy_header h = {.file = tn__stream_file(s)};
+    npy_header h = {.file = tn__stream_file(s), .passes_text = is_text != NULL};
     if (!read_header(s, &h))
+        return NULL;
+    if (is_text)
+        *is_text = h.is_text;
+    if (h.is_text)
         return NULL;
     return tn__read_array(s, h.type, h.ndim, h.shape, h.fortran);
 }
@@ -260,7 +274,7 @@ static tn_tensor *read_file(tn__stream *s)
     int found = tn__npy_begins(s);
     if (found == 0)
         tn__file_fail(tn__stream_file(s), "not an .npy file: it does not begin with \\x93NUMPY");
-    return found > 0 ? tn__read_npy(s) : NULL;
+    return found > 0 ? tn__read_npy(s, NULL) : NULL;
 }
 
 tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path)

@@ -118,6 +118,8 @@ def make_npz():
     np.savez(path("types.npz"), **arrays)
     np.savez_compressed(path("deflated.npz"), x=np.arange(300), y=np.ones((2, 2), "f4"))
     np.savez(path("stored.npz"), x=np.arange(3, dtype="i4"), y=np.float64(1.5))
+    np.savez(path("text.npz"), x=sample("f8"), classes=np.array(["ant", "bee"]), tag=b"v1",
+             y=sample("i4"))
     np.savez(path("none.npz"))
     data = zip64_bytes({"x.npy": npy_bytes(np.arange(6.0).reshape(2, 3)),
                         "y.npy": npy_bytes(np.arange(4, dtype="u2"))})

@@ -63,6 +63,27 @@ START_TEST(reads_zip64)
 }
 END_TEST
 
+/* Arrays of text stand beside the numbers in many archives: classes, names of columns. */
+START_TEST(passes_over_text)
+{
+    tn_dict *dict = tn_load_npz(ctx, data_path("text.npz"));
+    ck_assert_str_eq(tn_error(ctx), "");
+    ck_assert_int_eq(tn_dict_count(dict), 2);
+    ck_assert_str_eq(tn_dict_name(dict, 0), "x");
+    ck_assert_int_eq(tn_dtype_of(tn_dict_at(dict, 0)), TN_F64);
+    ck_assert_str_eq(tn_dict_name(dict, 1), "y");
+    ck_assert_int_eq(tn_dtype_of(tn_dict_at(dict, 1)), TN_I32);
+    ck_assert_ptr_null(tn_dict_get(dict, "classes"));
+}
+END_TEST
+
+START_TEST(survives_damaged_text)
+{
+    ck_assert_int_eq(load_prefixes("text.npz", load, 16), 0);
+    load_damaged("text.npz", load, 16);
+}
+END_TEST
+
 START_TEST(reads_an_empty_archive)
 {
     tn_dict *dict = tn_load_npz(ctx, data_path("none.npz"));
@@ -144,6 +165,8 @@ int main(void)
     tcase_add_test(tc, reads_every_type);
     tcase_add_test(tc, reads_deflated);
     tcase_add_test(tc, reads_zip64);
+    tcase_add_test(tc, passes_over_text);
+    tcase_add_test(tc, survives_damaged_text);
     tcase_add_test(tc, reads_an_empty_archive);
     tcase_add_test(tc, passes_over_what_is_no_array);
     tcase_add_test(tc, outlives_the_scope);

@@ -80,6 +80,8 @@ typedef struct tn_ctx_opts {
 } tn_ctx_opts;
 
 /* A new context; `opts` may be NULL. Returns NULL if memory is short. To be freed by tn_ctx_free.
+ * An option out of its range (`threads` from 0 to 1024, `prepared_bytes`) is the first error of the
+ * context, TN_ERR_ARGUMENT: once it is cleared, the default stands.
  *
  * The kernels for this processor are chosen here: TN_ISA=baseline, v3 (AVX2 and FMA) or v4
  * (AVX-512) in the environment asks for less than the best; what the processor lacks is not used.

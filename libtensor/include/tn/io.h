@@ -50,8 +50,8 @@ TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts);
 /* The array of an .npy file. */
 TN_API tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path);
 
-/* Every array of an archive, under its name without ".npy". What else is in the archive is
- * passed over. */
+/* Every array of an archive, under its name without ".npy". What else is in the archive,
+ * arrays of text among it, is passed over. */
 TN_API tn_dict *tn_load_npz(tn_ctx *ctx, const char *path);
 
 typedef struct tn_npz_opts {
