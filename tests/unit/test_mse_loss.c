@@ -57,7 +57,7 @@ START_TEST(test_of_nothing)
 }
 END_TEST
 
-/* Predictions in a column and targets in a row are a matrix of losses only where that is asked for. */
+/* A column of predictions and a row of targets make a matrix of losses only if they are told to. */
 START_TEST(test_shapes_are_the_same)
 {
     tn_tensor *column = tn_reshape(ctx, F64(1, 2, 3, 4, 5), TN_SHAPE(5, 1)),
