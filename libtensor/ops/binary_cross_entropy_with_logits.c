@@ -7,7 +7,6 @@
 #include <tn/ops.h>
 #include "ops/shared/loss.h"
 #include "tensor/broadcast.h"
-#include "tensor/shape.h"
 
 #define NAME "binary_cross_entropy_with_logits"
 #define SMALL(x) exp(-fabs(x))
@@ -70,15 +69,8 @@ static bool check_weight(tn_ctx *ctx, const char *name, const tn_tensor *weight,
 static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *target,
                             const tn_bce_opts *opts)
 {
-    if (!tn_check_float(ctx, NAME, "logits", x) || !tn_check_float(ctx, NAME, "target", target) ||
-        !tn_check_same_dtype(ctx, NAME, "logits", x, "target", target))
-        return false;
-    if (!tn__same_shape(x, target)) {
-        tn_fail(ctx, TN_ERR_SHAPE, NAME ": logits %s and target %s have different shapes",
-                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(target));
-        return false;
-    }
-    return check_weight(ctx, "weight", opts->weight, x) &&
+    return tn__check_numbers(ctx, NAME, "logits", x, target, false, "") &&
+           check_weight(ctx, "weight", opts->weight, x) &&
            check_weight(ctx, "pos_weight", opts->pos_weight, x) &&
            tn__check_reduction(ctx, NAME, opts->reduction);
 }

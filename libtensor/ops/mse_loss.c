@@ -1,5 +1,5 @@
 /* mse_loss(a, b):  loss = (a - b)^2, the mean or sum of these;  da = 2 (a - b) dy, divided by their
- * number for the mean;  db = -da.  Shapes broadcast. */
+ * number for the mean;  db = -da.  Shapes broadcast where that is asked for. */
 #include <tn/formula.h>
 #include <tn/ops.h>
 #include "ops/shared/loss.h"
@@ -24,7 +24,9 @@ tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *tar
                        tn_mse_loss_opts opts)
 {
     tn_begin(ctx, &mse_loss_op);
-    if (!tn__check_reduction(ctx, "mse_loss", opts.reduction))
+    if (!tn__check_numbers(ctx, "mse_loss", "input", input, target, opts.broadcast,
+                           "; the option broadcast allows that") ||
+        !tn__check_reduction(ctx, "mse_loss", opts.reduction))
         return NULL;
     tn_tensor *losses =
         tn_map(ctx, "mse_loss", &squared, NULL, (const tn_tensor *[]){input, target});

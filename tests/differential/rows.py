@@ -673,7 +673,7 @@ def mse_positive(a, b, reduction):
     return square if reduction == 2 else square.sum() if reduction == 1 else square.mean()
 
 
-row("mse_loss", "a b reduction:whole", "out(tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){.reduction = (tn_reduction)reduction}));", make_mse, mse, magnitude=mse_positive)
+row("mse_loss", "a b reduction:whole", "out(tn_mse_loss(ctx, a, b, (tn_mse_loss_opts){.reduction = (tn_reduction)reduction, .broadcast = true}));", make_mse, mse, magnitude=mse_positive)
 
 
 def make_bce(d):

@@ -318,7 +318,8 @@ static void call_loss(machine *m)
     const tn_tensor *x = small(m), *target = small(m);
     tn_reduction reduction = (tn_reduction)(take(m) % 4);
     if (take(m) % 2) {
-        keep(m, tn_mse_loss(m->ctx, x, target, (tn_mse_loss_opts){.reduction = reduction}));
+        keep(m,
+             tn_mse_loss(m->ctx, x, target, (tn_mse_loss_opts){reduction, .broadcast = flag(m)}));
         return;
     }
     target = take(m) % 2 ? x : target;

@@ -117,10 +117,10 @@ static void binary_rows(const tn_tensor *x, const tn_tensor *one)
     SAME(tn_ge, one);
     GIVES(tn_where, shape, 0, tn_where(ctx, tn_gt(ctx, x, one), x, one));
     GIVES(tn_mse_loss, shape, 0,
-          tn_mse_loss(ctx, x, one, (tn_mse_loss_opts){.reduction = TN_REDUCE_NONE}));
+          tn_mse_loss(ctx, x, one, (tn_mse_loss_opts){TN_REDUCE_NONE, .broadcast = true}));
     GIVES(tn_mse_loss, "[]", 0,
-          tn_mse_loss(ctx, x, one, (tn_mse_loss_opts){.reduction = TN_REDUCE_SUM}));
-    GIVES(tn_mse_loss, "[]", NAN, tn_mse_loss(ctx, one, x, (tn_mse_loss_opts){0}));
+          tn_mse_loss(ctx, x, one, (tn_mse_loss_opts){TN_REDUCE_SUM, .broadcast = true}));
+    GIVES(tn_mse_loss, "[]", NAN, tn_mse_loss(ctx, one, x, (tn_mse_loss_opts){.broadcast = true}));
     if (tn_grad(one))
         ck_tn_equal(tn_grad(one), 0);
 }

@@ -476,15 +476,19 @@ static void loss_rows(void)
     CLASS_ROWS(tn_nll_loss, "nll_loss", "input", NLL, "reduction 7");
     REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: input is NULL",
             tn_mse_loss(ctx, NULL, T("f32[2]"), (tn_mse_loss_opts){0}));
-    REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: other is NULL",
+    REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: target is NULL",
             tn_mse_loss(ctx, T("f32[2]"), NULL, (tn_mse_loss_opts){0}));
-    REFUSES(tn_mse_loss, TN_ERR_DTYPE, "mse_loss: input is f32 but other is f64; tn_cast converts",
+    REFUSES(tn_mse_loss, TN_ERR_DTYPE, "mse_loss: input is f32 but target is f64; tn_cast converts",
             tn_mse_loss(ctx, T("f32[2]"), T("f64[2]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_DTYPE,
             "mse_loss: input is u8 but must be f32 or f64; tn_cast converts",
             tn_mse_loss(ctx, T("u8[2]"), T("u8[2]"), (tn_mse_loss_opts){0}));
+    REFUSES(tn_mse_loss, TN_ERR_SHAPE,
+            "mse_loss: input [5,1] and target [5] have different shapes; the option broadcast "
+            "allows that",
+            tn_mse_loss(ctx, T("f32[5,1]"), T("f32[5]"), (tn_mse_loss_opts){0}));
     REFUSES(tn_mse_loss, TN_ERR_SHAPE, "mse_loss: shapes [2] and [3] do not broadcast",
-            tn_mse_loss(ctx, T("f32[2]"), T("f32[3]"), (tn_mse_loss_opts){0}));
+            tn_mse_loss(ctx, T("f32[2]"), T("f32[3]"), (tn_mse_loss_opts){.broadcast = true}));
     REFUSES(tn_mse_loss, TN_ERR_ARGUMENT, "mse_loss: reduction -1",
             tn_mse_loss(ctx, T("f32[2]"), T("f32[2]"),
                         (tn_mse_loss_opts){.reduction = (tn_reduction)-1}));

@@ -260,9 +260,11 @@ TN_API tn_tensor *tn_nll_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tens
 
 typedef struct tn_mse_loss_opts {
     tn_reduction reduction;
+    bool broadcast; /* input and target of different shapes broadcast */
 } tn_mse_loss_opts;
 
-/* (input - target)^2; shapes broadcast (torch.nn.functional.mse_loss). */
+/* (input - target)^2 (torch.nn.functional.mse_loss). TN_ERR_SHAPE for a target of another shape,
+ * of which PyTorch warns: [n,1] and [n] would be n^2 losses. */
 TN_API tn_tensor *tn_mse_loss(tn_ctx *ctx, const tn_tensor *input, const tn_tensor *target,
                               tn_mse_loss_opts opts);
 

@@ -3,6 +3,7 @@
 #include "ops/shared/loss.h"
 #include "tensor/dtype.h"
 #include "tensor/reduce.h"
+#include "tensor/shape.h"
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
@@ -12,6 +13,19 @@ bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction)
     if (!known)
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: reduction %d", what, (int)reduction);
     return known;
+}
+
+bool tn__check_numbers(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,
+                       const tn_tensor *target, bool broadcast, const char *hint)
+{
+    if (!tn_check_float(ctx, what, name, x) || !tn_check_float(ctx, what, "target", target) ||
+        !tn_check_same_dtype(ctx, what, name, x, "target", target))
+        return false;
+    bool fits = broadcast || tn__same_shape(x, target);
+    if (!fits)
+        tn_fail(ctx, TN_ERR_SHAPE, "%s: %s %s and target %s have different shapes%s", what, name,
+                TN_SHAPE_TEXT(x), TN_SHAPE_TEXT(target), hint);
+    return fits;
 }
 
 static bool check_shapes(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,

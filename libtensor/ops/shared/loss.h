@@ -6,6 +6,11 @@
 
 bool tn__check_reduction(tn_ctx *ctx, const char *what, tn_reduction reduction);
 
+/* Checks a target of numbers, which has the dtype and, unless `broadcast`, the shape of x; `name`
+ * is x's in messages, and `hint` what stands behind that of the shapes. */
+bool tn__check_numbers(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,
+                       const tn_tensor *target, bool broadcast, const char *hint);
+
 /* Checks x [n, classes] and target [n], or [classes] and [], and weight [classes] or NULL; `name`
  * is x's in messages. */
 bool tn__check_classes(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *x,
