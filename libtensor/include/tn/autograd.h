@@ -12,6 +12,8 @@
 extern "C" {
 #endif
 
+/* ---- gradients ------------------------------------------------------------------------------- */
+
 /* Makes a leaf (a tensor that no operator made) ask for a gradient, or not. TN_F32 and TN_F64
  * only. TN_ERR_STATE for a tensor that an operator made, or of another context. */
 TN_API tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad);
@@ -37,7 +39,10 @@ TN_API tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss);
 TN_API tn_status tn_backward_with(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *grad);
 
 /* Enables or disables recording and returns what was set before, so that calls nest:
- * bool before = tn_set_grad_enabled(ctx, false); ... tn_set_grad_enabled(ctx, before); */
+ *
+ *     bool before = tn_set_grad_enabled(ctx, false);
+ *     ...
+ *     tn_set_grad_enabled(ctx, before); */
 TN_API bool tn_set_grad_enabled(tn_ctx *ctx, bool enabled);
 
 /* Is recording enabled? False for NULL. */
@@ -53,8 +58,10 @@ TN_API tn_tensor *tn_detach(tn_ctx *ctx, const tn_tensor *t);
  * in float64. The output, of any shape, is projected on random vectors, so f is the scalar
  * sum(v * fn(inputs)) (as autograd's test_util and torch.autograd.gradcheck's fast mode do). */
 
+/* A function to be checked; `payload` is what tn_gradcheck was given. */
 typedef tn_tensor *(*tn_gradcheck_fn)(tn_ctx *ctx, tn_tensor *const *inputs, void *payload);
 
+/* How closely tn_gradcheck looks. */
 typedef struct tn_gradcheck_opts {
     double eps;          /* step, scaled by max(1, |x|); 0: 1e-5 */
     double rtol;         /* accepted |analytic - numeric| / scale; 0: 1e-6; TN_ZERO: 0 */
@@ -62,6 +69,7 @@ typedef struct tn_gradcheck_opts {
     int64_t projections; /* random vectors; 0: 2 */
 } tn_gradcheck_opts;
 
+/* What tn_gradcheck found. */
 typedef struct tn_gradcheck_report {
     int64_t checked;  /* comparisons: coordinates times projections */
     double worst;     /* largest relative error: |analytic - numeric| divided by the scale, the

@@ -17,6 +17,10 @@
 extern "C" {
 #endif
 
+/* ---- versions -------------------------------------------------------------------------------- */
+
+/* Stand before declarations: a function that the library exports, one whose result is to be looked
+ * at, and one that takes a printf format, its arguments counted from 1. */
 #if defined(__GNUC__)
 #define TN_API __attribute__((visibility("default")))
 #define TN_USE_RESULT __attribute__((warn_unused_result))
@@ -27,6 +31,7 @@ extern "C" {
 #define TN_PRINTF(at, first)
 #endif
 
+/* The version of this header, as numbers and as text. */
 #define TN_VERSION_MAJOR 0
 #define TN_VERSION_MINOR 1
 #define TN_VERSION_PATCH 0
@@ -35,8 +40,7 @@ extern "C" {
 /* The version of the library that is linked, to compare with TN_VERSION of the header. */
 TN_API const char *tn_version(void);
 
-typedef struct tn_ctx tn_ctx;
-typedef struct tn_tensor tn_tensor;
+/* ---- options and results --------------------------------------------------------------------- */
 
 /* Options go in structs, where 0 stands for the default. TN_ZERO says zero where the default is
  * another number: (tn_adam_opts){.beta1 = TN_ZERO}. It works for integers and floats, and where the
@@ -59,6 +63,14 @@ typedef enum tn_status {
 
 /* "TN_ERR_SHAPE" and so on; "unknown status" for other values. */
 TN_API const char *tn_status_name(tn_status status);
+
+/* ---- contexts -------------------------------------------------------------------------------- */
+
+/* A context: what tn_ctx_new makes, and every call works in. */
+typedef struct tn_ctx tn_ctx;
+
+/* A tensor of a context; tensor.h makes them. */
+typedef struct tn_tensor tn_tensor;
 
 /* Where memory comes from. `alloc` returns `size` bytes aligned to `alignment` (a power of two, at
  * most 64) or NULL; `free` gets what alloc returned and the same size. Both get `payload`. */
@@ -131,6 +143,7 @@ TN_API tn_status tn_error_status(const tn_ctx *ctx);
 /* Forgets the error: calls work again. */
 TN_API void tn_clear_error(tn_ctx *ctx);
 
+/* What tn_on_error calls: `message` is the text of tn_error, `payload` the program's own. */
 typedef void (*tn_error_hook)(tn_status status, const char *message, void *payload);
 
 /* Calls `hook` with each first error, before the failing call returns. NULL takes it away. */
@@ -161,9 +174,10 @@ TN_API tn_text tn_shape_text(int ndim, const int64_t *shape);
  * optimisers, loaders and dictionaries belong to no scope. Freed memory is kept for reuse by size,
  * so that a training step in its steady state allocates nothing. */
 
+/* A scope that tn_scope_begin has opened. What it holds is the library's. */
 typedef struct tn_scope {
-    int64_t depth;
-    uint64_t id;
+    int64_t depth; /* how many are open with it */
+    uint64_t id;   /* of no other scope of the context */
 } tn_scope;
 
 /* Opens a scope inside the innermost one. */
@@ -177,6 +191,7 @@ TN_API tn_status tn_scope_end(tn_ctx *ctx, tn_scope scope);
  * Returns `tensor`; NULL with TN_ERR_ARGUMENT if it is not of this scope or one inside it. */
 TN_API tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor);
 
+/* What tn_memory tells. */
 typedef struct tn_memory_stats {
     int64_t live_bytes;     /* in tensors, nodes and everything else that is in use */
     int64_t peak_bytes;     /* the most that live_bytes has been since tn_memory_reset_peak */
@@ -227,8 +242,9 @@ TN_API const char *tn_blas_core(const tn_ctx *ctx);
  * easy as 1, 2, 3, SC 2011). The stream is a function of seed and position alone: it does not
  * depend on threads or instruction sets. */
 
+/* A place in a stream. */
 typedef struct tn_rng_state {
-    uint64_t seed;
+    uint64_t seed;     /* which stream it is */
     uint64_t position; /* in blocks of 128 bits */
 } tn_rng_state;
 

@@ -8,6 +8,7 @@
 extern "C" {
 #endif
 
+/* What gives the samples of a dataset in batches. */
 typedef struct tn_loader tn_loader;
 
 typedef struct tn_loader_opts {
@@ -17,6 +18,7 @@ typedef struct tn_loader_opts {
     double scale;       /* not 0: x is converted to TN_F32 and multiplied by this (1/255) */
 } tn_loader_opts;
 
+/* What tn_loader_next fills in. */
 typedef struct tn_batch {
     tn_tensor *x;   /* [size, ...] */
     tn_tensor *y;   /* [size, ...], or NULL */

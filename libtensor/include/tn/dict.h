@@ -12,6 +12,7 @@
 extern "C" {
 #endif
 
+/* Named tensors, in the order in which they were set. */
 typedef struct tn_dict tn_dict;
 
 /* An empty dictionary. It lives until tn_dict_free, or goes with the context. */

@@ -36,6 +36,7 @@
 /* exp(x) and others are the vector form for float and double, and for whole numbers, which count as
  * double; for long double and complex numbers they stay what they are. With -ffast-math all of them
  * do: a compiler that reorders arithmetic takes the vector forms apart. */
+
 #if !defined(__FAST_MATH__)
 #undef exp
 #undef expm1
@@ -64,8 +65,9 @@
     float _Complex : c##name##f, double _Complex : c##name, long double _Complex : c##name##l
 #endif
 
-/* TN_FORMULA1(name, x, expression in x); defines the tn_formula `name`; the others have two and
- * three operands. */
+/* Defines the tn_formula `name`, an expression in one, two or three operands:
+ *
+ *     TN_FORMULA2(hypotenuse, x, y, sqrt(x * x + y * y)); */
 #define TN_FORMULA1(name, a, ...)                  \
     TN_LOOPS_(TN_LOOP1_, name, a, , , __VA_ARGS__) \
     static const tn_formula name = TN_TABLE_(name, 1, #__VA_ARGS__)
@@ -76,9 +78,9 @@
     TN_LOOPS_(TN_LOOP3_, name, a, b, d, __VA_ARGS__) \
     static const tn_formula name = TN_TABLE_(name, 3, #__VA_ARGS__)
 
-/* TN_UNARY(name, save, y of x, dx of x, y, dy); and TN_BINARY(name, save, y of a, b, da of a, b,
- * dy, db of a, b, dy); define name_op. TN_UNARY_AS is for one of several that users know by one
- * name, a string that errors and profiles show. */
+/* Defines the tn_unary_op id_op: what it keeps for its backward (a tn_keep), y as an expression in
+ * x, and dx as one in x, y and dy. TN_UNARY_AS is for one of several that users know by one name,
+ * `shown`, a string that errors and profiles have. */
 #define TN_UNARY(id, saved, forward, backward_x) \
     TN_UNARY_(#id, id, saved, forward, backward_x, #forward, #backward_x)
 #define TN_UNARY_AS(shown, id, saved, forward, backward_x) \
@@ -91,6 +93,8 @@
                                         .y = TN_TABLE_(id##_y, 1, text),                      \
                                         .dx = TN_TABLE_(id##_dx, 3, text_x)}
 
+/* Defines the tn_binary_op id_op: what it keeps, y as an expression in a and b, and da and db as
+ * expressions in a, b and dy. */
 #define TN_BINARY(id, saved, forward, backward_a, backward_b)                                 \
     TN_LOOPS_(TN_LOOP2_, id##_y, a, b, , forward)                                             \
     TN_LOOPS_(TN_LOOP3_, id##_da, a, b, dy, backward_a)                                       \
@@ -110,7 +114,6 @@
     }
 
 /* How the loops are written. The body is inlined into a function per instruction set. */
-
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TN_TARGET_V3_ __attribute__((target("avx,avx2,bmi,bmi2,f16c,fma,lzcnt,movbe")))
 #define TN_TARGET_V4_                                                                         \

@@ -29,7 +29,6 @@
  * left out (-Wmissing-field-initializers), since no default is written in the struct, which C could
  * not read. TN_OPTS does not warn. */
 #ifndef __cplusplus
-
 #define TN_OPTS(type, ...) ((type){__VA_ARGS__})
 
 /* What the macros of the other headers are made of: an array, its length, and a struct. */

@@ -15,6 +15,9 @@
 extern "C" {
 #endif
 
+/* ---- layers ---------------------------------------------------------------------------------- */
+
+/* A layer, or a network of layers. */
 typedef struct tn_module tn_module;
 
 /* x [..., in] -> [..., out], y = x weight^T + bias; weight and bias uniform on
@@ -58,6 +61,8 @@ TN_API tn_module *tn_nn_leaky_relu(tn_ctx *ctx, double negative_slope); /* tn_le
 TN_API tn_module *tn_nn_sigmoid(tn_ctx *ctx);                           /* tn_sigmoid */
 TN_API tn_module *tn_nn_tanh(tn_ctx *ctx);                              /* tn_tanh */
 TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_gelu */
+
+/* ---- networks -------------------------------------------------------------------------------- */
 
 /* Runs its children in order; takes them over, on failure too. A Conv2d, Linear or BatchNorm2d and
  * the ReLU behind it run as one, with the same bits, in the memory of one result, unless tn_profile

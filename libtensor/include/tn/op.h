@@ -14,9 +14,10 @@ extern "C" {
 
 /* ---- the tape -------------------------------------------------------------------------------- */
 
-#define TN_MAX_INPUTS 8
-#define TN_MAX_SAVED 6
+#define TN_MAX_INPUTS 8 /* of an operator */
+#define TN_MAX_SAVED 6  /* tensors, for its backward */
 
+/* A call of an operator on the tape. */
 typedef struct tn_node tn_node;
 
 /* What the tape knows of an operator. `backward` gets dy, the gradient of the output, and passes
@@ -28,6 +29,7 @@ typedef struct tn_op {
     void (*backward)(tn_ctx *ctx, tn_node *node, const tn_tensor *dy);
 } tn_op;
 
+/* What a call hands to the tape. */
 typedef struct tn_record_args {
     const tn_tensor *inputs[TN_MAX_INPUTS]; /* in argument order; NULL: an argument left out */
     const tn_tensor *saved[TN_MAX_SAVED];   /* for backward; changing one in place is noticed */
@@ -69,12 +71,14 @@ TN_API void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
  * A formula is one C expression, computed for every element of broadcast, strided operands. The
  * macros of <tn/formula.h> make a tn_formula, tn_unary_op or tn_binary_op of it. */
 
-#define TN_ISAS 3
-#define TN_MAX_OPERANDS 4
+#define TN_ISAS 3          /* instruction sets that a formula is compiled for */
+#define TN_MAX_OPERANDS 4  /* of a formula, the result among them */
+#define TN_MAX_CONSTANTS 4 /* of a formula */
 
 /* y[i] from elements i of the operands p[1], p[2]...; p[0] is y; c: constants. */
 typedef void (*tn_loop)(int64_t n, void *const *p, const double *c);
 
+/* A formula, compiled for both scalar types and each instruction set. */
 typedef struct tn_formula {
     const char *name;
     int operands;
@@ -99,6 +103,7 @@ typedef enum tn_keep {
     TN_SAVE_AB = 3
 } tn_keep;
 
+/* An operator of one input, and its derivative. */
 typedef struct tn_unary_op {
     tn_op op;
     tn_keep save;
@@ -106,6 +111,7 @@ typedef struct tn_unary_op {
     tn_formula dx; /* of x, y, dy */
 } tn_unary_op;
 
+/* An operator of two inputs, and its derivatives. */
 typedef struct tn_binary_op {
     tn_op op;
     tn_keep save;
@@ -113,8 +119,6 @@ typedef struct tn_binary_op {
     tn_formula da; /* of a, b, dy */
     tn_formula db; /* of a, b, dy */
 } tn_binary_op;
-
-#define TN_MAX_CONSTANTS 4
 
 /* y = f(x), recorded. `c`: TN_MAX_CONSTANTS constants, or NULL. */
 TN_API tn_tensor *tn_unary(tn_ctx *ctx, const tn_unary_op *op, const tn_tensor *x, const double *c);

@@ -65,6 +65,7 @@ TN_API tn_tensor *tn_where(tn_ctx *ctx, const tn_tensor *condition, const tn_ten
 
 /* ---- reductions ------------------------------------------------------------------------------ */
 
+/* Over what to reduce. */
 typedef struct tn_reduce_opts {
     const int *dims; /* the dimensions to reduce, negative ones count from the end; */
     int ndims;       /* none: all of them */
@@ -83,6 +84,7 @@ TN_API tn_tensor *tn_sum(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 /* The mean over some dimensions; NaN over no elements (torch.mean). */
 TN_API tn_tensor *tn_mean(tn_ctx *ctx, const tn_tensor *x, tn_reduce_opts opts);
 
+/* Over what tn_var reduces, and how. */
 typedef struct tn_var_opts {
     const int *dims; /* as in tn_reduce_opts */
     int ndims;
@@ -162,6 +164,7 @@ TN_API tn_tensor *tn_linear(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *we
  * {.padding = 1, .padding_h = TN_ZERO} pads the width alone. TN_ERR_ARGUMENT for an option out of
  * range, TN_ERR_SHAPE for a kernel larger than the input with its padding. */
 
+/* Options of a convolution, with their defaults. */
 typedef struct tn_conv2d_opts {
     int64_t stride, stride_h, stride_w;       /* 1 */
     int64_t padding, padding_h, padding_w;    /* 0: zeros added on each side */
@@ -185,6 +188,7 @@ typedef struct tn_conv2d_opts {
 TN_API tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                             const tn_tensor *bias, tn_conv2d_opts opts);
 
+/* Options of pooling, with their defaults. */
 typedef struct tn_pool2d_opts {
     int64_t kernel_h, kernel_w;               /* kernel_size */
     int64_t stride, stride_h, stride_w;       /* the kernel's size */
@@ -228,6 +232,7 @@ TN_API tn_tensor *tn_batch_norm(tn_ctx *ctx, const tn_tensor *x, tn_tensor *runn
 
 /* ---- losses ---------------------------------------------------------------------------------- */
 
+/* What becomes of the losses of the targets. */
 typedef enum tn_reduction {
     TN_REDUCE_MEAN = 0, /* over the targets, weighted where there are weights */
     TN_REDUCE_SUM = 1,

@@ -13,10 +13,16 @@
 extern "C" {
 #endif
 
+/* ---- optimisers ------------------------------------------------------------------------------ */
+
+/* An optimiser of one of the kinds below. */
 typedef struct tn_optim tn_optim;
 
-/* d = grad + weight_decay p;  v = momentum v + (1 - dampening) d (v = d in the first step);
- * p -= lr v, or lr (d + momentum v) with nesterov. torch.optim.SGD. */
+/* Options of tn_sgd (torch.optim.SGD). A step is
+ *
+ *     d = grad + weight_decay p
+ *     v = momentum v + (1 - dampening) d      (v = d in the first step)
+ *     p -= lr v, or lr (d + momentum v) with nesterov */
 typedef struct tn_sgd_opts {
     double lr; /* 0: 1e-3; TN_ZERO: 0 */
     double momentum;
@@ -33,9 +39,12 @@ TN_API tn_optim *tn_sgd(tn_ctx *ctx, tn_module *module, tn_sgd_opts opts);
  * are not contiguous are TN_ERR_ARGUMENT. */
 TN_API tn_optim *tn_sgd_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params, tn_sgd_opts opts);
 
-/* In step t = 1, 2...: d = grad + weight_decay p;
- * m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2;
- * p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps). torch.optim.Adam. */
+/* Options of tn_adam (torch.optim.Adam). Step t = 1, 2... is
+ *
+ *     d = grad + weight_decay p
+ *     m = beta1 m + (1 - beta1) d
+ *     v = beta2 v + (1 - beta2) d^2
+ *     p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) */
 typedef struct tn_adam_opts {
     double lr;    /* 0: 1e-3; TN_ZERO: 0 */
     double beta1; /* 0: 0.9; TN_ZERO: 0 */
@@ -51,7 +60,8 @@ TN_API tn_optim *tn_adam(tn_ctx *ctx, tn_module *module, tn_adam_opts opts);
 TN_API tn_optim *tn_adam_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                             tn_adam_opts opts);
 
-/* The same with d = grad, and p *= 1 - lr weight_decay first. torch.optim.AdamW. */
+/* Options of tn_adamw (torch.optim.AdamW). A step is that of tn_adam with d = grad, and
+ * p *= 1 - lr weight_decay first. */
 typedef struct tn_adamw_opts {
     double lr;           /* 0: 1e-3; TN_ZERO: 0 */
     double beta1;        /* 0: 0.9; TN_ZERO: 0 */
@@ -67,10 +77,16 @@ TN_API tn_optim *tn_adamw(tn_ctx *ctx, tn_module *module, tn_adamw_opts opts);
 TN_API tn_optim *tn_adamw_of(tn_ctx *ctx, int64_t count, tn_tensor *const *params,
                              tn_adamw_opts opts);
 
-/* d = grad + weight_decay p;  v = alpha v + (1 - alpha) d^2;
- * s = d / (sqrt(v) + eps), or with centered: a = alpha a + (1 - alpha) d, s = d / (sqrt(v - a^2) +
- * eps), the root of what rounding makes negative being 0;
- * b = momentum b + s;  p -= lr b. torch.optim.RMSprop. */
+/* Options of tn_rmsprop (torch.optim.RMSprop). A step is
+ *
+ *     d = grad + weight_decay p
+ *     v = alpha v + (1 - alpha) d^2
+ *     s = d / (sqrt(v) + eps)
+ *     b = momentum b + s
+ *     p -= lr b
+ *
+ * With centered, a = alpha a + (1 - alpha) d and s = d / (sqrt(v - a^2) + eps), the root of what
+ * rounding makes negative being 0. */
 typedef struct tn_rmsprop_opts {
     double lr;    /* 0: 1e-2; TN_ZERO: 0 */
     double alpha; /* 0: 0.99; TN_ZERO: 0 */
@@ -105,6 +121,7 @@ TN_API void tn_optim_free(tn_optim *opt);
  *
  *     tn_add_group(opt, head, (tn_group_opts){.lr = 1e-2, .weight_decay = TN_ZERO}); */
 
+/* What a group has of its own. */
 typedef struct tn_group_opts {
     double lr;           /* 0: what the optimiser was made with; TN_ZERO: 0 */
     double weight_decay; /* the same */
@@ -164,6 +181,7 @@ TN_API tn_status tn_clip_grad_value(tn_optim *opt, double clip_value);
  * tn_schedule_free, or goes with the context. Below, t counts the steps made and lr_0 is the rate
  * before the optimiser's first schedule. */
 
+/* A schedule of one of the kinds below. */
 typedef struct tn_schedule tn_schedule;
 
 /* lr_0 gamma^floor(t / step_size); gamma 0 means 0.1, and TN_ZERO 0. StepLR. */

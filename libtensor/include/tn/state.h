@@ -26,7 +26,7 @@ TN_API tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path)
  * Everything that the rest of a training depends on. N steps, saving, loading in another process
  * and M steps give the same bits as N + M steps, on the same machine with as many threads. */
 
-#define TN_MAX_SCHEDULES 4
+#define TN_MAX_SCHEDULES 4 /* of a checkpoint */
 
 /* What belongs to a checkpoint; what is NULL does not. */
 typedef struct tn_checkpoint {

@@ -15,6 +15,9 @@
 extern "C" {
 #endif
 
+/* ---- data types ------------------------------------------------------------------------------ */
+
+/* What the elements of a tensor are. */
 typedef enum tn_dtype {
     TN_F32 = 0, /* float */
     TN_F64 = 1, /* double */
@@ -24,8 +27,8 @@ typedef enum tn_dtype {
     TN_BOOL = 5 /* uint8_t, 0 or 1 */
 } tn_dtype;
 
-#define TN_DTYPES 6
-#define TN_MAX_DIMS 8
+#define TN_DTYPES 6   /* the types are 0 .. TN_DTYPES - 1 */
+#define TN_MAX_DIMS 8 /* the most dimensions that a tensor has */
 
 /* A number of dimensions and a shape, as the functions below take them:
  * tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3)). A tensor of no dimensions has TN_SCALAR. */
@@ -86,7 +89,7 @@ TN_API void tn_free(tn_tensor *tensor);
 /* The dtype of the elements. */
 TN_API tn_dtype tn_dtype_of(const tn_tensor *t);
 
-/* The number of dimensions. */
+/* The number of dimensions, and the sizes. */
 TN_API int tn_ndim(const tn_tensor *t);
 TN_API const int64_t *tn_shape(const tn_tensor *t);   /* [ndim], belongs to the tensor */
 TN_API const int64_t *tn_strides(const tn_tensor *t); /* [ndim], in elements */
@@ -163,8 +166,9 @@ TN_API tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p);
 TN_API int64_t tn_format(const tn_tensor *t, char *buffer, size_t size);
 
 /* Prints "tensor(...)" and a line break on standard output, as PyTorch's words and NumPy's numbers:
- * tensor([[1. , 2.5],
- *         [0. , 1. ]], f32)                                                                     */
+ *
+ *     tensor([[1. , 2.5],
+ *             [0. , 1. ]], f32) */
 TN_API tn_status tn_print(tn_ctx *ctx, const tn_tensor *t);
 
 #ifdef __cplusplus

@@ -25,7 +25,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TN_EXP(x) TN_GENERIC_(exp, x)
+/* Of one number. */
+#define TN_EXP(x) TN_GENERIC_(exp, x)     /* e^x */
 #define TN_EXPM1(x) TN_GENERIC_(expm1, x) /* e^x - 1 */
 #define TN_LOG(x) TN_GENERIC_(log, x)     /* natural */
 #define TN_LOG1P(x) TN_GENERIC_(log1p, x) /* ln(1 + x) */
