@@ -210,6 +210,7 @@ static void deliver(tn_ctx *ctx, tn__var *leaf)
 {
     if (!leaf->grad.sum) {
         leaf->grad.sum = leaf->arriving.sum;
+        leaf->grad.sum->is_gradient = true;
         leaf->arriving.sum = NULL;
         return;
     }

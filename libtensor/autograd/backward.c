@@ -89,11 +89,13 @@ static bool check_root(tn_ctx *ctx, const tn_tensor *t)
     if (!tn_check_input(ctx, "backward", "loss", t))
         return false;
     if (ctx->tape->passing)
-        tn_fail(ctx, TN_ERR_STATE, "backward: inside of the backward function of %s",
+        tn_fail(ctx, TN_ERR_STATE,
+                "backward: inside of the backward function of %s; gradients of gradients are not "
+                "supported yet",
                 ctx->tape->passing->op->name);
-    else if (!t->var || t->var->ctx != ctx)
-        tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s requires %s", TN_SHAPE_TEXT(t),
-                t->var ? "its gradient in another context" : "no gradient");
+    else if (tn__without_gradient(ctx, t))
+        tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s %s", TN_SHAPE_TEXT(t),
+                tn__without_gradient(ctx, t));
     return tn_ok(ctx);
 }
 

@@ -160,6 +160,9 @@ static void check_projection(check *c, int64_t number)
     tn_tensor *v = y ? tn_randn(c->ctx, TN_F64, y->ndim, y->shape) : NULL;
     if (v && y->var)
         tn_backward_with(c->ctx, y, v);
+    else if (v && y->is_gradient)
+        tn_fail(c->ctx, TN_ERR_STATE, "gradcheck: a tensor of shape %s %s", TN_SHAPE_TEXT(y),
+                tn__without_gradient(c->ctx, y));
     tn_set_grad_enabled(c->ctx, before);
     for (int64_t i = 0; v && tn_ok(c->ctx) && i < c->count; i++)
         if (is_checked(c->inputs[i]))

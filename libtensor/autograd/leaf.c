@@ -30,6 +30,15 @@ bool tn_requires_grad(const tn_tensor *t)
     return t && t->var;
 }
 
+const char *tn__without_gradient(const tn_ctx *ctx, const tn_tensor *t)
+{
+    if (t->var)
+        return t->var->ctx == ctx ? NULL : "requires its gradient in another context";
+    return t->is_gradient
+               ? "was made of gradients, and gradients of gradients are not supported yet"
+               : "requires no gradient";
+}
+
 tn_tensor *tn_grad(const tn_tensor *t)
 {
     return t && t->var && !t->var->node ? t->var->grad.sum : NULL;

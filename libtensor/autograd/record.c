@@ -18,7 +18,20 @@ bool tn_will_record(const tn_ctx *ctx, int64_t count, const tn_tensor *const *in
     return false;
 }
 
-/* Gradients are gathered in the memory of the context that records. */
+/* Gradients are gathered in the memory of the context that records. What was made of gradients has
+ * no record, and would be a constant without a word. */
+static void check_input(tn_ctx *ctx, const char *name, int i, const tn_tensor *x)
+{
+    if (x->var && x->var->ctx != ctx)
+        tn_fail(ctx, TN_ERR_STATE,
+                "%s: input %d of shape %s requires a gradient in another context; detach it or "
+                "disable gradients",
+                name, i, TN_SHAPE_TEXT(x));
+    else if (!x->var && x->is_gradient)
+        tn_fail(ctx, TN_ERR_STATE, "%s: input %d of shape %s %s; tn_detach makes a constant of it",
+                name, i, TN_SHAPE_TEXT(x), tn__without_gradient(ctx, x));
+}
+
 static bool check_record(tn_ctx *ctx, const tn_op *op, const tn_tensor *y,
                          const tn_record_args *args)
 {
@@ -33,12 +46,19 @@ static bool check_record(tn_ctx *ctx, const tn_op *op, const tn_tensor *y,
     else
         tn_check_float(ctx, name, "the result", y);
     for (int i = 0; tn_ok(ctx) && i < TN_MAX_INPUTS; i++)
-        if (args->inputs[i] && args->inputs[i]->var && args->inputs[i]->var->ctx != ctx)
-            tn_fail(ctx, TN_ERR_STATE,
-                    "%s: input %d of shape %s requires a gradient in another context; detach it or "
-                    "disable gradients",
-                    name, i, TN_SHAPE_TEXT(args->inputs[i]));
+        if (args->inputs[i])
+            check_input(ctx, name, i, args->inputs[i]);
     return tn_ok(ctx);
+}
+
+/* A result without a record. One that is made of a gradient remembers that, unless recording is
+ * disabled. */
+static tn_tensor *unrecorded(const tn_ctx *ctx, tn_tensor *y, const tn_record_args *args)
+{
+    for (int i = 0; ctx->grad_enabled && i < TN_MAX_INPUTS; i++)
+        if (args->inputs[i] && args->inputs[i]->is_gradient)
+            y->is_gradient = true;
+    return y;
 }
 
 tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args args)
@@ -49,7 +69,7 @@ tn_tensor *tn_record(tn_ctx *ctx, const tn_op *op, tn_tensor *y, tn_record_args 
     if (observer && !observer->made(ctx, op, y, &args))
         return NULL;
     if (!tn_will_record(ctx, TN_MAX_INPUTS, args.inputs))
-        return y;
+        return unrecorded(ctx, y, &args);
     if (!check_record(ctx, op, y, &args))
         return NULL;
     tn_node *node = tn__node_new(ctx, op, &args);

@@ -68,6 +68,9 @@ tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
 tn_node *tn__node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *args);
 void tn__node_free(tn_ctx *ctx, tn_node *node);
 
+/* Why no gradient flows through t, to stand behind its shape in a message; NULL if one does. */
+const char *tn__without_gradient(const tn_ctx *ctx, const tn_tensor *t);
+
 /* Frees what a node has saved; frees a sum of gradients. */
 void tn__release_saved(tn_node *node);
 void tn__drop_gathered(tn__gathered *gathered);

@@ -113,8 +113,8 @@ int64_t tn_graph_dot(tn_ctx *ctx, const tn_tensor *t, const tn_module *module, c
     if (!tn_check_input(ctx, "graph_dot", "tensor", t))
         return tn_error_status(ctx);
     if (!t->var)
-        return tn_fail(ctx, TN_ERR_STATE, "graph_dot: a tensor of shape %s requires no gradient",
-                       TN_SHAPE_TEXT(t));
+        return tn_fail(ctx, TN_ERR_STATE, "graph_dot: a tensor of shape %s %s", TN_SHAPE_TEXT(t),
+                       tn__without_gradient(ctx, t));
     graph g = {.ctx = ctx,
                .text = {.buffer = buffer, .size = buffer ? size : 0},
                .wanted = tn__alloc_zeroed(ctx, (size_t)ctx->tape->count * sizeof *g.wanted)};

@@ -51,7 +51,8 @@ struct tn_tensor {
     int64_t offset; /* in elements */
     int64_t shape[TN_MAX_DIMS];
     int64_t strides[TN_MAX_DIMS];
-    int64_t scope; /* that owns it; -1: something else does */
+    int64_t scope;    /* that owns it; -1: something else does */
+    bool is_gradient; /* of a leaf, or made of one by operators: it has no record of its own */
     tn_tensor *prev, *next;
 };
 

@@ -45,7 +45,10 @@ START_TEST(backward_within_backward)
     tn_record_args args = {.inputs = {x}, .data = &with, .size = sizeof with};
     tn_tensor *first = tn_record(ctx, &op, F64(6), args);
     ck_assert_int_eq(tn_backward(ctx, tn_mul(ctx, first, y)), TN_ERR_STATE);
-    ck_tn_error(TN_ERR_STATE, "backward: inside of the backward function of within");
+    ck_tn_error(
+        TN_ERR_STATE,
+        "backward: inside of the backward function of within; gradients of gradients are not "
+        "supported yet");
     ck_assert_ptr_null(tn_grad(x));
     ck_assert_ptr_null(tn_grad(y));
     ck_assert_int_eq(tn_backward(ctx, tn_mul(ctx, x, y)), TN_OK);
@@ -169,6 +172,61 @@ START_TEST(other_graphs_are_left_alone)
 }
 END_TEST
 
+#define NOT_SUPPORTED "and gradients of gradients are not supported yet"
+
+/* A loss of a gradient has no record, by whatever way it was made. */
+START_TEST(gradients_of_gradients)
+{
+    tn_tensor *x = LEAF(1, 2);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, x))), TN_OK);
+    tn_tensor *g = tn_grad(x);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, g))), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE,
+                "backward: a tensor of shape [] was made of gradients, " NOT_SUPPORTED);
+    tn_backward_with(ctx, g, g);
+    ck_tn_error(TN_ERR_STATE,
+                "backward: a tensor of shape [2] was made of gradients, " NOT_SUPPORTED);
+    tn_tensor *row = tn_unsqueeze(ctx, tn_cast(ctx, g, TN_F32), 0);
+    tn_tensor *all = tn_clone(ctx, tn_expand(ctx, tn_transpose(ctx, row, 0, 1), TN_SHAPE(2, 3)));
+    tn_tensor *part = tn_select(ctx, tn_matmul(ctx, row, tn_softmax(ctx, all, 1)), 0, 0);
+    tn_tensor *joined = tn_cat(ctx, TN_TENSORS(tn_ones(ctx, TN_F32, TN_SHAPE(1)), part), 0);
+    tn_backward_with(ctx, joined, joined);
+    ck_tn_error(TN_ERR_STATE,
+                "backward: a tensor of shape [4] was made of gradients, " NOT_SUPPORTED);
+    ck_tn_equal(tn_grad(x), 2, 4);
+}
+END_TEST
+
+/* Added to a loss, a penalty would be a constant without a word; tn_detach says so. */
+START_TEST(penalties_of_gradients)
+{
+    tn_tensor *x = LEAF(1, 2);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, x))), TN_OK);
+    tn_tensor *penalty = sum_of(tn_square(ctx, tn_grad(x))), *y = sum_of(tn_square(ctx, x));
+    ck_assert_ptr_null(tn_add(ctx, y, penalty));
+    ck_tn_error(TN_ERR_STATE, "add: input 1 of shape [] was made of gradients, " NOT_SUPPORTED
+                              "; tn_detach makes a constant of it");
+    ck_assert_int_eq(tn_backward(ctx, tn_mul(ctx, y, tn_detach(ctx, penalty))), TN_OK);
+    ck_tn_equal(tn_grad(x), 2 + 2 * 20, 4 + 4 * 20);
+}
+END_TEST
+
+/* Where nothing is recorded, and as a leaf, a gradient is a tensor like others. */
+START_TEST(gradients_as_numbers)
+{
+    tn_tensor *x = LEAF(1, 2);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, x))), TN_OK);
+    bool before = tn_set_grad_enabled(ctx, false);
+    tn_tensor *next = tn_sub(ctx, x, tn_mul_scalar(ctx, tn_grad(x), 0.25));
+    tn_set_grad_enabled(ctx, before);
+    ck_tn_equal(tn_mul(ctx, x, next), 0.5, 2);
+    tn_tensor *leaf = tn_mul_scalar(ctx, tn_grad(x), 2);
+    tn_set_requires_grad(ctx, leaf, true);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_mul(ctx, leaf, x))), TN_OK);
+    ck_tn_equal(tn_grad(leaf), 1, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("backward");
@@ -183,5 +241,8 @@ int main(void)
     tcase_add_test(tc, loss_of_several_elements);
     tcase_add_test(tc, shared_trunk);
     tcase_add_test(tc, other_graphs_are_left_alone);
+    tcase_add_test(tc, gradients_of_gradients);
+    tcase_add_test(tc, penalties_of_gradients);
+    tcase_add_test(tc, gradients_as_numbers);
     return tn_run(suite);
 }

@@ -392,6 +392,24 @@ START_TEST(leaves_nothing_behind)
 }
 END_TEST
 
+/* d(sum x^3)/dx, for its own gradient. */
+static tn_tensor *gradient_of_cubes(tn_ctx *c, tn_tensor *const *in, void *payload)
+{
+    (void)payload;
+    tn_backward(c, tn_sum(c, tn_pow_scalar(c, in[0], 3), (tn_reduce_opts){0}));
+    return tn_grad(in[0]);
+}
+
+START_TEST(gradients_of_gradients)
+{
+    tn_tensor *x = six();
+    ck_assert_int_eq(run(gradient_of_cubes, x, NULL, NULL), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE, "gradcheck: a tensor of shape [2,3] was made of gradients, and "
+                              "gradients of gradients are not supported yet");
+    ck_assert_ptr_null(tn_grad(x));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gradcheck");
@@ -410,6 +428,7 @@ int main(void)
     tcase_add_test(tc, independent_inputs);
     tcase_add_test(tc, works_where_gradients_are_disabled);
     tcase_add_test(tc, clears_gradients);
+    tcase_add_test(tc, gradients_of_gradients);
     tcase_add_test(tc, leaves_nothing_behind);
     return tn_run(suite);
 }

@@ -145,6 +145,11 @@ START_TEST(errors)
 {
     ck_assert_int_eq(tn_graph_dot(ctx, F64(1, 2), NULL, text, sizeof text), TN_ERR_STATE);
     ck_tn_error(TN_ERR_STATE, "graph_dot: a tensor of shape [2] requires no gradient");
+    tn_tensor *x = LEAF(1, 2);
+    tn_backward_with(ctx, tn_square(ctx, x), F64(1, 1));
+    ck_assert_int_eq(tn_graph_dot(ctx, tn_grad(x), NULL, NULL, 0), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE, "graph_dot: a tensor of shape [2] was made of gradients, and "
+                              "gradients of gradients are not supported yet");
     ck_assert_int_eq(tn_graph_dot(ctx, NULL, NULL, text, sizeof text), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "graph_dot: tensor is NULL");
     ck_assert_int_eq(tn_graph_dot(NULL, NULL, NULL, text, sizeof text), TN_ERR_ARGUMENT);

@@ -22,7 +22,10 @@ TN_API tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_g
 TN_API bool tn_requires_grad(const tn_tensor *t);
 
 /* The gradient that a leaf has gathered, of its shape and dtype; NULL while there is none.
- * It belongs to `t` and stays until it is cleared. */
+ * It belongs to `t` and stays until it is cleared. It has no record: gradients of gradients are not
+ * supported yet. TN_ERR_STATE in tn_backward of what operators made of it, and in an operator that
+ * would record it as an input; tn_detach makes a constant of it, and so does disabling gradients
+ * (tn_set_grad_enabled) while something is computed from it. */
 TN_API tn_tensor *tn_grad(const tn_tensor *t);
 
 /* Drops the gradient, so that the next backward begins anew. NULL is allowed. */
