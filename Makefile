@@ -203,6 +203,7 @@ help:
 	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
+	@echo "check-docs runs the C and the shell lines of the documents, and looks up their links"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
 	@echo "soak       100,000 training steps, in which memory stays flat; ten million parallel loops"
 	@echo "mutants    breaks every gradient in turn and sees that a test turns red"

@@ -62,6 +62,12 @@ check: lib $(TESTS)
 	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
 	@echo "the headers alone and beside others:"
 	@CC="$(CC)" CXX="$(CXX)" tests/install/headers.sh libtensor/include
+	+@$(MAKE) --no-print-directory check-docs
+
+# What the documents say, done: tests/docs/README.md.
+check-docs: lib
+	@echo "the documents, with their programs and links:"
+	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" tests/docs/run.sh $(BUILD)
 
 # 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
 soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
@@ -216,7 +222,7 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: tests check soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
+.PHONY: tests check check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
         bench-gemm bench-growth bench-memory bench-onnx bench-ops lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).

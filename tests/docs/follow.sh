@@ -1,0 +1,31 @@
+#!/bin/sh
+# Runs the script that follow.awk made of a page, in the environment that job.sh sets, and compares.
+set -e
+
+# Includes are found as the page says, which is by pkg-config.
+compiles()
+{
+    case $1 in
+    *.cpp) c++ -Wall -Wextra -Werror $(pkg-config --cflags libtensor) -fsyntax-only "$1" ;;
+    *) $CC -Wall -Wextra -Werror $(pkg-config --cflags libtensor) -fsyntax-only "$1" ;;
+    esac
+}
+
+finish()
+{
+    status=$?
+    [ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null || true
+    [ $status != 0 ] && [ -n "$at" ] || exit $status
+    echo "$page:$at: these lines fail, and print:"
+    cat $(ls -t "$out".*.printed | head -1)
+    exit 1
+}
+
+at=1
+trap finish EXIT
+. "$out.sh"
+at=
+for expected in "$out".*.expected; do
+    [ -e "$expected" ] || continue
+    awk -v page="$page" -f "$here/compare.awk" "$expected" "${expected%.expected}.printed" || exit 1
+done

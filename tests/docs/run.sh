@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs the C of the documents and compares what it prints with what they say, and looks up their links, as
+# README.md here describes: run.sh BUILD_DIR [PAGE...], with CC, CXX and LIBS in the environment.
+set -eu
+cd "$(dirname "$0")/../.."
+build=$1
+shift
+: "${CC:=cc}" "${CXX:=c++}" "${LIBS:=-lopenblas -lz -lm}"
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
+root=$(pwd) here=tests/docs work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export CC CXX LIBS build root here work
+
+# A page with shell lines is followed from top to bottom; of another the blocks are programs.
+for page in ${*:-README.md SECURITY.md CONTRIBUTING.md examples/README.md docs/*.md}; do
+    grep -q '^```sh' "$page" && kind=follow || kind=programs
+    mkdir -p "$work/$page"
+    awk -v out="$work/$page/$kind" -f $here/$kind.awk "$page" || touch "$work/failed"
+done
+$CC -c -o "$work/by_lines.o" $here/by_lines.c
+
+# Those that take longest begin.
+find "$work" -name 'follow.sh' >"$work/jobs"
+find "$work" -name 'programs.*.c*' | sort >>"$work/jobs"
+xargs -P "$(nproc)" -n 1 sh $here/job.sh <"$work/jobs" || touch "$work/failed"
+
+awk -f $here/links.awk $(find . -name '*.md' -not -path "./$build/*" -not -path './out/*' | sed 's|^\./||') \
+    2>"$work/links" || touch "$work/failed"
+echo "$(grep -c programs "$work/jobs") programs, $(grep -c follow.sh "$work/jobs") pages followed, $(cat "$work/links")"
+[ ! -e "$work/failed" ]
