@@ -1,6 +1,6 @@
 /* summary.c - the layers of a network as a table: shapes, parameters, multiply-adds.
  *
- * The network runs once, on zeros, and each module is noted when its forward pass ends. */
+ * The network runs once, on zeros or on examples, and each module is noted when its pass ends. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,22 +71,34 @@ static void write_table(const summary *s, tn__text *text)
                tn_parameter_numel(s->root), multiply_adds);
 }
 
+/* What the network runs on: examples, or zeros of a shape. */
+typedef struct example {
+    int64_t count;
+    const tn_tensor *const *inputs;
+    tn_summary_opts opts;
+} example;
+
+static void forward(tn_ctx *ctx, tn_module *module, const example *e)
+{
+    if (!e->opts.forward)
+        tn_forward(ctx, module, e->inputs[0]);
+    else if (!e->opts.forward(ctx, e->inputs, e->opts.payload) && tn_ok(ctx))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "summary: the function returned NULL");
+}
+
 /* Forms of the weights are not kept, for the network runs only once. */
-static bool run(tn_ctx *ctx, summary *s, tn_module *module, int ndim, const int64_t *shape)
+static bool run(tn_ctx *ctx, summary *s, tn_module *module, const example *e)
 {
     int64_t most_prepared = ctx->memory->most_prepared;
-    tn_tensor *first = tn_parameter(module, 0, NULL, 0);
     bool before = tn_set_grad_enabled(ctx, false);
     tn_rng_state rng = tn_get_rng_state(ctx);
     tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *x = tn_zeros(ctx, first ? tn_dtype_of(first) : TN_F32, ndim, shape);
-    if (x) {
-        ctx->memory->most_prepared = 0;
-        tn__set_watch(module, &s->watch);
-        tn_forward(ctx, module, x);
-        tn__set_watch(module, NULL);
-        ctx->memory->most_prepared = most_prepared;
-    }
+    ctx->memory->most_prepared = 0;
+    tn__set_watch(module, &s->watch);
+    if (tn_ok(ctx))
+        forward(ctx, module, e);
+    tn__set_watch(module, NULL);
+    ctx->memory->most_prepared = most_prepared;
     if (scope.depth >= 0)
         tn_scope_end(ctx, scope);
     tn_set_rng_state(ctx, rng);
@@ -94,30 +106,84 @@ static bool run(tn_ctx *ctx, summary *s, tn_module *module, int ndim, const int6
     return tn_ok(ctx);
 }
 
-int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape, char *buffer,
-                   size_t size)
+static bool check_example(tn_ctx *ctx, const tn_module *module, const example *e)
 {
     if (!tn_ok(ctx))
-        return tn_error_status(ctx);
+        return false;
     if (!module)
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "summary: the module is NULL");
+        tn_fail(ctx, TN_ERR_ARGUMENT, "summary: the module is NULL");
+    else if (e->count < 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "summary: %lld inputs", (long long)e->count);
+    else if (e->count != 1 && !e->opts.forward)
+        tn_fail(ctx, TN_ERR_ARGUMENT,
+                "summary: %lld inputs, of which a module takes 1; the option forward takes others",
+                (long long)e->count);
+    else if (e->count > 0 && !e->inputs)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "summary: inputs is NULL");
+    for (int64_t i = 0; tn_ok(ctx) && i < e->count; i++)
+        if (!e->inputs[i])
+            tn_fail(ctx, TN_ERR_ARGUMENT, "summary: input %lld is NULL", (long long)i);
+    return tn_ok(ctx);
+}
+
+int64_t tn_summary_of(tn_ctx *ctx, tn_module *module, int64_t count, const tn_tensor *const *inputs,
+                      tn_summary_opts opts, char *buffer, size_t size)
+{
+    const example e = {count, inputs, opts};
+    if (!check_example(ctx, module, &e))
+        return tn_error_status(ctx);
     summary s = {.watch.after = note, .ctx = ctx, .root = module};
     tn__text text = {.buffer = buffer, .size = buffer ? size : 0};
-    if (run(ctx, &s, module, ndim, shape))
+    if (run(ctx, &s, module, &e))
         write_table(&s, &text);
     tn__free(ctx, s.rows);
     return tn_ok(ctx) ? text.length : tn_error_status(ctx);
 }
 
-tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape)
+tn_status tn_print_summary_of(tn_ctx *ctx, tn_module *module, int64_t count,
+                              const tn_tensor *const *inputs, tn_summary_opts opts)
 {
-    int64_t length = tn_summary(ctx, module, ndim, shape, NULL, 0);
+    int64_t length = tn_summary_of(ctx, module, count, inputs, opts, NULL, 0);
     char *text = length >= 0 ? tn__alloc(ctx, (size_t)length + 1) : NULL;
     if (!text)
         return tn_error_status(ctx);
-    tn_summary(ctx, module, ndim, shape, text, (size_t)length + 1);
+    tn_summary_of(ctx, module, count, inputs, opts, text, (size_t)length + 1);
     bool written = !tn_ok(ctx) || fputs(text, stdout) >= 0;
     tn__free(ctx, text);
     return written ? tn_error_status(ctx)
                    : tn_fail(ctx, TN_ERR_FILE, "print_summary: standard output cannot be written");
+}
+
+/* ---- of a shape ------------------------------------------------------------------------------ */
+
+static tn_tensor *zeros(tn_ctx *ctx, const tn_module *module, int ndim, const int64_t *shape)
+{
+    const tn_tensor *first = tn_parameter(module, 0, NULL, 0);
+    if (!module)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "summary: the module is NULL");
+    return tn_zeros(ctx, first ? tn_dtype_of(first) : TN_F32, ndim, shape);
+}
+
+int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape, char *buffer,
+                   size_t size)
+{
+    int64_t length = TN_ERR_ARGUMENT;
+    tn_scope scope = tn_scope_begin(ctx);
+    const tn_tensor *x = zeros(ctx, module, ndim, shape);
+    if (x)
+        length = tn_summary_of(ctx, module, 1, &x, (tn_summary_opts){0}, buffer, size);
+    if (scope.depth >= 0)
+        tn_scope_end(ctx, scope);
+    return tn_ok(ctx) ? length : tn_error_status(ctx);
+}
+
+tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    const tn_tensor *x = zeros(ctx, module, ndim, shape);
+    if (x)
+        tn_print_summary_of(ctx, module, 1, &x, (tn_summary_opts){0});
+    if (scope.depth >= 0)
+        tn_scope_end(ctx, scope);
+    return tn_error_status(ctx);
 }

@@ -1319,6 +1319,6 @@ for why, functions in {
     "is tn_add_group_of of a module's parameters": "tn_add_group",
     "is for files (tests/unit/test_state.c and others)": "tn_load_opts tn_state_dict tn_schedule_state_dict tn_schedule_load_state_dict",
     "draws numbers that PyTorch does not": "tn_init_opts tn_init_kaiming_uniform_ tn_init_kaiming_normal_ tn_init_xavier_uniform_ tn_init_xavier_normal_",
-    "writes text": "tn_summary tn_print_summary tn_graph_dot",
+    "writes text": "tn_summary tn_print_summary tn_summary_of tn_print_summary_of tn_summary_opts tn_graph_dot",
 }.items():
     NOT_COMPARED.update(dict.fromkeys(functions.split(), why))

@@ -78,6 +78,10 @@ static void module_rows(void)
     ASKS(tn_module_name, "", tn_module_name(net)[0]);
     CALLS(tn_summary, "", tn_summary(ctx, cnn, TN_SHAPE(1, 1, 6, 6), NULL, 0));
     CALLS(tn_print_summary, "", tn_print_summary(ctx, net, TN_SHAPE(1, 3)));
+    CALLS(tn_summary_of, "f32[1,3]",
+          tn_summary_of(ctx, net, TN_TENSORS(in[0]), (tn_summary_opts){0}, NULL, 0));
+    CALLS(tn_print_summary_of, "f32[1,3]",
+          tn_print_summary_of(ctx, net, TN_TENSORS(in[0]), (tn_summary_opts){0}));
     CALLS(tn_graph_dot, "f32[1]", tn_graph_dot(ctx, tn_square(ctx, in[0]), net, NULL, 0));
 }
 

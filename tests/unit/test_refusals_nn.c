@@ -216,6 +216,29 @@ static void part_rows(void)
     HOLDS(tn_module_name, strcmp(tn_module_name(NULL), "") == 0);
 }
 
+#define NO_OPTIONS ((tn_summary_opts){0})
+
+static void summary_of_rows(void)
+{
+    REFUSES(tn_summary_of, TN_ERR_ARGUMENT, "summary: the module is NULL",
+            tn_summary_of(ctx, NULL, TN_TENSORS(T("f32[1,3]")), NO_OPTIONS, NULL, 0));
+    REFUSES(tn_summary_of, TN_ERR_ARGUMENT, "summary: inputs is NULL",
+            tn_summary_of(ctx, net, 1, NULL, NO_OPTIONS, NULL, 0));
+    REFUSES(tn_summary_of, TN_ERR_ARGUMENT, "summary: input 0 is NULL",
+            tn_summary_of(ctx, net, TN_TENSORS(NULL), NO_OPTIONS, NULL, 0));
+    REFUSES(tn_summary_of, TN_ERR_ARGUMENT,
+            "summary: 2 inputs, of which a module takes 1; the option forward takes others",
+            tn_summary_of(ctx, net, TN_TENSORS(x, x), NO_OPTIONS, NULL, 0));
+    REFUSES(tn_summary_of, TN_ERR_SHAPE,
+            "linear: input [1,2] and weight [2,3]; expected [...,in] and [out,in]",
+            tn_summary_of(ctx, net, TN_TENSORS(T("f32[1,2]")), NO_OPTIONS, NULL, 0));
+    WORKS(tn_summary_of, tn_summary_of(ctx, net, TN_TENSORS(T("f32[0,3]")), NO_OPTIONS, NULL, 0));
+    REFUSES(tn_print_summary_of, TN_ERR_ARGUMENT, "summary: the module is NULL",
+            tn_print_summary_of(ctx, NULL, TN_TENSORS(x), NO_OPTIONS));
+    HOLDS(tn_print_summary_of,
+          tn_print_summary_of(NULL, net, TN_TENSORS(x), NO_OPTIONS) == TN_ERR_ARGUMENT);
+}
+
 static void summary_rows(void)
 {
     REFUSES(tn_summary, TN_ERR_ARGUMENT, "summary: the module is NULL",
@@ -231,6 +254,7 @@ static void summary_rows(void)
     REFUSES(tn_print_summary, TN_ERR_ARGUMENT, "summary: the module is NULL",
             tn_print_summary(ctx, NULL, TN_SHAPE(1, 3)));
     HOLDS(tn_print_summary, tn_print_summary(NULL, net, TN_SHAPE(1, 3)) == TN_ERR_ARGUMENT);
+    summary_of_rows();
     REFUSES(tn_graph_dot, TN_ERR_ARGUMENT, "graph_dot: tensor is NULL",
             tn_graph_dot(ctx, NULL, net, NULL, 0));
     REFUSES(tn_graph_dot, TN_ERR_STATE, "graph_dot: a tensor of shape [2,3] requires no gradient",

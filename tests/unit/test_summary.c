@@ -89,6 +89,100 @@ START_TEST(module_of_ones_own)
 }
 END_TEST
 
+static tn_tensor *look_up(tn_ctx *c, tn_module *self, const tn_tensor *x)
+{
+    return tn_index_select(c, tn_parameter(self, 0, NULL, 0), 0, x);
+}
+
+/* 10 rows of 4 numbers, which integers choose from. */
+static tn_module *embedding(void)
+{
+    static const tn_module_type type = {.name = "Embedding", .forward = look_up};
+    tn_module *m = tn_module_new(ctx, &type, 0);
+    tn_add_parameter(ctx, m, "weight", tn_ones(ctx, TN_F32, TN_SHAPE(10, 4)));
+    return m;
+}
+
+static tn_tensor *indices(void)
+{
+    return tn_from_data(ctx, TN_I64, TN_SHAPE(3), (int64_t[]){1, 9, 1});
+}
+
+/* A network that begins with integers takes an example: zeros would be floats. */
+START_TEST(example_of_integers)
+{
+    char text[512];
+    tn_module *m = tn_sequential(ctx, embedding(), tn_nn_linear(ctx, 4, 2));
+    ck_assert_int_eq(tn_summary(ctx, m, TN_SHAPE(3), NULL, 0), TN_ERR_DTYPE);
+    tn_clear_error(ctx);
+    int64_t length =
+        tn_summary_of(ctx, m, TN_TENSORS(indices()), (tn_summary_opts){0}, text, sizeof text);
+    ck_assert_str_eq(text, "layer  type       output   parameters   multiply-adds\n"
+                           "0      Embedding  [3,4]            40               0\n"
+                           "1      Linear     [3,2]            10              24\n"
+                           "total                              50              24\n");
+    ck_assert_int_eq(length, (int64_t)strlen(text));
+}
+END_TEST
+
+/* The words, and a place for each of the three, which another number of words would not fit. */
+static tn_tensor *words_and_places(tn_ctx *c, const tn_tensor *const *in, void *payload)
+{
+    tn_module *m = payload;
+    tn_tensor *words = tn_forward(c, tn_child(m, 0), in[0]);
+    return tn_forward(c, tn_child(m, 1), tn_add(c, words, in[1]));
+}
+
+START_TEST(several_examples)
+{
+    char text[512];
+    tn_module *m = tn_sequential(ctx, embedding(), tn_nn_linear(ctx, 4, 2));
+    tn_summary_opts opts = {.forward = words_and_places, .payload = m};
+    tn_tensor *places = tn_ones(ctx, TN_F32, TN_SHAPE(3, 4));
+    tn_summary_of(ctx, m, TN_TENSORS(indices(), places), opts, text, sizeof text);
+    ck_assert_str_eq(text, "layer  type       output   parameters   multiply-adds\n"
+                           "0      Embedding  [3,4]            40               0\n"
+                           "1      Linear     [3,2]            10              24\n"
+                           "total                              50              24\n");
+    ck_assert(tn_is_training(m) && tn_is_grad_enabled(ctx));
+    ck_assert_int_eq(tn_summary_of(ctx, m, TN_TENSORS(indices(), F64(1)), opts, NULL, 0),
+                     TN_ERR_DTYPE);
+    ck_tn_error(TN_ERR_DTYPE, "add: input is f32 but other is f64; tn_cast converts");
+}
+END_TEST
+
+static tn_tensor *nothing(tn_ctx *c, const tn_tensor *const *in, void *payload)
+{
+    (void)c, (void)in, (void)payload;
+    return NULL;
+}
+
+START_TEST(errors_of_examples)
+{
+    tn_module *m = embedding();
+    tn_tensor *x = indices();
+    ck_assert_int_eq(tn_summary_of(ctx, m, TN_TENSORS(x, x), (tn_summary_opts){0}, NULL, 0),
+                     TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "summary: 2 inputs, of which a module takes 1; the option forward "
+                                 "takes others");
+    ck_assert_int_eq(tn_summary_of(ctx, m, 1, NULL, (tn_summary_opts){0}, NULL, 0),
+                     TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "summary: inputs is NULL");
+    ck_assert_int_eq(
+        tn_summary_of(ctx, m, -1, &(const tn_tensor *){x}, (tn_summary_opts){0}, NULL, 0),
+        TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "summary: -1 inputs");
+    ck_assert_int_eq(
+        tn_print_summary_of(ctx, m, TN_TENSORS(x, NULL), (tn_summary_opts){.forward = nothing}),
+        TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "summary: input 1 is NULL");
+    ck_assert_int_eq(
+        tn_print_summary_of(ctx, m, TN_TENSORS(x), (tn_summary_opts){.forward = nothing}),
+        TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "summary: the function returned NULL");
+}
+END_TEST
+
 START_TEST(errors)
 {
     tn_module *m = network();
@@ -156,6 +250,9 @@ int main(void)
     tcase_add_test(tc, whole_table);
     tcase_add_test(tc, nothing_changes);
     tcase_add_test(tc, module_of_ones_own);
+    tcase_add_test(tc, example_of_integers);
+    tcase_add_test(tc, several_examples);
+    tcase_add_test(tc, errors_of_examples);
     tcase_add_test(tc, errors);
     tcase_add_test(tc, out_of_memory);
     tcase_add_test(tc, output_that_cannot_be_written);

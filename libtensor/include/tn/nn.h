@@ -236,6 +236,24 @@ TN_API int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_
 /* Prints that on standard output. */
 TN_API tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape);
 
+/* How tn_summary_of runs a network. */
+typedef struct tn_summary_opts {
+    /* Runs the module, or parts of it, on the inputs; NULL: tn_forward on the only one. */
+    tn_tensor *(*forward)(tn_ctx *ctx, const tn_tensor *const *inputs, void *payload);
+    void *payload; /* handed to it */
+} tn_summary_opts;
+
+/* The same table, of a run on examples in place of zeros: integers for a network that begins with
+ * an embedding, or several inputs whose sizes belong together. They have any dtype, and stay as
+ * they are: tn_summary_of(ctx, net, TN_TENSORS(x), (tn_summary_opts){0}, text, sizeof text). */
+TN_API int64_t tn_summary_of(tn_ctx *ctx, tn_module *module, int64_t count,
+                             const tn_tensor *const *inputs, tn_summary_opts opts, char *buffer,
+                             size_t size);
+
+/* Prints that on standard output. */
+TN_API tn_status tn_print_summary_of(tn_ctx *ctx, tn_module *module, int64_t count,
+                                     const tn_tensor *const *inputs, tn_summary_opts opts);
+
 /* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Writes the part of the tape that made `t`, from the leaves to t, as a graph for Graphviz (dot
