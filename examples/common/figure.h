@@ -19,8 +19,8 @@ typedef enum figure_result {
     FIGURE_FAILED     /* errno: the script could not be written */
 } figure_result;
 
-/* Writes the first characters of a plain text (text.h), `most` of them, as they stand between single
- * quotes of gnuplot; as a `format`, which the text of a tic is to gnuplot, if so. */
+/* Writes the first characters of a plain text (text.h), `most` of them, as they stand between
+ * single quotes of gnuplot; as a `format`, which the text of a tic is to gnuplot, if so. */
 void figure_put_text(FILE *to, const char *text, int most, bool format);
 
 /* Writes the script DIR/NAME.gp, and draws DIR/NAME.svg and DIR/NAME.png if gnuplot is there. */

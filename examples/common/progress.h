@@ -16,8 +16,8 @@ typedef struct progress {
 /* Seconds of a clock that only goes forward. */
 double seconds_now(void);
 
-/* Whether standard output and standard error are terminals that can begin a line anew: not those that
- * TERM calls dumb. Nothing but carriage returns is used for that, no escape codes. */
+/* Whether standard output and standard error are terminals that can begin a line anew: not those
+ * that TERM calls dumb. Nothing but carriage returns is used for that, no escape codes. */
 bool progress_possible(void);
 
 /* `total` steps will be counted. Nothing is ever drawn if `quiet`. */

@@ -16,7 +16,7 @@ int text_character(const char *text);
 /* Characters of a plain text. */
 int text_width(const char *text);
 
-/* Writes the text with all that is not plain as C writes it, "a\nb\xff", as far as there is room. */
+/* Writes the text with all that is not plain as C writes it, "a\nb\xff", as far as it fits. */
 void text_show(const char *text, char *shown, size_t size);
 
 /* Prints a plain text with blanks behind it up to a width. */
