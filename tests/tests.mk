@@ -24,6 +24,7 @@ $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
 $(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
+$(BUILD)/tests/test_programs: | $(PROGRAMS:%=$(BUILD)/bin/%)
 $(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
 
 # Formulas that are compiled as those of the operators are.
@@ -35,7 +36,7 @@ $(BUILD)/tests/test_unload: CHECK_LIBS += -ldl
 $(BUILD)/tests/test_unload: | $(SHARED)
 
 # What the examples share is tested by itself, too.
-SHARED_TESTS := photo faces faces_download alexnet
+SHARED_TESTS := photo faces faces_download alexnet programs
 $(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(EXAMPLE_LIBS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)

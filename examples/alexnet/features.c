@@ -207,8 +207,12 @@ static bool read_file(const cli_program *program, tn_ctx *ctx, const char *file,
 {
     int64_t count = in_batch(p, first);
     tn_dict *dict = tn_load_dict(ctx, file);
-    tn_tensor *t[] = {dict ? tn_dict_get(dict, "features") : NULL,
-                      dict && mirrored ? tn_dict_get(dict, "mirrored") : NULL};
+    if (!dict) {
+        cli_error(program, "%s", tn_error(ctx));
+        return false;
+    }
+    tn_tensor *t[] = {tn_dict_get(dict, "features"),
+                      mirrored ? tn_dict_get(dict, "mirrored") : NULL};
     bool read = fits(f, t[0], count) && (f->values || make_room(f, t[0], p, mirrored)) &&
                 (!mirrored || fits(f, t[1], count));
     for (int i = 0; read && i < 1 + mirrored; i++)
@@ -216,9 +220,7 @@ static bool read_file(const cli_program *program, tn_ctx *ctx, const char *file,
                (size_t)(count * f->numel) * sizeof(*f->values));
     tn_dict_free(dict);
     if (!read)
-        cli_error(program, "%s: %s", file,
-                  tn_ok(ctx) ? "these are no features of alexnet (remove the file)"
-                             : tn_error(ctx));
+        cli_error(program, "%s: these are no features of alexnet (remove the file)", file);
     return read;
 }
 

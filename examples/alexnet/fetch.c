@@ -9,6 +9,7 @@
 #include "alexnet/alexnet.h"
 #include "common/cli.h"
 #include "common/fetch.h"
+#include "common/progress.h"
 #include "common/report.h"
 #include "common/sha256.h"
 
@@ -65,7 +66,7 @@ static bool get(const settings *s, const char *url, const char *hash)
     fetch f = {.url = url,
                .file = part.s,
                .resume = file_exists(part.s),
-               .progress = !s->quiet && isatty(STDERR_FILENO)};
+               .progress = !s->quiet && progress_possible()};
     pid_t child = fetch_begin(&f);
     if (child < 0 || waitpid(child, &status, 0) != child) {
         cli_error(&PROGRAM, "curl cannot be run; its package is named curl");

@@ -94,9 +94,13 @@ cli_option alexnet_weights_option(const char **weights)
 static bool load_weights(const cli_program *program, tn_ctx *ctx, const char *weights, alexnet *a)
 {
     tn_dict *dict = tn_load_dict(ctx, weights);
-    a->whole = dict && tn_dict_get(dict, "classifier.6.weight");
+    if (!dict) {
+        cli_error(program, "%s", tn_error(ctx));
+        return false;
+    }
+    a->whole = tn_dict_get(dict, "classifier.6.weight");
     a->net = make_net(ctx, a->whole);
-    bool loaded = dict && a->net && sha256_of_file(weights, &a->hash) &&
+    bool loaded = a->net && sha256_of_file(weights, &a->hash) &&
                   tn_load_state_dict(ctx, a->net, dict, (tn_load_opts){0}) == TN_OK;
     tn_dict_free(dict);
     if (!loaded)

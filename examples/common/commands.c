@@ -1,9 +1,12 @@
 /* commands.c - runs the sub-command that a command line names, and counts interrupts. */
 #include "common/commands.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <tn/tn.h>
+#include <unistd.h>
 
 #include "common/cli.h"
 
@@ -15,21 +18,73 @@ static void print_help(const char *program, const char *about, const command *co
            tn_version());
     for (const command *c = commands; c->name; c++)
         printf("  %-*s%s\n", NAME_COLUMN, c->name, c->summary);
-    printf("\n%s COMMAND --help lists the options of a command.\n", program);
+    printf("\n%s help COMMAND lists the options of a command, %s --version its version.\n", program,
+           program);
+}
+
+static bool is_one_of(const char *word, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(word, *names) == 0)
+            return true;
+    return false;
+}
+
+/* A standard stream that was closed is opened again so that it can do nothing; else a file of
+ * results could take its number. */
+static void open_standard_streams(void)
+{
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        while (fcntl(number, F_GETFD) == -1 && errno == EBADF)
+            if (open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+                return;
+}
+
+/* What was printed counts as a result, too: a program whose output is lost has failed. */
+static int flush_output(const char *name, int status)
+{
+    const cli_program self = {.name = name};
+    bool failed = ferror(stdout);
+    errno = 0;
+    failed = fflush(stdout) != 0 || failed;
+    if (!failed)
+        return status;
+    cli_error(&self, "standard output cannot be written%s%s", errno ? ": " : "",
+              errno ? strerror(errno) : "");
+    return status == 0 ? CLI_EXIT_FAILURE : status;
+}
+
+static int run_command_of(const char *program, const command *c, int argc, char **argv)
+{
+    char name[128];
+    snprintf(name, sizeof(name), "%s %s", program, c->name);
+    return flush_output(name, c->run(argc, argv));
 }
 
 int commands_run(const char *program, const char *about, const command *commands, int argc,
                  char **argv)
 {
+    static const char *const HELP[] = {"help", "--help", "-h", NULL};
+    static const char *const VERSION[] = {"version", "--version", NULL};
     const cli_program self = {.name = program};
     const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_help(program, about, commands);
-        return 0;
+    bool help = is_one_of(name, HELP);
+    char option[] = "--help", *of_command[] = {option, NULL};
+    open_standard_streams();
+    if (is_one_of(name, VERSION)) {
+        printf("%s (libtensor %s)\n", program, tn_version());
+        return flush_output(program, 0);
     }
+    if (help && argc < 3) {
+        print_help(program, about, commands);
+        return flush_output(program, 0);
+    }
+    if (help)
+        name = argv[2];
     for (const command *c = commands; c->name; c++)
         if (strcmp(name, c->name) == 0)
-            return c->run(argc - 2, argv + 2);
+            return help ? run_command_of(program, c, 1, of_command)
+                        : run_command_of(program, c, argc - 2, argv + 2);
     if (*name)
         cli_error(&self, "there is no command '%s' (%s --help lists them)", name, program);
     else

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "common/report.h"
+#include "common/text.h"
 
 extern char **environ;
 
@@ -47,10 +48,22 @@ static void write_script(FILE *file, const figure *f)
     fputs("    unset output\n}\n", file);
 }
 
+/* A quote is doubled, and a per cent sign in a format. */
+void figure_put_text(FILE *to, const char *text, int most, bool format)
+{
+    for (int i = 0; i < most && *text; i++) {
+        int length = text_character(text) > 0 ? text_character(text) : 1;
+        if (*text == '\'' || (format && *text == '%'))
+            fputc(*text, to);
+        fprintf(to, "%.*s", length, text);
+        text += length;
+    }
+}
+
 static bool run_gnuplot(const char *dir, const char *script)
 {
     char shell[] = "sh", option[] = "-c";
-    char command[] = "cd \"$1\" && exec gnuplot \"$2\" >/dev/null 2>&1";
+    char command[] = "CDPATH= cd -- \"$1\" && exec gnuplot \"$2\" >/dev/null 2>&1";
     path folder = path_join(dir, "."), name = path_join(".", script);
     char *argv[] = {shell, option, command, shell, folder.s, name.s, NULL};
     pid_t child;

@@ -2,6 +2,9 @@
 #ifndef EXAMPLES_FIGURE_H
 #define EXAMPLES_FIGURE_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 /* Commands of gnuplot that draw a picture. They find line types 1 to 7 in colours that colour-blind
  * readers can tell apart, data files in the folder of the figure, and commas between columns. */
 typedef struct figure {
@@ -15,6 +18,10 @@ typedef enum figure_result {
     FIGURE_NOT_DRAWN, /* the script is there, but gnuplot is not, or failed */
     FIGURE_FAILED     /* errno: the script could not be written */
 } figure_result;
+
+/* Writes the first characters of a plain text (text.h), `most` of them, as they stand between
+ * single quotes of gnuplot; as a `format`, which the text of a tic is to gnuplot, if so. */
+void figure_put_text(FILE *to, const char *text, int most, bool format);
 
 /* Writes the script DIR/NAME.gp, and draws DIR/NAME.svg and DIR/NAME.png if gnuplot is there. */
 figure_result figure_draw(const char *dir, const figure *f);

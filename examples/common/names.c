@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
+
 tn_tensor *names_pack(tn_ctx *ctx, char *const *names, int count)
 {
     int64_t size = 0;
@@ -34,11 +36,13 @@ bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count
     if (!*text || !*names)
         return false;
     memcpy(*text, tn_data(bytes), size);
+    bool plain = true;
     for (size_t begin = 0; begin < size; begin += strlen(*text + begin) + 1) {
         *(char *)memchr(*text + begin, '\n', size - begin) = '\0';
         (*names)[(*count)++] = *text + begin;
+        plain = plain && text_plain(*text + begin);
     }
-    return true;
+    return plain;
 }
 
 bool names_refuse(const cli_program *program, const char *file, const char *trainer,

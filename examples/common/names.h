@@ -10,8 +10,8 @@
 /* The names, each ended by a line feed, as TN_U8. */
 tn_tensor *names_pack(tn_ctx *ctx, char *const *names, int count);
 
-/* Back from that: an array of names in `text`, both to be freed. False if these are no names or
- * memory is short. */
+/* Back from that: an array of names in `text`, both to be freed. False if these are no plain
+ * texts (text.h) or memory is short. */
 bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count);
 
 /* Says why a file is no model of a program, "FILE is no model of faces train: WHY", and returns

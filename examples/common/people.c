@@ -13,6 +13,7 @@
 
 #include "common/progress.h"
 #include "common/report.h"
+#include "common/text.h"
 
 enum { MOST_COMPLAINTS = 10 };
 
@@ -203,6 +204,16 @@ static bool read_photo(const people *p, person_photo *photo, uint8_t *pixels, ph
     return read;
 }
 
+/* What is wrong with the name of a photograph, or NULL. */
+static const char *wrong_name(const char *file)
+{
+    char name[256];
+    person_of(file, name, sizeof(name));
+    if (!text_plain(file))
+        return "its name has control characters or is not in UTF-8";
+    return *name ? NULL : "its name does not begin with that of a person";
+}
+
 /* All cores read. A photograph that could not be read has a reason in `errors`. */
 static void read_photos(people *p, const people_opts *opts, photo_error *errors)
 {
@@ -211,12 +222,10 @@ static void read_photos(people *p, const people_opts *opts, photo_error *errors)
     int64_t done = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int64_t i = 0; i < p->count; i++) {
-        char name[256];
+        const char *wrong = wrong_name(p->photos[i].file);
         uint8_t *pixels = p->pixels ? p->pixels + (size_t)i * bytes_of_pixels(p) : NULL;
-        person_of(p->photos[i].file, name, sizeof(name));
-        if (!*name)
-            snprintf(errors[i].text, sizeof(errors[i].text),
-                     "its name does not begin with that of a person");
+        if (wrong)
+            snprintf(errors[i].text, sizeof(errors[i].text), "%s", wrong);
         else
             read_photo(p, &p->photos[i], pixels, &errors[i]);
 #pragma omp critical
@@ -310,13 +319,33 @@ static bool read_all(people *p, const people_opts *opts)
 
 static void complain(const cli_program *program, const people *p)
 {
-    for (int64_t i = 0; i < p->losses && i < MOST_COMPLAINTS; i++)
-        cli_error(program, "%s/%s left out: %s", p->dir, p->lost[i].file, p->lost[i].why.text);
+    for (int64_t i = 0; i < p->losses && i < MOST_COMPLAINTS; i++) {
+        char file[512];
+        text_show(p->lost[i].file, file, sizeof(file));
+        cli_error(program, "%s/%s left out: %s", p->dir, file, p->lost[i].why.text);
+    }
     if (p->losses > MOST_COMPLAINTS)
         cli_error(program, "... and %lld more", (long long)(p->losses - MOST_COMPLAINTS));
     if (p->losses > 0)
         cli_error(program, "%lld of %lld photographs cannot be used", (long long)p->losses,
                   (long long)(p->losses + p->count));
+}
+
+/* Whether the folders of all photographs have names that files, tables and terminals can hold. */
+static bool check_folders(const cli_program *program, const char *dir, const name_list *files)
+{
+    for (int64_t i = 0; i < files->count; i++) {
+        char name[256], shown[4 * sizeof(name)];
+        person_of(files->name[i], name, sizeof(name));
+        if (!strchr(files->name[i], '/') || text_plain(name))
+            continue;
+        text_show(name, shown, sizeof(shown));
+        cli_error(program,
+                  "%s: the folder %s has a name with control characters or not in UTF-8; rename it",
+                  dir, shown);
+        return false;
+    }
+    return true;
 }
 
 bool people_load(const cli_program *program, const char *dir, people_opts opts, people *p)
@@ -331,6 +360,10 @@ bool people_load(const cli_program *program, const char *dir, people_opts opts, 
     if (files.count == 0 && !files.short_of_memory) {
         cli_error(program, "%s: no photographs, neither NAME/*.jpg nor NAME1.jpg (or .jpeg, .png)",
                   dir);
+        list_free(&files);
+        return false;
+    }
+    if (!check_folders(program, dir, &files)) {
         list_free(&files);
         return false;
     }
@@ -372,10 +405,10 @@ const char *people_kind(const people *p)
 
 int people_name_width(const people *p)
 {
-    size_t width = 0;
+    int width = 0;
     for (int i = 0; i < p->persons; i++)
-        width = strlen(p->names[i]) > width ? strlen(p->names[i]) : width;
-    return (int)width;
+        width = text_width(p->names[i]) > width ? text_width(p->names[i]) : width;
+    return width;
 }
 
 /* A group has the number of one of its photographs; it counts when another is met. */

@@ -43,10 +43,10 @@ typedef struct people_opts {
 } people_opts;
 
 /* Reads the photographs of DIR/NAME/ANY.jpg, or else of DIR/NAME12.jpg (or .jpeg, .png): decodes
- * and hashes each, and finds those that are nearly the same. What cannot be read is put among those
- * lost, and reported on standard error. False with a line there if there is no folder or not one
- * photograph in it. To
- * be freed by people_free, in any case. */
+ * and hashes each, and finds those that are nearly the same. What cannot be read, or has a name
+ * that is no plain text (text.h), is put among those lost, and reported on standard error. False
+ * with a line there if there is no folder, not one photograph in it, or a NAME that is no plain
+ * text. To be freed by people_free, in any case. */
 bool people_load(const cli_program *program, const char *dir, people_opts opts, people *p);
 void people_free(people *p);
 

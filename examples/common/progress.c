@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,10 +18,17 @@ double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+bool progress_possible(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && isatty(STDERR_FILENO) && term && *term &&
+           strcmp(term, "dumb") != 0;
+}
+
 progress progress_begin(const char *label, int64_t total, bool quiet)
 {
     progress p = {.label = label, .total = total, .start = seconds_now()};
-    p.shown = !quiet && isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+    p.shown = !quiet && progress_possible();
     return p;
 }
 
@@ -43,6 +52,18 @@ static void describe_seconds(double seconds, char *text, size_t size)
         snprintf(text, size, "%d s", (int)s);
 }
 
+/* Writes over the line that stands there; an empty one leaves nothing of it. */
+static void draw_line(progress *p, const char *line)
+{
+    int most = terminal_columns() - 1, width = (int)strlen(line);
+    if (width > most)
+        width = most;
+    fprintf(stderr, "\r%.*s%*s%s", width, line, p->width > width ? p->width - width : 0, "",
+            width == 0 ? "\r" : "");
+    fflush(stderr);
+    p->width = width;
+}
+
 void progress_update(progress *p, int64_t done, const char *format, ...)
 {
     double now = seconds_now();
@@ -60,12 +81,11 @@ void progress_update(progress *p, int64_t done, const char *format, ...)
     va_end(args);
     snprintf(line, sizeof(line), "%s %lld/%lld  %s  %s left", p->label, (long long)done,
              (long long)p->total, detail, left);
-    fprintf(stderr, "\r%.*s\033[K", terminal_columns() - 1, line);
-    fflush(stderr);
+    draw_line(p, line);
 }
 
 void progress_end(progress *p)
 {
     if (p->shown && p->drawn > 0)
-        fputs("\r\033[K", stderr);
+        draw_line(p, "");
 }

@@ -8,12 +8,17 @@
 typedef struct progress {
     const char *label;
     int64_t total;
-    bool shown; /* standard output and standard error are terminals */
+    bool shown; /* there is a terminal for it */
     double start, drawn;
+    int width; /* of the line that stands there */
 } progress;
 
 /* Seconds of a clock that only goes forward. */
 double seconds_now(void);
+
+/* Whether standard output and standard error are terminals that can begin a line anew: not those
+ * that TERM calls dumb. Nothing but carriage returns is used for that, no escape codes. */
+bool progress_possible(void);
 
 /* `total` steps will be counted. Nothing is ever drawn if `quiet`. */
 progress progress_begin(const char *label, int64_t total, bool quiet);

@@ -2,11 +2,14 @@
 #include "common/recognition.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/names.h"
+#include "common/text.h"
 
 enum { MOST_DRAWN = 30, MOST_NAME = 100 }; /* persons, and letters of a name, in a picture */
+enum { LEAST_COLUMN = 6, SCORES = 24, MOST_COLUMNS = 120 }; /* of the table that is printed */
 
 /* ---- of the first run ------------------------------------------------------------------------ */
 
@@ -215,58 +218,68 @@ static bool write_people(const run *r, const recognition *g)
     return run_close(r, &to);
 }
 
-/* set xtics ('baldwin' 0, 'bracco' 1, ...): a quote in a name is doubled. */
-static void add_names(char *commands, size_t size, const char *axis, const people *p)
+/* set xtics ('baldwin' 0, 'bracco' 1, ...). */
+static void put_names(FILE *to, const char *axis, const people *p)
 {
-    size_t at = strlen(commands);
-    at += (size_t)snprintf(commands + at, size - at, "set %s scale 0 (", axis);
+    fprintf(to, "set %s scale 0 noenhanced (", axis);
     for (int i = 0; i < p->persons; i++) {
-        at += (size_t)snprintf(commands + at, size - at, "%s'", i > 0 ? ", " : "");
-        for (const char *c = p->names[i]; *c && c < p->names[i] + MOST_NAME; c++) {
-            commands[at++] = *c;
-            if (*c == '\'')
-                commands[at++] = *c;
-        }
-        at += (size_t)snprintf(commands + at, size - at, "' %d", i);
+        fputs(i > 0 ? ", '" : "'", to);
+        figure_put_text(to, p->names[i], MOST_NAME, true);
+        fprintf(to, "' %d", i);
     }
-    snprintf(commands + at, size - at, ")\n");
+    fprintf(to, ")\n");
 }
 
 /* Each row in parts of its sum, with the counts written in. */
-static bool draw_confusion(const training *t)
+static void put_confusion(FILE *to, const training *t)
 {
     const recognition *g = t->payload;
     const people *p = g->people;
-    int persons = p->persons, side = 260 + 60 * persons;
-    char commands[16384];
+    int persons = p->persons;
+    fprintf(to,
+            "set title 'who was taken for whom: %lld tests of %s%s'\n"
+            "set palette defined (0 'white', 1 '#0072B2')\n"
+            "set cbrange [0:1]\n"
+            "unset colorbox\n"
+            "unset grid\n"
+            "unset key\n"
+            "set border 15\n"
+            "set xlabel 'answer'\n"
+            "set ylabel 'person'\n"
+            "set size ratio 1\n"
+            "set xrange [-0.5:%d.5]\n"
+            "set yrange [%d.5:-0.5]\n",
+            (long long)t->count[PART_TEST] * (long long)t->settings.runs, people_kind(p),
+            g->settings->control ? ", control: labels permuted" : "", persons - 1, persons - 1);
+    put_names(to, "xtics rotate by -30", p);
+    put_names(to, "ytics", p);
+    fprintf(to,
+            "x(i) = int(i) %% %d\n"
+            "y(i) = int(i) / %d\n"
+            "plot 'confusion.csv' skip 1 using (x($0)):(y($0)):4 with image, "
+            "'' skip 1 using (x($0)):(y($0)):(sprintf('%%d', $3)):($4 > 0.5 ? 0xffffff : 0) "
+            "with labels textcolor rgb variable",
+            persons, persons);
+}
+
+static bool draw_confusion(const training *t)
+{
+    const recognition *g = t->payload;
+    int persons = g->people->persons, side = 260 + 60 * persons;
+    figure picture = {"confusion", side, side, NULL};
+    char *commands = NULL;
+    size_t length = 0;
     if (persons > MOST_DRAWN)
         return true;
-    snprintf(commands, sizeof(commands),
-             "set title 'who was taken for whom: %lld tests of %s%s'\n"
-             "set palette defined (0 'white', 1 '#0072B2')\n"
-             "set cbrange [0:1]\n"
-             "unset colorbox\n"
-             "unset grid\n"
-             "unset key\n"
-             "set border 15\n"
-             "set xlabel 'answer'\n"
-             "set ylabel 'person'\n"
-             "set size ratio 1\n"
-             "set xrange [-0.5:%d.5]\n"
-             "set yrange [%d.5:-0.5]\n",
-             (long long)t->count[PART_TEST] * (long long)t->settings.runs, people_kind(p),
-             g->settings->control ? ", control: labels permuted" : "", persons - 1, persons - 1);
-    add_names(commands, sizeof(commands), "xtics rotate by -30", p);
-    add_names(commands, sizeof(commands), "ytics", p);
-    size_t length = strlen(commands);
-    snprintf(commands + length, sizeof(commands) - length,
-             "x(i) = int(i) %% %d\n"
-             "y(i) = int(i) / %d\n"
-             "plot 'confusion.csv' skip 1 using (x($0)):(y($0)):4 with image, "
-             "'' skip 1 using (x($0)):(y($0)):(sprintf('%%d', $3)):($4 > 0.5 ? 0xffffff : 0) "
-             "with labels textcolor rgb variable",
-             persons, persons);
-    return run_draw(&t->run, &(figure){"confusion", side, side, commands});
+    FILE *to = open_memstream(&commands, &length);
+    if (to) {
+        put_confusion(to, t);
+        if (fclose(to) == 0)
+            picture.commands = commands;
+    }
+    bool drawn = picture.commands ? run_draw(&t->run, &picture) : run_short_of_memory(&t->run);
+    free(commands);
+    return drawn;
 }
 
 bool recognition_write_results(training *t, const training_results *results)
@@ -287,20 +300,60 @@ void recognition_print_photos(const people *p, int64_t near)
     putchar('\n');
 }
 
+/* "taken for" and names of columns; numbers, if the names would make lines too long. */
+typedef struct confusion_table {
+    int name, column; /* widths */
+    bool numbered;
+} confusion_table;
+
+static confusion_table table_of(const people *p)
+{
+    int width = people_name_width(p), least = (int)strlen("taken for");
+    confusion_table table = {.name = width > least ? width : least, .column = width};
+    table.numbered = table.name + p->persons * (table.column + 1) + SCORES > MOST_COLUMNS;
+    if (table.numbered || table.column < LEAST_COLUMN)
+        table.column = LEAST_COLUMN;
+    return table;
+}
+
+static void print_head(const people *p, const confusion_table *table)
+{
+    printf("  %s%-*s ", table->numbered ? "    " : "", table->name, "taken for");
+    for (int i = 0; i < p->persons; i++) {
+        int blank = table->column - text_width(p->names[i]);
+        if (table->numbered)
+            printf(" %*d", table->column, i + 1);
+        else
+            printf(" %*s%s", blank, "", p->names[i]);
+    }
+    printf("  precision   recall\n");
+}
+
+static void print_share(double share)
+{
+    if (isfinite(share))
+        printf(" %7.1f %%", 100 * share);
+    else
+        printf(" %7s  ", "-");
+}
+
 static void print_confusion(const recognition *g)
 {
     const people *p = g->people;
-    int width = people_name_width(p);
-    printf("  %-*s ", width, "taken for");
-    for (int i = 0; i < p->persons; i++)
-        printf(" %6.6s", p->names[i] + (p->generated ? strlen("generated-") : 0));
-    printf("  precision  recall\n");
+    confusion_table table = table_of(p);
+    print_head(p, &table);
     for (int i = 0; i < p->persons; i++) {
         person_score score = score_of(g, i);
-        printf("  %-*s ", width, p->names[i]);
+        printf("  ");
+        if (table.numbered)
+            printf("%3d ", i + 1);
+        text_print(p->names[i], table.name + 1);
         for (int j = 0; j < p->persons; j++)
-            printf(" %6lld", (long long)confused(g, i, j));
-        printf("  %7.1f %%  %4.1f %%\n", 100 * score.precision, 100 * score.recall);
+            printf(" %*lld", table.column, (long long)confused(g, i, j));
+        printf("  ");
+        print_share(score.precision);
+        print_share(score.recall);
+        putchar('\n');
     }
 }
 

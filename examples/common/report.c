@@ -2,11 +2,14 @@
 #include "common/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/text.h"
 
 path path_join(const char *dir, const char *name)
 {
@@ -24,13 +27,17 @@ bool file_exists(const char *name)
     return access(name, F_OK) == 0;
 }
 
+/* A folder that is not there could not be made, for mkdir's reason. */
 static bool make_directory(const char *dir)
 {
     struct stat status;
     if (mkdir(dir, 0777) == 0)
         return true;
-    if (stat(dir, &status) != 0)
+    int reason = errno;
+    if (stat(dir, &status) != 0) {
+        errno = reason;
         return false;
+    }
     errno = ENOTDIR;
     return S_ISDIR(status.st_mode);
 }
@@ -46,7 +53,7 @@ bool make_directories(const char *dir)
             return false;
         *at = '/';
     }
-    return access(p.s, W_OK | X_OK) == 0;
+    return faccessat(AT_FDCWD, p.s, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 bool report_open(report *r, const char *dir, const char *name)
@@ -76,6 +83,17 @@ bool report_close(report *r)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
+/* JSON is UTF-8: a byte of no plain character becomes U+FFFD. Returns how many bytes were taken. */
+static int put_character(FILE *file, const char *text)
+{
+    int length = text_character(text);
+    if (length == 0)
+        fputs(*text == 0x7f ? "\\u007f" : "\\ufffd", file);
+    else
+        fprintf(file, "%.*s", length, text);
+    return length > 0 ? length : 1;
+}
+
 static void put_quoted(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -85,7 +103,7 @@ static void put_quoted(FILE *file, const char *text)
         else if (*c < 0x20)
             fprintf(file, "\\u%04x", (unsigned)*c);
         else
-            fputc(*c, file);
+            c += put_character(file, (const char *)c) - 1;
     }
     fputc('"', file);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/report.h"
+#include "common/text.h"
 
 static const char *const NAMES[] = {"train", "validation", "test", "unused", NULL};
 
@@ -270,11 +271,13 @@ void split_print(const people *p, const split *s)
 {
     int width = people_name_width(p);
     printf("  %-*s  %8s  %10s  %8s\n", width, "", "training", "validation", "test");
-    for (int person = 0; person < p->persons; person++)
-        printf("  %-*s  %8lld  %10lld  %8lld\n", width, p->names[person],
-               (long long)split_count(p, s, PART_TRAIN, person),
+    for (int person = 0; person < p->persons; person++) {
+        printf("  ");
+        text_print(p->names[person], width);
+        printf("  %8lld  %10lld  %8lld\n", (long long)split_count(p, s, PART_TRAIN, person),
                (long long)split_count(p, s, PART_VALIDATION, person),
                (long long)split_count(p, s, PART_TEST, person));
+    }
     printf("  %-*s  %8lld  %10lld  %8lld\n", width, "all", (long long)s->count[PART_TRAIN],
            (long long)s->count[PART_VALIDATION], (long long)s->count[PART_TEST]);
 }

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "common/run.h"
+#include "common/text.h"
 #include "faces/face_net.h"
 #include "faces/faces.h"
 
 enum { MOST_UNITS = 5, CELL = 128, BORDER = 2, LABELS = 100, HEADING = 24 };
+enum { MOST_NAME = 40 }; /* characters in the picture */
 enum { TOGETHER, POSITIVE, NEGATIVE, KINDS };
 
 static const char *const KIND_NAMES[KINDS] = {"together", "positive", "negative"};
@@ -231,20 +233,13 @@ static bool write_sheet(const settings *s)
 
 /* ---- the picture with names ------------------------------------------------------------------ */
 
-/* Prints text for gnuplot, in whose quotes a quote is doubled. */
-static void put_label(FILE *to, const char *text, int most)
-{
-    for (int i = 0; i < most && text[i]; i++)
-        fprintf(to, text[i] == '\'' ? "''" : "%c", text[i]);
-}
-
 /* Names to the left of the rows, units and kinds above the pictures. */
 static void put_labels(FILE *to, const settings *s, int size)
 {
     for (int person = 0; person < s->face.persons; person++) {
         double y = (s->face.persons - person - 0.5) * size;
         fprintf(to, "set label '");
-        put_label(to, s->face.names[person], 40);
+        figure_put_text(to, s->face.names[person], MOST_NAME, false);
         fprintf(to, "' at -8,%g right noenhanced\n", y);
         for (int k = 0; k < s->units; k++) {
             const unit_share *best = &s->best[person * s->units + k];
@@ -328,7 +323,8 @@ static void print_units(const settings *s)
 {
     int width = people_name_width(&s->people);
     for (int person = 0; person < s->face.persons; person++) {
-        printf("  %-*s ", width, s->face.names[person]);
+        printf("  ");
+        text_print(s->face.names[person], width + 1);
         for (int k = 0; k < s->units; k++) {
             const unit_share *best = &s->best[person * s->units + k];
             printf("  unit %2d: %.2f x %.2f = %.2f", best->unit, best->weight, best->activation,

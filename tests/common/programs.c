@@ -1,7 +1,9 @@
 /* programs.c - runs the example programs and reads what they leave. */
+#define _XOPEN_SOURCE 700 /* terminals */
 #include "common/programs.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,15 +51,17 @@ static void take_output(const char *name, char *text, size_t size)
 
 static char line_of_shell[4096];
 
-static void make_line(const char *before, const char *name, const char *arguments)
+/* `output` is where it prints; NULL: the file of the folder. */
+static void make_line(const char *before, const char *name, const char *arguments,
+                      const char *output)
 {
     size_t used = (size_t)snprintf(line_of_shell, sizeof line_of_shell,
                                    "%s " TN_TEST_PROGRAMS "/%s ", before, name);
     for (const char *c = arguments; *c; c++)
         used += (size_t)snprintf(line_of_shell + used, sizeof line_of_shell - used,
                                  *c == '@' ? "%s" : "%.1s", *c == '@' ? folder_path("") : c);
-    snprintf(line_of_shell + used, sizeof line_of_shell - used, " >%s 2>%s", folder_path("printed"),
-             folder_path("complained"));
+    snprintf(line_of_shell + used, sizeof line_of_shell - used, " >%s 2>%s",
+             output ? output : folder_path("printed"), folder_path("complained"));
 }
 
 static int take_results(int status)
@@ -70,7 +74,7 @@ static int take_results(int status)
 
 static int run(const char *before, const char *name, const char *arguments)
 {
-    make_line(before, name, arguments);
+    make_line(before, name, arguments, NULL);
     return take_results(system(line_of_shell));
 }
 
@@ -78,6 +82,63 @@ int run_program(const char *name, const char *arguments, bool with_path)
 {
     return run(with_path ? "" : "PATH=/nonexistent", name, arguments);
 }
+
+int run_without_room(const char *name, const char *arguments)
+{
+    work_write("printed", "", 0);
+    make_line("PATH=/nonexistent", name, arguments, "/dev/full");
+    return take_results(system(line_of_shell));
+}
+
+/* ---- terminals ------------------------------------------------------------------------------- */
+
+/* The side of a terminal that shows what is written, and in *name the side of programs. */
+static int open_terminal(char **name)
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(terminal, 0);
+    ck_assert_int_eq(grantpt(terminal), 0);
+    ck_assert_int_eq(unlockpt(terminal), 0);
+    *name = ptsname(terminal);
+    ck_assert_ptr_nonnull(*name);
+    return terminal;
+}
+
+/* Reads until no program has the terminal open any more. */
+static void read_terminal(int terminal, char *text, size_t size)
+{
+    size_t length = 0;
+    for (ssize_t got; (got = read(terminal, text + length, size - 1 - length)) > 0;) {
+        length += (size_t)got;
+        ck_assert_uint_lt(length, size - 1);
+    }
+    text[length] = '\0';
+}
+
+int run_on_terminal(const char *name, const char *arguments, const char *term, bool no_color)
+{
+    char before[128], *side;
+    int status, terminal = open_terminal(&side);
+    snprintf(before, sizeof before, "TERM=%s %s", term, no_color ? "NO_COLOR=1" : "");
+    make_line(before, name, arguments, side);
+    *strstr(line_of_shell, " 2>") = '\0';
+    strcat(line_of_shell, " 2>&1");
+    int kept = open(side, O_RDWR | O_NOCTTY);
+    pid_t process = fork();
+    ck_assert_int_ge(process, 0);
+    if (process == 0) {
+        execl("/bin/sh", "sh", "-c", line_of_shell, (char *)NULL);
+        _exit(127);
+    }
+    close(kept);
+    read_terminal(terminal, printed, sizeof printed);
+    waitpid(process, &status, 0);
+    close(terminal);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
 /* Whether the process has become the program, and has a handler for Ctrl-C: proc(5) shows the
  * signals that are caught as bits, from signal 1 in the lowest one. */
@@ -99,7 +160,7 @@ static bool waits_for_interrupts(pid_t process, const char *name)
 int run_interrupted(const char *name, const char *arguments, bool (*ready)(void))
 {
     int status;
-    make_line("exec", name, arguments);
+    make_line("exec", name, arguments, NULL);
     pid_t process = fork();
     ck_assert_int_ge(process, 0);
     if (process == 0) {

@@ -15,6 +15,13 @@ void remove_work(void);
 int run_program(const char *name, const char *arguments, bool with_path);
 extern char printed[16384], complained[4096];
 
+/* The same with standard output on a device that has no room. */
+int run_without_room(const char *name, const char *arguments);
+
+/* The same on a terminal of the kind `term`, with or without NO_COLOR; all that it writes there is
+ * in printed. */
+int run_on_terminal(const char *name, const char *arguments, const char *term, bool no_color);
+
 /* The same with a Ctrl-C, once the program waits for one and `ready` says true; that is asked every
  * millisecond. A program that has ended before gets none. */
 int run_interrupted(const char *name, const char *arguments, bool (*ready)(void));
