@@ -122,6 +122,11 @@ while IFS=$tab read -r source names what; do
     done
 done <tests/tested.tsv
 
+# Every operator is derived in docs/formulas.md, in formulas that GitHub shows.
+headers=libtensor/include/tn
+awk -f tests/docs/names.awk $headers/ops.h docs/formulas.md || fail 'docs/formulas.md derives each operator'
+awk -f tests/docs/math.awk docs/*.md || fail 'formulas are written as GitHub takes them'
+
 # A reason not to run something is of a function that is there. In patterns, * stands for several.
 grep -v '^#' tests/coverage.tsv | while IFS=$tab read -r source function rest; do
     case $source$function in

@@ -1,13 +1,14 @@
-/* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0, and where |x| < 1
- * with an infinite p. */
+/* pow_scalar(x, p):  y = x^p;  dx = p x^(p-1) dy, 0 where p = 0, where |x| < 1 with p = infinity,
+ * and where |x| > 1 with p = -infinity. */
 #include <float.h>
 #include <math.h>
 #include <tn/formula.h>
 #include <tn/ops.h>
 
-/* c: p, the exponent of dx, and the end of the numbers where dx is 0: 1 if p is infinite, or as
- * good as that. */
-TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]), fabs(x) < c[2] ? 0 : c[0] * pow(x, c[1]) * dy);
+/* c: p, the exponent of dx, and the ends of the numbers where dx is not 0: one of them is 1 if p is
+ * infinite, or as good as that. */
+TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]),
+         fabs(x) < c[2] || fabs(x) > c[3] ? 0 : c[0] * pow(x, c[1]) * dy);
 
 /* The powers that are used most need no logarithm, as in PyTorch: within 2 units of the last place,
  * too. Powers of halves are those of pow: 0 of -0, and infinity of -infinity. */
@@ -55,6 +56,7 @@ tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
     const double c[TN_MAX_CONSTANTS] = {p, p == 0 ? 0 : p - 1,
                                         p == 0        ? INFINITY
                                         : p > FLT_MAX ? 1
-                                                      : 0};
+                                                      : 0,
+                                        p < -FLT_MAX ? 1 : INFINITY};
     return tn_unary(ctx, op_of(p), x, c);
 }

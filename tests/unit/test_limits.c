@@ -112,6 +112,7 @@ UNARY(pow_2, tn_pow_scalar(ctx, x, 2))
 UNARY(pow_half, tn_pow_scalar(ctx, x, 0.5))
 UNARY(pow_minus, tn_pow_scalar(ctx, x, -1))
 UNARY(pow_infinite, tn_pow_scalar(ctx, x, INF))
+UNARY(pow_minus_infinite, tn_pow_scalar(ctx, x, -INF))
 UNARY(clamp, tn_clamp(ctx, x, -1, 1))
 UNARY(clamp_open, tn_clamp(ctx, x, -INF, INF))
 UNARY(relu, tn_relu(ctx, x))
@@ -227,6 +228,12 @@ static void power_rows(void)
         {"pow_scalar", pow_infinite, 0.5, 0, 0},
         {"pow_scalar", pow_infinite, 2, INF, INF},
         {"pow_scalar", pow_infinite, 0, 0, 0},
+        {"pow_scalar", pow_infinite, NAN, NAN, NAN},
+        {"pow_scalar", pow_minus_infinite, 2, 0, 0},
+        {"pow_scalar", pow_minus_infinite, -2, 0, 0},
+        {"pow_scalar", pow_minus_infinite, INF, 0, 0},
+        {"pow_scalar", pow_minus_infinite, 0.5, INF, -INF},
+        {"pow_scalar", pow_minus_infinite, NAN, NAN, NAN},
     };
     CHECK_ROWS(check_unary, 1)
 }
