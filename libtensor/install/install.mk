@@ -3,7 +3,9 @@
 SHAREDIR ?= $(PREFIX)/share
 DOCDIR ?= $(SHAREDIR)/doc/libtensor
 HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
-DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md $(sort $(wildcard docs/*.md))
+DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
+# With their pictures, and where their links find them.
+PAGES := $(sort $(wildcard docs/*.md docs/*/*.md docs/*/*.png))
 # The OpenMP runtime of the compiler, for programs that link the static library.
 OPENMP_LIB = $(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp)
 
@@ -28,6 +30,10 @@ install: lib
 	@$(call FILL,libtensor-config-version.cmake) \
 	    >"$(DESTDIR)$(LIBDIR)/cmake/libtensor/libtensor-config-version.cmake"
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
+	@for page in $(PAGES); do \
+	    install -d "$(DESTDIR)$(DOCDIR)/$${page%/*}" && \
+	    install -m 644 $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
+	done
 	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)"
 
 # Takes away what this version put there; headers and the rest only if no other version came after it.

@@ -1,10 +1,14 @@
 # Compares what a program printed with what its page says: awk -v page=PAGE -f compare.awk NAME.expected NAME.printed
-# The first line that differs is shown, with its place in the page.
+# The first line that differs is shown, with its place in the page. Blanks at the ends of lines do not count.
+
+{
+    sub(/[ \t]+$/, "")
+}
 
 FILENAME == ARGV[1] {
     count++
-    place[count] = substr($0, 1, index($0, "\t") - 1)
-    expected[count] = substr($0, index($0, "\t") + 1)
+    place[count] = $0 + 0
+    expected[count] = substr($0, length(place[count]) + 2)
     next
 }
 

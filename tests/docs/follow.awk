@@ -14,12 +14,12 @@ function write_file(line, text, name)
 {
     name = text
     sub(/\n.*/, "", name)
-    if (name !~ /^\/\* [a-z0-9_]+\.(c|cpp)[ :]/) {
+    if (name !~ /^\/\* [a-z0-9_]+\.(c|h|cpp)[ :]/) {
         fail(line, "a file begins with its name, as in /* train.c: ...")
         return
     }
     name = substr(name, 4, match(substr(name, 4), /[ :]/) - 1)
-    print "at=" line >script
+    print "at=" line " printed=" >script
     print "cat >" name " <<'END OF THE FILE'\n" text "END OF THE FILE" >script
     print "compiles " name >script
 }
@@ -27,7 +27,7 @@ function write_file(line, text, name)
 function run_lines(line, text)
 {
     number++
-    print "at=" line "\n{\n" text "} >\"$out." number ".printed\" 2>&1" >script
+    print "at=" line " printed=\"$out." number ".printed\"\n{\n" text "} >\"$printed\" 2>&1" >script
     ran = 1
 }
 

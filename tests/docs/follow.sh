@@ -16,8 +16,8 @@ finish()
     status=$?
     [ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null || true
     [ $status != 0 ] && [ -n "$at" ] || exit $status
-    echo "$page:$at: these lines fail, and print:"
-    cat $(ls -t "$out".*.printed | head -1)
+    echo "$page:$at: this fails:"
+    [ -z "$printed" ] || cat "$printed"
     exit 1
 }
 
