@@ -48,7 +48,7 @@ ask()
 
 "$build/bin/digits" train --data "$here/../../examples/data/mnist" --model cnn --epochs 1 --train 1000 \
     --out "$work/digits" --quiet >/dev/null
-"$build/bin/serve" --port 0 --threads "$threads" --model "$work/digits/model.safetensors" --out "$work/serve" \
+"$build/bin/serve" digits --port 0 --threads "$threads" --model "$work/digits/model.safetensors" --out "$work/serve" \
     >"$work/ours.log" &
 ours=$! pids=$!
 wait_for "$work/ours.log" http

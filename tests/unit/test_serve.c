@@ -21,6 +21,7 @@ enum { PIXELS = 784, CLASSES = 10 };
 static tn_module *net;
 static pid_t process;
 static int port;
+static int said; /* what it prints */
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
@@ -43,8 +44,8 @@ static void start(const char *threads)
     if (process == 0) {
         dup2(line[1], STDOUT_FILENO);
         close(line[0]);
-        execl(TN_TEST_PROGRAMS "/serve", "serve", "--port", "0", "--threads", threads, "--model",
-              model, "--most", "1", "--out", out, "--timeout", "2", (char *)NULL);
+        execl(TN_TEST_PROGRAMS "/serve", "serve", "digits", "--port", "0", "--threads", threads,
+              "--model", model, "--most", "1", "--out", out, "--timeout", "2", (char *)NULL);
         _exit(127);
     }
     close(line[1]);
@@ -52,7 +53,7 @@ static void start(const char *threads)
     const char *at = strstr(text, "http://127.0.0.1:");
     ck_assert_msg(at != NULL, "it said: %s", text);
     port = atoi(at + strlen("http://127.0.0.1:"));
-    close(line[0]);
+    said = line[0];
 }
 
 static void stop(void)
@@ -60,6 +61,7 @@ static void stop(void)
     int status;
     kill(process, SIGTERM);
     waitpid(process, &status, 0);
+    close(said);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
@@ -348,25 +350,18 @@ START_TEST(answers_before_it_ends)
 }
 END_TEST
 
-static void begins_badly(const char *arguments, int status, const char *text)
-{
-    ck_assert_int_eq(run_program("serve", arguments, false), status);
-    ck_assert_msg(strncmp(complained, "serve: ", 7) == 0 && strstr(complained, text), "%s",
-                  complained);
-}
-
 START_TEST(says_why_it_does_not_begin)
 {
     tn_module *other = tn_sequential(ctx, tn_nn_linear(ctx, 5, 2));
     ck_assert_int_eq(tn_save(ctx, other, folder_path("other.safetensors")), TN_OK);
-    begins_badly("--model @none", 2, "none: No such file or directory");
-    begins_badly("--model @other.safetensors", 2, "is no network of digits train");
-    begins_badly("--model @model.safetensors --host nowhere", 1, "nowhere: ");
-    begins_badly("--threads 0", 2, "--threads");
+    run_badly("serve", "digits --model @none", 2, "none: No such file or directory");
+    run_badly("serve", "digits --model @other.safetensors", 2, "is no network of digits train");
+    run_badly("serve", "digits --model @model.safetensors --host nowhere", 1, "nowhere: ");
+    run_badly("serve", "digits --threads 0", 2, "--threads");
     start("1");
     char taken[64];
-    snprintf(taken, sizeof taken, "--model @model.safetensors --port %d", port);
-    begins_badly(taken, 1, "Address already in use");
+    snprintf(taken, sizeof taken, "digits --model @model.safetensors --port %d", port);
+    run_badly("serve", taken, 1, "Address already in use");
     stop();
 }
 END_TEST
