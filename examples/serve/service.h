@@ -28,8 +28,8 @@ typedef struct service_answer {
 bool service_open(service *s, tn_ctx *ctx, const char *model, int threads, char *why, size_t room);
 void service_free(service *s);
 
-/* What a picture shows, by any thread: a JPEG or PNG file, whose middle square is scaled to 28 x 28,
- * dark on light or light on dark; or 784 bytes of ink, as in MNIST. */
+/* What a picture shows, by any thread: a JPEG or PNG file, whose middle square is scaled to
+ * 28 x 28, dark on light or light on dark; or 784 bytes of ink, as in MNIST. */
 bool service_ask(service *s, const uint8_t *bytes, size_t size, service_answer *answer);
 
 #endif
