@@ -96,6 +96,7 @@ PNG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libpng 2>/dev/null),-lpng)
 JPEG_LIBS = $(or $(shell $(PKG_CONFIG) --libs libjpeg 2>/dev/null),-ljpeg)
 CRYPTO_LIBS = $(or $(shell $(PKG_CONFIG) --libs libcrypto 2>/dev/null),-lcrypto)
 EXAMPLE_LIBS = $(PNG_LIBS) $(JPEG_LIBS) $(CRYPTO_LIBS)
+HTTP_LIBS = $(or $(shell $(PKG_CONFIG) --libs libmicrohttpd 2>/dev/null),-lmicrohttpd)
 
 $(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes $(PNG_CFLAGS)
 
@@ -103,9 +104,13 @@ define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
 	$$(call SAY,LD,$$@)
-	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$^ $$(EXAMPLE_LIBS) $$(LIBS)
+	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(STATIC) $$(EXAMPLE_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
+
+# The server of the digits, with the networks that `digits train` makes.
+$(BUILD)/bin/serve: $(BUILD)/obj/examples/digits/models.o
+$(BUILD)/bin/serve: EXAMPLE_LIBS += $(HTTP_LIBS)
 
 # The lessons: one program for each file with a number.
 LESSONS := $(patsubst examples/%.c,%,$(sort $(wildcard examples/[0-9]*.c)))
@@ -163,14 +168,14 @@ include libtensor/install/install.mk
 # ---- what must be there before anything can be built -----------------------------------------------
 
 PACKAGES := gcc g++ libc6-dev pkg-config libopenblas-dev zlib1g-dev libpng-dev libjpeg-dev libssl-dev \
-            check gnuplot-nox curl ca-certificates
+            libmicrohttpd-dev check gnuplot-nox curl ca-certificates
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
 	    echo "This is not Debian or Ubuntu. Please install: a C11 compiler with OpenMP, pkg-config,"; \
-	    echo "OpenBLAS, zlib, libpng, libjpeg and OpenSSL with their headers, Check (for the tests),"; \
-	    echo "gnuplot (for pictures) and curl (for downloads)."; \
+	    echo "OpenBLAS, zlib, libpng, libjpeg, OpenSSL and libmicrohttpd with their headers, Check (for"; \
+	    echo "the tests), gnuplot (for pictures) and curl (for downloads)."; \
 	    exit 0; \
 	fi; \
 	missing=; \
@@ -216,6 +221,7 @@ help:
 	@echo "bench-growth shows how time and memory grow with batch, image, width, depth and threads"
 	@echo "bench-memory prints the most memory that AlexNet's training takes; THREADS=n"
 	@echo "bench-cores shows that times do not depend on what OpenBLAS takes the processor for"
+	@echo "bench-serve asks examples/serve by wrk, and Node.js with ONNX Runtime; SECONDS=n THREADS=n"
 	@echo "bench-against times every operator and network beside another version, BASE=directory"
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers"

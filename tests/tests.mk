@@ -18,13 +18,14 @@ $(filter $(BUILD)/tests/test_allocations_%,$(TESTS)): $(BUILD)/obj/tests/rows/al
     $(BUILD)/obj/tests/rows/world.o
 
 # The example programs are run by their tests, which read the pictures that they write.
-$(BUILD)/obj/tests/common/programs.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
+$(BUILD)/obj/tests/common/programs.o $(BUILD)/obj/tests/unit/test_serve.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
 $(BUILD)/obj/tests/unit/test_digits_commands.o: TN_CFLAGS += $(PNG_CFLAGS)
 $(BUILD)/tests/test_digits_commands: CHECK_LIBS += $(PNG_LIBS)
 $(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_programs: | $(PROGRAMS:%=$(BUILD)/bin/%)
+$(BUILD)/tests/test_serve: | $(BUILD)/bin/serve
 $(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
 
 # Formulas that are compiled as those of the operators are.
@@ -36,7 +37,7 @@ $(BUILD)/tests/test_unload: CHECK_LIBS += -ldl
 $(BUILD)/tests/test_unload: | $(SHARED)
 
 # What the examples share is tested by itself, too.
-SHARED_TESTS := photo faces faces_download alexnet programs
+SHARED_TESTS := photo faces faces_download alexnet programs serve
 $(SHARED_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o): TN_CFLAGS += -Iexamples $(PNG_CFLAGS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): CHECK_LIBS += $(EXAMPLE_LIBS)
 $(SHARED_TESTS:%=$(BUILD)/tests/test_%): $(COMMON)
@@ -190,6 +191,11 @@ bench-memory: $(BUILD)/tests/bench_networks
 bench-cores: $(BUILD)/tests/bench_networks $(BUILD)/tests/bench_ops
 	@tests/bench/cores.py $(BENCH_OPTIONS) -- $^
 
+# Requests a second of examples/serve, and of a server of Node.js with ONNX Runtime, by wrk: make bench-serve
+# SECONDS=60 THREADS=2 CONNECTIONS=16
+bench-serve: $(BUILD)/bin/serve $(BUILD)/bin/digits bench-onnx
+	@tests/bench/serve.sh $(BUILD) $(ONNX) $(or $(SECONDS),10) $(or $(THREADS),2) $(or $(CONNECTIONS),16)
+
 # ONNX Runtime of this version, if there is npm to fetch it, and the networks as files for it, which PyTorch
 # writes. Without them its column is empty.
 ONNX := $(BUILD)/onnx
@@ -208,7 +214,8 @@ $(ONNX)/node_modules/$(ONNX_RUNTIME):
 	@touch $@
 
 $(ONNX)/models: tests/bench/networks_torch.py tests/bench/networks.tsv $(ONNX)/node_modules/$(ONNX_RUNTIME)
-	@awk -F '\t' '$$3 == "forward" && !seen[$$1]++ { print $$1, $$2 }' tests/bench/networks.tsv | \
+	@{ awk -F '\t' '$$3 == "forward" && !seen[$$1]++ { print $$1, $$2 }' tests/bench/networks.tsv; \
+	    echo digits_cnn batch=1 side=28; } | \
 	    $(WITH_TORCH) tests/bench/networks_torch.py export $(ONNX)
 	@touch $@
 
@@ -224,7 +231,7 @@ lint: $(OBJECTS)
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
 .PHONY: tests check check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
-        bench-gemm bench-growth bench-memory bench-onnx bench-ops lint lint-objects
+        bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

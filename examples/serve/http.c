@@ -1,0 +1,203 @@
+/* http.c - collects the body of each request, has it answered, and sends the answer. */
+#include "serve/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct http_server {
+    struct MHD_Daemon *daemon;
+    http_answer answer;
+    void *payload;
+    size_t most_bytes;
+    atomic_bool stopping;
+};
+
+/* The body of one request, as far as it has come. */
+typedef struct collected {
+    uint8_t *bytes;
+    size_t size, room;
+    bool too_large, no_memory;
+} collected;
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
+
+static bool make_room(collected *c, size_t size, size_t most)
+{
+    if (size <= c->room)
+        return true;
+    size_t room = 2 * size < most ? 2 * size : most;
+    uint8_t *bytes = realloc(c->bytes, room);
+    if (!bytes)
+        return false;
+    c->bytes = bytes;
+    c->room = room;
+    return true;
+}
+
+/* What cannot be kept is read to its end and dropped, so that the client hears why. */
+static void collect(collected *c, const char *bytes, size_t size, size_t most)
+{
+    c->too_large = c->too_large || size > most - c->size;
+    if (c->too_large || c->no_memory)
+        return;
+    c->no_memory = !make_room(c, c->size + size, most);
+    if (c->no_memory)
+        return;
+    memcpy(c->bytes + c->size, bytes, size);
+    c->size += size;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static enum MHD_Result send_reply(const http_server *server, struct MHD_Connection *connection,
+                                  const http_reply *reply)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(reply->text), (void *)(uintptr_t)reply->text, MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", reply->type);
+    if (reply->status == 405)
+        MHD_add_response_header(response, "Allow", "GET, HEAD, POST");
+    if (server->stopping)
+        MHD_add_response_header(response, "Connection", "close");
+    enum MHD_Result sent = MHD_queue_response(connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
+static enum MHD_Result refuse(const http_server *server, struct MHD_Connection *connection,
+                              int status, const char *text)
+{
+    http_reply reply = {.status = status, .type = "application/json", .text = text};
+    return send_reply(server, connection, &reply);
+}
+
+/* libmicrohttpd calls once for the header, then for each piece of the body, then without one. */
+static enum MHD_Result handle(void *payload, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *bytes,
+                              size_t *size, void **state)
+{
+    (void)version;
+    http_server *server = payload;
+    collected *c = *state;
+    if (!c) {
+        *state = calloc(1, sizeof *c);
+        return *state ? MHD_YES : MHD_NO;
+    }
+    if (*size > 0) {
+        collect(c, bytes, *size, server->most_bytes);
+        *size = 0;
+        return MHD_YES;
+    }
+    if (c->too_large)
+        return refuse(server, connection, 413, "{\"error\": \"the body is too large\"}\n");
+    if (c->no_memory)
+        return refuse(server, connection, 503, "{\"error\": \"memory is short\"}\n");
+    http_reply reply = {.status = 200, .type = "application/json", .text = ""};
+    const http_request request = {method, path, c->bytes, c->size};
+    server->answer(server->payload, &request, &reply);
+    return send_reply(server, connection, &reply);
+}
+
+static void forget(void *payload, struct MHD_Connection *connection, void **state,
+                   enum MHD_RequestTerminationCode why)
+{
+    (void)payload;
+    (void)connection;
+    (void)why;
+    collected *c = *state;
+    if (c)
+        free(c->bytes);
+    free(c);
+    *state = NULL;
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+/* The address to listen on; NULL with a reason. */
+static struct addrinfo *address_of(const http_options *o, char *why, size_t room)
+{
+    const struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+                                   .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%d", (int)o->port);
+    int error = getaddrinfo(o->host, port, &hints, &found);
+    if (error)
+        snprintf(why, room, "%s: %s", o->host, gai_strerror(error));
+    return error ? NULL : found;
+}
+
+static struct MHD_Daemon *listen_on(http_server *server, const http_options *o,
+                                    const struct addrinfo *at)
+{
+    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC;
+    if (at->ai_family == AF_INET6)
+        flags |= MHD_USE_DUAL_STACK;
+    struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->threads, NULL},
+                                    {MHD_OPTION_END, 0, NULL}};
+    if (o->threads == 1)
+        pool[0].option = MHD_OPTION_END; /* a pool has two threads at least */
+    return MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, server,
+                            MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)o->seconds, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
+                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+http_server *http_start(const http_options *options, http_answer answer, void *payload, char *why,
+                        size_t room)
+{
+    http_server *server = calloc(1, sizeof *server);
+    struct addrinfo *at = server ? address_of(options, why, room) : NULL;
+    if (!at) {
+        if (!server)
+            snprintf(why, room, "memory is short");
+        free(server);
+        return NULL;
+    }
+    server->answer = answer;
+    server->payload = payload;
+    server->most_bytes = options->most_bytes;
+    errno = 0;
+    server->daemon = listen_on(server, options, at);
+    freeaddrinfo(at);
+    if (server->daemon)
+        return server;
+    snprintf(why, room, "%s, port %d: %s", options->host, (int)options->port,
+             errno ? strerror(errno) : "it cannot be listened on");
+    free(server);
+    return NULL;
+}
+
+int http_port(const http_server *server)
+{
+    return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+}
+
+static unsigned open_connections(const http_server *server)
+{
+    return MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+        ->num_connections;
+}
+
+void http_stop(http_server *server, int seconds)
+{
+    enum { TURN = 10 }; /* milliseconds */
+    server->stopping = true;
+    MHD_socket listening = MHD_quiesce_daemon(server->daemon);
+    for (int turns = 0; open_connections(server) > 0 && turns < seconds * 1000 / TURN; turns++)
+        nanosleep(&(struct timespec){.tv_nsec = TURN * 1000000L}, NULL);
+    MHD_stop_daemon(server->daemon);
+    if (listening != MHD_INVALID_SOCKET)
+        close(listening);
+    free(server);
+}
