@@ -13,7 +13,7 @@ function complain(why)
 function place(argument)
 {
     if (argument ~ /^tn_ctx \*ctx$/) return 1
-    if (argument ~ /^const char \*path$/) return 3
+    if (argument ~ /^(const char \*path|tn_source source)$/) return 3
     if (argument ~ /^tn_[a-z0-9_]+_opts opts$/) return 5
     return 0
 }
@@ -30,7 +30,7 @@ function check(list,    argument, n, i, last, here)
         if (here == 1 && i > 1) complain("the context is not the first argument")
         if (here > 0 && here < last) complain("\"" argument[i] "\" comes late")
         if (here > 0) last = here
-        else if (last == 5 && argument[i] !~ /\*(report|buffer)$/) complain("\"" argument[i] "\" comes after the options")
+        else if (last == 5 && argument[i] !~ /\*(report|buffer)$/ && argument[i - 1] !~ /\*buffer$/) complain("\"" argument[i] "\" comes after the options")
         if (here == 0 && last == 3) complain("\"" argument[i] "\" comes after the path")
         if (argument[i] ~ /_opts \*/ && name != "tn_ctx_new") complain("options are taken by value")
         if (argument[i] ~ /count$/ && argument[i] !~ /^int64_t / ||

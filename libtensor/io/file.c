@@ -1,5 +1,5 @@
-/* file.c - regular files read by position (POSIX pread), 64-bit sizes, and the errors of this
- * room. */
+/* file.c - regular files read by position (POSIX pread), 64-bit sizes, sources that stand for them,
+ * and the errors of this room. */
 #define _FILE_OFFSET_BITS 64
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +64,8 @@ static bool open_regular(tn__file *file)
 bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *path)
 {
     *file = (tn__file){.ctx = ctx, .what = what, .path = path, .descriptor = -1};
+    if (!tn_ok(ctx))
+        return false;
     if (!path) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: path is NULL", what);
         return false;
@@ -74,6 +76,30 @@ bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *pa
     return false;
 }
 
+const char *tn__source_name(tn_source source)
+{
+    return source.name ? source.name : source.data || !source.read ? "memory" : "a function";
+}
+
+bool tn__file_from(tn__file *file, tn_ctx *ctx, const char *what, tn_source source)
+{
+    *file = (tn__file){.ctx = ctx,
+                       .what = what,
+                       .path = tn__source_name(source),
+                       .descriptor = -1,
+                       .source = source,
+                       .size = source.size};
+    if (!tn_ok(ctx))
+        return false;
+    if (source.size < 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: a source of %lld bytes", what, file->path,
+                (long long)source.size);
+    else if (!source.data && !source.read && source.size > 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: a source of %lld bytes without data or read", what,
+                file->path, (long long)source.size);
+    return tn_ok(ctx);
+}
+
 void tn__file_close(tn__file *file)
 {
     if (file->descriptor >= 0)
@@ -81,20 +107,59 @@ void tn__file_close(tn__file *file)
     file->descriptor = -1;
 }
 
+/* ---- reading: some of the bytes at `offset`, how many; -1 on error --------------------------- */
+
+static int64_t read_descriptor(const tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    ssize_t n;
+    do
+        n = pread(file->descriptor, out, (size_t)(size < READ_SIZE ? size : READ_SIZE),
+                  (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        return n;
+    if (n < 0)
+        fail_errno(file, errno);
+    else
+        tn__file_fail(file, "the file has become shorter than %lld bytes", (long long)file->size);
+    return -1;
+}
+
+static int64_t read_memory(const tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    memcpy(out, (const char *)file->source.data + offset, (size_t)size);
+    return size;
+}
+
+/* The program's function is not trusted with how many bytes it returns. */
+static int64_t read_function(const tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    int64_t n = file->source.read(file->source.payload, offset, out, size);
+    if (!tn_ok(file->ctx))
+        return -1;
+    if (n > 0 && n <= size)
+        return n;
+    if (n < 0)
+        tn_fail(file->ctx, TN_ERR_FILE, "%s: %s: reading at byte %lld failed with %lld", file->what,
+                file->path, (long long)offset, (long long)n);
+    else
+        tn__file_fail(file, "reading at byte %lld gave %lld of %lld bytes", (long long)offset,
+                      (long long)n, (long long)size);
+    return -1;
+}
+
 bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size)
 {
     if (offset < 0 || size < 0 || offset > file->size || size > file->size - offset)
         return tn__file_fail(file, "%lld bytes are expected at byte %lld, but the file has %lld",
                              (long long)size, (long long)offset, (long long)file->size);
-    for (int64_t done = 0; done < size;) {
-        size_t rest = (size_t)(size - done < READ_SIZE ? size - done : READ_SIZE);
-        ssize_t n = pread(file->descriptor, (char *)out + done, rest, (off_t)(offset + done));
-        if (n < 0 && errno != EINTR)
-            return fail_errno(file, errno);
-        if (n == 0)
-            return tn__file_fail(file, "the file has become shorter than %lld bytes",
-                                 (long long)file->size);
-        done += n > 0 ? n : 0;
+    for (int64_t done = 0, n; done < size; done += n) {
+        void *to = (char *)out + done;
+        n = file->descriptor >= 0 ? read_descriptor(file, offset + done, to, size - done)
+            : file->source.data   ? read_memory(file, offset + done, to, size - done)
+                                  : read_function(file, offset + done, to, size - done);
+        if (n < 0)
+            return false;
     }
     return true;
 }

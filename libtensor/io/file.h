@@ -1,4 +1,4 @@
-/* file.h - files whose every length is checked.
+/* file.h - files, and sources of bytes like them, whose every length is checked.
  *
  * In this room functions that return bool or a count record an error before they return false or
  * -1. */
@@ -10,13 +10,20 @@
 typedef struct tn__file {
     tn_ctx *ctx;
     const char *what; /* the function that reads, for messages */
-    const char *path;
+    const char *path; /* or the name of the source */
     const char *part; /* the array being read, for messages; NULL: none yet */
-    int descriptor;
+    int descriptor;   /* -1: the bytes are those of the source */
+    tn_source source;
     int64_t size;
 } tn__file;
+
+/* Nothing is opened while the context has an error. */
 bool tn__file_open(tn__file *file, tn_ctx *ctx, const char *what, const char *path);
+bool tn__file_from(tn__file *file, tn_ctx *ctx, const char *what, tn_source source);
 void tn__file_close(tn__file *file);
+
+/* What messages call a source. */
+const char *tn__source_name(tn_source source);
 
 /* The `size` bytes at `offset`. */
 bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size);

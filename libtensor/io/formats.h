@@ -2,7 +2,7 @@
 #ifndef TN_IO_FORMATS_H
 #define TN_IO_FORMATS_H
 
-#include <tn/dict.h>
+#include <tn/io.h>
 #include "io/file.h"
 #include "io/zip.h"
 
@@ -13,8 +13,9 @@ tn_dict *tn__read_safetensors(tn__file *file);
 tn_dict *tn__read_pth(tn__file *file, tn__zip *zip);
 bool tn__zip_is_pth(const tn__zip *zip);
 
-/* tn_load_dict and tn_save_dict. */
+/* tn_load_dict, tn_load_dict_from and tn_save_dict. */
 tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path);
+tn_dict *tn__load_dict_from(tn_ctx *ctx, const char *what, tn_source source);
 tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path);
 tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
                        bool compress);

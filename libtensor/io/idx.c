@@ -41,21 +41,23 @@ static tn_tensor *read_idx(tn__stream *s)
 static tn_tensor *load(tn__file *file)
 {
     unsigned char magic[2] = {0, 0};
-    if (file->size >= 2 && !tn__file_read(file, 0, magic, 2))
-        return NULL;
+    bool ok = file->size < 2 || tn__file_read(file, 0, magic, 2);
     tn__coding coding = magic[0] == 0x1f && magic[1] == 0x8b ? TN__GZIP : TN__PLAIN;
-    tn__stream *s = tn__stream_new(file, 0, file->size, coding);
+    tn__stream *s = ok ? tn__stream_new(file, 0, file->size, coding) : NULL;
     tn_tensor *t = s ? read_idx(s) : NULL;
     tn__stream_free(s);
+    tn__file_close(file);
     return t;
 }
 
 tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_idx", path))
-        return NULL;
-    tn_tensor *t = load(&file);
-    tn__file_close(&file);
-    return t;
+    return tn__file_open(&file, ctx, "load_idx", path) ? load(&file) : NULL;
+}
+
+tn_tensor *tn_load_idx_from(tn_ctx *ctx, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, "load_idx_from", source) ? load(&file) : NULL;
 }

@@ -55,19 +55,33 @@ static tn_dict *read_any(tn__file *file)
     return NULL;
 }
 
+static tn_dict *load(tn__file *file)
+{
+    tn_dict *dict = read_any(file);
+    tn__file_close(file);
+    return dict;
+}
+
 tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path)
 {
     tn__file file;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, what, path))
-        return NULL;
-    tn_dict *dict = read_any(&file);
-    tn__file_close(&file);
-    return dict;
+    return tn__file_open(&file, ctx, what, path) ? load(&file) : NULL;
+}
+
+tn_dict *tn__load_dict_from(tn_ctx *ctx, const char *what, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, what, source) ? load(&file) : NULL;
 }
 
 tn_dict *tn_load_dict(tn_ctx *ctx, const char *path)
 {
     return tn__load_dict(ctx, "load_dict", path);
+}
+
+tn_dict *tn_load_dict_from(tn_ctx *ctx, tn_source source)
+{
+    return tn__load_dict_from(ctx, "load_dict_from", source);
 }
 
 static bool ends_in(const char *path, const char *ending)

@@ -376,10 +376,12 @@ static bool check_names(const reader *r)
     return true;
 }
 
-static tn_dict *read_file(reader *r)
+static tn_dict *load(reader *r)
 {
     r->dict = tn_dict_new(r->file.ctx);
-    if (r->dict && read_header(r) && read_elements(r) && check_names(r))
+    bool ok = r->dict && read_header(r) && read_elements(r) && check_names(r);
+    tn__file_close(&r->file);
+    if (ok)
         return r->dict;
     tn_dict_free(r->dict);
     return NULL;
@@ -388,9 +390,11 @@ static tn_dict *read_file(reader *r)
 tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts)
 {
     reader r = {.names = opts.names};
-    if (!tn_ok(ctx) || !tn__file_open(&r.file, ctx, "load_mat", path))
-        return NULL;
-    tn_dict *dict = read_file(&r);
-    tn__file_close(&r.file);
-    return dict;
+    return tn__file_open(&r.file, ctx, "load_mat", path) ? load(&r) : NULL;
+}
+
+tn_dict *tn_load_mat_from(tn_ctx *ctx, tn_source source, tn_mat_opts opts)
+{
+    reader r = {.names = opts.names};
+    return tn__file_from(&r.file, ctx, "load_mat_from", source) ? load(&r) : NULL;
 }

@@ -277,16 +277,25 @@ static tn_tensor *read_file(tn__stream *s)
     return found > 0 ? tn__read_npy(s, NULL) : NULL;
 }
 
+static tn_tensor *load(tn__file *file)
+{
+    tn__stream *s = tn__stream_new(file, 0, file->size, TN__PLAIN);
+    tn_tensor *t = s ? read_file(s) : NULL;
+    tn__stream_free(s);
+    tn__file_close(file);
+    return t;
+}
+
 tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_npy", path))
-        return NULL;
-    tn__stream *s = tn__stream_new(&file, 0, file.size, TN__PLAIN);
-    tn_tensor *t = s ? read_file(s) : NULL;
-    tn__stream_free(s);
-    tn__file_close(&file);
-    return t;
+    return tn__file_open(&file, ctx, "load_npy", path) ? load(&file) : NULL;
+}
+
+tn_tensor *tn_load_npy_from(tn_ctx *ctx, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, "load_npy_from", source) ? load(&file) : NULL;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -79,16 +79,25 @@ tn_dict *tn__read_npz(tn__zip *zip)
     return NULL;
 }
 
+static tn_dict *load(tn__file *file)
+{
+    tn__zip zip;
+    tn_dict *dict = tn__zip_open(&zip, file) ? tn__read_npz(&zip) : NULL;
+    tn__zip_close(&zip);
+    tn__file_close(file);
+    return dict;
+}
+
 tn_dict *tn_load_npz(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    tn__zip zip;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_npz", path))
-        return NULL;
-    tn_dict *dict = tn__zip_open(&zip, &file) ? tn__read_npz(&zip) : NULL;
-    tn__zip_close(&zip);
-    tn__file_close(&file);
-    return dict;
+    return tn__file_open(&file, ctx, "load_npz", path) ? load(&file) : NULL;
+}
+
+tn_dict *tn_load_npz_from(tn_ctx *ctx, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, "load_npz_from", source) ? load(&file) : NULL;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -846,15 +846,24 @@ static tn_dict *read_zip(tn__file *file)
     return dict;
 }
 
+static tn_dict *load(tn__file *file)
+{
+    char start[4] = "";
+    tn_dict *dict = NULL;
+    if (file->size < 4 || tn__file_read(file, 0, start, sizeof start))
+        dict = memcmp(start, "PK\3\4", 4) == 0 ? read_zip(file) : tn__read_pth(file, NULL);
+    tn__file_close(file);
+    return dict;
+}
+
 tn_dict *tn_load_pth(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    char start[4] = "";
-    tn_dict *dict = NULL;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_pth", path))
-        return NULL;
-    if (file.size < 4 || tn__file_read(&file, 0, start, sizeof start))
-        dict = memcmp(start, "PK\3\4", 4) == 0 ? read_zip(&file) : tn__read_pth(&file, NULL);
-    tn__file_close(&file);
-    return dict;
+    return tn__file_open(&file, ctx, "load_pth", path) ? load(&file) : NULL;
+}
+
+tn_dict *tn_load_pth_from(tn_ctx *ctx, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, "load_pth_from", source) ? load(&file) : NULL;
 }

@@ -529,14 +529,23 @@ tn_dict *tn__read_safetensors(tn__file *file)
     return dict;
 }
 
+static tn_dict *load(tn__file *file)
+{
+    tn_dict *dict = tn__read_safetensors(file);
+    tn__file_close(file);
+    return dict;
+}
+
 tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path)
 {
     tn__file file;
-    if (!tn_ok(ctx) || !tn__file_open(&file, ctx, "load_safetensors", path))
-        return NULL;
-    tn_dict *dict = tn__read_safetensors(&file);
-    tn__file_close(&file);
-    return dict;
+    return tn__file_open(&file, ctx, "load_safetensors", path) ? load(&file) : NULL;
+}
+
+tn_dict *tn_load_safetensors_from(tn_ctx *ctx, tn_source source)
+{
+    tn__file file;
+    return tn__file_from(&file, ctx, "load_safetensors_from", source) ? load(&file) : NULL;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

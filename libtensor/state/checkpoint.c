@@ -5,6 +5,7 @@
 #include "data/data.h"
 #include "dict/dict.h"
 #include "dict/entries.h"
+#include "io/file.h"
 #include "io/formats.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
@@ -66,7 +67,7 @@ tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
 
 typedef struct loading {
     tn_ctx *ctx;
-    const char *path;
+    const char *what, *path; /* the function, and what it reads, for messages */
     tn_checkpoint parts;
     tn_dict *dict; /* of the file, and its parts */
     tn__state_load module;
@@ -82,8 +83,7 @@ typedef struct what {
 static what what_of(const loading *l, const char *part)
 {
     what text;
-    snprintf(text.s, sizeof text.s, "load_checkpoint: %.200s%s%s", l->path, *part ? ": " : "",
-             part);
+    snprintf(text.s, sizeof text.s, "%s: %.200s%s%s", l->what, l->path, *part ? ": " : "", part);
     return text;
 }
 
@@ -165,14 +165,29 @@ static void end(loading *l)
     tn_dict_free(l->dict);
 }
 
+static tn_status load(loading *l)
+{
+    if (!l->dict)
+        return tn_error_status(l->ctx);
+    if (begin(l) && load_parts(l, false))
+        apply(l);
+    end(l);
+    return tn_error_status(l->ctx);
+}
+
 tn_status tn_load_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
 {
-    loading l = {.ctx = ctx, .path = path, .parts = parts};
-    l.dict = tn__load_dict(ctx, "load_checkpoint", path);
-    if (!l.dict)
-        return tn_error_status(ctx);
-    if (begin(&l) && load_parts(&l, false))
-        apply(&l);
-    end(&l);
-    return tn_error_status(ctx);
+    loading l = {.ctx = ctx, .what = "load_checkpoint", .path = path, .parts = parts};
+    l.dict = tn__load_dict(ctx, l.what, path);
+    return load(&l);
+}
+
+tn_status tn_load_checkpoint_from(tn_ctx *ctx, tn_checkpoint parts, tn_source source)
+{
+    loading l = {.ctx = ctx,
+                 .what = "load_checkpoint_from",
+                 .path = tn__source_name(source),
+                 .parts = parts};
+    l.dict = tn__load_dict_from(ctx, l.what, source);
+    return load(&l);
 }

@@ -23,6 +23,9 @@ int files_in_folder(void);
 /* The contents of a file, to be given to free. */
 unsigned char *read_bytes(const char *path, size_t *size);
 
+/* A function that reads the file of that path, which is its name. */
+tn_source source_of(const char *path);
+
 /* Loads a file in the context of the test, forgets what it held, and says whether it could be
  * loaded. */
 typedef bool (*load_fn)(const char *path);

@@ -18,6 +18,20 @@ static void loading_rows(void)
     CALLS(tn_load_dict, "", tn_load_dict(ctx, data_path("types.safetensors")));
 }
 
+static void source_rows(void)
+{
+    CALLS(tn_load_idx_from, "", tn_load_idx_from(ctx, source_of(data_path("cube.idx.gz"))));
+    CALLS(tn_load_mat_from, "",
+          tn_load_mat_from(ctx, source_of(data_path("compressed.mat")), (tn_mat_opts){0}));
+    CALLS(tn_load_npy_from, "", tn_load_npy_from(ctx, source_of(data_path("fortran.npy"))));
+    CALLS(tn_load_npz_from, "", tn_load_npz_from(ctx, source_of(data_path("deflated.npz"))));
+    CALLS(tn_load_safetensors_from, "",
+          tn_load_safetensors_from(ctx, source_of(data_path("types.safetensors"))));
+    CALLS(tn_load_pth_from, "",
+          tn_load_pth_from(ctx, source_of(data_path("torch/nested_legacy.pth"))));
+    CALLS(tn_load_dict_from, "", tn_load_dict_from(ctx, source_of(data_path("torch/tiny.pth"))));
+}
+
 static void saving_rows(void)
 {
     CALLS(tn_save_npy, "", tn_save_npy(ctx, tn_transpose(ctx, x, 0, 1), folder_path("x.npy")));
@@ -38,6 +52,7 @@ static void file_rows(void)
     ck_tn_ok();
     end_world();
     loading_rows();
+    source_rows();
     writing = true;
     saving_rows();
     remove_folder();

@@ -9,6 +9,41 @@
     REFUSES(function, TN_ERR_FILE, name ": tests: Is a directory",                              \
             function(ctx, "tests" __VA_ARGS__))
 
+static int64_t broken(void *payload, int64_t offset, void *out, int64_t size)
+{
+    (void)payload, (void)offset, (void)out, (void)size;
+    return -5;
+}
+
+#define SOURCE_ROWS(function, name, byte, ...)                                                    \
+    HOLDS(function, function(NULL, source_of(data_path("c.npy")) __VA_ARGS__) == NULL);           \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": memory: a source of -1 bytes",                     \
+            function(ctx, TN_MEMORY("", -1) __VA_ARGS__));                                        \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": memory: a source of 3 bytes without data or read", \
+            function(ctx, TN_MEMORY(NULL, 3) __VA_ARGS__));                                       \
+    REFUSES(function, TN_ERR_FILE, name ": a function: reading at byte " #byte " failed with -5", \
+            function(ctx, (tn_source){.size = 200, .read = broken} __VA_ARGS__))
+
+static void source_rows(void)
+{
+    SOURCE_ROWS(tn_load_idx_from, "load_idx_from", 0);
+    WORKS(tn_load_idx_from, tn_load_idx_from(ctx, source_of(data_path("u1.idx"))));
+    SOURCE_ROWS(tn_load_mat_from, "load_mat_from", 124, , (tn_mat_opts){0});
+    WORKS(tn_load_mat_from,
+          tn_load_mat_from(ctx, source_of(data_path("little.mat")), (tn_mat_opts){0}));
+    SOURCE_ROWS(tn_load_npy_from, "load_npy_from", 0);
+    WORKS(tn_load_npy_from, tn_load_npy_from(ctx, source_of(data_path("c.npy"))));
+    SOURCE_ROWS(tn_load_npz_from, "load_npz_from", 0);
+    WORKS(tn_load_npz_from, tn_load_npz_from(ctx, source_of(data_path("stored.npz"))));
+    SOURCE_ROWS(tn_load_safetensors_from, "load_safetensors_from", 0);
+    WORKS(tn_load_safetensors_from,
+          tn_load_safetensors_from(ctx, source_of(data_path("types.safetensors"))));
+    SOURCE_ROWS(tn_load_pth_from, "load_pth_from", 0);
+    WORKS(tn_load_pth_from, tn_load_pth_from(ctx, source_of(data_path("torch/alone.pth"))));
+    SOURCE_ROWS(tn_load_dict_from, "load_dict_from", 0);
+    WORKS(tn_load_dict_from, tn_load_dict_from(ctx, source_of(data_path("torch/tiny_legacy.pth"))));
+}
+
 static void loading_rows(void)
 {
     FILE_ROWS(tn_load_idx, "load_idx");
@@ -55,6 +90,7 @@ static void file_rows(void)
 {
     make_folder();
     loading_rows();
+    source_rows();
     saving_rows();
     remove_folder();
 }

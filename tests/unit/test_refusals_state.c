@@ -11,6 +11,13 @@ static void model_rows(void)
     REFUSES(tn_load, TN_ERR_SHAPE, "load: tests/data/none.npz: missing weight, bias",
             tn_load(ctx, net, "tests/data/none.npz", strict));
     WORKS(tn_load, tn_load(ctx, net, data_path("none.npz"), (tn_load_opts){.lenient = true}));
+    REFUSES(tn_load_from, TN_ERR_ARGUMENT,
+            "load_from: memory: a source of 3 bytes without data or read",
+            tn_load_from(ctx, net, TN_MEMORY(NULL, 3), strict));
+    REFUSES(tn_load_from, TN_ERR_SHAPE, "load_from: tests/data/none.npz: missing weight, bias",
+            tn_load_from(ctx, net, source_of("tests/data/none.npz"), strict));
+    WORKS(tn_load_from, tn_load_from(ctx, net, source_of(data_path("none.npz")),
+                                     (tn_load_opts){.lenient = true}));
     REFUSES(tn_save, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
             tn_save(ctx, NULL, folder_path("x.npz")));
     REFUSES(tn_save, TN_ERR_ARGUMENT, "save: path is NULL", tn_save(ctx, net, NULL));
@@ -19,6 +26,15 @@ static void model_rows(void)
     REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
             "load_checkpoint: tests/data/none.npz: checkpoint is missing",
             tn_load_checkpoint(ctx, (tn_checkpoint){0}, "tests/data/none.npz"));
+    REFUSES(tn_load_checkpoint_from, TN_ERR_ARGUMENT,
+            "load_checkpoint_from: memory: a source of -1 bytes",
+            tn_load_checkpoint_from(ctx, (tn_checkpoint){0}, TN_MEMORY("", -1)));
+    REFUSES(tn_load_checkpoint_from, TN_ERR_FORMAT,
+            "load_checkpoint_from: tests/data/none.npz: checkpoint is missing",
+            tn_load_checkpoint_from(ctx, (tn_checkpoint){0}, source_of("tests/data/none.npz")));
+    WORKS(tn_load_checkpoint_from,
+          tn_load_checkpoint_from(ctx, (tn_checkpoint){.module = net},
+                                  source_of(folder_path("checkpoint.npz"))));
     WORKS(tn_load_checkpoint,
           tn_load_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("checkpoint.npz")));
     REFUSES(tn_save_checkpoint, TN_ERR_ARGUMENT, "save_checkpoint: path is NULL",

@@ -13,7 +13,10 @@
  * limit on the size of files (SIGXFSZ) is held back. Tensors may have any strides.
  *
  * What is not a regular file is refused by readers and writers, and none of them waits for it: a
- * pipe, a socket, a device, a folder. */
+ * pipe, a socket, a device, a folder.
+ *
+ * Each reader has a form whose name ends in _from, which takes a source in place of a path: memory,
+ * or a function of the program. The checks are the same, and the errors, with the source's name. */
 #ifndef TN_IO_H
 #define TN_IO_H
 
@@ -23,11 +26,34 @@
 extern "C" {
 #endif
 
+/* ---- sources --------------------------------------------------------------------------------- */
+
+/* Bytes that a reader takes from memory, or from a function where data is NULL. They must stay as
+ * they are, and where they are, until the reader returns; of memory there is no copy. */
+typedef struct tn_source {
+    const void *data; /* `size` bytes; any alignment */
+    int64_t size;     /* how many there are in all, for a function, too */
+
+    /* Puts up to `size` bytes, at least one, of those at `offset` into `out` and returns how many;
+     * asked for again where they are fewer. Offsets may go back. A negative number is a failure:
+     * TN_ERR_FILE, with the number in the message, unless the function has recorded an error of its
+     * own (tn_fail). 0, and more than were asked for, are TN_ERR_FORMAT. */
+    int64_t (*read)(void *payload, int64_t offset, void *out, int64_t size);
+    void *payload;    /* handed to read */
+    const char *name; /* in messages, as the path of a file is; NULL: "memory", "a function" */
+} tn_source;
+
+/* A source of memory: tn_load_dict_from(ctx, TN_MEMORY(bytes, sizeof bytes)). */
+#define TN_MEMORY(data, size) (TN_STRUCT_(tn_source){(data), (int64_t)(size), NULL, NULL, NULL})
+
 /* ---- IDX -------------------------------------------------------------------------------------
  * The format of MNIST (LeCun, Cortes, Burges: The MNIST database), plain or compressed by gzip,
  * as the contents say. Unsigned bytes become TN_U8, signed bytes and 16-bit
  * and 32-bit integers TN_I32, floats TN_F32, doubles TN_F64. */
 TN_API tn_tensor *tn_load_idx(tn_ctx *ctx, const char *path);
+
+/* The same from a source. */
+TN_API tn_tensor *tn_load_idx_from(tn_ctx *ctx, tn_source source);
 
 /* ---- MATLAB ---------------------------------------------------------------------------------- */
 
@@ -43,6 +69,9 @@ typedef struct tn_mat_opts {
  * name, unless `names` leaves them out. */
 TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts);
 
+/* The same from a source. */
+TN_API tn_dict *tn_load_mat_from(tn_ctx *ctx, tn_source source, tn_mat_opts opts);
+
 /* ---- NumPy -----------------------------------------------------------------------------------
  * .npy, versions 1 to 3, C and Fortran order, either byte order; .npz, stored or deflated, ZIP64
  * included (NumPy: numpy.lib.format). float16 is widened to TN_F32; (u)int8 .. uint64 as above. */
@@ -50,9 +79,15 @@ TN_API tn_dict *tn_load_mat(tn_ctx *ctx, const char *path, tn_mat_opts opts);
 /* The array of an .npy file. */
 TN_API tn_tensor *tn_load_npy(tn_ctx *ctx, const char *path);
 
+/* The same from a source. */
+TN_API tn_tensor *tn_load_npy_from(tn_ctx *ctx, tn_source source);
+
 /* Every array of an archive, under its name without ".npy". What else is in the archive,
  * arrays of text among it, is passed over. */
 TN_API tn_dict *tn_load_npz(tn_ctx *ctx, const char *path);
+
+/* The same from a source. */
+TN_API tn_dict *tn_load_npz_from(tn_ctx *ctx, tn_source source);
 
 typedef struct tn_npz_opts {
     bool compress; /* deflate, as numpy.savez_compressed */
@@ -69,6 +104,9 @@ TN_API tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path,
  * of 8 bits of float are TN_ERR_FORMAT. Names are UTF-8. Metadata, which is text, is passed
  * over. */
 TN_API tn_dict *tn_load_safetensors(tn_ctx *ctx, const char *path);
+
+/* The same from a source. */
+TN_API tn_dict *tn_load_safetensors_from(tn_ctx *ctx, tn_source source);
 
 typedef struct tn_safetensors_opts {
     const char *const *metadata; /* key, value, key, value, ..., NULL; or NULL */
@@ -92,10 +130,16 @@ TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const cha
  * model. */
 TN_API tn_dict *tn_load_pth(tn_ctx *ctx, const char *path);
 
+/* The same from a source. */
+TN_API tn_dict *tn_load_pth_from(tn_ctx *ctx, tn_source source);
+
 /* ---- any of these ---------------------------------------------------------------------------- */
 
 /* Reads .npz, safetensors, or PyTorch's files: the contents tell the format. */
 TN_API tn_dict *tn_load_dict(tn_ctx *ctx, const char *path);
+
+/* The same from a source. */
+TN_API tn_dict *tn_load_dict_from(tn_ctx *ctx, tn_source source);
 
 /* Writes .npz or safetensors, as the path ends in ".npz" or ".safetensors"; other endings are
  * TN_ERR_ARGUMENT. */

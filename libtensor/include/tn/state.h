@@ -19,6 +19,9 @@ extern "C" {
  *     tn_load(ctx, net, "checkpoint.pth", (tn_load_opts){.prefix = "model."}); */
 TN_API tn_status tn_load(tn_ctx *ctx, tn_module *module, const char *path, tn_load_opts opts);
 
+/* The same from a source. */
+TN_API tn_status tn_load_from(tn_ctx *ctx, tn_module *module, tn_source source, tn_load_opts opts);
+
 /* tn_state_dict and tn_save_dict in one. */
 TN_API tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path);
 
@@ -46,6 +49,9 @@ TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char
  * fit, nothing changes, and the status is as from tn_load_state_dict, or TN_ERR_FORMAT. What the
  * file holds besides is passed over. */
 TN_API tn_status tn_load_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
+
+/* The same from a source. */
+TN_API tn_status tn_load_checkpoint_from(tn_ctx *ctx, tn_checkpoint parts, tn_source source);
 
 #ifdef __cplusplus
 }
