@@ -214,6 +214,7 @@ START_TEST(an_error_of_the_program)
     ck_tn_error(TN_ERR_STATE, "stop");
     ck_assert(tn_loader_next(l, &b));
     ck_assert_int_eq(b.number, 1);
+    tn_loader_free(l);
 }
 END_TEST
 
@@ -223,7 +224,8 @@ END_TEST
  * at most the sample that is being made is waited for. */
 START_TEST(freed_early)
 {
-    source s = {0};
+    static source s; /* the context goes after this function */
+    atomic_store(&s.wait, 0);
     tn_loader *l = images(&s, (tn_loader_opts){.batch_size = 10, .prefetch = 2});
     tn_batch b;
     for (int i = 0; i < _i / 2; i++)
