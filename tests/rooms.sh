@@ -18,6 +18,7 @@ dict dict
 io io
 autograd op formula autograd
 inspect
+context
 ops/shared ops
 ops
 ops/conv2d
@@ -25,7 +26,7 @@ nn nn
 optim optim
 data data
 state state
-context tn
+everything tn
 END
 
 # "FROM TO WHY": a file and its header are one; a public header is that of its room.

@@ -3,7 +3,7 @@
 # ---- threads ---------------------------------------------------------------------------------------
 
 # What runs in several threads at once, and what they share.
-THREAD_TESTS := $(addprefix $(BUILD)/tests/test_,threads blas error random memory dict prepared)
+THREAD_TESTS := $(addprefix $(BUILD)/tests/test_,threads blas error random memory dict prepared prefetch)
 
 # The threads are the library's own, so that the sanitizer sees every lock; OpenBLAS it does not see.
 # test_fork is not among them: the sanitizer cannot follow threads that a child starts after a fork.

@@ -31,6 +31,11 @@ static void watch_forks(void)
     watching = pthread_atfork(NULL, NULL, count_fork) == 0;
 }
 
+unsigned tn__process(void)
+{
+    return watching ? atomic_load(&process) : 0;
+}
+
 int tn__default_threads(void)
 {
     int n = omp_get_max_threads();
@@ -147,8 +152,8 @@ static void *help(void *payload)
     return NULL;
 }
 
-/* Helpers block signals, so that the program's handlers run in its own threads. Those that a fault
- * raises stay with the thread that has the fault. */
+/* The library's threads block signals, so that the program's handlers run in its own. Those that a
+ * fault raises stay with the thread that has the fault. */
 static void all_but_faults(sigset_t *set)
 {
     static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
@@ -157,19 +162,25 @@ static void all_but_faults(sigset_t *set)
         sigdelset(set, faults[i]);
 }
 
-static void start_helpers(tn__pool *pool, int wanted)
+bool tn__start_thread(pthread_t *thread, void *(*run)(void *), void *payload)
 {
     sigset_t blocked, before;
     all_but_faults(&blocked);
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    bool started = pthread_create(thread, NULL, run, payload) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+static void start_helpers(tn__pool *pool, int wanted)
+{
     while (pool->n_helpers < wanted && !pool->refused)
-        if (pthread_create(&pool->helpers[pool->n_helpers], NULL, help, pool) == 0) {
+        if (tn__start_thread(&pool->helpers[pool->n_helpers], help, pool)) {
             pool->n_helpers++;
             atomic_fetch_add(&helpers, 1);
         } else {
             pool->refused = true;
         }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- a pool ---------------------------------------------------------------------------------- */

@@ -84,4 +84,11 @@ void tn__pool_open(tn__pool *pool);
 void tn__pool_close(tn__pool *pool);
 int tn__default_threads(void);
 
+/* Starts a thread that blocks the program's signals; false if the system gives none. */
+bool tn__start_thread(pthread_t *thread, void *(*run)(void *), void *payload);
+
+/* The number of this process in its line of forks, from 1: a thread lives in one alone. 0 if forks
+ * cannot be seen, and then there should be no threads. */
+unsigned tn__process(void);
+
 #endif

@@ -1,34 +1,22 @@
-/* loader.c - batches of samples in order or shuffled. */
+/* loader.c - batches of samples, where and when the program asks for them. */
 #include <math.h>
 #include <string.h>
 #include "autograd/tape.h"
 #include "base/integers.h"
-#include "base/isa.h"
 #include "base/memory.h"
 #include "base/object.h"
 #include "base/options.h"
-#include "base/threads.h"
+#include "base/philox.h"
 #include "data/data.h"
 #include "dict/dict.h"
 #include "dict/entries.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
-#include "tensor/random.h"
 #include "tensor/scope.h"
 #include "tensor/tensor.h"
-#include "tensor/view.h"
 
-struct tn_loader {
-    tn__object object;
-    tn_ctx *ctx;
-    tn_loader_opts opts;
-    tn_tensor *x, *y;             /* the dataset, contiguous, shared */
-    tn_tensor *x_batch, *y_batch; /* [batch_size, ...] */
-    tn_tensor *x_view, *y_view;   /* the last batch is the first `size` of these */
-    int64_t n, batches, next;
-    int64_t *order; /* [n] if shuffled */
-};
+enum { MOST_AHEAD = 1024 }; /* batches */
 
 static void free_object(tn__object *object)
 {
@@ -40,142 +28,282 @@ void tn_loader_free(tn_loader *loader)
     if (!loader)
         return;
     tn_ctx *ctx = loader->ctx;
+    tn__prefetch_free(loader->prefetch);
     tn__object_remove(&loader->object);
-    tn_tensor *tensors[] = {loader->x,       loader->y,      loader->x_batch,
-                            loader->y_batch, loader->x_view, loader->y_view};
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        tn__release(tensors[i]);
-    tn__free(ctx, loader->order);
+    tn__samples_close(&loader->samples);
+    tn__sampler_close(&loader->sampler, ctx);
+    for (int i = 0; i < TN_MAX_FIELDS; i++)
+        tn__release(loader->batch[i]);
     tn__free(ctx, loader);
 }
 
-static bool check_arguments(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y,
-                            const tn_loader_opts *opts)
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static bool check_sampler(tn_ctx *ctx, const tn_loader_opts *opts)
 {
-    if (!tn_check_input(ctx, "loader", "x", x))
-        return false;
-    if (x->ndim < 1 || x->shape[0] < 1 || (y && (y->ndim < 1 || y->shape[0] != x->shape[0])))
-        tn_fail(ctx, TN_ERR_SHAPE,
-                "loader: x %s and y %s; expected as many samples in each, and "
-                "at least one",
-                TN_SHAPE_TEXT(x), y ? TN_SHAPE_TEXT(y) : "NULL");
-    else if (opts->batch_size < 0)
+    if (opts->shuffle + (opts->weights != NULL) + (opts->stratify != NULL) > 1)
+        tn_fail(ctx, TN_ERR_ARGUMENT,
+                "loader: at most one of shuffle, weights and stratify says which samples come");
+    else if (opts->num_samples != 0 && !opts->weights)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: num_samples is %lld without weights",
+                (long long)tn__int_option(opts->num_samples, 0));
+    else if (opts->num_samples < 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: num_samples is %lld",
+                (long long)tn__int_option(opts->num_samples, 0));
+    return tn_ok(ctx);
+}
+
+static bool check_options(tn_ctx *ctx, const tn_loader_opts *opts)
+{
+    if (opts->batch_size < 0)
         tn_fail(ctx, TN_ERR_ARGUMENT, "loader: batch size %lld",
                 (long long)tn__int_option(opts->batch_size, 0));
     else if (!isfinite(opts->scale) || opts->scale == (double)TN_ZERO)
         tn_fail(ctx, TN_ERR_ARGUMENT, "loader: scale %g", tn__real_option(opts->scale, 0));
-    return tn_ok(ctx);
+    else if (opts->prefetch != TN_ZERO && (opts->prefetch < 0 || opts->prefetch > MOST_AHEAD))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: prefetch is %lld, not 0 to %d",
+                (long long)opts->prefetch, MOST_AHEAD);
+    return tn_ok(ctx) && check_sampler(ctx, opts);
 }
 
-static tn_tensor *own(tn_tensor *t)
+static tn_loader *loader_new(tn_ctx *ctx)
 {
-    if (t)
-        tn__disown(t);
-    return t;
-}
-
-/* A batch of samples shaped like those in `t`, and a view of it that can be narrowed. */
-static tn_tensor *batch_like(tn_ctx *ctx, const tn_tensor *t, tn_dtype dtype, int64_t size,
-                             tn_tensor **view)
-{
-    int64_t shape[TN_MAX_DIMS];
-    memcpy(shape, t->shape, sizeof shape);
-    shape[0] = size;
-    tn_tensor *batch = own(tn__new(ctx, "loader", dtype, t->ndim, shape));
-    *view = batch ? tn__alias(ctx, batch) : NULL;
-    return batch;
-}
-
-static void prepare(tn_loader *l, const tn_tensor *x, const tn_tensor *y)
-{
-    tn_ctx *ctx = l->ctx;
-    int64_t size = l->opts.batch_size;
-    l->x = own(tn__contiguous(ctx, x));
-    l->y = own(tn__contiguous(ctx, y));
-    l->x_batch = batch_like(ctx, x, l->opts.scale != 0 ? TN_F32 : x->dtype, size, &l->x_view);
-    if (y)
-        l->y_batch = batch_like(ctx, y, y->dtype, size, &l->y_view);
-    if (l->opts.shuffle)
-        l->order = tn__alloc(ctx, (size_t)l->n * sizeof *l->order);
-}
-
-tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn_loader_opts opts)
-{
-    if (!check_arguments(ctx, x, y, &opts))
-        return NULL;
     tn_loader *l = tn__alloc_zeroed(ctx, sizeof *l);
     if (!l)
         return NULL;
     tn__object_add(ctx, &l->object, free_object);
     l->ctx = ctx;
-    l->n = x->shape[0];
-    if (opts.batch_size == 0)
-        opts.batch_size = l->n;
-    l->batches = opts.drop_last ? l->n / opts.batch_size : (l->n - 1) / opts.batch_size + 1;
-    if (opts.batch_size > l->n)
-        opts.batch_size = l->n;
-    l->opts = opts;
-    prepare(l, x, y);
-    if (tn_ok(ctx))
+    return l;
+}
+
+static void set_options(tn_loader *l, const tn_loader_opts *opts)
+{
+    int64_t drawn = l->sampler.drawn, size = opts->batch_size ? opts->batch_size : drawn;
+    l->opts = *opts;
+    l->opts.weights = l->opts.stratify = NULL;
+    l->batches = opts->drop_last ? drawn / size : (drawn - 1) / size + 1;
+    l->opts.batch_size = tn__min(size, drawn);
+    l->opts.prefetch = tn__min(tn__int_option(opts->prefetch, 0), l->batches);
+}
+
+/* The loader of the samples that it has. */
+static tn_loader *done(tn_loader *l, const tn_loader_opts *opts)
+{
+    if (tn_ok(l->ctx) && tn__sampler_open(&l->sampler, l->ctx, l->samples.n, opts))
+        set_options(l, opts);
+    for (int64_t i = 0; tn_ok(l->ctx) && i < l->samples.count; i++) {
+        l->batch[i] = tn__samples_batch(&l->samples, l->ctx, i, l->opts.batch_size);
+        l->room[i] = l->opts.batch_size;
+    }
+    if (tn_ok(l->ctx) && (l->opts.prefetch > 0 || l->opts.transform))
+        l->prefetch = tn__prefetch_new(l);
+    if (tn_ok(l->ctx))
         return l;
     tn_loader_free(l);
     return NULL;
 }
+
+static tn_loader *loader_of(tn_ctx *ctx, int64_t count, const tn_tensor *const *tensors,
+                            const tn_loader_opts *opts)
+{
+    tn_loader *l = check_options(ctx, opts) ? loader_new(ctx) : NULL;
+    if (!l)
+        return NULL;
+    tn__samples_of(&l->samples, ctx, count, tensors, opts->scale);
+    return done(l, opts);
+}
+
+tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn_loader_opts opts)
+{
+    if (!tn_check_input(ctx, "loader", "x", x))
+        return NULL;
+    if (x->ndim < 1 || x->shape[0] < 1 || (y && (y->ndim < 1 || y->shape[0] != x->shape[0]))) {
+        tn_fail(ctx, TN_ERR_SHAPE,
+                "loader: x %s and y %s; expected as many samples in each, and "
+                "at least one",
+                TN_SHAPE_TEXT(x), y ? TN_SHAPE_TEXT(y) : "NULL");
+        return NULL;
+    }
+    return loader_of(ctx, y ? 2 : 1, (const tn_tensor *[]){x, y}, &opts);
+}
+
+static bool check_tensor(tn_ctx *ctx, int64_t i, const tn_tensor *t, const tn_tensor *first)
+{
+    if (!t) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: tensor %lld is NULL", (long long)i);
+        return false;
+    }
+    if (t->ndim > 0 && t->shape[0] >= 1 && t->shape[0] == first->shape[0])
+        return true;
+    tn_fail(ctx, TN_ERR_SHAPE,
+            "loader: tensor %lld is %s and tensor 0 %s; expected as many samples in each, and at "
+            "least one",
+            (long long)i, TN_SHAPE_TEXT(t), TN_SHAPE_TEXT(first));
+    return false;
+}
+
+static bool check_count(tn_ctx *ctx, int64_t count, const char *what)
+{
+    if (tn_ok(ctx) && (count < 1 || count > TN_MAX_FIELDS))
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: %lld %s, not 1 to %d", (long long)count, what,
+                TN_MAX_FIELDS);
+    return tn_ok(ctx);
+}
+
+tn_loader *tn_loader_of(tn_ctx *ctx, int64_t count, const tn_tensor *const *tensors,
+                        tn_loader_opts opts)
+{
+    if (!check_count(ctx, count, "tensors"))
+        return NULL;
+    if (!tensors) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: the tensors are NULL");
+        return NULL;
+    }
+    for (int64_t i = 0; i < count; i++)
+        if (!check_tensor(ctx, i, tensors[i], tensors[0]))
+            return NULL;
+    return loader_of(ctx, count, tensors, &opts);
+}
+
+static bool check_dataset(tn_ctx *ctx, const tn_dataset *dataset, const tn_loader_opts *opts)
+{
+    if (!check_count(ctx, dataset->count, "fields") || !check_options(ctx, opts))
+        return false;
+    if (!dataset->get)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: get is NULL");
+    else if (dataset->size < 1)
+        tn_fail(ctx, TN_ERR_SHAPE, "loader: a dataset of %lld samples", (long long)dataset->size);
+    else if (opts->scale != 0)
+        tn_fail(ctx, TN_ERR_ARGUMENT,
+                "loader: scale %g of a dataset, whose samples are as get writes them",
+                tn__real_option(opts->scale, 0));
+    return tn_ok(ctx);
+}
+
+tn_loader *tn_loader_from(tn_ctx *ctx, tn_dataset dataset, tn_loader_opts opts)
+{
+    tn_loader *l = check_dataset(ctx, &dataset, &opts) ? loader_new(ctx) : NULL;
+    if (!l)
+        return NULL;
+    tn__samples_from(&l->samples, ctx, &dataset);
+    return done(l, &opts);
+}
+
+/* ---- batches --------------------------------------------------------------------------------- */
 
 int64_t tn_loader_batches(const tn_loader *loader)
 {
     return loader ? loader->batches : 0;
 }
 
-typedef struct gather_args {
-    const tn_loader *loader;
-    const tn_tensor *from, *to;
-    int64_t first, sample; /* elements of a sample */
-    double scale;          /* 0: copy bytes */
-} gather_args;
-
-static void gather_samples(int64_t begin, int64_t end, void *payload)
+static void begin_epoch(tn_loader *l)
 {
-    const gather_args *a = payload;
-    size_t size = tn_dtype_size(a->from->dtype);
-    for (int64_t i = begin; i < end; i++) {
-        int64_t at = a->loader->order ? a->loader->order[a->first + i] : a->first + i;
-        const char *from = (const char *)tn__ptr(a->from) + (size_t)(at * a->sample) * size;
-        char *to = (char *)tn__ptr(a->to) + (size_t)(i * a->sample) * tn_dtype_size(a->to->dtype);
-        if (a->scale == 0)
-            memcpy(to, from, (size_t)a->sample * size);
-        else if (a->from->dtype == TN_U8)
-            tn__kernels_of(a->loader->ctx, TN_F32)
-                ->scale_u8(a->sample, (const uint8_t *)from, a->scale, to);
-        else
-            for (int64_t j = 0; j < a->sample; j++)
-                ((float *)(void *)to)[j] =
-                    (float)(a->scale * tn__load_f64(a->from->dtype, from + (size_t)j * size));
+    if (l->prefetch)
+        tn__prefetch_halt(l->prefetch);
+    tn__sampler_draw(&l->sampler, l->ctx);
+    if (l->opts.transform) {
+        uint32_t word[4];
+        tn__random_block(l->ctx->rng, 0, word);
+        l->ctx->rng.position++;
+        l->seed = (int64_t)((uint64_t)word[1] << 32 | word[0]);
     }
+    l->begun = true;
+}
+
+/* An epoch whose first batch failed begins anew, in the same order. */
+static void take_back(tn_loader *l, tn_rng_state rng)
+{
+    l->ctx->rng = rng;
+    l->begun = false;
 }
 
 /* A batch that requires a gradient is a new leaf: it may have another size than the last one, and
  * gathers a gradient of its own. */
-static void renew_leaf(tn_ctx *ctx, tn_tensor *view)
+static void renew_leaf(tn_ctx *ctx, tn_tensor *batch)
 {
-    if (!view->var)
+    if (!batch->var)
         return;
-    tn__var_release(view->var);
-    view->var = tn__var_new(ctx, view);
+    tn__var_release(batch->var);
+    batch->var = tn__var_new(ctx, batch);
 }
 
-static tn_tensor *gather(const tn_loader *l, const tn_tensor *from, tn_tensor *batch,
-                         tn_tensor *view, int64_t first, int64_t size, double scale)
+static bool has_room(const tn_tensor *batch, int64_t room, const tn_tensor *t)
 {
-    gather_args args = {.loader = l, .from = from, .to = batch, .first = first, .scale = scale};
-    args.sample = tn_numel(from) / l->n;
-    if (args.sample > 0)
-        tn__parallel(l->ctx, size, tn__grain(TN__GRAIN_SUMMED, (double)args.sample), gather_samples,
-                     &args);
-    tn__count_change(l->ctx, batch);
-    view->shape[0] = size;
-    renew_leaf(l->ctx, view);
-    return view;
+    bool fits = batch->dtype == t->dtype && batch->ndim == t->ndim;
+    for (int d = 1; fits && d < t->ndim; d++)
+        fits = batch->shape[d] == t->shape[d];
+    return fits && (t->ndim == 0 || t->shape[0] <= room);
+}
+
+/* Tensor i of the batch as large as t; a transform may change sizes as it likes. */
+static bool make_room(tn_loader *l, int64_t i, const tn_tensor *t)
+{
+    if (!has_room(l->batch[i], l->room[i], t)) {
+        tn_tensor *batch = tn__new(l->ctx, "loader_next", t->dtype, t->ndim, t->shape);
+        if (!batch)
+            return false;
+        tn__disown(batch);
+        tn__release(l->batch[i]);
+        l->batch[i] = batch;
+        l->room[i] = t->ndim > 0 ? t->shape[0] : 1;
+    }
+    if (t->ndim > 0)
+        l->batch[i]->shape[0] = t->shape[0];
+    return true;
+}
+
+static bool copy_made(tn_loader *l, const tn__batch_slot *slot)
+{
+    for (int64_t i = 0; i < l->samples.count; i++) {
+        if (!make_room(l, i, slot->made[i]))
+            return false;
+        tn__count_change(l->ctx, l->batch[i]);
+        tn__copy(l->ctx, l->batch[i], slot->made[i]);
+    }
+    return true;
+}
+
+static bool fail(tn_loader *l, const tn__fault *fault)
+{
+    tn_fail(l->ctx, fault->status, "%s", fault->text);
+    return false;
+}
+
+/* After an error, nothing goes on in the background. */
+static bool take_made(tn_loader *l)
+{
+    const tn__batch_slot *slot = tn__prefetch_take(l->prefetch, l->next);
+    bool taken = slot && (slot->fault.status == TN_OK ? copy_made(l, slot) : fail(l, &slot->fault));
+    if (taken)
+        tn__prefetch_give_back(l->prefetch);
+    else
+        tn__prefetch_halt(l->prefetch);
+    return taken;
+}
+
+static bool make_here(tn_loader *l)
+{
+    tn__fault fault = {0};
+    int64_t first, size = tn__batch_part(l, l->next, &first);
+    for (int64_t i = 0; i < l->samples.count; i++) {
+        tn__count_change(l->ctx, l->batch[i]);
+        l->batch[i]->shape[0] = size;
+    }
+    return tn__samples_fill(&l->samples, l->ctx, l->sampler.order, first, size, l->batch, NULL,
+                            &fault) ||
+           fail(l, &fault);
+}
+
+static void describe(tn_loader *l, tn_batch *batch)
+{
+    int64_t first, size = tn__batch_part(l, l->next, &first);
+    *batch = (tn_batch){.size = size, .number = l->next, .count = l->samples.count};
+    for (int64_t i = 0; i < l->samples.count; i++) {
+        renew_leaf(l->ctx, l->batch[i]);
+        batch->tensors[i] = l->batch[i];
+    }
+    batch->x = batch->tensors[0];
+    batch->y = batch->tensors[1];
 }
 
 bool tn_loader_next(tn_loader *l, tn_batch *batch)
@@ -188,23 +316,27 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     }
     if (l->next == l->batches) {
         l->next = 0;
+        l->begun = false;
         return false;
     }
-    if (l->next == 0 && l->order)
-        tn__random_permutation(l->ctx, l->n, l->order);
-    int64_t first = l->next * l->opts.batch_size, left = l->n - first;
-    int64_t size = tn__min(left, l->opts.batch_size);
-    *batch = (tn_batch){.size = size, .number = l->next++};
-    batch->x = gather(l, l->x, l->x_batch, l->x_view, first, size, l->opts.scale);
-    if (l->y)
-        batch->y = gather(l, l->y, l->y_batch, l->y_view, first, size, 0);
+    tn_rng_state rng = l->ctx->rng;
+    bool begins = !l->begun;
+    if (begins)
+        begin_epoch(l);
+    if (!(l->prefetch ? take_made(l) : make_here(l))) {
+        if (begins)
+            take_back(l, rng);
+        return false;
+    }
+    describe(l, batch);
+    l->next++;
     return tn_ok(l->ctx);
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
 static const tn__field fields[] = {
-    {"samples", TN__FIELD_I64, offsetof(tn_loader, n), true, 0, 0},
+    {"samples", TN__FIELD_I64, offsetof(tn_loader, samples.n), true, 0, 0},
     {"batch_size", TN__FIELD_I64, offsetof(tn_loader, opts.batch_size), true, 0, 0},
     {"shuffle", TN__FIELD_BOOL, offsetof(tn_loader, opts.shuffle), true, 0, 0},
     {"drop_last", TN__FIELD_BOOL, offsetof(tn_loader, opts.drop_last), true, 0, 0},
@@ -212,32 +344,70 @@ static const tn__field fields[] = {
     {"next", TN__FIELD_I64, offsetof(tn_loader, next), false, 0, 0x1p53},
 };
 
-#define FIELDS ((int)(sizeof fields / sizeof *fields))
+/* Of samplers that are neither in order nor shuffled. */
+static const tn__field sampler_fields[] = {
+    {"sampler", TN__FIELD_I64, offsetof(tn_loader, sampler.kind), true, 0, 0},
+    {"num_samples", TN__FIELD_I64, offsetof(tn_loader, sampler.drawn), true, 0, 0},
+};
 
-/* Between epochs there is no order yet. */
+#define COUNT_OF(array) ((int)(sizeof array / sizeof *array))
+
+static bool has_sampler(const tn_loader *l)
+{
+    return l->sampler.kind > TN__SHUFFLED;
+}
+
+/* Before an epoch has begun there is no order yet. */
 tn_dict *tn_loader_state_dict(const tn_loader *loader)
 {
     tn_dict *dict = loader ? tn_dict_new(loader->ctx) : NULL;
     if (!dict)
         return NULL;
-    tn__put_fields(dict, "", fields, FIELDS, loader);
-    if (loader->order && loader->next > 0)
-        tn__put_integers(dict, "order", loader->n, loader->order);
+    tn__put_fields(dict, "", fields, COUNT_OF(fields), loader);
+    if (has_sampler(loader))
+        tn__put_fields(dict, "", sampler_fields, COUNT_OF(sampler_fields), loader);
+    if (loader->sampler.order && loader->begun)
+        tn__put_integers(dict, "order", loader->sampler.drawn, loader->sampler.order);
+    if (loader->opts.transform && loader->begun)
+        tn__put_integers(dict, "transform_seed", 1, &loader->seed);
     if (tn_ok(loader->ctx))
         return dict;
     tn_dict_free(dict);
     return NULL;
 }
 
-/* Every sample must come once. */
-static bool check_order(const tn_loader *l, const char *what, const tn_dict *dict)
+/* Has the dictionary an epoch that has begun? */
+static bool has_epoch(const tn_dict *dict)
 {
-    if (!tn__get_integers(dict, what, "order", l->n, 0, l->n - 1, NULL))
-        return false;
-    const tn_tensor *t = tn_dict_get(dict, "order");
-    bool *seen = tn__alloc_zeroed(l->ctx, (size_t)l->n * sizeof *seen);
-    for (int64_t i = 0; seen && tn_ok(l->ctx) && i < l->n; i++) {
-        int64_t sample = ((const int64_t *)tn__ptr(t))[i * t->strides[0]];
+    return tn__load_i64(TN_I64, tn__ptr(tn_dict_get(dict, "next"))) > 0 ||
+           tn_dict_get(dict, "order") || tn_dict_get(dict, "transform_seed");
+}
+
+static bool check_next(const tn_loader *l, const char *what, const tn_dict *dict)
+{
+    int64_t next = tn__load_i64(TN_I64, tn__ptr(tn_dict_get(dict, "next")));
+    if (next > l->batches)
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next is %lld of %lld batches", what, (long long)next,
+                (long long)l->batches);
+    return tn_ok(l->ctx);
+}
+
+/* What only loaders with other options have. */
+static bool check_others(const tn_loader *l, const char *what, const tn_dict *dict)
+{
+    if (!has_sampler(l) && tn_dict_get(dict, "sampler"))
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: it has a sampler, but there is none here", what);
+    else if (!l->opts.transform && tn_dict_get(dict, "transform_seed"))
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: it has a transform, but there is none here", what);
+    return tn_ok(l->ctx);
+}
+
+/* Every sample must come once. */
+static bool check_once(const tn_loader *l, const char *what, const tn_tensor *order)
+{
+    bool *seen = tn__alloc_zeroed(l->ctx, (size_t)l->samples.n * sizeof *seen);
+    for (int64_t i = 0; seen && tn_ok(l->ctx) && i < l->samples.n; i++) {
+        int64_t sample = ((const int64_t *)tn__ptr(order))[i * order->strides[0]];
         if (seen[sample])
             tn_fail(l->ctx, TN_ERR_FORMAT, "%s: order has sample %lld twice", what,
                     (long long)sample);
@@ -249,27 +419,37 @@ static bool check_order(const tn_loader *l, const char *what, const tn_dict *dic
 
 static bool load_order(tn_loader *l, const char *what, const tn_dict *dict, bool apply)
 {
-    if (!l->order || !tn_dict_get(dict, "order"))
-        return true;
-    return apply ? tn__get_integers(dict, what, "order", l->n, 0, l->n - 1, l->order)
-                 : check_order(l, what, dict);
+    if (!tn__get_integers(dict, what, "order", l->sampler.drawn, 0, l->samples.n - 1,
+                          apply ? l->sampler.order : NULL))
+        return false;
+    return apply || l->sampler.kind == TN__WEIGHTED ||
+           check_once(l, what, tn_dict_get(dict, "order"));
 }
 
-static bool check_next(const tn_loader *l, const char *what, const tn_dict *dict)
+/* Batches that were made ahead go before what they are made of changes. */
+static bool load_epoch(tn_loader *l, const char *what, const tn_dict *dict, bool apply)
 {
-    int64_t next = tn__load_i64(TN_I64, tn__ptr(tn_dict_get(dict, "next")));
-    if (next > l->batches)
-        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next is %lld of %lld batches", what, (long long)next,
-                (long long)l->batches);
-    else if (next > 0 && l->order && !tn_dict_get(dict, "order"))
-        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: order is missing", what);
-    return tn_ok(l->ctx);
+    bool begun = has_epoch(dict);
+    if (apply && l->prefetch)
+        tn__prefetch_halt(l->prefetch);
+    if (begun && l->sampler.order && !load_order(l, what, dict, apply))
+        return false;
+    if (begun && l->opts.transform &&
+        !tn__get_integers(dict, what, "transform_seed", 1, INT64_MIN, INT64_MAX,
+                          apply ? &l->seed : NULL))
+        return false;
+    if (apply)
+        l->begun = begun;
+    return true;
 }
 
 bool tn__loader_load(tn_loader *loader, const char *what, const tn_dict *dict, bool apply)
 {
-    return tn__get_fields(dict, what, "", fields, FIELDS, loader, apply) &&
-           check_next(loader, what, dict) && load_order(loader, what, dict, apply);
+    return tn__get_fields(dict, what, "", fields, COUNT_OF(fields), loader, apply) &&
+           check_next(loader, what, dict) && check_others(loader, what, dict) &&
+           (!has_sampler(loader) || tn__get_fields(dict, what, "", sampler_fields,
+                                                   COUNT_OF(sampler_fields), loader, apply)) &&
+           load_epoch(loader, what, dict, apply);
 }
 
 tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict)

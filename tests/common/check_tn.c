@@ -2,6 +2,7 @@
 #include "common/check_tn.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,9 +14,11 @@ void __gcov_dump(void); /* what the compiler does as a program exits */
 tn_ctx *ctx;
 counting memory;
 
-static void *counting_alloc(void *payload, size_t size, size_t alignment)
+/* A loader calls the allocator from a thread of its own, too. */
+static pthread_mutex_t counting_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void *count_block(counting *c, size_t size, size_t alignment)
 {
-    counting *c = payload;
     c->calls++;
     if (c->fail_at && (c->for_good ? c->calls >= c->fail_at : c->calls == c->fail_at)) {
         c->failed++;
@@ -31,11 +34,21 @@ static void *counting_alloc(void *payload, size_t size, size_t alignment)
     return p;
 }
 
+static void *counting_alloc(void *payload, size_t size, size_t alignment)
+{
+    pthread_mutex_lock(&counting_lock);
+    void *p = count_block(payload, size, alignment);
+    pthread_mutex_unlock(&counting_lock);
+    return p;
+}
+
 static void counting_free(void *payload, void *p, size_t size)
 {
     counting *c = payload;
+    pthread_mutex_lock(&counting_lock);
     c->blocks--;
     c->bytes -= (int64_t)size;
+    pthread_mutex_unlock(&counting_lock);
     free(p);
 }
 

@@ -384,7 +384,15 @@ static void call_loader(machine *m)
                            .shuffle = flag(m),
                            .drop_last = flag(m),
                            .scale = flag(m) ? number(m) : 0};
-    KEEP_OBJECT(m, m->s->loaders, tn_loader_new(m->ctx, x, y, opts), tn_loader_free);
+    uint8_t kind = take(m) % 8;
+    opts.weights = kind == 1 ? small(m) : NULL;
+    opts.num_samples = kind == 1 ? option(m) : 0;
+    opts.stratify = kind == 2 ? small(m) : NULL;
+    opts.prefetch = kind == 3 ? option(m) : 0;
+    KEEP_OBJECT(m, m->s->loaders,
+                kind == 4 ? tn_loader_of(m->ctx, TN_TENSORS(x, small(m), x), opts)
+                          : tn_loader_new(m->ctx, x, y, opts),
+                tn_loader_free);
 }
 
 static void call_next(machine *m)

@@ -12,7 +12,7 @@ tn_tensor *x, *images, *pixels, *turned, *p;
 tn_module *net, *cnn, *spare, *frozen;
 tn_optim *opt, *plain_opt, *thawed;
 tn_schedule *schedule, *plateau;
-tn_loader *loader;
+tn_loader *loader, *fresh_loader;
 tn_dict *dict, *net_state, *opt_state, *schedule_state, *loader_state;
 bool writing;
 uint64_t digest;
@@ -110,6 +110,7 @@ void make_world(const char *types)
     make_optimisers();
     loader = tn_loader_new(ctx, pixels, NULL,
                            (tn_loader_opts){.batch_size = 2, .shuffle = true, .scale = 0.5});
+    fresh_loader = NULL;
     dict = tn_dict_new(ctx);
     tn_dict_set(dict, "a", x);
     net_state = tn_state_dict(ctx, net);
@@ -288,6 +289,7 @@ uint64_t digest_of_world(void)
     mix_schedule(schedule);
     mix_schedule(plateau);
     mix_loader(loader);
+    mix_loader(fresh_loader);
     mix_dict(dict);
     if (writing)
         mix_folder();

@@ -15,7 +15,7 @@ extern tn_tensor *p;                   /* f64 [2], with a gradient, in group 1 o
 extern tn_module *net, *cnn, *spare, *frozen;
 extern tn_optim *opt, *plain_opt, *thawed;
 extern tn_schedule *schedule, *plateau;
-extern tn_loader *loader;
+extern tn_loader *loader, *fresh_loader; /* `fresh_loader` is NULL until a row makes one */
 extern tn_dict *dict, *net_state, *opt_state, *schedule_state, *loader_state;
 
 /* Makes all of them anew in a new `ctx`. The types are written in `in`: "f32[2,3]" is a leaf that
