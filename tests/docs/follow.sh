@@ -15,7 +15,7 @@ finish()
 {
     status=$?
     jobs -p >"$out.jobs" # not in a substitution, whose shell has no jobs
-    kill $(cat "$out.jobs") 2>/dev/null
+    [ ! -s "$out.jobs" ] || kill $(cat "$out.jobs") 2>/dev/null || true
     [ $status != 0 ] && [ -n "$at" ] || exit $status
     echo "$page:$at: this fails:"
     [ -z "$printed" ] || cat "$printed"
