@@ -15,13 +15,14 @@ PLOT = """set terminal pngcairo size 1000,{height} font "sans,11"
 set output "{png}"
 set title "Time of a network, ours / theirs"
 set logscale x
-set xrange [0.05:3]
+set xrange [{lowest}:3]
 set xlabel "ratio (below 1: ours is faster)"
-set xtics ("1/20" 0.05, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2" 2)
+set xtics ("1/50" 0.02, "1/20" 0.05, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2" 2)
 set yrange [{least}:0.5]
 set ytics ({names})
 set grid
 set key outside bottom center horizontal
+set bmargin 6
 set arrow from 1, graph 0 to 1, graph 1 nohead lc rgb "black"
 plot {plots}
 """
@@ -117,7 +118,8 @@ def draw(rows, png):
                 plots.append(f"'-' with points pt {kind} ps 1.3 lw 1.5 title \"{peer}, {named(threads)}\"")
                 data.append("".join(f"{x} {y}\n" for x, y in points) + "e\n")
     names = ", ".join(f'"{line}" {-i}' for i, line in enumerate(lines))
-    plot = PLOT.format(png=png, height=140 + 26 * len(lines), least=0.5 - len(lines), names=names, plots=", ".join(plots))
+    lowest = min([0.05] + [0.8 * float(row[f"{peer} ratio"]) for row in rows for peer in PEERS if row[f"{peer} ratio"]])
+    plot = PLOT.format(png=png, lowest=lowest, height=160 + 26 * len(lines), least=0.5 - len(lines), names=names, plots=", ".join(plots))
     if plots:
         subprocess.run(["gnuplot"], input=plot + "".join(data), text=True, check=True)
 

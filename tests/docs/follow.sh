@@ -14,7 +14,8 @@ compiles()
 finish()
 {
     status=$?
-    [ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null || true
+    jobs -p >"$out.jobs" # not in a substitution, whose shell has no jobs
+    [ ! -s "$out.jobs" ] || kill $(cat "$out.jobs") 2>/dev/null || true
     [ $status != 0 ] && [ -n "$at" ] || exit $status
     echo "$page:$at: this fails:"
     [ -z "$printed" ] || cat "$printed"
