@@ -384,6 +384,8 @@ START_TEST(goes_on_where_it_stopped)
 {
     char whole[300];
     generate(2, 12);
+    snprintf(whole, sizeof whole, "%s --epochs 1 --out @/first", long_runs[_i]);
+    run_well("alexnet", whole);
     run_in_parts("alexnet", long_runs[_i], "parts");
     snprintf(whole, sizeof whole, "%s --out @/whole", long_runs[_i]);
     run_well("alexnet", whole);
@@ -403,6 +405,7 @@ START_TEST(sweeps_go_on_where_they_stopped)
 {
     char name[64];
     generate(2, 8);
+    run_well("alexnet", SWEEP " --epochs 1 --out @/first");
     run_in_parts("alexnet", SWEEP, "parts");
     run_well("alexnet", SWEEP " --out @/whole");
     ck_assert(work_same("whole/sweep.csv", "parts/sweep.csv"));

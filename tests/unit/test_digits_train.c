@@ -207,7 +207,34 @@ START_TEST(runs_everything)
     for (int i = 0; i < 7; i++) {
         snprintf(name, sizeof name, "out/%s/metrics.json", parts[i]);
         ck_assert_msg(work_has(name), "no %s", name);
+        ck_assert_double_eq(work_number(name, "train_images"), i == 3 ? 180 : 200);
     }
+}
+END_TEST
+
+static bool gradients_are_checked(void)
+{
+    return work_has("out/gradcheck/metrics.json");
+}
+
+/* Without --train each part has its own default, of which the gradients' is the smallest. The
+ * training comes after them, and what it says leads on. */
+START_TEST(runs_everything_by_default)
+{
+    int status = run_interrupted("digits", "all --data examples/data/mnist --out @/out --quiet",
+                                 gradients_are_checked, SIGINT);
+    ck_assert_int_eq(status, 130);
+    ck_assert_double_eq(work_number("out/gradcheck/metrics.json", "train_images"), 100);
+    ck_assert_double_eq(work_number("out/forward/metrics.json", "train_images"), 10000);
+    ck_assert(work_has("out/train/checkpoint.safetensors") && !work_has("out/compare"));
+    const char *line = strstr(complained, "digits all: to go on with that: digits train ");
+    ck_assert_ptr_nonnull(line);
+    char arguments[1200];
+    snprintf(arguments, sizeof arguments, "%s --quiet",
+             strstr(line, "digits train") + strlen("digits "));
+    arguments[strcspn(arguments, "\n")] = ' ';
+    run_well("digits", arguments);
+    ck_assert(work_has("out/train/metrics.json"));
 }
 END_TEST
 
@@ -226,5 +253,6 @@ int main(void)
     tcase_add_test(tc, refuses_other_checkpoints);
     tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tc, runs_everything);
+    tcase_add_test(tc, runs_everything_by_default);
     return tn_run(suite);
 }
