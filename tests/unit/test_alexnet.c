@@ -371,7 +371,7 @@ START_TEST(sweeps)
 }
 END_TEST
 
-/* ---- going on --------------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 static const char *const long_runs[] = {
     "train --layer conv1.pool --test-per-class 4 --hidden 50 --epochs 40 --runs 2 --quiet" CACHE,
