@@ -4,6 +4,7 @@
 
 #include "alexnet/alexnet.h"
 #include "alexnet/features.h"
+#include "common/commands.h"
 #include "common/progress.h"
 #include "common/run.h"
 
@@ -55,11 +56,14 @@ static int extract(run *r, void *payload)
                              .mirrored = !s->no_flip,
                              .cache = r->out,
                              .threads = r->threads > 0 ? (int)r->threads : omp_get_num_procs(),
-                             .quiet = r->quiet};
+                             .quiet = r->quiet,
+                             .again = "the same command"};
     people_opts opts = {0, -1, s->opts.threads, r->quiet};
     if (s->opts.step < 0 || !people_load(&PROGRAM, s->data, opts, p))
         return CLI_EXIT_USAGE;
-    if (!features_compute(&PROGRAM, r->ctx, &a, p, &s->opts, &counts) || !write_index(s, &a))
+    if (!features_compute(&PROGRAM, r->ctx, &a, p, &s->opts, &counts))
+        return interrupted ? interrupted_status() : CLI_EXIT_FAILURE;
+    if (!write_index(s, &a))
         return CLI_EXIT_FAILURE;
     if (!r->quiet)
         printf("%s of %lld %s by %s: %lld batches computed, %lld were there, %.1f s\nin %s\n",

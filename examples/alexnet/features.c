@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/commands.h"
 #include "common/progress.h"
 
 const char *const FEATURE_INPUTS[] = {"227", "224", NULL};
@@ -169,7 +170,8 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
     }
     progress shown = progress_begin("photograph", p->count, opts->quiet);
     bool enabled = tn_set_grad_enabled(ctx, false), able = true;
-    for (int64_t first = 0; able && first < p->count; first += FEATURE_BATCH) {
+    watch_interrupts();
+    for (int64_t first = 0; able && !interrupted && first < p->count; first += FEATURE_BATCH) {
         path file = path_join(opts->cache, features_name(a, p, opts, first).s);
         bool there = file_exists(file.s);
         able = there || keep_batch(program, ctx, a, p, opts, first, file.s);
@@ -177,9 +179,13 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
         counts->computed += able && !there;
         progress_update(&shown, first + in_batch(p, first), "%s", NET_NAMES[opts->step]);
     }
+    unwatch_interrupts();
     tn_set_grad_enabled(ctx, enabled);
     progress_end(&shown);
-    return able;
+    if (able && interrupted)
+        cli_error(program, "stopped; what was computed is in %s, and %s goes on", opts->cache,
+                  opts->again);
+    return able && !interrupted;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */

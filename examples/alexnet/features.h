@@ -26,6 +26,7 @@ typedef struct feature_opts {
     const char *cache; /* folder */
     int threads;
     bool quiet;
+    const char *again; /* what goes on after a Ctrl-C: "the same command" */
 } feature_opts;
 
 /* What batches took from the folder, and what was computed. */

@@ -5,6 +5,7 @@
 
 #include "alexnet/alexnet.h"
 #include "alexnet/head.h"
+#include "common/commands.h"
 #include "common/recognition.h"
 
 static const cli_program PROGRAM = {
@@ -13,7 +14,8 @@ static const cli_program PROGRAM = {
         "Learns to tell people apart by what a layer of AlexNet says to their photographs: two "
         "linear layers with a ReLU between them, trained with Adam. The features are computed once "
         "and kept. Splits, options and results are as in faces train; --sweep tries one layer "
-        "after another, --finetune trains the last convolutions, too.",
+        "after another, --finetune trains the last convolutions, too. Ctrl-C leaves a checkpoint, "
+        "from which the same command goes on with --resume.",
 };
 
 static const char *const CONTROLS[] = {"none", "permute-images", NULL};
@@ -38,6 +40,7 @@ typedef struct settings {
     double scale;
     tn_tensor *whole; /* what all steps of the run learn from, if that is always the same */
     char network[96];
+    const char *layers[NET_STEPS + 1]; /* the names of steps, "" for those that have none */
 } settings;
 
 static settings *settings_of(const recognition *g)
@@ -137,6 +140,17 @@ static void put(report *to, const recognition *g)
     json_integer(to, "flip", !s->no_flip);
 }
 
+static int list_settings(const recognition *g, training_setting *list)
+{
+    const settings *s = settings_of(g);
+    const training_setting own[] = {
+        {"layer", s->shape.last, s->layers}, {"finetune", (double)s->finetune, NULL},
+        {"input", s->input, FEATURE_INPUTS}, {"hidden", (double)s->hidden, NULL},
+        {"dropout", s->dropout, NULL},       {"no-flip", s->no_flip, NULL}};
+    memcpy(list, own, sizeof(own));
+    return (int)(sizeof(own) / sizeof(own[0]));
+}
+
 /* ---- one layer ------------------------------------------------------------------------------- */
 
 /* Finds the step behind which learning begins: a layer, or with --finetune what comes before the
@@ -169,6 +183,8 @@ static void describe(settings *s)
     snprintf(s->network, sizeof(s->network), "%s of AlexNet%s%s, %lld hidden units",
              NET_NAMES[s->shape.last], s->alexnet.random ? " (random weights)" : "", learned,
              (long long)s->hidden);
+    for (int step = 0; step < NET_STEPS; step++)
+        s->layers[step] = NET_NAMES[step] ? NET_NAMES[step] : "";
 }
 
 static void set_shape(settings *s)
@@ -182,6 +198,21 @@ static void set_shape(settings *s)
         s->shape.in[i] = i + 1 < f->ndim ? f->shape[i + 1] : 1;
 }
 
+/* How many layers have a checkpoint; those are removed if the sweep begins anew or is over. */
+static int count_checkpoints(const settings *s, bool remove)
+{
+    int count = 0;
+    for (int i = 0; i < SWEEP; i++) {
+        path out = path_join(s->all.run.out, SWEPT[i]);
+        const run of_layer = {.out = out.s};
+        count += training_is_stopped(&of_layer);
+        if (remove)
+            training_forget(&of_layer);
+    }
+    return count;
+}
+
+/* A summary is asked for by a sweep, of which the layer is a part. */
 static int train_layer(settings *s, const char *layer, const char *out, training_summary *summary)
 {
     const recognition_task task = {.network = s->network,
@@ -189,9 +220,14 @@ static int train_layer(settings *s, const char *layer, const char *out, training
                                    .make = make,
                                    .inputs = inputs,
                                    .save = save,
-                                   .put = put};
+                                   .put = put,
+                                   .settings = list_settings,
+                                   .source = s->alexnet.hash.hex};
     recognition_settings of_layer = s->all;
     of_layer.run.out = out;
+    of_layer.training.part = summary != NULL;
+    if (summary && !training_is_stopped(&of_layer.run))
+        of_layer.training.resume = false;
     if (!choose_steps(s, layer))
         return CLI_EXIT_USAGE;
     feature_opts opts = {.step = s->shape.step,
@@ -199,9 +235,12 @@ static int train_layer(settings *s, const char *layer, const char *out, training
                          .mirrored = !s->no_flip,
                          .cache = s->cache,
                          .threads = tn_threads(s->all.run.ctx),
-                         .quiet = s->all.run.quiet};
+                         .quiet = s->all.run.quiet,
+                         .again = summary && count_checkpoints(s, false) > 0
+                                      ? "with --resume the same command"
+                                      : "the same command"};
     if (!features_load(&PROGRAM, s->all.run.ctx, &s->alexnet, &s->people, &opts, &s->features))
-        return CLI_EXIT_FAILURE;
+        return interrupted ? interrupted_status() : CLI_EXIT_FAILURE;
     set_shape(s);
     describe(s);
     int status = recognition_run(&task, &of_layer, &s->people, s, summary);
@@ -258,21 +297,35 @@ static bool draw_sweep(const settings *s)
     return run_draw(&s->all.run, &(figure){"sweep", 700, 400, commands});
 }
 
+/* For a signal that came when a layer was finished. */
+static int stop_before(const char *layer)
+{
+    cli_error(&PROGRAM, "stopped before %s; with --resume the same command goes on", layer);
+    return interrupted_status();
+}
+
 /* The layer that does best on the validation photographs is the one to take. */
 static int sweep(settings *s)
 {
     training_summary found[SWEEP];
     int best = 0, status = 0;
+    if (count_checkpoints(s, !s->all.training.resume) == 0 && s->all.training.resume) {
+        cli_error(&PROGRAM, "--resume: there is nothing to go on with in %s", s->all.run.out);
+        return CLI_EXIT_USAGE;
+    }
     for (int i = 0; i < SWEEP && status == 0; i++) {
         path out = path_join(s->all.run.out, SWEPT[i]);
         status = train_layer(s, SWEPT[i], out.s, &found[i]);
         if (status == 0 && found[i].validation.mean > found[best].validation.mean)
             best = i;
+        if (status == 0 && interrupted && i + 1 < SWEEP)
+            status = stop_before(SWEPT[i + 1]);
     }
     if (status != 0)
         return status;
     if (!write_sweep(s, found) || !write_metrics(s, found, best) || !draw_sweep(s))
         return CLI_EXIT_FAILURE;
+    count_checkpoints(s, true);
     if (s->all.run.quiet)
         return 0;
     printf("\n  %-12s  %10s  %8s\n", "layer", "validation", "test");

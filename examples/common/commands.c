@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cli.h"
+#include "common/progress.h"
 
 enum { NAME_COLUMN = 15 };
 
@@ -96,19 +97,54 @@ int commands_run(const char *program, const char *about, const command *commands
 
 volatile sig_atomic_t interrupted;
 
-/* One Ctrl-C may arrive twice, as when timeout(1) sends it to a process and to its group. */
+static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
+
+enum { SIGNAL_COUNT = sizeof(SIGNALS) / sizeof(SIGNALS[0]) };
+
+static const double SAME_SECONDS = 0.25;
+static double first_second; /* when the first signal came */
+static volatile sig_atomic_t to_terminal;
+
 static void interrupt(int number)
 {
-    if (++interrupted < 3)
-        return;
-    signal(number, SIG_DFL);
-    raise(number);
+    static const char NOTE[] = "\rstopping as soon as possible; a second Ctrl-C ends at once\n";
+    int reason = errno;
+    if (!interrupted) {
+        interrupted = number;
+        first_second = seconds_now();
+        if (to_terminal && write(STDERR_FILENO, NOTE, sizeof(NOTE) - 1) < 0)
+            to_terminal = 0;
+    } else if (seconds_now() - first_second > SAME_SECONDS) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    errno = reason;
+}
+
+/* A signal that is ignored from the start stays so: nohup(1) and shells mean it. */
+static void handle(void (*handler)(int))
+{
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        struct sigaction action = {.sa_handler = handler}, before;
+        sigemptyset(&action.sa_mask);
+        if (sigaction(SIGNALS[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(SIGNALS[i], &action, NULL);
+    }
 }
 
 void watch_interrupts(void)
 {
-    struct sigaction action = {.sa_handler = interrupt};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    interrupted = 0;
+    to_terminal = isatty(STDERR_FILENO);
+    handle(interrupt);
+}
+
+void unwatch_interrupts(void)
+{
+    handle(SIG_DFL);
+}
+
+int interrupted_status(void)
+{
+    return 128 + interrupted;
 }

@@ -15,8 +15,16 @@ typedef struct command {
 int commands_run(const char *program, const char *about, const command *commands, int argc,
                  char **argv);
 
-/* From then on Ctrl-C and SIGTERM are counted in `interrupted`; the third one ends the program. */
-extern volatile sig_atomic_t interrupted;
+/* From then on the first of Ctrl-C, SIGTERM and SIGHUP is kept in `interrupted`, unless the program
+ * was started to ignore it; the next one ends the program, but within a quarter of a second, since
+ * timeout(1) sends one to a process and another to its group. */
+extern volatile sig_atomic_t interrupted; /* 0: none came */
 void watch_interrupts(void);
+
+/* From then on they end the program again. */
+void unwatch_interrupts(void);
+
+/* The exit status of a program that such a signal stopped, as shells have it. */
+int interrupted_status(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include "common/recognition.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,8 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
                  "pictures are of the first, the confusion matrix of all"},
         run_threads_option(&s->run),
         run_out_option(&s->run),
+        {"resume", CLI_FLAG, &t->resume,
+         .help = "go on from the checkpoint that Ctrl-C left in DIR"},
         run_quiet_option(&s->run, "show neither progress nor summary"),
     };
     memcpy(options, all, sizeof(all));
@@ -244,6 +247,83 @@ static bool finish(training *t)
     return tn_ok(t->run.ctx) || run_library_failed(&t->run);
 }
 
+/* ---- going on -------------------------------------------------------------------------------- */
+
+static int list_settings(const training *t, training_setting *list)
+{
+    const recognition *g = t->payload;
+    const recognition_settings *s = g->settings;
+    const training_settings *all = &t->settings;
+    const training_setting settings[] = {
+        {"test-per-class", (double)s->drawn.test_per_class, NULL},
+        {"validation", s->drawn.validation, NULL},
+        {"train", (double)s->drawn.train, NULL},
+        {"near", (double)s->near, NULL},
+        {"epochs", (double)all->rounds, NULL},
+        {"batch", (double)all->batch, NULL},
+        {"lr", all->lr, NULL},
+        {"schedule", all->schedule, SCHEDULES},
+        {"weight-decay", all->weight_decay, NULL},
+        {"label-smoothing", s->label_smoothing, NULL},
+        {"patience", (double)all->patience, NULL},
+        {"keep", all->keep, KEEPS},
+        {"eval-every", (double)all->eval_every, NULL},
+        {"balance", s->balance, NULL},
+        {"control", s->control, g->task->controls},
+        {"seed", (double)s->run.seed, NULL},
+        {"runs", (double)all->runs, NULL},
+        {"threads", tn_threads(t->run.ctx), NULL},
+    };
+    memcpy(list, settings, sizeof(settings));
+    int count = (int)(sizeof(settings) / sizeof(settings[0]));
+    return count + g->task->settings(g, list + count);
+}
+
+/* Of all photographs with their names, of the file with the split and of what the network is put
+ * on. */
+static sha256 hash_data(const training *t)
+{
+    const recognition *g = t->payload;
+    sha256 drawn = {""}, hash = {""};
+    char *text = NULL;
+    size_t size = 0;
+    if (g->settings->split && !sha256_of_file(g->settings->split, &drawn))
+        return hash;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        return hash;
+    fprintf(to, "%s\n%s\n", g->task->source, drawn.hex);
+    for (int64_t i = 0; i < g->people->count; i++)
+        fprintf(to, "%s %s\n", g->people->photos[i].hash.hex, g->people->photos[i].file);
+    if (fclose(to) == 0)
+        hash = sha256_of(text, size);
+    free(text);
+    return hash;
+}
+
+static int64_t cells_of(const recognition *g)
+{
+    return (int64_t)g->people->persons * g->people->persons;
+}
+
+static void save(const training *t, tn_dict *extra)
+{
+    const recognition *g = t->payload;
+    tn_dict_set(extra, "confusion",
+                tn_from_data(t->run.ctx, TN_I64, TN_SHAPE(cells_of(g)), g->confusion));
+}
+
+static bool load(training *t, const tn_dict *extra)
+{
+    recognition *g = t->payload;
+    const tn_tensor *saved = tn_dict_get(extra, "confusion");
+    const int64_t *counts = tn_data_i64(saved);
+    if (!counts || tn_numel(saved) != cells_of(g))
+        return false;
+    memcpy(g->confusion, counts, (size_t)cells_of(g) * sizeof(*counts));
+    return true;
+}
+
 static const training_task TASK = {.round = "epoch",
                                    .loss = "train_loss",
                                    .make = make,
@@ -254,12 +334,15 @@ static const training_task TASK = {.round = "epoch",
                                    .write_results = recognition_write_results,
                                    .put = recognition_put,
                                    .print = recognition_print,
+                                   .settings = list_settings,
+                                   .data = hash_data,
+                                   .save = save,
+                                   .load = load,
                                    .end = end};
 
 int recognition_run(const recognition_task *task, const recognition_settings *s, const people *p,
                     void *payload, training_summary *summary)
 {
-    size_t cells = (size_t)p->persons * (size_t)p->persons;
     training_settings of_runs = s->training;
     recognition g = {.task = task, .settings = s, .people = p, .payload = payload};
     if (p->persons < 2) {
@@ -269,7 +352,7 @@ int recognition_run(const recognition_task *task, const recognition_settings *s,
     }
     if (!run_make_out(&s->run))
         return CLI_EXIT_USAGE;
-    g.confusion = calloc(cells, sizeof(*g.confusion));
+    g.confusion = calloc((size_t)cells_of(&g), sizeof(*g.confusion));
     if (!g.confusion) {
         run_short_of_memory(&s->run);
         return CLI_EXIT_FAILURE;

@@ -45,6 +45,11 @@ typedef struct recognition_task {
      * metrics.json. */
     tn_status (*save)(const recognition *g, tn_dict *dict);
     void (*put)(report *to, const recognition *g);
+
+    /* Lists its own settings that a run which goes on must share with its checkpoint, and returns
+     * how many they are. */
+    int (*settings)(const recognition *g, training_setting *list);
+    const char *source; /* what the network is put on: a hash; "" for nothing */
 } recognition_task;
 
 struct recognition {
@@ -60,7 +65,7 @@ struct recognition {
     int64_t *labels; /* of the photographs, as they are learned */
 };
 
-enum { RECOGNITION_OPTIONS = 21 };
+enum { RECOGNITION_OPTIONS = 22 };
 
 /* Writes the options that all such programs have, RECOGNITION_OPTIONS, and returns how many. */
 int recognition_options(recognition_settings *s, const char *const *controls, cli_option *options);

@@ -7,8 +7,6 @@
 #include "common/commands.h"
 #include "common/progress.h"
 
-enum { EXIT_INTERRUPTED = 130 };
-
 const char *const SCHEDULES[] = {"constant", "cosine", NULL};
 const char *const KEEPS[] = {"best", "last", NULL};
 
@@ -174,7 +172,7 @@ static int stop(const training *t, const training_results *results)
         return CLI_EXIT_FAILURE;
     cli_error(t->run.program, "stopped at %s %lld of %lld; with --resume the same command goes on",
               t->task->round, (long long)t->round, (long long)t->settings.rounds);
-    return EXIT_INTERRUPTED;
+    return interrupted_status();
 }
 
 /* The results of the first run are written when it ends, the results of all after the last. */
@@ -194,7 +192,9 @@ static int finish(training *t, training_results *results)
         return CLI_EXIT_FAILURE;
     if (!training_write_results(t, results))
         return CLI_EXIT_FAILURE;
-    if (task->settings)
+    if (t->settings.part && !training_save(t, results))
+        return CLI_EXIT_FAILURE;
+    if (!t->settings.part)
         training_forget(&t->run);
     if (!t->run.quiet)
         task->print(t, results);
@@ -251,7 +251,8 @@ static int train_all(const training_task *task, const run *r, const training_set
                      void *payload, training_results *results)
 {
     int status = 0;
-    if (s->resume && !training_load_results(r, s->runs, results))
+    const training of_all = {.task = task, .settings = *s, .payload = payload, .run = *r};
+    if (s->resume && !training_load_results(&of_all, results))
         return CLI_EXIT_USAGE;
     int64_t done = results->runs;
     for (int64_t i = done; i < s->runs && status == 0; i++) {
@@ -271,12 +272,12 @@ int training_run(const training_task *task, const run *r, const training_setting
     int status = CLI_EXIT_FAILURE;
     training_results results = {.kept = calloc(runs, sizeof(*results.kept)),
                                 .last = calloc(runs, sizeof(*results.last))};
-    if (task->settings)
-        watch_interrupts();
+    watch_interrupts();
     if (results.kept && results.last)
         status = train_all(task, r, s, payload, &results);
     else
         run_short_of_memory(r);
+    unwatch_interrupts();
     if (summary && status == 0)
         *summary =
             (training_summary){training_interval(&results, RECORD_ACCURACY + PART_VALIDATION),

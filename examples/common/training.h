@@ -7,6 +7,7 @@
 
 #include "common/parts.h"
 #include "common/run.h"
+#include "common/sha256.h"
 #include "common/stats.h"
 
 enum { SCHEDULE_CONSTANT, SCHEDULE_COSINE };
@@ -25,6 +26,7 @@ typedef struct training_settings {
     double lr, weight_decay;
     int schedule, keep;
     bool resume; /* go on from the checkpoint in the folder for results */
+    bool part;   /* of a larger work, which forgets the checkpoint of a finished training */
 } training_settings;
 
 /* How the network does after some rounds. Losses are means over the samples of a part; the
@@ -54,7 +56,7 @@ typedef struct training_setting {
     const char *const *choices; /* NULL: a number */
 } training_setting;
 
-enum { TRAINING_MOST_SETTINGS = 24 };
+enum { TRAINING_MOST_SETTINGS = 32 };
 
 /* What a program brings. Functions that return false have written a line on standard error. */
 typedef struct training_task {
@@ -81,9 +83,15 @@ typedef struct training_task {
     void (*put)(report *to, const training *t, const training_results *results);
     void (*print)(const training *t, const training_results *results);
 
-    /* Lists the settings and returns how many they are: a Ctrl-C leaves a checkpoint. NULL: it ends
-     * the program. */
+    /* What a run that goes on must share with its checkpoint: settings, of which it lists some and
+     * returns how many, and the data, by a hash. */
     int (*settings)(const training *t, training_setting *list);
+    sha256 (*data)(const training *t);
+
+    /* Add what the program has counted in finished runs to a checkpoint, and take it back; false
+     * if it is not there. Both may be NULL. */
+    void (*save)(const training *t, tn_dict *extra);
+    bool (*load)(training *t, const tn_dict *extra);
 
     /* Frees what `make` took besides the context. May be NULL. */
     void (*end)(training *t);
@@ -166,13 +174,15 @@ void training_print_accuracies(const training *t, const training_results *result
  * OUT/checkpoint.safetensors. */
 bool training_save(const training *t, const training_results *results);
 
-/* Reads the results of the runs that were finished. */
-bool training_load_results(const run *r, int64_t runs, training_results *results);
+/* Reads the results of the runs that were finished; `t` tells the task, its settings and its
+ * payload. */
+bool training_load_results(const training *t, training_results *results);
 
 /* Puts a run that was made with the same settings into the state of the checkpoint. */
 bool training_load(training *t);
 
-/* Removes the checkpoint, if there is one. */
+/* Whether there is a checkpoint in a folder for results; removes it, if there is one. */
+bool training_is_stopped(const run *r);
 void training_forget(const run *r);
 
 #endif

@@ -1,12 +1,14 @@
-/* The checkpoint of a training that keeps its last network: the library's state of network,
- * optimiser, schedule, loader and random numbers, and beside it as "extra" the settings, the
- * history, and the results of earlier runs. */
+/* The checkpoint of a training: the library's state of network, optimiser, schedule, loader and
+ * random numbers, and beside it as "extra" the settings, a hash of the data, the history, the
+ * network that is best so far, and the results of earlier runs. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/training.h"
 
 static const char *const NAME = "checkpoint.safetensors";
+static const char *const BEST = "best."; /* in front of the names of the network that is kept */
 
 static tn_checkpoint parts_of(const training *t, tn_dict *extra)
 {
@@ -88,6 +90,27 @@ static int64_t get_records(const tn_dict *extra, const char *name, training_reco
     return count;
 }
 
+/* ---- data ------------------------------------------------------------------------------------ */
+
+enum { HASH = sizeof(sha256) - 1 };
+
+static void put_data(const training *t, tn_dict *extra)
+{
+    sha256 hash = t->task->data(t);
+    tn_dict_set(extra, "data", tn_from_data(t->run.ctx, TN_U8, TN_SHAPE(HASH), hash.hex));
+}
+
+static bool check_data(const training *t, const tn_dict *extra)
+{
+    const tn_tensor *saved = tn_dict_get(extra, "data");
+    sha256 hash = t->task->data(t);
+    if (tn_numel(saved) == HASH && tn_dtype_of(saved) == TN_U8 && hash.hex[0] &&
+        memcmp(tn_data(saved), hash.hex, HASH) == 0)
+        return true;
+    cli_error(t->run.program, "--resume: %s/%s was made from other data", t->run.out, NAME);
+    return false;
+}
+
 /* ---- saving and loading ---------------------------------------------------------------------- */
 
 bool training_save(const training *t, const training_results *results)
@@ -96,8 +119,15 @@ bool training_save(const training *t, const training_results *results)
     tn_scope scope = tn_scope_begin(ctx);
     tn_dict *extra = tn_dict_new(ctx);
     put_settings(t, extra);
+    put_data(t, extra);
     put_records(ctx, extra, "history", t->history, t->records);
+    put_records(ctx, extra, "kept", &t->kept, 1);
     put_records(ctx, extra, "results", results->kept, results->runs);
+    put_records(ctx, extra, "last", results->last, results->runs);
+    if (t->best)
+        tn_dict_update(extra, BEST, t->best);
+    if (t->task->save)
+        t->task->save(t, extra);
     double done[] = {(double)t->round, t->seconds};
     tn_dict_set(extra, "done", tn_from_data(ctx, TN_F64, TN_SHAPE(2), done));
     tn_save_checkpoint(ctx, parts_of(t, extra), path_join(t->run.out, NAME).s);
@@ -113,33 +143,45 @@ static bool damaged(const run *r)
 }
 
 typedef struct saved_results {
-    int64_t runs;
+    const training *of;
     training_results *results;
 } saved_results;
+
+/* Of a training that is finished only its settings are left to compare. */
+static bool take_results(training *t, const tn_dict *extra, training_results *results)
+{
+    int64_t most = t->settings.part ? t->settings.runs : t->settings.runs - 1;
+    results->runs = get_records(extra, "results", results->kept, most);
+    if (results->runs < 0 || get_records(extra, "last", results->last, most) != results->runs ||
+        (t->task->load && !t->task->load(t, extra)))
+        return damaged(&t->run);
+    return results->runs < t->settings.runs || (check_settings(t, extra) && check_data(t, extra));
+}
 
 static int load_results(run *r, void *payload)
 {
     const saved_results *saved = payload;
-    training_results *results = saved->results;
+    training t = *saved->of;
+    t.run = *r;
     tn_dict *dict = tn_load_dict(r->ctx, path_join(r->out, NAME).s);
-    if (!dict) {
-        run_library_failed(r);
-        return CLI_EXIT_USAGE;
-    }
-    results->runs = get_records(dict, "extra.results", results->kept, saved->runs - 1);
-    if (results->runs < 0) {
-        damaged(r);
-        return CLI_EXIT_USAGE;
-    }
-    for (int64_t i = 0; i < results->runs; i++)
-        results->last[i] = results->kept[i];
-    return 0;
+    tn_dict *extra = dict ? tn_dict_select(dict, "extra.") : NULL;
+    bool loaded = extra ? take_results(&t, extra, saved->results) : run_library_failed(r);
+    return loaded ? 0 : CLI_EXIT_USAGE;
 }
 
-bool training_load_results(const run *r, int64_t runs, training_results *results)
+bool training_load_results(const training *t, training_results *results)
 {
-    run alone = *r;
-    return run_in_context(&alone, load_results, &(saved_results){runs, results}) == 0;
+    run alone = t->run;
+    return run_in_context(&alone, load_results, &(saved_results){t, results}) == 0;
+}
+
+static tn_dict *best_of(const tn_dict *extra)
+{
+    tn_dict *best = tn_dict_select(extra, BEST), *copy = NULL;
+    if (tn_dict_count(best) > 0)
+        copy = tn_dict_clone(best);
+    tn_dict_free(best);
+    return copy;
 }
 
 static bool restore(training *t, const tn_dict *extra)
@@ -147,12 +189,12 @@ static bool restore(training *t, const tn_dict *extra)
     const double *done = tn_data_f64(tn_dict_get(extra, "done"));
     int64_t most = t->settings.rounds / t->settings.eval_every + 2;
     t->records = get_records(extra, "history", t->history, most);
-    if (t->records < 0 || !done || tn_numel(tn_dict_get(extra, "done")) != 2)
+    if (t->records < 1 || !done || tn_numel(tn_dict_get(extra, "done")) != 2 ||
+        get_records(extra, "kept", &t->kept, 1) != 1)
         return damaged(&t->run);
     t->round = (int64_t)done[0];
     t->seconds = done[1];
-    if (t->records > 0)
-        t->kept = *training_last(t);
+    t->best = best_of(extra);
     return true;
 }
 
@@ -164,13 +206,18 @@ bool training_load(training *t)
     path name = path_join(t->run.out, NAME);
     tn_dict *saved = tn_load_dict(ctx, name.s);
     tn_dict *extra = saved ? tn_dict_select(saved, "extra.") : NULL;
-    bool loaded = extra && check_settings(t, extra);
+    bool loaded = extra && check_settings(t, extra) && check_data(t, extra);
     if (loaded)
         loaded = tn_load_checkpoint(ctx, parts_of(t, NULL), name.s) == TN_OK && restore(t, extra);
     tn_dict_free(extra);
     tn_dict_free(saved);
     tn_scope_end(ctx, scope);
     return tn_ok(ctx) ? loaded : run_library_failed(&t->run);
+}
+
+bool training_is_stopped(const run *r)
+{
+    return file_exists(path_join(r->out, NAME).s);
 }
 
 void training_forget(const run *r)

@@ -1,6 +1,8 @@
 /* digits all: every other sub-command in turn, with the options that they share. */
+#include <stdarg.h>
 #include <stdio.h>
 
+#include "common/commands.h"
 #include "digits/digits.h"
 #include "digits/sets.h"
 
@@ -24,40 +26,77 @@ static const struct {
     {"backprop-cost", digits_backprop_cost},
 };
 
+enum { EACH_ITS_OWN = -1 }; /* --train is not given */
 enum { COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
-/* One part, with the options that all share. */
+/* The words of a command line. */
+typedef struct words {
+    int count;
+    char word[8][4200], *argv[9];
+} words;
+
+static void add_word(words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_word(words *w, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(w->word[w->count], sizeof(w->word[0]), format, args);
+    va_end(args);
+    w->argv[w->count] = w->word[w->count];
+    w->count++;
+}
+
+/* The options that all parts share, as far as they were given. */
+static void add_options(words *w, const run *r, const digit_source *source, const char *out)
+{
+    if (source->use != EACH_ITS_OWN)
+        add_word(w, "--train=%lld", (long long)source->use);
+    if (source->data)
+        add_word(w, "--data=%s", source->data);
+    add_word(w, "--seed=%lld", (long long)r->seed);
+    add_word(w, "--threads=%lld", (long long)r->threads);
+    add_word(w, "--out=%s", out);
+    if (r->quiet)
+        add_word(w, "--quiet");
+}
+
+/* A training that was stopped has left a checkpoint, from which it alone goes on. */
+static void tell_how_to_go_on(const words *w)
+{
+    fprintf(stderr, "%s: to go on with that: digits train", PROGRAM.name);
+    for (int i = 0; i < w->count; i++)
+        fprintf(stderr, " %s", w->word[i]);
+    fprintf(stderr, " --resume\n");
+}
+
 static int run_part(const run *r, const digit_source *source, size_t part)
 {
-    char use[32], seed[32], threads[32], out_name[] = "--out", data_name[] = "--data";
-    char quiet[] = "--quiet";
-    path out = path_join(r->out, COMMANDS[part].name), data = {""};
-    snprintf(use, sizeof(use), "--train=%lld", (long long)source->use);
-    snprintf(seed, sizeof(seed), "--seed=%lld", (long long)r->seed);
-    snprintf(threads, sizeof(threads), "--threads=%lld", (long long)r->threads);
-    char *argv[8] = {use, seed, threads, out_name, out.s};
-    int argc = 5;
-    if (source->data) {
-        snprintf(data.s, sizeof(data.s), "%s", source->data);
-        argv[argc++] = data_name;
-        argv[argc++] = data.s;
-    }
-    if (r->quiet)
-        argv[argc++] = quiet;
-    else
+    words w = {.count = 0};
+    path out = path_join(r->out, COMMANDS[part].name);
+    add_options(&w, r, source, out.s);
+    if (!r->quiet)
         printf("\n---- digits %s\n", COMMANDS[part].name);
-    return COMMANDS[part].run(argc, argv);
+    int status = COMMANDS[part].run(w.count, w.argv);
+    if (!interrupted)
+        return status;
+    if (status == interrupted_status())
+        tell_how_to_go_on(&w);
+    else
+        cli_error(&PROGRAM, "stopped after %s", COMMANDS[part].name);
+    return interrupted_status();
 }
 
 int digits_all(int argc, char **argv)
 {
     run r = {.program = &PROGRAM, .out = "out/digits", .seed = 1};
-    digit_source source = {.data = NULL};
-    cli_option out = run_out_option(&r);
+    digit_source source = {.data = NULL, .use = EACH_ITS_OWN};
+    cli_option out = run_out_option(&r), train = digit_train_option(&source);
     out.help = "folder for the folders of results";
+    train.shown_default = "gradcheck: 100, others: 0";
     const cli_option options[] = {
         digit_data_option(&source),
-        digit_train_option(&source),
+        train,
         run_seed_option(&r, "of the random numbers"),
         run_threads_option(&r),
         out,

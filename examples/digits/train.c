@@ -236,6 +236,21 @@ static int list_settings(const training *t, training_setting *list)
     return count;
 }
 
+/* Of the images and labels of all parts. */
+static sha256 hash_data(const training *t)
+{
+    const train_run *own = t->payload;
+    sha256 all[2 * PARTS] = {{""}};
+    for (int part = 0; part < PARTS; part++) {
+        const digit_set *set = &own->sets.part[part];
+        if (set->count == 0)
+            continue;
+        all[2 * part] = sha256_of(tn_data(set->images), (size_t)tn_numel(set->images));
+        all[2 * part + 1] = sha256_of(tn_data(set->labels), (size_t)tn_numel(set->labels));
+    }
+    return sha256_of(all, sizeof(all));
+}
+
 static const training_task TASK = {.round = "iteration",
                                    .loss = "loss",
                                    .make = make,
@@ -244,7 +259,8 @@ static const training_task TASK = {.round = "iteration",
                                    .write_run = train_write_run,
                                    .put = train_put,
                                    .print = train_print,
-                                   .settings = list_settings};
+                                   .settings = list_settings,
+                                   .data = hash_data};
 
 int digits_train(int argc, char **argv)
 {

@@ -17,7 +17,7 @@
 #include "faces/faces.h"
 #include "faces/facescrub.h"
 
-enum { MOST_PARALLEL = 64, MOST_REASONS = 64, EXIT_INTERRUPTED = 130 };
+enum { MOST_PARALLEL = 64, MOST_REASONS = 64 };
 
 static const char LOG_NAME[] = "download.csv";
 static const char LOG_HEADER[] = "person,image_id,face_id,url,reason,file\n";
@@ -435,7 +435,7 @@ static int download(settings *s)
         print_tables(s);
     if (interrupted) {
         cli_error(&PROGRAM, "stopped; the same command goes on");
-        return EXIT_INTERRUPTED;
+        return interrupted_status();
     }
     if (count_state(s, -1, GOOD) == 0)
         cli_error(&PROGRAM, "not one photograph could be fetched");

@@ -14,7 +14,8 @@ static const cli_program PROGRAM = {
         "trained with Adam on the cross-entropy. Photographs are drawn for training, for "
         "validation and for the test, near-duplicates in one part. Writes metrics.json, "
         "history.csv, split.csv, duplicates.csv, lost.csv, confusion.csv, people.csv, the learning "
-        "curve and the confusion matrix as pictures, and the network as model.safetensors.",
+        "curve and the confusion matrix as pictures, and the network as model.safetensors. Ctrl-C "
+        "leaves a checkpoint, from which the same command goes on with --resume.",
 };
 
 static const char *const CONTROLS[] = {"none", "permute", NULL};
@@ -132,6 +133,17 @@ static void put(report *to, const recognition *g)
     json_integer(to, "flip", !s->no_flip);
 }
 
+static int list_settings(const recognition *g, training_setting *list)
+{
+    const settings *s = settings_of(g);
+    const training_setting own[] = {
+        {"size", (double)s->side, NULL},   {"hidden", (double)s->hidden, NULL},
+        {"dropout", s->dropout, NULL},     {"normalize", s->normalize, NORMALIZATIONS},
+        {"shift", (double)s->shift, NULL}, {"no-flip", s->no_flip, NULL}};
+    memcpy(list, own, sizeof(own));
+    return (int)(sizeof(own) / sizeof(own[0]));
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static cli_result parse(settings *s, int argc, char **argv)
@@ -204,7 +216,9 @@ static int train(settings *s, people *p)
                                    .make = make,
                                    .inputs = inputs,
                                    .save = save,
-                                   .put = put};
+                                   .put = put,
+                                   .settings = list_settings,
+                                   .source = ""};
     people_opts opts = {(int)s->side, s->all.near, (int)s->all.run.threads, s->all.run.quiet};
     if (!people_load(&PROGRAM, s->all.data, opts, p))
         return CLI_EXIT_USAGE;

@@ -156,27 +156,95 @@ static bool waits_for_interrupts(pid_t process, const char *name)
     return strcmp(is, name) == 0 && caught >> (SIGINT - 1) & 1;
 }
 
-/* The Ctrl-C arrives twice, as when timeout(1) sends it to a process and to its group. */
-int run_interrupted(const char *name, const char *arguments, bool (*ready)(void))
+/* Starts the line; Ctrl-C ends it unless it waits for one, even where this program ignores it. */
+static pid_t start_line(const char *name, const char *arguments)
 {
-    int status;
     make_line("exec", name, arguments, NULL);
     pid_t process = fork();
     ck_assert_int_ge(process, 0);
     if (process == 0) {
+        signal(SIGINT, SIG_DFL);
         execl("/bin/sh", "sh", "-c", line_of_shell, (char *)NULL);
         _exit(127);
     }
-    while (waitpid(process, &status, WNOHANG) == 0) {
-        if (waits_for_interrupts(process, name) && ready()) {
-            kill(process, SIGINT);
-            kill(process, SIGINT);
-            waitpid(process, &status, 0);
-            break;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return process;
+}
+
+static void wait_milliseconds(int count)
+{
+    nanosleep(&(struct timespec){count / 1000, count % 1000 * 1000000L}, NULL);
+}
+
+/* False, with its status, if the program ends before it waits for a signal. */
+static bool wait_until_ready(pid_t process, const char *name, bool (*ready)(void), int *status)
+{
+    while (waitpid(process, status, WNOHANG) == 0) {
+        if (waits_for_interrupts(process, name) && ready())
+            return true;
+        wait_milliseconds(1);
+    }
+    return false;
+}
+
+/* The signal arrives twice, as when timeout(1) sends it to a process and to its group. */
+int run_interrupted(const char *name, const char *arguments, bool (*ready)(void), int signal_number)
+{
+    int status;
+    pid_t process = start_line(name, arguments);
+    if (wait_until_ready(process, name, ready, &status)) {
+        kill(process, signal_number);
+        kill(process, signal_number);
+        waitpid(process, &status, 0);
     }
     return take_results(status);
+}
+
+int run_interrupted_twice(const char *name, const char *arguments, bool (*ready)(void))
+{
+    int status;
+    pid_t process = start_line(name, arguments);
+    if (wait_until_ready(process, name, ready, &status)) {
+        kill(process, SIGINT);
+        wait_milliseconds(500);
+        kill(process, SIGINT);
+        waitpid(process, &status, 0);
+    }
+    return status;
+}
+
+static int milliseconds_left;
+
+static bool time_is_over(void)
+{
+    return milliseconds_left-- <= 0;
+}
+
+/* How often it was stopped. */
+static int run_once_in_parts(const char *name, const char *arguments, const char *folder)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    char line[1024];
+    int stops = 0;
+    for (int time = 200;; time += time / 2) {
+        int number = signals[stops % 3];
+        milliseconds_left = time;
+        snprintf(line, sizeof line, "%s --out @/%s%s", arguments, folder, stops ? " --resume" : "");
+        int status = run_interrupted(name, line, time_is_over, number);
+        if (status == 0)
+            return stops;
+        ck_assert_msg(status == 128 + number, "%s: %d, %s", line, status, complained);
+        ck_assert_ptr_nonnull(strstr(complained, "with --resume the same command goes on"));
+        stops++;
+    }
+}
+
+void run_in_parts(const char *name, const char *arguments, const char *folder)
+{
+    char command[1200];
+    while (run_once_in_parts(name, arguments, folder) == 0) {
+        snprintf(command, sizeof command, "rm -rf '%s'", folder_path(folder));
+        ck_assert_int_eq(system(command), 0);
+    }
 }
 
 void link_root(void)
@@ -226,6 +294,15 @@ bool work_same(const char *a, const char *b)
     snprintf(command, sizeof command, "cmp -s '%s' '%s'", folder_path(a), folder_path(b));
     ck_assert(work_has(a) && work_has(b));
     return system(command) == 0;
+}
+
+void work_same_table(const char *a, const char *b, int columns, int seconds)
+{
+    ck_assert_int_eq(work_lines(a), work_lines(b));
+    for (int line = 1; line < work_lines(a); line++)
+        for (int column = 0; column < columns; column++)
+            if (column != seconds)
+                ck_assert_double_eq(work_cell(a, line, column), work_cell(b, line, column));
 }
 
 double work_number(const char *name, const char *field)

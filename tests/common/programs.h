@@ -22,9 +22,18 @@ int run_without_room(const char *name, const char *arguments);
  * in printed. */
 int run_on_terminal(const char *name, const char *arguments, const char *term, bool no_color);
 
-/* The same with a Ctrl-C, once the program waits for one and `ready` says true; that is asked every
- * millisecond. A program that has ended before gets none. */
-int run_interrupted(const char *name, const char *arguments, bool (*ready)(void));
+/* The same with a signal, once the program waits for Ctrl-C and `ready` says true; that is asked
+ * every millisecond. A program that has ended before gets none. */
+int run_interrupted(const char *name, const char *arguments, bool (*ready)(void),
+                    int signal_number);
+
+/* A second Ctrl-C comes half a second after the first one. Returns the status of waitpid. */
+int run_interrupted_twice(const char *name, const char *arguments, bool (*ready)(void));
+
+/* Stops a training again and again by one signal or another, each time a little later, so that a
+ * slow machine comes to the end, too, and goes on with --resume; begins anew where it came to the
+ * end before it could be stopped. Results go to @/FOLDER. */
+void run_in_parts(const char *name, const char *arguments, const char *folder);
 
 /* Makes links in the folder to all that is in this one, so that a program finds there what it finds
  * here; runs build/bin/NAME there, without arguments. */
@@ -44,6 +53,9 @@ char *work_text(const char *name);
 
 bool work_has(const char *name);
 bool work_same(const char *a, const char *b); /* two files, bit for bit */
+
+/* Two CSV files of numbers are the same but for the column `seconds`. */
+void work_same_table(const char *a, const char *b, int columns, int seconds);
 
 /* A number in an object of JSON, NaN for null; fails the test if the field is not there. */
 double work_number(const char *name, const char *field);

@@ -1,6 +1,7 @@
 /* examples/alexnet: every layer against PyTorch, features that are kept, and the commands on faces
  * that are drawn, with random convolutions. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -370,6 +371,73 @@ START_TEST(sweeps)
 }
 END_TEST
 
+/* ---- going on -------------------------------------------------------------------------------- */
+
+static const char *const long_runs[] = {
+    "train --layer conv1.pool --test-per-class 4 --hidden 50 --epochs 40 --runs 2 --quiet" CACHE,
+    "train --layer conv2.pool --finetune 1 --test-per-class 4 --epochs 3 --batch 4 --no-flip "
+    "--quiet" CACHE,
+};
+
+/* However often it is stopped, it ends with the same bits. */
+START_TEST(goes_on_where_it_stopped)
+{
+    char whole[300];
+    generate(2, 12);
+    snprintf(whole, sizeof whole, "%s --epochs 1 --out @/first", long_runs[_i]);
+    run_well("alexnet", whole);
+    run_in_parts("alexnet", long_runs[_i], "parts");
+    snprintf(whole, sizeof whole, "%s --out @/whole", long_runs[_i]);
+    run_well("alexnet", whole);
+    ck_assert(work_same("whole/model.safetensors", "parts/model.safetensors"));
+    ck_assert(work_same("whole/confusion.csv", "parts/confusion.csv"));
+    work_same_table("whole/history.csv", "parts/history.csv", 8, 1);
+    ck_assert(!work_has("parts/checkpoint.safetensors"));
+}
+END_TEST
+
+#define SWEEP                                                                            \
+    "train --sweep --test-per-class 2 --validation 0.3 --epochs 40 --batch 4 --no-flip " \
+    "--quiet" CACHE
+
+/* Layers that were finished are not learned again. */
+START_TEST(sweeps_go_on_where_they_stopped)
+{
+    char name[64];
+    generate(2, 8);
+    run_well("alexnet", SWEEP " --epochs 1 --out @/first");
+    run_in_parts("alexnet", SWEEP, "parts");
+    run_well("alexnet", SWEEP " --out @/whole");
+    ck_assert(work_same("whole/sweep.csv", "parts/sweep.csv"));
+    ck_assert(work_same("whole/metrics.json", "parts/metrics.json"));
+    ck_assert(
+        work_same("whole/conv4.relu/model.safetensors", "parts/conv4.relu/model.safetensors"));
+    for (int line = 1; line <= 6; line++) {
+        static const char *const layers[] = {"conv1.pool", "conv2.pool", "conv3.relu",
+                                             "conv4.relu", "conv5.relu", "conv5.pool"};
+        snprintf(name, sizeof name, "parts/%s/checkpoint.safetensors", layers[line - 1]);
+        ck_assert_msg(!work_has(name), "%s", name);
+    }
+}
+END_TEST
+
+static bool first_layer_is_finished(void)
+{
+    return work_has("out/conv1.pool/metrics.json");
+}
+
+START_TEST(sweeps_go_on_only_as_they_began)
+{
+    generate(2, 8);
+    run_badly("alexnet", SWEEP " --out @/out --resume", 2, "there is nothing to go on with");
+    ck_assert_int_eq(
+        run_interrupted("alexnet", SWEEP " --out @/out", first_layer_is_finished, SIGINT), 130);
+    run_badly("alexnet", SWEEP " --out @/out --resume --lr 0.5", 2,
+              "was made with --lr 0.0003, not 0.5");
+    run_badly("alexnet", SWEEP " --out @/out --resume --seed 2", 2, "not 2");
+}
+END_TEST
+
 START_TEST(draws_filters)
 {
     image sheet;
@@ -458,6 +526,9 @@ int main(void)
     tcase_add_test(tc, finetunes);
     tcase_add_test(tc, learns_nothing_from_permuted_images);
     tcase_add_test(tc, sweeps);
+    tcase_add_loop_test(tc, goes_on_where_it_stopped, 0, 2);
+    tcase_add_test(tc, sweeps_go_on_where_they_stopped);
+    tcase_add_test(tc, sweeps_go_on_only_as_they_began);
     tcase_add_test(tc, draws_filters);
     tcase_add_test(tc, fetches);
     tcase_add_test(tc, fetches_no_other_file);

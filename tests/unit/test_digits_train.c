@@ -1,12 +1,15 @@
 /* digits train, run as a program on the digits that ship. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include "common/check_tn.h"
 #include "common/files.h"
 #include "common/programs.h"
 
-#define TRAIN "train --data examples/data/mnist --threads 1 --quiet --out @/"
+#define RUN "train --data examples/data/mnist --threads 1 --quiet"
+#define TRAIN RUN " --out @/"
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
@@ -98,55 +101,30 @@ END_TEST
 
 #define LONG " --model mlp --epochs 6 --runs 2"
 
-/* Everything but the seconds. */
-static void check_same_table(const char *a, const char *b, int columns, int seconds)
-{
-    ck_assert_int_eq(work_lines(a), work_lines(b));
-    for (int line = 1; line < work_lines(a); line++)
-        for (int column = 0; column < columns; column++)
-            if (column != seconds)
-                ck_assert_double_eq(work_cell(a, line, column), work_cell(b, line, column));
-}
-
-static int milliseconds_left;
-
-static bool time_is_over(void)
-{
-    return milliseconds_left-- <= 0;
-}
-
-/* Stops it again and again, each time a little later, so that a slow machine comes to the end, too.
- * How often it was stopped. */
-static int run_in_parts(void)
-{
-    int stops = 0, status = 130;
-    for (int time = 200; status == 130; time += time / 2) {
-        milliseconds_left = time;
-        status = run_interrupted(
-            "digits", stops ? TRAIN "parts" LONG " --resume" : TRAIN "parts" LONG, time_is_over);
-        if (status != 130)
-            break;
-        ck_assert_ptr_nonnull(strstr(complained, "with --resume the same command goes on"));
-        ck_assert(work_has("parts/checkpoint.safetensors") && !work_has("parts/metrics.json"));
-        stops++;
-    }
-    ck_assert_int_eq(status, 0);
-    return stops;
-}
-
-/* However often it is stopped, it ends with the same bits. Where it came to its end before it could
- * be stopped, nothing is shown yet. */
+/* However often it is stopped, it ends with the same bits. */
 START_TEST(goes_on_where_it_stopped)
 {
-    while (run_in_parts() == 0) {
-        remove_work();
-        make_folder();
-    }
-    run_well("digits", TRAIN "whole" LONG);
+    run_in_parts("digits", RUN LONG, "parts");
+    run_well("digits", RUN LONG " --out @/whole");
     ck_assert(work_same("whole/model.safetensors", "parts/model.safetensors"));
-    check_same_table("whole/history.csv", "parts/history.csv", 8, 1);
-    check_same_table("whole/runs.csv", "parts/runs.csv", 9, 2);
+    work_same_table("whole/history.csv", "parts/history.csv", 8, 1);
+    work_same_table("whole/runs.csv", "parts/runs.csv", 9, 2);
     ck_assert(!work_has("parts/checkpoint.safetensors"));
+}
+END_TEST
+
+static bool at_once(void)
+{
+    return true;
+}
+
+/* A step of all images takes seconds. */
+START_TEST(ends_at_the_second_interrupt)
+{
+    int status =
+        run_interrupted_twice("digits", TRAIN "out --model cnn --batch 0 --epochs 9", at_once);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    ck_assert(!work_has("out/checkpoint.safetensors"));
 }
 END_TEST
 
@@ -160,9 +138,8 @@ static const char *const others[][2] = {
 START_TEST(goes_on_only_as_it_began)
 {
     char arguments[256];
-    milliseconds_left = 0;
-    ck_assert_int_eq(run_interrupted("digits", TRAIN "out --model mlp --epochs 1000", time_is_over),
-                     130);
+    ck_assert_int_eq(
+        run_interrupted("digits", TRAIN "out --model mlp --epochs 1000", at_once, SIGINT), 130);
     for (int i = 0; i < 4; i++) {
         snprintf(arguments, sizeof arguments, TRAIN "out --resume %s%s",
                  i == 1 ? "" : "--model mlp ", others[i][0]);
@@ -170,6 +147,17 @@ START_TEST(goes_on_only_as_it_began)
                  i == 1 ? "" : " --epochs 1000");
         run_badly("digits", arguments, 2, others[i][1]);
     }
+    char command[2400];
+    snprintf(command, sizeof command,
+             "cp -r examples/data/mnist '%s' && cd '%s' && mv t10k-images* x && "
+             "mv train-images* t10k-images-idx3-ubyte.gz && mv x train-images-idx3-ubyte.gz && "
+             "mv t10k-labels* x && mv train-labels* t10k-labels-idx1-ubyte.gz && "
+             "mv x train-labels-idx1-ubyte.gz",
+             folder_path("mnist"), folder_path("mnist"));
+    ck_assert_int_eq(system(command), 0);
+    run_badly("digits",
+              "train --threads 1 --resume --model mlp --epochs 1000 --data @/mnist --out @/out", 2,
+              "checkpoint.safetensors was made from other data");
 }
 END_TEST
 
@@ -219,7 +207,34 @@ START_TEST(runs_everything)
     for (int i = 0; i < 7; i++) {
         snprintf(name, sizeof name, "out/%s/metrics.json", parts[i]);
         ck_assert_msg(work_has(name), "no %s", name);
+        ck_assert_double_eq(work_number(name, "train_images"), i == 3 ? 180 : 200);
     }
+}
+END_TEST
+
+static bool gradients_are_checked(void)
+{
+    return work_has("out/gradcheck/metrics.json");
+}
+
+/* Without --train each part has its own default, of which the gradients' is the smallest. The
+ * training comes after them, and what it says leads on. */
+START_TEST(runs_everything_by_default)
+{
+    int status = run_interrupted("digits", "all --data examples/data/mnist --out @/out --quiet",
+                                 gradients_are_checked, SIGINT);
+    ck_assert_int_eq(status, 130);
+    ck_assert_double_eq(work_number("out/gradcheck/metrics.json", "train_images"), 100);
+    ck_assert_double_eq(work_number("out/forward/metrics.json", "train_images"), 10000);
+    ck_assert(work_has("out/train/checkpoint.safetensors") && !work_has("out/compare"));
+    const char *line = strstr(complained, "digits all: to go on with that: digits train ");
+    ck_assert_ptr_nonnull(line);
+    char arguments[1200];
+    snprintf(arguments, sizeof arguments, "%s --quiet",
+             strstr(line, "digits train") + strlen("digits "));
+    arguments[strcspn(arguments, "\n")] = ' ';
+    run_well("digits", arguments);
+    ck_assert(work_has("out/train/metrics.json"));
 }
 END_TEST
 
@@ -233,9 +248,11 @@ int main(void)
     tcase_add_test(tc, saves_the_network);
     tcase_add_test(tc, runs_with_several_seeds);
     tcase_add_test(tc, goes_on_where_it_stopped);
+    tcase_add_test(tc, ends_at_the_second_interrupt);
     tcase_add_test(tc, goes_on_only_as_it_began);
     tcase_add_test(tc, refuses_other_checkpoints);
     tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
     tcase_add_test(tc, runs_everything);
+    tcase_add_test(tc, runs_everything_by_default);
     return tn_run(suite);
 }

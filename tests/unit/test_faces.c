@@ -1,6 +1,7 @@
 /* examples/faces, run as a program on faces that it draws: splits, training, controls, weights and
  * predictions. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -447,6 +448,70 @@ START_TEST(balances)
 }
 END_TEST
 
+/* ---- going on -------------------------------------------------------------------------------- */
+
+#define LONG                                                                                  \
+    "train --data @/faces --threads 1 --test-per-class 10 --hidden 60 --epochs 150 --runs 2 " \
+    "--eval-every 2 --patience 140 --quiet"
+
+/* However often it is stopped, it ends with the same bits: the network that was best before and
+ * after, the early end, the confusions of both runs. */
+START_TEST(goes_on_where_it_stopped)
+{
+    static const char *const same[] = {"model.safetensors", "split.csv", "confusion.csv",
+                                       "people.csv"};
+    generate(3, 40);
+    run_in_parts("faces", LONG, "parts");
+    run_well("faces", LONG " --out @/whole");
+    for (int i = 0; i < 4; i++) {
+        char whole[64], parts[64];
+        snprintf(whole, sizeof whole, "whole/%s", same[i]);
+        snprintf(parts, sizeof parts, "parts/%s", same[i]);
+        ck_assert_msg(work_same(whole, parts), "%s", same[i]);
+    }
+    work_same_table("whole/history.csv", "parts/history.csv", 8, 1);
+    work_same_table("whole/runs.csv", "parts/runs.csv", 9, 2);
+    static const char *const numbers[] = {"test_accuracy", "kept_epoch", "trained_epochs"};
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq(work_number("whole/metrics.json", numbers[i]),
+                            work_number("parts/metrics.json", numbers[i]));
+    ck_assert(!work_has("parts/checkpoint.safetensors"));
+}
+END_TEST
+
+static bool at_once(void)
+{
+    return true;
+}
+
+static const char *const others[][2] = {
+    {"--hidden 7", "was made with --hidden 20, not 7"},
+    {"--keep last", "was made with --keep best, not last"},
+    {"--seed 3", "was made with --seed 1, not 3"},
+    {"--control permute", "was made with --control none, not permute"},
+    {"--test-per-class 6", "was made with --test-per-class 5, not 6"},
+    {"--split @/split.csv", "checkpoint.safetensors was made from other data"},
+};
+
+#define INTERRUPTED TRAIN "--test-per-class 5 --epochs 90000 "
+
+START_TEST(goes_on_only_as_it_began)
+{
+    char arguments[256];
+    generate(2, 20);
+    run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    copy("out/split.csv", "split.csv");
+    ck_assert_int_eq(run_interrupted("faces", INTERRUPTED, at_once, SIGTERM), 143);
+    ck_assert(work_has("out/checkpoint.safetensors"));
+    for (int i = 0; i < 6; i++) {
+        snprintf(arguments, sizeof arguments, INTERRUPTED "--resume --quiet %s", others[i][0]);
+        run_badly("faces", arguments, 2, others[i][1]);
+    }
+    copy("faces/generated-2/0001.png", "faces/generated-1/0001.png");
+    run_badly("faces", INTERRUPTED "--resume --quiet", 2, "was made from other data");
+}
+END_TEST
+
 /* ---- hostile photographs --------------------------------------------------------------------- */
 
 START_TEST(leaves_broken_photographs_out)
@@ -690,6 +755,8 @@ int main(void)
     tcase_add_test(tc, normalizes_by_what_is_learned);
     tcase_add_test(tc, has_the_setting_of_the_study);
     tcase_add_test(tc, balances);
+    tcase_add_test(tc, goes_on_where_it_stopped);
+    tcase_add_test(tc, goes_on_only_as_it_began);
     tcase_add_test(tc, leaves_broken_photographs_out);
     tcase_add_test(tc, needs_one_photograph);
     tcase_add_loop_test(tc, reads_photographs, 0, 2);

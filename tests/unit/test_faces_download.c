@@ -1,5 +1,6 @@
 /* faces download, from a server on loopback that answers in every way servers do. */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,8 +221,9 @@ START_TEST(can_be_interrupted)
     add(list, "Ann", 1, port, "/good.png", "0,0,60,60", right.hex);
     add(list, "Ann", 2, port, "/slow.png", "0,0,60,60", right.hex);
     write_list(list);
-    int status = run_interrupted(
-        "faces", "download --people all --timeout 30 --out @/faces @/list.txt", first_is_there);
+    int status =
+        run_interrupted("faces", "download --people all --timeout 30 --out @/faces @/list.txt",
+                        first_is_there, SIGINT);
     ck_assert_int_eq(status, 130);
     ck_assert_ptr_nonnull(strstr(complained, "stopped; the same command goes on"));
     ck_assert(work_has("faces/ann/1001.png"));
