@@ -75,7 +75,7 @@ def panel(grows, unit, lines):
 def draw(lines, png):
     begin = (f'set terminal pngcairo size 1200,1150 font "sans,10"\nset output "{png}"\n'
              'set multiplot layout 3,2 title "Ours: points; PyTorch: dashes; both axes by powers"\n'
-             "set logscale xy\nset grid\nset key top left\nset format y \"%g\"\n")
+             "set logscale xy\nset grid\nset key bottom right\nset format x \"%g\"\nset format y \"%g\"\n")
     plots = "".join(panel(grows, unit, lines) for grows, unit in PANELS)
     subprocess.run(["gnuplot"], input=begin + plots + "unset multiplot\n", text=True, check=True)
 
