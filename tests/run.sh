@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the Check programs given, two at a time, shows a line for each and what the failing ones
-# print, and ends with the sum in the words of Check. Options: WRAPPER in the environment is put in
-# front of each program (valgrind).
+# print, and ends with the sum in the words of Check. The processor seconds that PROGRAM took stand in
+# PROGRAM.seconds. Options: WRAPPER in the environment is put in front of each program (valgrind).
 set -u
 # Threads of programs that run side by side should wait asleep, not spin, and BLAS start none.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" OPENBLAS_NUM_THREADS=1
@@ -11,6 +11,8 @@ trap 'rm -rf "$log"' EXIT
 run_one='
     name=$(basename "$1")
     ${WRAPPER:-} "$1" >"$2/$name.log" 2>&1 && status=ok || status=FAILED
+    times >"$2/$name.times"
+    [ -n "${WRAPPER:-}" ] || awk -F"[ms ]+" "NR == 2 { print 60 * (\$1 + \$3) + \$2 + \$4 }" "$2/$name.times" >"$1.seconds"
     [ "$status" = ok ] || echo "$name" >>"$2/failed"
     line=$(grep -E "^[0-9]+%: Checks:" "$2/$name.log" | tail -1)
     [ -n "$line" ] || echo "$name" >>"$2/failed"

@@ -80,8 +80,19 @@ soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
+ASAN = $(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)"
+
 asan:
-	$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)" asan-run
+	$(ASAN) asan-run
+
+# Those that take less than a second of a processor without the sanitizers, as the last run of each has shown.
+asan-quick: $(TESTS:%=%.seconds)
+	$(ASAN) TESTS="$$(awk '$$1 < 1 { print FILENAME }' $^ | sed 's|.*/\(.*\).seconds|$(BUILD)/asan/tests/\1|')" asan-run
+
+$(BUILD)/tests/%.seconds: $(BUILD)/tests/%
+	@tests/run.sh $<
+
+.PHONY: asan-quick
 
 asan-run: $(TESTS)
 	@CK_FORK=no OMP_NUM_THREADS=2 tests/run.sh $(TESTS)
@@ -109,10 +120,12 @@ $(STATIC) $(SHARED): $(BUILD)/obj/tests/mutants/mutant.o
 endif
 
 # A sample of everything that could be wrong in the sources: make source-mutants COUNT=2000 SEED=1;
-# of some files by some tests alone: FILES='libtensor/io/*' BY=npy,zip
+# of some files by some tests alone: FILES='libtensor/io/*' BY=npy,zip; of what a commit has not, none begun
+# after some seconds: SINCE=HEAD~20 WITHIN=180
 source-mutants:
 	@tests/mutants/source.py --build $(BUILD) --count $(or $(COUNT),200) --seed $(or $(SEED),1) \
-	    $(if $(FILES),--files '$(FILES)') $(if $(BY),--tests '$(BY)')
+	    $(if $(FILES),--files '$(FILES)') $(if $(BY),--tests '$(BY)') $(if $(SINCE),--since '$(SINCE)') \
+	    $(if $(WITHIN),--within $(WITHIN))
 
 .PHONY: source-mutants
 

@@ -41,10 +41,26 @@ uninstall:
 	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
 	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)"
 
-# The same bytes from the same commit.
+# The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
 dist:
 	@mkdir -p $(BUILD)
-	git archive --format=tar --prefix=libtensor-$(VERSION)/ HEAD | gzip -n9 >$(BUILD)/libtensor-$(VERSION).tar.gz
+	git -c tar.umask=0022 archive --format=tar --prefix=libtensor-$(VERSION)/ HEAD -- . ':!debian' | \
+	    gzip -n9 >$(BUILD)/libtensor-$(VERSION).tar.gz
 	@echo $(BUILD)/libtensor-$(VERSION).tar.gz
 
-.PHONY: install uninstall dist
+# The tarball in another directory: is it whole, and does it pass its tests? GOAL=lib only builds it.
+GOAL ?= check
+distcheck:
+	+@tests/install/dist.sh $(BUILD) $(VERSION) $(GOAL)
+
+# What programs see of the library that they did not see before: make abi BASE=v0.1.0, or BASE=directory.
+abi:
+	$(if $(BASE),,$(error abi: BASE=the version to compare with, a tag, a commit or a directory))
+	+@CC="$(CC)" tests/install/abi.sh $(BUILD) $(BASE)
+
+# Debian's packages of the last commit, in $(BUILD)/deb, with what lintian says of them. The tests run, too,
+# unless DEB_BUILD_OPTIONS has nocheck.
+deb: dist
+	BUILD=$(BUILD) VERSION=$(VERSION) tests/install/deb.sh
+
+.PHONY: install uninstall dist distcheck abi deb

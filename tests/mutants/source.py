@@ -2,7 +2,7 @@
 """Mutants of the library's sources: constants off by one, comparisons and signs turned, statements dropped.
 
     source.py [--count N] [--seed S] [--files PATTERN] [--tests PATTERNS] [--jobs N] [--build DIR]
-              [--quick | --most SECONDS] [--again] [--list]
+              [--quick | --most SECONDS] [--again] [--list] [--since COMMIT] [--within SECONDS]
 
 Draws a sample of all mutants of the rooms below, compiles each one into a shared library of its own, and
 runs the unit tests of its file until one is red: those first that killed the most mutants of the file in
@@ -18,6 +18,7 @@ import argparse
 import concurrent.futures
 import filecmp
 import fnmatch
+import functools
 import gzip
 import hashlib
 import json
@@ -33,6 +34,7 @@ import sys
 import threading
 import time
 
+BEGIN = time.monotonic()
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
 BASELINE = {"blas.c"}  # files that other instruction sets have kernels of the library's own for
@@ -41,6 +43,7 @@ BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of array
 SANITIZE = ["-fsanitize=address", "-DTN_DEBUG", "-DTN_EXACT_BLOCKS"]
 QUICK = "-O1 -fexpensive-optimizations"  # in place of -O3: the second lets products and sums be one, as there
 MEMORY = 12 << 30  # of a test, in bytes
+FEW = 8  # mutants, of which a share says nothing
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
 FIRST = 3  # seconds of tests for every mutant in each of the first rounds; what they leave has all tests
 QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck;
@@ -226,6 +229,20 @@ def all_mutants(pattern):
             yield mutant
 
 
+def changed_since(commit):
+    """{path: the lines that the sources have and the commit has not}."""
+    changed, path = {}, None
+    for line in run(["git", "diff", "-U0", "-M", "--no-color", "--no-ext-diff", commit, "--", "libtensor"],
+                    cwd=ROOT).splitlines():
+        hunk = re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line)
+        if line.startswith("+++ "):
+            path = line[len("+++ b/"):]
+        elif hunk:
+            start, count = int(hunk[1]), int(hunk[2] or 1)
+            changed.setdefault(path, set()).update(range(start, start + count))
+    return changed
+
+
 def rows_of(name, columns):
     path = os.path.join(ROOT, "tests", name)
     rows = [line.rstrip("\n").split("\t") for line in open(path)] if os.path.exists(path) else []
@@ -244,6 +261,15 @@ def every_mutant(pattern):
                 tokens = tokens_of(text)
                 for place in sorted(set(of_tokens(text, tokens)) | set(of_statements(tokens))):
                     yield Mutant(path, text, *place)
+
+
+def tests_named(path):
+    """Patterns of the tests of a file: those with its name, and those that tests/tested.tsv lists for it or
+    its folder."""
+    stem, place = os.path.basename(path)[:-2], os.path.relpath(path, "libtensor")
+    listed = [test for of, tests, _ in rows_of("tested.tsv", 3) for test in tests.split()
+              if place == of or place.startswith(of + os.sep)]
+    return [stem, stem + "_*"] + listed
 
 
 # ---- building --------------------------------------------------------------------------------------
@@ -555,7 +581,7 @@ class Trial:
         self.build, self.hunter, self.lines, self.seconds, self.folder = build, hunter, lines, seconds, folder
         self.most = most
         self.hunted = Once(lambda: Seconds(hunter(), folder))
-        self.named = rows_of("tested.tsv", 3)
+        self.named = functools.lru_cache(None)(tests_named)
         self.experience, self.originals, self.local = Experience(), {}, threading.local()
 
     def worker_folder(self):
@@ -571,11 +597,8 @@ class Trial:
 
     def tests_of_file(self, mutant):
         """Those named after the file, and those that tests/tested.tsv lists for it or its folder."""
-        stem, path = "test_" + mutant.name[:-2], os.path.relpath(mutant.path, "libtensor")
-        listed = {"test_" + test for of, tests, _ in self.named for test in tests.split()
-                  if path == of or path.startswith(of + os.sep)}
         return self.in_order(mutant, [t for t, words in self.build.tests.items() if words and
-                                      (t == stem or t.startswith(stem + "_") or t in listed)])
+                                      any(fnmatch.fnmatch(t[5:], p) for p in self.named(mutant.path))])
 
     def tests_of(self, mutant):
         """Those of the file, whose child processes gcov does not see if they end by _exit; and those that
@@ -760,6 +783,9 @@ def options_of_program():
     parser.add_argument("--most", type=float, default=0, help="seconds of all tests for each, 0: no limit (0)")
     parser.add_argument("--again", action="store_true", help="try those with a reason, too")
     parser.add_argument("--list", action="store_true", help="list the sample and end")
+    parser.add_argument("--since", help="of the lines that the commit has not, by the tests of their files\n"
+                        "alone; fails if these kill less than half of them")
+    parser.add_argument("--within", type=float, default=0, help="seconds, after which no other is begun (0: no limit)")
     return parser.parse_args()
 
 
@@ -769,12 +795,20 @@ def main():
         signal.signal(number, end)
     mutants = list(all_mutants(options.files))
     print(f"{len(mutants)} mutants in all", file=sys.stderr)
+    if options.since:
+        changed = changed_since(options.since)
+        mutants = [m for m in mutants if not changed.get(m.path, set()).isdisjoint(range(m.line, m.last_line + 1))]
+        print(f"{len(mutants)} of them in lines that {options.since} has not", file=sys.stderr)
+        options.quick, options.tests = True, ",".join(
+            sorted({p for path in {m.path for m in mutants} for p in tests_named(path)}))
     mutants.sort(key=lambda m: m.rank(options.seed))
     if options.list:
         print("\n".join(map(str, mutants[: options.count])))
         return
+    if not mutants:
+        return
     reasons = Reasons()
-    for row in reasons.unused(mutants) if options.files == "*" else []:
+    for row in reasons.unused(mutants) if options.files == "*" and not options.since else []:
         print("a reason without a mutant:", *row, sep="\t", file=sys.stderr)
     folder = os.path.abspath(os.path.join(options.build, "source-mutants"))
     os.makedirs(folder, exist_ok=True)
@@ -791,6 +825,8 @@ def main():
         sample.again(FIRST_TESTS, trial.finish)
         sample.again("survived", trial.hunt)
     report(list(sample.results.values()))
+    if options.since and sample.is_poor():
+        sys.exit("the tests of the files kill less than half of the mutants of what has changed")
 
 
 class Sample:
@@ -829,6 +865,15 @@ class Sample:
               + f"; {self.tried} tried now, {seconds / self.tried:.2f} s and {used / self.tried:.2f} s of a "
               "processor each", file=sys.stderr)
 
+    def is_poor(self):
+        """Whether less than half are killed of those without an explanation, which are more than a few."""
+        hows = [kind(how) for _, how in self.results.values()]
+        killed, left = hows.count("killed"), hows.count("left")
+        return killed < left and killed + left >= FEW
+
+    def is_late(self):
+        return 0 < self.options.within < time.monotonic() - BEGIN
+
     def valid(self):
         return sum(how not in UNTRIED for _, how in self.results.values())
 
@@ -838,7 +883,7 @@ class Sample:
         todo, pending = iter(mutants), set()
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             while True:
-                while len(pending) < 2 * jobs and self.valid() + len(pending) < count:
+                while len(pending) < 2 * jobs and self.valid() + len(pending) < count and not self.is_late():
                     mutant = next(todo, None)
                     if mutant is None:
                         break
