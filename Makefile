@@ -208,7 +208,7 @@ help:
 	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "check      builds and runs the tests"
-	@echo "check-docs runs the C and the shell lines of the documents, and looks up their links"
+	@echo "check-docs runs the C and the shell lines of the documents, and looks up links and the reference"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
 	@echo "soak       100,000 training steps, in which memory stays flat; ten million parallel loops"
 	@echo "mutants    breaks every gradient in turn and sees that a test turns red"
@@ -233,13 +233,15 @@ help:
 	@echo "coverage   the lines and branches of the library that the tests do not run"
 	@echo "lint       formatting, warnings of gcc and clang, cppcheck, the walls between the rooms"
 	@echo "analyze    gcc -fanalyzer, clang-tidy and cppcheck over the library and the examples"
+	@echo "reference  the reference, from the headers, as $(BUILD)/reference/index.html; man: as man pages"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
 	@echo "dist       the sources of the last commit as $(BUILD)/libtensor-$(VERSION).tar.gz"
 	@echo "distcheck  these in another directory, with their tests; GOAL=lib without"
 	@echo "deb        Debian's packages of the last commit in $(BUILD)/deb, with lintian's words"
 	@echo "abi        what programs see of the library and did not see before: BASE=tag, commit or directory"
 	@echo "clean      removes $(BUILD)/"
-	@echo "Variables: CC, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, DOCDIR, DESTDIR."
+	@echo "Variables: CC, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR,"
+	@echo "           DESTDIR."
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -67,9 +67,11 @@ check: lib $(TESTS)
 	+@$(MAKE) --no-print-directory check-docs
 
 # What the documents say, done: tests/docs/README.md.
-check-docs: lib
+check-docs: lib man reference
 	@echo "the documents, with their programs and links:"
 	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" tests/docs/run.sh $(BUILD)
+	@echo "the reference:"
+	@CC="$(CC)" tests/docs/reference.sh $(BUILD)
 
 # 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
 soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads

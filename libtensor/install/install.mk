@@ -1,6 +1,7 @@
-# Installing: what goes where, and the files by which pkg-config and CMake find it.
+# Installing: what goes where, the files by which pkg-config and CMake find it, and the reference.
 
 SHAREDIR ?= $(PREFIX)/share
+MANDIR ?= $(SHAREDIR)/man
 DOCDIR ?= $(SHAREDIR)/doc/libtensor
 HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
 DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
@@ -16,10 +17,38 @@ sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFI
     'libtensor/install/$(1).in'
 endef
 
+# ---- the reference, from the headers: awk alone is needed -------------------------------------------------
+
+REFERENCE := docs/reference
+DESCRIBED := $(filter-out %/tn.h %/vector_math_real.h %/vector_math_wide.h,$(HEADERS))
+PARTS := $(wildcard $(REFERENCE)/* $(REFERENCE)/examples/*.c) $(DESCRIBED)
+# The day of the commit, which `git archive` has written into the file.
+DATE = $(or $(shell sed '/Format/d' $(REFERENCE)/date),$(shell git log -1 --format=%cs 2>/dev/null))
+DESCRIBE = awk -v out=$(@D) -v version=$(VERSION) -v date=$(DATE) -v examples=$(REFERENCE)/examples \
+    -v overview=$(REFERENCE)/overview.txt -f $(REFERENCE)/parse.awk -f $(REFERENCE)/prose.awk
+
+$(BUILD)/man/pages: $(PARTS)
+	$(call SAY,MAN,$(@D))
+	@rm -rf $(@D) && mkdir -p $(@D)/man3 $(@D)/man7
+	$(Q)$(DESCRIBE) -f $(REFERENCE)/man.awk $(DESCRIBED)
+	@touch $@
+
+$(BUILD)/reference/index.html: $(PARTS)
+	$(call SAY,HTML,$(@D))
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(Q)$(DESCRIBE) -f $(REFERENCE)/html.awk $(DESCRIBED)
+	@cp $(REFERENCE)/style.css $(REFERENCE)/search.js $(@D)
+
+man: $(BUILD)/man/pages
+reference: $(BUILD)/reference/index.html man
+
+# ---- installing --------------------------------------------------------------------------------------------
+
 # An older version whose shared library stays beside this one is not touched.
-install: lib
+install: lib man reference
 	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" \
-	    "$(DESTDIR)$(LIBDIR)/cmake/libtensor" "$(DESTDIR)$(DOCDIR)"
+	    "$(DESTDIR)$(LIBDIR)/cmake/libtensor" "$(DESTDIR)$(DOCDIR)/reference" \
+	    "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/tn"
 	install -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)"
 	install -m 755 $(SHARED).$(VERSION) "$(DESTDIR)$(LIBDIR)"
@@ -34,12 +63,15 @@ install: lib
 	    install -d "$(DESTDIR)$(DOCDIR)/$${page%/*}" && \
 	    install -m 644 $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
 	done
+	install -m 644 $(BUILD)/reference/* "$(DESTDIR)$(DOCDIR)/reference"
+	install -m 644 $(BUILD)/man/man3/* "$(DESTDIR)$(MANDIR)/man3"
+	install -m 644 $(BUILD)/man/man7/* "$(DESTDIR)$(MANDIR)/man7"
 	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)"
 
 # Takes away what this version put there; headers and the rest only if no other version came after it.
 uninstall:
 	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
-	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)"
+	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)"
 
 # The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
 dist:
@@ -63,4 +95,4 @@ abi:
 deb: dist
 	BUILD=$(BUILD) VERSION=$(VERSION) tests/install/deb.sh
 
-.PHONY: install uninstall dist distcheck abi deb
+.PHONY: install uninstall dist distcheck abi deb man reference

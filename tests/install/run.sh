@@ -44,6 +44,18 @@ build_and_run()
 grep -q "PKG_CONFIG_PATH=\"$stage/usr/lib/pkgconfig\"" "$stage/installed" &&
     grep -q "LD_LIBRARY_PATH=\"$stage/usr/lib\"" "$stage/installed" || fail "it does not say what to set"
 
+# Every function has a man page, where man finds those that lead to another, too.
+if command -v man >/dev/null; then
+    for page in tn tn_conv2d tn_max_pool2d tn_ops.h TN_SHAPE; do
+        MANWIDTH=80 man -M "$stage/usr/share/man" "$page" >"$stage/page" 2>&1 && grep -q "^SYNOPSIS" "$stage/page" ||
+            fail "man $page: $(head -3 "$stage/page")"
+        checks=$((checks + 1))
+    done
+else
+    echo "not tried, for it is not here: man"
+fi
+[ -f "$stage/usr/share/doc/libtensor/reference/index.html" ] || fail "the reference is not installed"
+
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 cflags=$($PKG_CONFIG --cflags libtensor)
 shared=$($PKG_CONFIG --libs libtensor)
@@ -96,7 +108,10 @@ ldd "$stage/c-next" | grep -q "libtensor.so.0.2 =>" || fail "the next version ha
 $make uninstall BUILD="$build" PREFIX="$stage/usr" >/dev/null
 run "$stage/c-next"
 [ -f "$stage/usr/include/tn/tn.h" ] || fail "uninstall took the next version's headers"
+[ -f "$stage/usr/share/man/man3/tn_conv2d.3" ] || fail "uninstall took the next version's man pages"
+touch "$stage/usr/share/man/man3/tn_of_another.3"
 $make uninstall $next PREFIX="$stage/usr"
+rm "$stage/usr/share/man/man3/tn_of_another.3" || fail "uninstall took a man page that is not ours"
 [ -z "$(find "$stage/usr" ! -type d)" ] || fail "uninstall left $(find "$stage/usr" ! -type d)"
 
 # The static library alone, below a name with a blank.
