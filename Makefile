@@ -29,7 +29,7 @@ all: lib examples
 # ---- the library ---------------------------------------------------------------------------------
 
 # The rooms from the bottom up; tests/rooms.sh has their order.
-ROOMS := base tensor dict io autograd inspect ops/* ops nn optim data state context
+ROOMS := base tensor dict io autograd inspect ops/* ops nn optim data train state context
 SOURCES := $(sort $(wildcard $(ROOMS:%=libtensor/%/*.c)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 

@@ -25,6 +25,7 @@ ops/conv2d
 nn nn
 optim optim
 data data
+train train
 state state
 everything tn
 END

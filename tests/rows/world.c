@@ -8,6 +8,7 @@
 
 tn_tensor *in[INPUTS];
 int n_inputs;
+int64_t worlds;
 tn_tensor *x, *images, *pixels, *turned, *p;
 tn_module *net, *cnn, *spare, *frozen;
 tn_optim *opt, *plain_opt, *thawed;
@@ -98,6 +99,7 @@ static void make_room(void)
 
 void make_world(const char *types)
 {
+    worlds++;
     memory = (counting){0};
     ctx = tn_ctx_new(
         &(tn_ctx_opts){.seed = 1, .threads = 1, .allocator = counting_allocator(&memory)});

@@ -9,6 +9,7 @@ enum { INPUTS = 6 };
 
 extern tn_tensor *in[INPUTS];
 extern int n_inputs;
+extern int64_t worlds;                 /* that have been made */
 extern tn_tensor *x, *images, *pixels; /* f32 [4,3], f32 [2,1,6,6], u8 [5,3] */
 extern tn_tensor *turned;              /* u8 [3,5], not contiguous */
 extern tn_tensor *p;                   /* f64 [2], with a gradient, in group 1 of opt */

@@ -29,6 +29,7 @@
 #include <tn/nn.h>
 #include <tn/optim.h>
 #include <tn/data.h>
+#include <tn/train.h>
 #include <tn/io.h>
 #include <tn/state.h>
 
