@@ -75,6 +75,10 @@ fenced {
     next
 }
 
+/^ +```|^ *~~~/ {
+    fail(FNR, "a block begins and ends with three backticks where the line begins")
+}
+
 /^    .*(tn_[a-z0-9_]+\(.*[;{]|pkg-config|build\/bin)/ {
     fail(FNR, "lines that no block holds: put them between ```sh or ```c and ```")
 }

@@ -107,13 +107,17 @@ function take_block(line, text, count, lines, i)
     if (kind == "c" || kind == "cpp") {
         take_code(line, text)
     } else if (kind == "text") {
-        if (!program)
+        if (!program) {
             fail(line, "this is printed by no program")
+            return
+        }
         count = split(text, lines, "\n") - 1
         for (i = 1; i <= count; i++)
             expected = expected (line + i - 1) "\t" lines[i] "\n"
     } else if (kind == "") {
         fail(line - 1, "a block without a language: ```c, ```text for what it prints, ...")
+    } else if (kind !~ /^(cmake|console|html|ini|json|make|meson|python|xml|yaml)$/) {
+        fail(line - 1, "a block of " kind ", which is none of the languages known here")
     } else if (text ~ /tn_[a-z0-9_]+\([^\n]*[;{]/) {
         fail(line, "C in a block of " kind)
     }
@@ -142,6 +146,10 @@ fenced {
         finish_program()
     else
         take_file(FNR, $3)
+}
+
+/^ +```|^ *~~~/ {
+    fail(FNR, "a block begins and ends with three backticks where the line begins")
 }
 
 /^    .*tn_[a-z0-9_]+\(.*[;{]/ {

@@ -26,5 +26,15 @@ xargs -P "$(nproc)" -n 1 sh $here/job.sh <"$work/jobs" || touch "$work/failed"
 
 awk -f $here/links.awk $(find . -name '*.md' -not -path "./$build/*" -not -path './out/*' | sed 's|^\./||') \
     2>"$work/links" || touch "$work/failed"
+# The checks find all that is wrong with this page, and what a program prints too little or too much.
+page=$here/wrong.txt
+{
+    awk -v out="$work/wrong" -f $here/programs.awk $page
+    awk -f $here/links.awk $page 2>/dev/null
+    echo one | awk -v page=$page -f $here/compare.awk "$work/wrong.1.expected" -
+    { echo one; echo two; echo three; } | awk -v page=$page -f $here/compare.awk "$work/wrong.1.expected" -
+} >"$work/found" || true
+diff $here/wrong.expected "$work/found" || touch "$work/failed"
+
 echo "$(grep -c programs "$work/jobs") programs, $(grep -c follow.sh "$work/jobs") pages followed, $(cat "$work/links")"
 [ ! -e "$work/failed" ]
