@@ -1,5 +1,5 @@
-/* both.c - a library that uses libtensor: where its functions are, if they work. run.sh builds it twice,
- * with two versions, under the names first and second, and a program that calls both. */
+/* both.c - a library that uses libtensor, and tells where its functions are if they work. run.sh
+ * builds it with two versions, under the names first and second, and a program that calls both. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
