@@ -71,7 +71,7 @@ install: lib man reference
 # Takes away what this version put there; headers and the rest only if no other version came after it.
 uninstall:
 	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
-	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)"
+	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)" $(DOCUMENTS) $(PAGES)
 
 # The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
 dist:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs into a staging directory and builds an outside C and C++ program: with pkg-config alone, with
-# CMake and with Meson where they are there, shared and static; beside another version, and below a name
-# with a blank. run.sh BUILD_DIR
+# CMake and with Meson where they are there, shared and static; by the lines of README; beside another version
+# and in one process with it, and below a name with a blank. run.sh BUILD_DIR
 set -eu
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +18,7 @@ checks=0
 
 fail()
 {
-    echo "install: $1"
+    echo "install: $*"
     exit 1
 }
 
@@ -29,6 +29,15 @@ run()
     [ -f "$stage/first.out" ] || cp "$stage/out" "$stage/first.out"
     grep -q "^loss fell" "$stage/out" && cmp -s "$stage/out" "$stage/first.out" ||
         fail "$(basename "$1") printed: $(cat "$stage/out")"
+    checks=$((checks + 1))
+}
+
+# A program of the archive wants the libraries that the archive does, which bring what they need themselves.
+wants_no_libtensor()
+{
+    others=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+        grep -vE '^(lib(c|m|pthread|gomp|omp|(open)?blas|cblas|z)|ld-.*|libc\.musl-.*)\.so' || true)
+    [ -z "$others" ] || fail "$(basename "$1"), built with the archive, wants" $others
     checks=$((checks + 1))
 }
 
@@ -69,12 +78,33 @@ done
 # The line of the README for the static library, the shared one beside it.
 archive=$($PKG_CONFIG --variable libdir libtensor)/libtensor.a
 build_and_run c-archive $CC "$here/outside.c" "$swish" $cflags "$archive" $($PKG_CONFIG --static --libs libtensor)
-! ldd "$stage/c-archive" | grep -q libtensor || fail "the archive's program wants the shared library"
+wants_no_libtensor "$stage/c-archive"
 # The lessons, by the line of examples/README.md.
 for lesson in "$here"/../../examples/[0-9]*.c; do
     $CC -pthread -o "$stage/lesson" "$lesson" $cflags $shared
     checks=$((checks + 1))
 done
+
+# README's program by README's lines as they stand there, by a user whose home is empty.
+readme=$here/../../README.md
+lines=$(awk '/^## / { inside = /^## Linking/ } /^```/ { block = !block } inside && !block && sub(/^    /, "")' "$readme")
+mkdir "$stage/home" "$stage/reader"
+ln -s "$(cd "$here/../../examples" && pwd)" "$stage/reader/examples"
+awk '/^```/ { inside = /^```c$/ && !seen++; next } inside' "$readme" >"$stage/reader/program.c"
+(export HOME="$stage/home" BUILD="$build" && eval "$(echo "$lines" | grep '^make install')") >"$stage/log" 2>&1 ||
+    fail "README's line: $(tail -5 "$stage/log")"
+(
+    export HOME="$stage/home"
+    cd "$stage/reader"
+    cc()
+    {
+        command cc "$@" && ./a.out >>printed && cp a.out "last.$(ls | grep -c '^last')"
+    }
+    eval "$(echo "$lines" | grep -v '^make install')"
+) >"$stage/log" 2>&1 || fail "README's lines: $(tail -5 "$stage/log")"
+[ "$(sort "$stage/reader/printed" | uniq -c | awk '{ print $1 }' | sort -u)" = 2 ] || fail "README's programs differ"
+ldd "$stage/reader/last.0" | grep -q libtensor || fail "README's first line does not take the shared library"
+wants_no_libtensor "$stage/reader/last.1"
 
 # Build systems that are not here are named.
 if command -v cmake >/dev/null; then
@@ -83,6 +113,7 @@ if command -v cmake >/dev/null; then
     for name in default shared static; do
         run "$stage/cmake/cmake-$name"
     done
+    wants_no_libtensor "$stage/cmake/cmake-static"
 else
     echo "not tried, for it is not here: cmake"
 fi
@@ -93,6 +124,8 @@ if command -v meson >/dev/null; then
         meson compile -C "$stage/meson/build" >>"$stage/log" 2>&1 || fail "Meson: $(tail -20 "$stage/log")"
     run "$stage/meson/build/with-meson"
     run "$stage/meson/build/with-meson-c++"
+    run "$stage/meson/build/with-meson-static"
+    wants_no_libtensor "$stage/meson/build/with-meson-static"
 else
     echo "not tried, for it is not here: meson"
 fi
@@ -100,11 +133,17 @@ fi
 # Another version beside it: programs keep theirs, and the older one goes alone.
 next="BUILD=$stage/next VERSION=0.2.0"
 mkdir "$stage/next"
+$CC -shared -fPIC -DNAME=first $cflags "$here/both.c" -o "$stage/libfirst.so" $shared
 cp -al "$build/obj" "$stage/next" 2>/dev/null || cp -rp "$build/obj" "$stage/next"
 $make lib install $next PREFIX="$stage/usr" >/dev/null
 run "$stage/c-shared"
 build_and_run c-next $CC -std=c11 $cflags "$here/outside.c" "$swish" $shared
 ldd "$stage/c-next" | grep -q "libtensor.so.0.2 =>" || fail "the next version has the name of this one"
+$CC -shared -fPIC -DNAME=second $cflags "$here/both.c" -o "$stage/libsecond.so" $shared
+$CC $cflags "$here/both.c" -o "$stage/both" -L"$stage" -lfirst -lsecond -Wl,-rpath,"$stage" -Wl,-rpath-link,"$stage/usr/lib"
+"$stage/both" | sed 's/.*libtensor/libtensor/' | tr '\n' ' ' | grep -qx 'libtensor.so.0.1 libtensor.so.0.2 ' ||
+    fail "two versions in one process take each other's functions:" $("$stage/both")
+echo "of others" >"$stage/usr/share/doc/libtensor/another"
 $make uninstall BUILD="$build" PREFIX="$stage/usr" >/dev/null
 run "$stage/c-next"
 [ -f "$stage/usr/include/tn/tn.h" ] || fail "uninstall took the next version's headers"
@@ -112,6 +151,8 @@ run "$stage/c-next"
 touch "$stage/usr/share/man/man3/tn_of_another.3"
 $make uninstall $next PREFIX="$stage/usr"
 rm "$stage/usr/share/man/man3/tn_of_another.3" || fail "uninstall took a man page that is not ours"
+[ "$(cat "$stage/usr/share/doc/libtensor/another")" = "of others" ] || fail "uninstall took a page of others"
+rm "$stage/usr/share/doc/libtensor/another"
 [ -z "$(find "$stage/usr" ! -type d)" ] || fail "uninstall left $(find "$stage/usr" ! -type d)"
 
 # The static library alone, below a name with a blank.
@@ -125,6 +166,6 @@ eval "build_and_run c++-static $CXX '$here/outside.cpp' $swish $($PKG_CONFIG --s
 $make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
     fail "DESTDIR"
-# What to set, the archive, two versions, the blank and DESTDIR are five more, and so are the names of
-# symbols.sh.
-echo "100%: Checks: $((checks + 6)), Failures: 0, Errors: 0"
+# What to set, two versions apart and in one process, others' pages, the blank and DESTDIR are six more, and so
+# are the names of symbols.sh and the lines of README.
+echo "100%: Checks: $((checks + 8)), Failures: 0, Errors: 0"
