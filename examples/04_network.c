@@ -18,7 +18,6 @@
  *     epoch 7: validation loss 0.21
  *     epoch 8: validation loss 0.22
  *     at its best the network recognises 93.9 % of the test images */
-#include <math.h>
 #include <stdio.h>
 #include <tn/tn.h>
 
@@ -55,25 +54,27 @@ static void train(tn_ctx *ctx, tn_module *net, tn_optim *opt, tn_loader *loader)
     }
 }
 
-/* The mean loss; the percentage of images that are recognised goes to *accuracy. */
+/* The mean loss; the percentage of images that are recognised goes to *accuracy. A batch counts by
+ * its size, since the last one may be smaller. */
 static double evaluate(tn_ctx *ctx, tn_module *net, tn_loader *loader, double *accuracy)
 {
-    double loss = 0, right = 0, all = 0;
+    tn_running_mean loss = {0}, right = {0};
     tn_batch batch;
     tn_train(net, false);
     bool before = tn_set_grad_enabled(ctx, false);
     while (tn_loader_next(loader, &batch)) {
         tn_scope step = tn_scope_begin(ctx);
-        tn_cross_entropy_opts sum = {.reduction = TN_REDUCE_SUM};
+        double size = (double)batch.size;
         tn_tensor *scores = tn_forward(ctx, net, batch.x);
-        loss += tn_item(ctx, tn_cross_entropy(ctx, scores, batch.y, sum));
-        right += (double)tn_count_equal(ctx, tn_argmax(ctx, scores, 1), batch.y);
-        all += (double)batch.size;
+        tn_tensor *mean = tn_cross_entropy(ctx, scores, batch.y, (tn_cross_entropy_opts){0});
+        int64_t hits = tn_count_equal(ctx, tn_argmax(ctx, scores, 1), batch.y);
+        tn_running_mean_add(&loss, tn_item(ctx, mean), size);
+        tn_running_mean_add(&right, (double)hits / size, size);
         tn_scope_end(ctx, step);
     }
     tn_set_grad_enabled(ctx, before);
-    *accuracy = 100 * right / all;
-    return loss / all;
+    *accuracy = 100 * tn_running_mean_value(&right);
+    return tn_running_mean_value(&loss);
 }
 
 int main(void)
@@ -86,23 +87,21 @@ int main(void)
                                    tn_nn_dropout(ctx, 0.2), tn_nn_linear(ctx, 64, 10));
     tn_optim *opt = tn_adam(ctx, net, (tn_adam_opts){.lr = 4e-3});
 
-    /* The state is a dictionary of the weights themselves, by name, and a clone of it one of copies
-     * that later steps do not change. */
-    tn_dict *state = tn_state_dict(ctx, net), *best = NULL;
-    double lowest = INFINITY, accuracy;
-    int worse = 0; /* epochs since the best one */
-    for (int epoch = 1; epoch <= EPOCHS && worse < PATIENCE && tn_ok(ctx); epoch++) {
+    /* Early stopping knows which epoch was the best, and the snapshot its weights. */
+    tn_early_stopping stopping = {.patience = PATIENCE};
+    tn_snapshot *best = tn_snapshot_new(ctx, net);
+    double accuracy;
+    for (int epoch = 1; epoch <= EPOCHS && tn_ok(ctx) && !tn_early_stopping_over(&stopping);
+         epoch++) {
         train(ctx, net, opt, training);
         double loss = evaluate(ctx, net, validation, &accuracy);
-        worse = loss < lowest ? 0 : worse + 1;
-        printf("epoch %d: validation loss %.2f%s\n", epoch, loss, worse ? "" : ", the best so far");
-        if (worse == 0) {
-            lowest = loss;
-            tn_dict_free(best);
-            best = tn_dict_clone(state);
-        }
+        bool better = tn_early_stopping_step(&stopping, loss);
+        printf("epoch %d: validation loss %.2f%s\n", epoch, loss,
+               better ? ", the best so far" : "");
+        if (better)
+            tn_snapshot_take(best);
     }
-    tn_load_state_dict(ctx, net, best, (tn_load_opts){0});
+    tn_snapshot_restore(best);
     evaluate(ctx, net, test, &accuracy);
     if (tn_ok(ctx))
         printf("at its best the network recognises %.1f %% of the test images\n", accuracy);
