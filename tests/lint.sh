@@ -122,9 +122,12 @@ while IFS=$tab read -r source names what; do
     done
 done <tests/tested.tsv
 
-# Every operator is derived in docs/formulas.md, in formulas that GitHub shows.
+# Every operator is derived in docs/formulas.md, in formulas that GitHub shows, and all that is public has its
+# PyTorch word.
 headers=libtensor/include/tn
 awk -f tests/docs/names.awk $headers/ops.h docs/formulas.md || fail 'docs/formulas.md derives each operator'
+awk -v options=1 -f tests/docs/names.awk $headers/*.h docs/coming-from-pytorch.md ||
+    fail 'docs/coming-from-pytorch.md has the PyTorch word of each public function and option'
 awk -f tests/docs/math.awk docs/*.md || fail 'formulas are written as GitHub takes them'
 
 # A reason not to run something is of a function that is there. In patterns, * stands for several.

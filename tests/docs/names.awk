@@ -1,10 +1,12 @@
 # Says which functions of public headers a page does not name in its code:
 # awk -f names.awk HEADER... PAGE
-# With -v options=1 those of options, too: the members of each tn_x_opts.
+# With -v options=1 those of options, too: the members of each tn_x_opts, as in {.stride = 2}.
 
-# What a declaration declares: its last word.
+# What a declaration declares: its last word, or what a function is called by.
 function declared(text)
 {
+    if (match(text, /\(\*[a-z0-9_]+\)/))
+        return substr(text, RSTART + 2, RLENGTH - 3)
     gsub(/[^a-z0-9_]+$/, "", text)
     sub(/.*[^a-z0-9_]/, "", text)
     return text
@@ -16,10 +18,10 @@ function want(name)
     place[count] = FILENAME ":" FNR
 }
 
-# The words of a piece of code.
+# The words of a piece of code, and options with their point.
 function read_code(text, i, n, words)
 {
-    n = split(text, words, /[^A-Za-z0-9_]+/)
+    n = split(text, words, /[^A-Za-z0-9_.]+/)
     for (i = 1; i <= n; i++)
         named[words[i]] = 1
 }
@@ -63,9 +65,9 @@ in_options {
     if (in_comment && !sub(/^.*\*\//, ""))
         next
     in_comment = sub(/\/\*.*/, "")
-    n = split($0, members, ",")
+    n = /\(\*/ ? 1 : split($0, members, ",")
     for (i = 1; i <= n && /;/; i++)
-        want(declared(members[i]))
+        want("." declared(n == 1 ? $0 : members[i]))
 }
 
 END {
