@@ -281,7 +281,7 @@ function write_overview(    line, text, i, h, g)
     put("<h2 id=\"headers\"><a href=\"#headers\">everything, by header</a></h2>")
     for (i = 1; i <= headers; i++) {
         h = in_order[i]
-        put("<h3><a href=\"" page_of_header(h) "\">" header[h] "</a></h3><p>" inline(about[h]) "</p>")
+        put("<h3><a href=\"" page_of_header(h) "\">" header[h] "</a></h3><p class=\"what\">" inline(about[h]) "</p>")
         for (g = 1; g <= groups; g++)
             if (of_header[g] == h && first_of[g]) {
                 if (filled[h] > 1)

@@ -169,10 +169,9 @@ function put_members(d,    m)
     paragraph()
     request(".PD 0")
     for (m = member_first[d]; m <= member_last[d]; m++) {
-        request(".TP 4")
+        request(member_note[m] == "" ? ".PP" : ".TP 4")
         put("\\fB" roff(member[m]) "\\fP")
-        if (member_note[m] == "") print "\\&" > file
-        else put_prose(member_note[m])
+        if (member_note[m] != "") put_prose(member_note[m])
     }
     request(".PD")
 }

@@ -66,7 +66,7 @@ install: lib man reference
 	install -m 644 $(BUILD)/reference/* "$(DESTDIR)$(DOCDIR)/reference"
 	install -m 644 $(BUILD)/man/man3/* "$(DESTDIR)$(MANDIR)/man3"
 	install -m 644 $(BUILD)/man/man7/* "$(DESTDIR)$(MANDIR)/man7"
-	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)"
+	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)" "$(MANDIR)"
 
 # Takes away what this version put there; headers and the rest only if no other version came after it.
 uninstall:

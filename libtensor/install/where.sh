@@ -1,11 +1,14 @@
 #!/bin/sh
-# Says what a program needs to find the library where it was installed: where.sh LIBDIR DESTDIR
-libdir=$1
+# Says what a program, and man, need to find the library where it was installed: where.sh LIBDIR DESTDIR MANDIR
+libdir=$1 mandir=$3
 [ -z "$2" ] || exit 0
 case ":$(${PKG_CONFIG:-pkg-config} --variable pc_path pkg-config 2>/dev/null):$PKG_CONFIG_PATH:" in
 *":$libdir/pkgconfig:"*) ;;
 *) echo "pkg-config finds it after:   export PKG_CONFIG_PATH=\"$libdir/pkgconfig\"" ;;
 esac
+if command -v manpath >/dev/null && ! manpath -q | tr : '\n' | grep -qxF "$mandir"; then
+    echo "man finds the pages after:   export MANPATH=\"$mandir:\""
+fi
 case ":$LD_LIBRARY_PATH:" in
 *":$libdir:"*) exit 0 ;;
 esac

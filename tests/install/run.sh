@@ -55,6 +55,8 @@ grep -q "PKG_CONFIG_PATH=\"$stage/usr/lib/pkgconfig\"" "$stage/installed" &&
 
 # Every function has a man page, where man finds those that lead to another, too.
 if command -v man >/dev/null; then
+    ! command -v manpath >/dev/null || grep -q "MANPATH=\"$stage/usr/share/man:\"" "$stage/installed" ||
+        fail "it does not say what man needs"
     for page in tn tn_conv2d tn_max_pool2d tn_ops.h TN_SHAPE; do
         MANWIDTH=80 man -M "$stage/usr/share/man" "$page" >"$stage/page" 2>&1 && grep -q "^SYNOPSIS" "$stage/page" ||
             fail "man $page: $(head -3 "$stage/page")"
