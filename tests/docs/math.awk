@@ -2,6 +2,16 @@
 # Its Markdown takes a backslash before a sign (\, or \\) and stars for itself before it comes to the formula, a
 # dollar beside a letter is none, and some words of TeX are refused.
 
+# The line without its code, which may go on in the next one.
+function without_code(line, i, n, spans, text)
+{
+    n = split(line, spans, "`")
+    for (i = 1; i <= n; i++)
+        text = text (i > 1 ? "`" : "") ((i + coded) % 2 ? spans[i] : "")
+    coded = (coded + (n > 0 ? n - 1 : 0)) % 2
+    return text
+}
+
 function fault(message)
 {
     print FILENAME ":" FNR ": " message ": " $0
@@ -9,7 +19,7 @@ function fault(message)
 }
 
 FNR == 1 {
-    fenced = open = 0
+    fenced = open = coded = 0
 }
 
 /^```/ {
@@ -22,9 +32,7 @@ fenced || /^    / {
 }
 
 {
-    text = $0
-    gsub(/`[^`]*`/, "`", text)
-    rest = text
+    text = rest = without_code($0)
     gsub(/\$\$/, "\001", rest)
     open = (open + gsub(/\001/, " ", rest)) % 2
     n = split(rest, parts, "$")
@@ -43,9 +51,10 @@ fenced || /^    / {
             fault("a star")
 }
 
-/^$/ && open {
-    fault("a formula that does not end")
-    open = 0
+/^$/ {
+    if (open)
+        fault("a formula that does not end")
+    open = coded = 0
 }
 
 END {
