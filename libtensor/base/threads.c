@@ -133,8 +133,8 @@ static void spin_while_working(tn__pool *pool)
 
 /* ---- how numbers are rounded ----------------------------------------------------------------- */
 
-/* A program may change that at any time, and whether denormal numbers are flushed: a helper takes it
- * over from its caller, with the traps, so that bits do not depend on who computes a part. */
+/* A program may change that at any time, and whether denormal numbers are flushed: a helper takes
+ * it over from its caller, with the traps, so that bits do not depend on who computes a part. */
 #if defined(__SSE__)
 #define RAISED 0x3fu /* the flags of the exceptions that there were */
 

@@ -1,6 +1,6 @@
-/* bits.c - a hash of the bits of what operators compute and of their gradients, for float and double, a line
- * for each; and of the numbers of a net in training, by each optimiser. Two builds of the library that print
- * the same compute the same. */
+/* bits.c - a hash of the bits of what operators compute and of their gradients, for float and
+ * double, a line for each; and of the numbers of a net in training, by each optimiser. Two builds
+ * of the library that print the same compute the same. */
 #include <stdio.h>
 #include <tn/tn.h>
 

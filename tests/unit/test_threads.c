@@ -69,8 +69,8 @@ START_TEST(shares_are_covered_once)
 }
 END_TEST
 
-/* A host may round upward, or flush denormal numbers, from some moment on: helpers that were started
- * before do the same, so that bits do not depend on who computes a part. */
+/* A host may round upward, or flush denormal numbers, from some moment on: helpers that were
+ * started before do the same, so that bits do not depend on who computes a part. */
 static void note_rounding(int64_t begin, int64_t end, void *payload)
 {
     volatile float smallest = 0x1p-149f;
