@@ -73,9 +73,10 @@ END_TEST
  * started before do the same, so that bits do not depend on who computes a part. */
 static void note_rounding(int64_t begin, int64_t end, void *payload)
 {
-    volatile float smallest = 0x1p-149f;
+    volatile float one = 1, little = 0x1p-30f, smallest = 0x1p-149f;
+    volatile float up = one + little, down = -one - little, tiny = smallest * 0.75f;
     for (int64_t i = begin; i < end; i++)
-        ((int *)payload)[i] = fegetround() + (smallest * 0.75f > 0);
+        ((int *)payload)[i] = (up > 1) + 2 * (down < -1) + 4 * (tiny > 0);
     usleep(2000);
 }
 
