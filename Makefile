@@ -13,10 +13,26 @@ PKG_CONFIG ?= pkg-config
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Werror=int-conversion -Werror=incompatible-pointer-types
 CFLAGS ?= -O2 -g
-TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -fopenmp -fPIC -fvisibility=hidden \
-             -ffp-contract=off -fno-math-errno $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CPPFLAGS) $(CFLAGS)
-BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags openblas 2>/dev/null)
-BLAS_LIBS = $(or $(shell $(PKG_CONFIG) --libs openblas 2>/dev/null),-lopenblas)
+
+# The library takes from OpenMP the number of threads, and hints for loops: `make lib OPENMP=` has neither, and
+# needs none. The examples do.
+OPENMP ?= -fopenmp
+THREADING := $(or $(OPENMP),-fopenmp-simd -pthread)
+
+# What the compiler says of the machine that it compiles for. A float is to be rounded as a float, and to have
+# infinities, whatever CFLAGS say.
+MACHINE := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -dM -E -x c /dev/null)
+FLOATS := -ffp-contract=off -fno-fast-math -fno-math-errno \
+          $(if $(findstring __FLT_EVAL_METHOD__ 1,$(MACHINE)),-fexcess-precision=fast) \
+          $(if $(findstring __FLT_EVAL_METHOD__ 2,$(MACHINE)),-msse2 -mfpmath=sse)
+
+TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(THREADING) -fPIC -fvisibility=hidden \
+             $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CPPFLAGS) $(CFLAGS) $(FLOATS)
+
+# Another CBLAS by its name to pkg-config, or by BLAS_CFLAGS and BLAS_LIBS.
+BLAS ?= openblas
+BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BLAS) 2>/dev/null)
+BLAS_LIBS = $(or $(shell $(PKG_CONFIG) --libs $(BLAS) 2>/dev/null),-l$(BLAS))
 LIBS = $(BLAS_LIBS) -lz -lm
 DEPFLAGS = -MMD -MP
 
@@ -35,7 +51,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
 # Each kernel is compiled once for every scalar type and instruction set (libtensor/kernels/real.h).
 KERNELS := $(sort $(wildcard libtensor/kernels/*.c))
-ISAS := baseline $(if $(filter x86_64 amd64,$(shell uname -m)),v3 v4)
+ISAS := baseline $(if $(findstring __x86_64__ 1,$(MACHINE)),v3 v4)
 REALS := f32 f64
 FLAGS_v3 := -march=x86-64-v3
 FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
@@ -75,7 +91,7 @@ $(BUILD)/libtensor.map: Makefile libtensor/include/tn/context.h
 
 $(SHARED): $(OBJECTS) $(BUILD)/libtensor.map
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -shared -fopenmp -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined \
+	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined \
 	    -Wl,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libtensor.map $(LDFLAGS) \
 	    -o $(SHARED).$(VERSION) $(OBJECTS) $(LIBS)
 	@ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
@@ -104,7 +120,7 @@ define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
 	$$(call SAY,LD,$$@)
-	$$(Q)$$(CC) -fopenmp $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(STATIC) $$(EXAMPLE_LIBS) $$(LIBS)
+	$$(Q)$$(CC) $(THREADING) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(STATIC) $$(EXAMPLE_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
 
@@ -118,7 +134,7 @@ LESSONS := $(patsubst examples/%.c,%,$(sort $(wildcard examples/[0-9]*.c)))
 $(LESSONS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 lessons: $(LESSONS:%=$(BUILD)/bin/%)
 
@@ -164,6 +180,7 @@ report:
 include tests/tests.mk
 include tests/tools.mk
 include libtensor/install/install.mk
+include libtensor/install/amalgamation.mk
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
@@ -235,13 +252,15 @@ help:
 	@echo "analyze    gcc -fanalyzer, clang-tidy and cppcheck over the library and the examples"
 	@echo "reference  the reference, from the headers, as $(BUILD)/reference/index.html; man: as man pages"
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
+	@echo "amalgamation writes the library as two files, $(BUILD)/amalgamation/libtensor.c and tn.h"
+	@echo "amalgamation-check compiles these, and compares bits and speed with the library's"
 	@echo "dist       the sources of the last commit as $(BUILD)/libtensor-$(VERSION).tar.gz"
 	@echo "distcheck  these in another directory, with their tests; GOAL=lib without"
 	@echo "deb        Debian's packages of the last commit in $(BUILD)/deb, with lintian's words"
 	@echo "abi        what programs see of the library and did not see before: BASE=tag, commit or directory"
 	@echo "clean      removes $(BUILD)/"
-	@echo "Variables: CC, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, MANDIR, DOCDIR,"
-	@echo "           DESTDIR."
+	@echo "Variables: CC, BLAS, OPENMP, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, MANDIR,"
+	@echo "           DOCDIR, DESTDIR."
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

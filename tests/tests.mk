@@ -10,7 +10,7 @@ $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedant
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
 
 # The rows of each public header are a program of their own: test_refusals_ops has those of ops.h.
 $(filter $(BUILD)/tests/test_refusals_%,$(TESTS)): $(BUILD)/obj/tests/rows/refusals.o
@@ -149,7 +149,7 @@ $(BUILD)/tests/bench_gemm: LIBS := $(LIBXSMM_LIBS) $(LIBS)
 $(BUILD)/tests/bench_%:
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 ROUNDS ?= 7
 BENCH_OPTIONS = --rounds $(ROUNDS) $(if $(THREADS),--threads $(THREADS)) $(if $(ROWS),--rows '$(ROWS)') \
@@ -301,7 +301,7 @@ fuzz:
 $(BUILD)/tests/fuzz: $(FUZZ_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -fopenmp $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 fuzz-run: $(BUILD)/tests/fuzz
 	@BUILD=$(BUILD) SECONDS_EACH=$(SECONDS) RUNS=$(RUNS) tests/fuzz/run.sh $< $(TARGET)

@@ -2,6 +2,7 @@
 #ifndef TN_BASE_INTEGERS_H
 #define TN_BASE_INTEGERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline int64_t tn__min(int64_t a, int64_t b)
@@ -22,6 +23,13 @@ static inline int tn__min_int(int a, int b)
 static inline int tn__max_int(int a, int b)
 {
     return a > b ? a : b;
+}
+
+/* So many bytes, for who allocates them: where addresses have 32 bits, what does not fit stays too
+ * much for any memory. */
+static inline size_t tn__bytes(int64_t n)
+{
+    return (uint64_t)n < SIZE_MAX ? (size_t)n : SIZE_MAX;
 }
 
 /* a / b, rounded up: how many pieces of size b cover a, the last one perhaps smaller. Both are

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/asan.h"
 #include "base/error.h"
+#include "base/integers.h"
 #include "base/memory.h"
 
 /* Debug builds fill freed blocks with 0xff, a NaN in every float type; under the address sanitizer
@@ -217,7 +218,7 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
         wanted *= 2;
     void *old;
     memcpy(&old, array, sizeof old);
-    void *bigger = tn__realloc(ctx, old, (size_t)wanted * size);
+    void *bigger = tn__realloc(ctx, old, tn__bytes(wanted * (int64_t)size));
     if (!bigger)
         return false;
     memcpy(array, &bigger, sizeof bigger);

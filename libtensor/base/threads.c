@@ -5,9 +5,12 @@
  * thread ends the program. Which parts a call has depends on its size and the context's number of
  * threads alone. Who computes a part changes nothing, so that the bits stay the same when the
  * system gives fewer threads. */
+#if defined(_OPENMP)
 #include <omp.h>
+#endif
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/integers.h"
 #include "base/threads.h"
 
@@ -36,11 +39,52 @@ unsigned tn__process(void)
     return watching ? atomic_load(&process) : 0;
 }
 
+/* ---- what OpenMP is asked -------------------------------------------------------------------- */
+
+#if defined(_OPENMP)
+static int processors(void)
+{
+    return omp_get_num_procs();
+}
+
+static int wanted_threads(void)
+{
+    return omp_get_max_threads();
+}
+
+static bool is_in_parallel(void)
+{
+    return omp_in_parallel();
+}
+#else
+/* A build without it counts the processors of the machine, and reads the first number of the
+ * variable that OpenMP reads. It does not see a program's own parallel loops. */
+static int processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return (int)tn__max(1, tn__min(n, TN_MAX_THREADS));
+}
+
+static int wanted_threads(void)
+{
+    const char *text = getenv("OMP_NUM_THREADS");
+    long n = text ? strtol(text, NULL, 10) : 0;
+    return n > 0 ? (int)tn__min(n, TN_MAX_THREADS) : processors();
+}
+
+static bool is_in_parallel(void)
+{
+    return false;
+}
+#endif
+
 int tn__default_threads(void)
 {
-    int n = omp_get_max_threads();
+    int n = wanted_threads();
     return n > 0 ? n : 1;
 }
+
+/* ---- the number of threads ------------------------------------------------------------------- */
 
 tn_status tn_set_threads(tn_ctx *ctx, int threads)
 {
@@ -86,6 +130,34 @@ static void spin_while_working(tn__pool *pool)
     for (int i = spins_of(pool); i > 0 && atomic_load(&pool->working) > 0; i--)
         relax();
 }
+
+/* ---- how numbers are rounded ----------------------------------------------------------------- */
+
+/* A program may change that at any time, and whether denormal numbers are flushed: a helper takes
+ * it over from its caller, with the traps, so that bits do not depend on who computes a part. */
+#if defined(__SSE__)
+#define RAISED 0x3fu /* the flags of the exceptions that there were */
+
+static void note_rounding(tn__pool *pool)
+{
+    pool->rounding = __builtin_ia32_stmxcsr() & ~RAISED;
+}
+
+static void take_rounding(const tn__pool *pool)
+{
+    __builtin_ia32_ldmxcsr(pool->rounding);
+}
+#else
+static void note_rounding(tn__pool *pool)
+{
+    fegetenv(&pool->rounding);
+}
+
+static void take_rounding(const tn__pool *pool)
+{
+    fesetenv(&pool->rounding);
+}
+#endif
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
@@ -145,8 +217,10 @@ static void *help(void *payload)
     int number = atomic_fetch_add(&pool->arrived, 1);
     for (unsigned seen = 0; next_round(pool, &seen);) {
         atomic_fetch_add(&pool->working, 1);
-        if (atomic_load(&pool->open) && number < pool->wanted)
+        if (atomic_load(&pool->open) && number < pool->wanted) {
+            take_rounding(pool);
             take_parts(pool, number + 1);
+        }
         leave(pool);
     }
     return NULL;
@@ -189,7 +263,7 @@ void tn__pool_open(tn__pool *pool)
 {
     const char *policy = getenv("OMP_WAIT_POLICY");
     pthread_once(&once, watch_forks);
-    pool->processors = omp_get_num_procs();
+    pool->processors = processors();
     pool->spins = policy && (policy[0] == 'p' || policy[0] == 'P') ? 0 : SPINS;
 }
 
@@ -262,6 +336,7 @@ static void run_parts(tn__pool *pool)
     pool->busy = true;
     pool->wanted = wanted;
     if (wanted > 0) {
+        note_rounding(pool);
         atomic_store(&pool->open, true);
         wake_for_round(pool);
     }
@@ -280,7 +355,7 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
     if (parts <= 1) {
         if (n > 0)
             fn(0, n, payload);
-    } else if (pool->busy || omp_in_parallel()) {
+    } else if (pool->busy || is_in_parallel()) {
         for (int64_t i = 0; i < parts; i++)
             fn(tn__cut(n, parts, i), tn__cut(n, parts, i + 1), payload);
     } else {

@@ -2,11 +2,19 @@
 #ifndef TN_BASE_THREADS_H
 #define TN_BASE_THREADS_H
 
+#include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/context.h"
 
 #define TN_MAX_THREADS 1024
+
+/* How numbers are rounded: the register of SSE, which costs nothing to read, or all there is. */
+#if defined(__SSE__)
+typedef unsigned tn__rounding;
+#else
+typedef fenv_t tn__rounding;
+#endif
 
 typedef void (*tn__range_fn)(int64_t begin, int64_t end, void *payload);
 
@@ -33,6 +41,7 @@ typedef struct tn__pool {
 
     /* Of the round; written while it is not open and nobody works. */
     int wanted; /* helpers 0 .. wanted - 1 take part */
+    tn__rounding rounding;
     tn__range_fn fn;
     void *payload;
     int64_t n, parts;

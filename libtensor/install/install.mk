@@ -8,7 +8,7 @@ DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
 # With their pictures, and where their links find them.
 PAGES := $(sort $(wildcard docs/*.md docs/*/*.md docs/*/*.png))
 # The OpenMP runtime of the compiler, for programs that link the static library.
-OPENMP_LIB = $(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp)
+OPENMP_LIB = $(if $(OPENMP),$(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp),-pthread)
 
 # Names with blanks stay whole. The files are the templates of this folder, filled in.
 define FILL

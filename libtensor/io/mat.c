@@ -3,6 +3,7 @@
  * and a size, the data, and padding to 8 bytes; up to 4 bytes of data fit into the tag. */
 #include <string.h>
 #include <tn/io.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/numbers.h"
@@ -163,7 +164,7 @@ static bool read_name(reader *r, array *a)
         return tn__file_fail(&r->file,
                              "the name of an array has %lld bytes, but at most %d can be read",
                              (long long)e.size, MAX_NAME);
-    a->name = tn__alloc(r->file.ctx, (size_t)e.size + 1);
+    a->name = tn__alloc(r->file.ctx, tn__bytes(e.size + 1));
     if (!a->name)
         return false;
     a->name[e.size] = '\0';
@@ -220,7 +221,7 @@ static bool fill_utf8(reader *r, tn_tensor *t, const unsigned char *text, int64_
 
 static bool read_utf8(reader *r, const element *e, tn_tensor *t)
 {
-    unsigned char *text = tn__alloc(r->file.ctx, (size_t)e->size);
+    unsigned char *text = tn__alloc(r->file.ctx, tn__bytes(e->size));
     bool ok = text && read_data(r, e, text) && fill_utf8(r, t, text, e->size);
     tn__free(r->file.ctx, text);
     return ok;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <tn/io.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "dict/dict.h"
@@ -421,7 +422,7 @@ static bool read_header(reader *r)
     uint64_t size = tn__load_bytes(bytes, 8, false);
     if (!check_size(r->file, size))
         return false;
-    r->text = r->p = tn__alloc(r->file->ctx, (size_t)size + 1);
+    r->text = r->p = tn__alloc(r->file->ctx, tn__bytes((int64_t)size + 1));
     if (!r->text || !tn__file_read(r->file, 8, r->text, (int64_t)size))
         return false;
     r->text[size] = '\0';

@@ -1,6 +1,7 @@
 /* zip.c - the directory of a zip archive and its entries, stored or deflated, with ZIP64 (PKWARE:
  * APPNOTE.TXT, .ZIP File Format Specification). All numbers are little-endian. */
 #include <string.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "io/file.h"
 #include "io/numbers.h"
@@ -115,7 +116,7 @@ static bool parse_end(tn__file *file, const unsigned char *tail, int64_t size, z
 static bool read_end(tn__file *file, zip_end *end)
 {
     int64_t size = file->size < END_SIZE + MAX_COMMENT ? file->size : END_SIZE + MAX_COMMENT;
-    unsigned char *tail = tn__alloc(file->ctx, (size_t)size);
+    unsigned char *tail = tn__alloc(file->ctx, tn__bytes(size));
     bool ok = tail && tn__file_read(file, file->size - size, tail, size) &&
               parse_end(file, tail, size, end);
     tn__free(file->ctx, tail);
@@ -264,7 +265,7 @@ bool tn__zip_open(tn__zip *zip, tn__file *file)
     zip->count = end.count;
     zip->directory = end.at - end.size;
     zip->shift = zip->directory - end.offset;
-    zip->records = tn__alloc(file->ctx, (size_t)end.size);
+    zip->records = tn__alloc(file->ctx, tn__bytes(end.size));
     zip->entries = tn__alloc(file->ctx, (size_t)end.count * sizeof *zip->entries);
     return zip->records && zip->entries &&
            tn__file_read(file, zip->directory, zip->records, end.size) &&

@@ -6,11 +6,22 @@
 #ifndef TN_REAL_H
 #define TN_REAL_H
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "kernels/kernels.h"
+
+/* Sums that carry their rounding errors and polynomials in place of functions need numbers that are
+ * rounded where the program says so. */
+#if defined(__FAST_MATH__)
+#error "libtensor is wrong with -ffast-math: compile it without; programs may have it"
+#endif
+#if FLT_EVAL_METHOD != 0
+#error \
+    "float is not rounded to float: compile libtensor with -msse2 -mfpmath=sse or -fexcess-precision=fast"
+#endif
 
 /* And an integer as wide, for the places of numbers in vectors. */
 #if defined(TN_REAL_f32)

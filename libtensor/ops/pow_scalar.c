@@ -17,7 +17,7 @@ TN_UNARY(pow_scalar, TN_SAVE_X, pow(x, c[0]),
 
 POWER(root, (ROOT(x)), (real)0.5 / ROOT(x) * dy);
 POWER(x_root, (fabs(x) * ROOT(x)), (real)1.5 * ROOT(x) * dy);
-POWER(square, (x * x), 2 * (x * dy));
+POWER(x_squared, (x * x), 2 * (x * dy));
 POWER(cube, (x * x * x), 3 * (x * x) * dy);
 POWER(inverse, (1 / x), -((1 / x) * (1 / x)) * dy);
 
@@ -30,7 +30,7 @@ static const tn_unary_op *op_of(double p)
 {
     return p == 0.5   ? &root_op
            : p == 1.5 ? &x_root_op
-           : p == 2   ? &square_op
+           : p == 2   ? &x_squared_op
            : p == 3   ? &cube_op
            : p == -1  ? &inverse_op
                       : &pow_scalar_op;

@@ -225,11 +225,11 @@ static void begin_with_bias(const tn__gemm_args *g)
         memcpy((char *)g->c + bytes(g, i * g->ldc), g->bias, (size_t)bytes(g, g->n));
 }
 
-/* With k = 0 this is C = beta C. */
+/* With k = 0 this is C = beta C. Constants go as they are: each CBLAS names their type in its own
+ * way. */
 static void gemm(const tn__gemm_args *g)
 {
-    enum CBLAS_TRANSPOSE ta = g->trans_a ? CblasTrans : CblasNoTrans;
-    enum CBLAS_TRANSPOSE tb = g->trans_b ? CblasTrans : CblasNoTrans;
+    int ta = g->trans_a ? CblasTrans : CblasNoTrans, tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
     bool adds = g->adds || g->bias;

@@ -514,7 +514,7 @@ static void run_alone(tn_ctx *ctx, const tn__product *p)
 {
     work w = work_of(p);
     int64_t bytes = bytes_needed(&w);
-    char *space = bytes > 0 ? tn__alloc(ctx, (size_t)bytes) : NULL;
+    char *space = bytes > 0 ? tn__alloc(ctx, tn__bytes(bytes)) : NULL;
     if (space || bytes == 0)
         run(&w, space);
     tn__free(ctx, space);
@@ -530,7 +530,7 @@ static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
         g.bytes = tn__max(g.bytes, bytes_needed(&w));
     }
     if (g.bytes > 0)
-        g.space = tn__alloc(ctx, (size_t)(parts * g.bytes));
+        g.space = tn__alloc(ctx, tn__bytes(parts * g.bytes));
     if (g.space || g.bytes == 0)
         tn__parallel(ctx, parts, 1, run_parts, &g);
     tn__free(ctx, g.space);

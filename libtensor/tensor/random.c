@@ -190,6 +190,16 @@ tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape)
 
 /* ---- integers -------------------------------------------------------------------------------- */
 
+/* The upper 64 of the 128 bits of a b, and the lower ones. By halves, a = 2^32 a1 + a0, since not
+ * every machine has an integer of 128 bits. */
+static uint64_t upper_half(uint64_t a, uint64_t b, uint64_t *lower)
+{
+    uint64_t a0 = a & UINT32_MAX, a1 = a >> 32, b0 = b & UINT32_MAX, b1 = b >> 32;
+    uint64_t middle = a1 * b0 + (a0 * b0 >> 32), other = a0 * b1 + (middle & UINT32_MAX);
+    *lower = a * b;
+    return a1 * b1 + (middle >> 32) + (other >> 32);
+}
+
 /* The upper half of a 128-bit product; the lower half is rejected where it would favour some
  * (Lemire, "Fast random integer generation in an interval", 2019). */
 uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound)
@@ -199,9 +209,9 @@ uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound)
         tn__random_block(ctx->rng, 0, word);
         ctx->rng.position++;
         uint64_t x = ((uint64_t)word[1] << 32) | word[0];
-        __extension__ unsigned __int128 product = (unsigned __int128)x * bound;
-        if ((uint64_t)product >= -bound % bound)
-            return (uint64_t)(product >> 64);
+        uint64_t lower, upper = upper_half(x, bound, &lower);
+        if (lower >= -bound % bound)
+            return upper;
     }
 }
 

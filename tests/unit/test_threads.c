@@ -4,6 +4,7 @@
 #include "common/files.h"
 
 #include <dirent.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,45 @@ START_TEST(shares_are_covered_once)
                  i++)
                 ck_assert_int_eq(marks[i], 1 + worker);
     }
+}
+END_TEST
+
+/* A host may round upward, or flush denormal numbers, from some moment on: helpers that were
+ * started before do the same, so that bits do not depend on who computes a part. */
+static void note_rounding(int64_t begin, int64_t end, void *payload)
+{
+    volatile float one = 1, little = 0x1p-30f, smallest = 0x1p-149f;
+    volatile float up = one + little, down = -one - little, tiny = smallest * 0.75f;
+    for (int64_t i = begin; i < end; i++)
+        ((int *)payload)[i] = (up > 1) + 2 * (down < -1) + 4 * (tiny > 0);
+    usleep(2000);
+}
+
+static void round_by_helpers(int mode, int flushing)
+{
+    int modes[4];
+    fesetround(mode);
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | (flushing ? 0x8040u : 0));
+#endif
+    tn__parallel(ctx, 4, 1, note_rounding, modes);
+    int own;
+    note_rounding(0, 1, &own);
+#if defined(__SSE__)
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~0x8040u);
+#endif
+    fesetround(FE_TONEAREST);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(modes[i], own);
+}
+
+START_TEST(helpers_round_as_their_caller)
+{
+    static const int modes[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO, FE_TONEAREST};
+    tn_set_threads(ctx, 4);
+    for (int i = 0; i < 5; i++)
+        for (int flushing = 0; flushing < 2; flushing++)
+            round_by_helpers(modes[i], flushing);
 }
 END_TEST
 
@@ -682,6 +722,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, long_ranges);
     tcase_add_test(tc, helpers_sleep_between_calls);
     tcase_add_test(tc, policy_of_waiting);
+    tcase_add_test(tc, helpers_round_as_their_caller);
     tcase_add_test(tc, contexts_share_weights);
     tcase_add_test(tc, contexts_share_a_dictionary);
     tcase_add_test(tc, contexts_train_side_by_side);

@@ -4,7 +4,7 @@
 #ifdef TN_VECTOR_MATH_H
 
 /* x y = *low + the result (Veltkamp and Dekker, by halves of 26 and 27 bits). */
-TN_INLINE_ double tn__product(double x, double y, double *low)
+TN_INLINE_ double tn__two_product(double x, double y, double *low)
 {
     const uint64_t upper = 0xFFFFFFFFF8000000u;
     double a = tn__from_bits_f64(tn__bits_f64(x) & upper), b = x - a;
@@ -34,15 +34,15 @@ TN_INLINE_ double tn__log_pair(double x, double scaled, double *low)
     double k, d_low, p_low, z_low, c_low, t_low, w_low, u_low, v_low;
     uint64_t biased;
     double f = tn__log_split_f64(x, &k, &biased), d = tn__sum(2, f, &d_low), r = 1 / d;
-    double s = f * r, p = tn__product(s, d, &p_low);
+    double s = f * r, p = tn__two_product(s, d, &p_low);
     double s_low = (((f - p) - p_low) - s * d_low) * r;
-    double z = tn__product(s, s, &z_low), c = tn__product(s, z, &c_low);
+    double z = tn__two_product(s, s, &z_low), c = tn__two_product(s, z, &c_low);
     z_low += 2 * s * s_low;
     c_low += s * z_low + s_low * z;
     double q = z * TN_POLY7_(z, 0x1.9999999999b3p-2, 0x1.2492492457d96p-2, 0x1.c71c722d605d8p-3,
                              0x1.745ce9e5ac88cp-3, 0x1.3b1eeb96d3d26p-3, 0x1.0f7ff4e0c9ec4p-3,
                              0x1.0e423e1a36239p-3);
-    double w = tn__sum(0x1.5555555555555p-1, q, &w_low), t = tn__product(c, w, &t_low);
+    double w = tn__sum(0x1.5555555555555p-1, q, &w_low), t = tn__two_product(c, w, &t_low);
     t_low += c * (w_low + 0x1.5555555555555p-55) + c_low * w;
     k -= scaled;
     double u = tn__sum(k * 0x1.62e42fefa38p-1, 2 * s, &u_low), v = tn__sum(u, t, &v_low);
@@ -53,7 +53,7 @@ TN_INLINE_ double tn_pow_f64(double x, double y)
 {
     double a = tn__absolute_f64(x), scaled = a < 0x1p-1022 ? 54.0 : 0.0, log_low, low;
     double log = tn__log_pair(a * (scaled > 0 ? 0x1p54 : 1.0), scaled, &log_low);
-    double high = tn__within_f64(tn__product(y, log, &low), -748, 712);
+    double high = tn__within_f64(tn__two_product(y, log, &low), -748, 712);
     low += y * log_low;
     low = low < 1 ? low : 1.0; /* NaN, too, where the product is infinite */
     uint64_t n;
@@ -144,7 +144,7 @@ TN_INLINE_ double tn__sine(double a, uint64_t turns)
 {
     uint64_t small = tn__below_f64(a, 0.5);
     double k, g_low, p_low, g = tn__quarter_turns(tn__choose_f64(small, 0.5, a), &k, &g_low);
-    double p = tn__product(g, 0x1.921fb54442d18p+0, &p_low);
+    double p = tn__two_product(g, 0x1.921fb54442d18p+0, &p_low);
     p_low += g * 0x1.1a62633145c07p-54 + g_low * 0x1.921fb54442d18p+0;
     double r = tn__choose_f64(small, a, p), low = tn__choose_f64(small, 0, p_low);
     uint64_t quadrant = tn__bits_f64(tn__choose_f64(small, 0, k) + 0x1.8p52) + turns;

@@ -24,7 +24,7 @@ struct work {
     work_fn run;
     int64_t *taps; /* [kernel_points]: where each element of the kernel begins in padded rows */
     int64_t rows;  /* padded rows of a plane */
-    size_t bytes;  /* of a padded plane */
+    int64_t bytes; /* of a padded plane */
     char *padded;  /* a padded plane for each worker */
     char *lost;    /* like dw: what rounding takes from it */
 };
@@ -61,9 +61,9 @@ static bool work_new(const tn__conv2d_plan *p, work *k)
 {
     const tn__window *w = &p->window;
     *k = (work){.plan = p, .rows = rows_of(w)};
-    k->bytes = (size_t)(k->rows * tn__window_line(w) * p->element_size) + TN__SLACK;
+    k->bytes = k->rows * tn__window_line(w) * p->element_size + TN__SLACK;
     k->taps = tn__alloc(p->ctx, (size_t)p->kernel_points * sizeof *k->taps);
-    k->padded = tn__alloc_zeroed(p->ctx, (size_t)p->workers * k->bytes);
+    k->padded = tn__alloc_zeroed(p->ctx, tn__bytes(p->workers * k->bytes));
     if (k->taps)
         fill_taps(w, k->taps);
     return k->taps && k->padded;
@@ -100,7 +100,7 @@ static void planes_of_dx(const work *k, int64_t begin, int64_t end, char *padded
     const tn__conv2d_plan *p = k->plan;
     int64_t size = p->element_size, channels = p->out_channels;
     for (int64_t i = begin; i < end; i++) {
-        memset(padded, 0, k->bytes);
+        memset(padded, 0, (size_t)k->bytes);
         for (int64_t c = 0; c < channels; c++)
             p->kernels->depthwise_input(
                 &p->window, k->taps, p->dy + (i * channels + c) * p->out_points * size,
@@ -131,7 +131,7 @@ static void kernels_of_dw(const work *k, int64_t begin, int64_t end, char *padde
 static void run_worker(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const work *k = payload;
-    k->run(k, begin, end, k->padded + (size_t)worker * k->bytes);
+    k->run(k, begin, end, k->padded + worker * k->bytes);
 }
 
 /* ---- the products ---------------------------------------------------------------------------- */

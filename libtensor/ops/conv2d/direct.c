@@ -125,13 +125,13 @@ static bool conv_new(const tn__conv2d_plan *p, const tn__planes *planes, int64_t
                 .k = in * p->kernel_points,
                 .space_rows = tn__max(2 * PIECE, p->kernel_points)};
     v->panels = tn__divide_up(out, v->tile.columns);
-    size_t rows = (size_t)(p->groups * v->panels), row = (size_t)row_bytes(v);
+    int64_t rows = p->groups * v->panels, row = row_bytes(v);
     v->parts = tn__alloc(ctx, points * sizeof *v->parts);
     v->elements = tn__alloc(ctx, 2 * lines * sizeof *v->elements);
     v->taps = tn__alloc(ctx, points * sizeof *v->taps);
-    v->places = tn__alloc(ctx, (size_t)v->k * sizeof *v->places);
-    v->bias = tn__alloc_zeroed(ctx, rows * row);
-    v->space = tn__alloc(ctx, (size_t)(p->workers * v->space_rows) * row);
+    v->places = tn__alloc(ctx, tn__bytes(v->k * (int64_t)sizeof *v->places));
+    v->bias = tn__alloc_zeroed(ctx, tn__bytes(rows * row));
+    v->space = tn__alloc(ctx, tn__bytes(p->workers * v->space_rows * row));
     return v->parts && v->elements && v->taps && v->places && v->bias && v->space &&
            tn__planes_alloc(&v->planes);
 }
@@ -420,7 +420,7 @@ static void convolve(conv *v, const tn__form *form, tn__worker_fn pack)
     const tn__conv2d_plan *p = v->plan;
     int64_t panels = p->groups * v->panels;
     tn__prepared weight;
-    if (!tn__prepare(p->ctx, form, (size_t)(panels * v->k * row_bytes(v)), &weight))
+    if (!tn__prepare(p->ctx, form, tn__bytes(panels * v->k * row_bytes(v)), &weight))
         return;
     v->weight = weight.data;
     if (!weight.ready)

@@ -53,7 +53,7 @@ static int64_t row_bytes(const outer *v)
 static size_t bytes_of_dw(const outer *v)
 {
     const tn__conv2d_plan *p = v->plan;
-    return (size_t)(p->groups * v->panels * p->depth * row_bytes(v));
+    return tn__bytes(p->groups * v->panels * p->depth * row_bytes(v));
 }
 
 static bool is_long(const tn__conv2d_plan *p)
@@ -97,7 +97,7 @@ static bool outer_new(const tn__conv2d_plan *p, outer *v)
     v->panels = tn__divide_up(p->out_channels, v->tile.columns);
     int64_t lines = v->planes.run * p->groups * v->panels;
     v->places = tn__alloc(ctx, BLOCK_BYTES * sizeof *v->places);
-    v->dy = tn__alloc(ctx, (size_t)(lines * p->out_points * row_bytes(v)));
+    v->dy = tn__alloc(ctx, tn__bytes(lines * p->out_points * row_bytes(v)));
     v->dw = tn__alloc_zeroed(ctx, bytes_of_dw(v));
     if (is_long(p)) {
         v->part = tn__alloc(ctx, bytes_of_dw(v));

@@ -82,7 +82,7 @@ bool tn__planes_alloc(tn__planes *p)
 {
     if (!p->in_place)
         p->padded =
-            tn__alloc(p->plan->ctx, (size_t)(p->run * p->count * p->size * p->plan->element_size));
+            tn__alloc(p->plan->ctx, tn__bytes(p->run * p->count * p->size * p->plan->element_size));
     return p->in_place || p->padded;
 }
 

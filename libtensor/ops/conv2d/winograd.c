@@ -377,9 +377,9 @@ static bool convolution_alloc(run *r, int64_t workers)
     r->u = of_panels(r, p->in_channels, r->out_panels);
     r->v = of_rows(r, tiles, p->in_channels);
     r->m = of_panels(r, tiles, 1);
-    r->v.data = tn__alloc(p->ctx, (size_t)(workers * bytes_of(r, &r->v)));
-    r->m.data = tn__alloc(p->ctx, (size_t)(r->workers * bytes_of(r, &r->m)));
-    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
+    r->v.data = tn__alloc(p->ctx, tn__bytes(workers * bytes_of(r, &r->v)));
+    r->m.data = tn__alloc(p->ctx, tn__bytes(r->workers * bytes_of(r, &r->m)));
+    r->space = tn__alloc(p->ctx, tn__bytes(r->workers * r->space_bytes));
     return r->v.data && r->m.data && r->space;
 }
 
@@ -397,7 +397,7 @@ static void convolve_all(cut *all)
     run *r = all->r;
     const tn__conv2d_plan *p = r->plan;
     tn__prepared weight;
-    if (!tn__prepare(p->ctx, &p->form, (size_t)bytes_of(r, &r->u), &weight))
+    if (!tn__prepare(p->ctx, &p->form, tn__bytes(bytes_of(r, &r->u)), &weight))
         return;
     r->u.data = weight.data;
     if (!weight.ready)
@@ -428,10 +428,10 @@ static bool gradient_alloc(run *r)
     r->u = of_rows(r, p->out_channels, p->in_channels);
     r->v = of_panels(r, tiles, r->in_panels);
     r->m = of_rows(r, tiles, p->out_channels);
-    r->u.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->u) + TN__SLACK);
-    r->v.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->v));
-    r->m.data = tn__alloc(p->ctx, (size_t)bytes_of(r, &r->m) + TN__SLACK);
-    r->space = tn__alloc(p->ctx, (size_t)(r->workers * r->space_bytes));
+    r->u.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->u) + TN__SLACK));
+    r->v.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->v)));
+    r->m.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->m) + TN__SLACK));
+    r->space = tn__alloc(p->ctx, tn__bytes(r->workers * r->space_bytes));
     return r->u.data && r->v.data && r->m.data && r->space;
 }
 

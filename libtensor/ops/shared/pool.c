@@ -70,7 +70,7 @@ tn_tensor *tn__pool_forward(tn_ctx *ctx, const tn_op *op, const tn__pooling *how
     if (!tn_ok(ctx))
         return NULL;
     tn__pool_planes all = {.data = data,
-                           .planes = tn__planes(x),
+                           .planes = tn__planes_of(x),
                            .x = tn__ptr(plain),
                            .y = tn__ptr(y),
                            .index = index ? tn__ptr(index) : NULL};
@@ -94,7 +94,7 @@ void tn__pool_backward(tn_ctx *ctx, const tn__pooling *how, tn_node *node, const
     if (!tn_ok(ctx))
         return;
     tn__pool_planes all = {.data = data,
-                           .planes = tn__planes(dx),
+                           .planes = tn__planes_of(dx),
                            .dy = tn__ptr(plain),
                            .dx = tn__ptr(dx),
                            .lost = lost,

@@ -63,7 +63,7 @@ tn_tensor *tn__new_planes(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_
     return tn__new(ctx, what, dtype, x->ndim, shape);
 }
 
-int64_t tn__planes(const tn_tensor *x)
+int64_t tn__planes_of(const tn_tensor *x)
 {
     int64_t planes = 1;
     for (int i = 0; i < x->ndim - 2; i++)

@@ -26,7 +26,7 @@ tn_tensor *tn__new_planes(tn_ctx *ctx, const char *what, const tn_tensor *x, tn_
                           const tn__window *w);
 
 /* How many planes x has. */
-int64_t tn__planes(const tn_tensor *x);
+int64_t tn__planes_of(const tn_tensor *x);
 
 /* The number of windows that an element of x is in, at most. */
 double tn__windows_over(const tn__window *w);

@@ -1,0 +1,19 @@
+# The library as two files that a program compiles with its own.
+
+AMALGAMATION := $(BUILD)/amalgamation
+AMALGAMATE := libtensor/install/amalgamate.py
+
+$(AMALGAMATION)/libtensor.c: $(AMALGAMATE) $(SOURCES) $(KERNELS) $(shell find libtensor -name '*.h')
+	$(call SAY,PY,$@)
+	$(Q)python3 -B $(AMALGAMATE) libtensor $(@D) "$(KERNEL_CFLAGS) -fno-math-errno" $(AMALGAMATED_ROOMS)
+
+# With the folders that a pattern of ROOMS stands for.
+AMALGAMATED_ROOMS = $(patsubst %/,%,$(patsubst libtensor/%,%,$(dir $(filter-out %.c,$(wildcard $(ROOMS:%=libtensor/%/.))))))
+
+amalgamation: $(AMALGAMATION)/libtensor.c
+
+# By each compiler that is here; beside the library, whose tests it passes and whose bits it has.
+amalgamation-check: amalgamation lib $(BUILD)/tests/bench_ops $(BUILD)/obj/tests/unit/test_golden.o $(TEST_COMMON)
+	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" tests/install/amalgamation.sh $(BUILD)
+
+.PHONY: amalgamation amalgamation-check
