@@ -347,7 +347,7 @@ START_TEST(both_ways_agree)
     ck_assert_ptr_nonnull(strstr(script, "title 'extrapolated from 30 weights of a layer'"));
     ck_assert_ptr_nonnull(strstr(script, "set key inside"));
     free(script);
-    run_well("digits", "backprop-cost" DATA "--train 1 --widths 2,4 --sample 30");
+    run_well("digits", "backprop-cost" DATA "--train 1 --widths 2,4 --sample 99");
     script = work_text("out/cost.gp");
     ck_assert_ptr_null(strstr(script, "title 'extrapolated"));
     free(script);
