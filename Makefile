@@ -40,6 +40,11 @@ DEPFLAGS = -MMD -MP
 Q := $(if $(V),,@)
 SAY = $(if $(V),,@echo "  $(1)	$(2)";)
 
+# For the many files of a folder: a line when the first of them is made.
+SAY_ONCE = $(if $(V)$(filter $(1):$(dir $(2)),$(SAID)),,$(eval SAID += $(1):$(dir $(2)))$(info $\
+    $()  $(1)	$(patsubst %/,%,$(patsubst $(BUILD)/obj/%,%,$(dir $(2))))))
+SAID :=
+
 all: lib examples
 
 # ---- the library ---------------------------------------------------------------------------------
@@ -60,7 +65,7 @@ KERNEL_CFLAGS := -O3 -ffp-contract=fast -fno-trapping-math
 define kernel_rule
 $(BUILD)/obj/libtensor/kernels/%.$(1).$(2).o: libtensor/kernels/%.c
 	@mkdir -p $$(@D)
-	$$(call SAY,CC,$$@)
+	$$(call SAY_ONCE,CC,$$@)
 	$$(Q)$$(CC) $$(DEPFLAGS) $$(TN_CFLAGS) $$(KERNEL_CFLAGS) $$(FLAGS_$(2)) \
 	    -DTN_REAL_$(1) -DTN_ISA_$(2) -c $$< -o $$@
 OBJECTS += $$(KERNELS:%.c=$$(BUILD)/obj/%.$(1).$(2).o)
@@ -73,7 +78,7 @@ $(BUILD)/obj/libtensor/tensor/blas.o: TN_CFLAGS += $(BLAS_CFLAGS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(call SAY,CC,$@)
+	$(call SAY_ONCE,CC,$@)
 	$(Q)$(CC) $(DEPFLAGS) $(TN_CFLAGS) -c $< -o $@
 
 STATIC := $(BUILD)/libtensor.a
@@ -119,7 +124,7 @@ $(BUILD)/obj/examples/%.o: TN_CFLAGS += -Iexamples -Wno-missing-prototypes $(PNG
 define program_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$(BUILD)/obj/%.o,$$(sort $$(wildcard examples/$(1)/*.c))) $(COMMON) $(STATIC)
 	@mkdir -p $$(@D)
-	$$(call SAY,LD,$$@)
+	$$(call SAY_ONCE,LD,$$@)
 	$$(Q)$$(CC) $(THREADING) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(STATIC) $$(EXAMPLE_LIBS) $$(LIBS)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call program_rule,$(program))))
@@ -133,7 +138,7 @@ LESSONS := $(patsubst examples/%.c,%,$(sort $(wildcard examples/[0-9]*.c)))
 
 $(LESSONS:%=$(BUILD)/bin/%): $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(STATIC)
 	@mkdir -p $(@D)
-	$(call SAY,LD,$@)
+	$(call SAY_ONCE,LD,$@)
 	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 lessons: $(LESSONS:%=$(BUILD)/bin/%)

@@ -9,7 +9,7 @@ $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedant
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
 	@mkdir -p $(@D)
-	$(call SAY,LD,$@)
+	$(call SAY_ONCE,LD,$@)
 	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
 
 # The rows of each public header are a program of their own: test_refusals_ops has those of ops.h.
@@ -54,24 +54,28 @@ NUMERIC_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell \
 
 tests: $(TESTS)
 
+# Each part adds to the sum that ends the output.
+PART = tests/part.sh $(BUILD)/checks
+
 check: lib $(TESTS)
-	@tests/run.sh $(TESTS)
+	@rm -f $(BUILD)/checks
+	@$(PART) "the tests" tests/run.sh $(TESTS)
 	@for isa in baseline v3; do \
-	    echo "with the kernels of $$isa:"; \
-	    TN_ISA=$$isa tests/run.sh $(NUMERIC_TESTS) || exit 1; \
+	    TN_ISA=$$isa BRIEF=1 $(PART) "those of numbers, with the kernels of $$isa" \
+	        tests/run.sh $(NUMERIC_TESTS) || exit 1; \
 	done
-	@echo "an outside program, installed:"
-	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" tests/install/run.sh $(BUILD)
-	@echo "the headers alone and beside others:"
-	@CC="$(CC)" CXX="$(CXX)" tests/install/headers.sh libtensor/include
+	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" $(PART) "an outside program, installed" \
+	    tests/install/run.sh $(BUILD)
+	@CC="$(CC)" CXX="$(CXX)" $(PART) "the headers alone and beside others" \
+	    tests/install/headers.sh libtensor/include
 	+@$(MAKE) --no-print-directory check-docs
+	@$(PART)
 
 # What the documents say, done: tests/docs/README.md.
 check-docs: lib man reference
-	@echo "the documents, with their programs and links:"
-	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" tests/docs/run.sh $(BUILD)
-	@echo "the reference:"
-	@CC="$(CC)" tests/docs/reference.sh $(BUILD)
+	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" $(PART) "the documents, with their programs and links" \
+	    tests/docs/run.sh $(BUILD)
+	@CC="$(CC)" $(PART) "the reference" tests/docs/reference.sh $(BUILD)
 
 # 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
 soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads

@@ -79,12 +79,17 @@ static bool draw_curve(const training *t)
     double epochs = (double)training_last(t)->round, kept = (double)t->kept.round;
     training_plot(t, losses, sizeof(losses), 1 + RECORD_LOSS, 1, 1, false);
     training_plot(t, accuracies, sizeof(accuracies), 1 + RECORD_ACCURACY, 100, 100, false);
+    size_t used = strlen(losses);
+    snprintf(losses + used, sizeof(losses) - used,
+             ", NaN with lines dashtype 2 linewidth 1 linecolor '#808080' title 'kept: epoch %g'",
+             kept);
     snprintf(commands, sizeof(commands),
              "set multiplot layout 1,2 title '%s%s on %s'\n"
              "set rmargin 4\n"
              "set xlabel 'epoch'\n"
              "set xrange [0:%g]\n"
-             "set arrow 1 from %g,graph 0 to %g,graph 1 nohead dashtype 2 linecolor '#808080'\n"
+             "set arrow 1 from %g,graph 0 to %g,graph 1 nohead dashtype 2 linewidth 1 "
+             "linecolor '#808080'\n"
              "set ylabel 'loss (nats), mean'\n"
              "set yrange [0:*]\n"
              "set key top right\n"

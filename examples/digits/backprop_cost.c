@@ -2,6 +2,8 @@
 #include "digits/digits.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/progress.h"
@@ -292,32 +294,66 @@ static bool write_metrics(const run *s, const study *t)
     return run_close_metrics(s, &r);
 }
 
+/* A line through all points, and those that were measured: full marks of the colour. */
+static void put_plots(const study *t, FILE *to)
+{
+    const char *separator = "plot ";
+    for (int method = 0; method < METHODS; method++) {
+        for (int h = 0; h < CHAIN_HIDDEN; h++) {
+            fprintf(to,
+                    "%s'cost.csv' skip 1 every ::%d::%d using 2:%d with linespoints linetype %d "
+                    "dashtype %d pointtype %d title '%s, %d: K^{%.2f} (%.2f)'",
+                    separator, h * t->widths, (h + 1) * t->widths - 1, 7 + method, h + 1,
+                    method + 1, method == SEPARATE ? 7 : 5,
+                    method == SEPARATE ? "each weight" : "backprop", h + 1, t->measured[h][method],
+                    t->predicted[h][method]);
+            separator = ", ";
+        }
+    }
+}
+
+/* White middles, so that what is only extrapolated does not look measured. */
+static void put_extrapolated(const study *t, FILE *to)
+{
+    bool any = false;
+    for (int h = 0; h < CHAIN_HIDDEN; h++)
+        for (int i = 0; i < t->widths; i++)
+            any = any || t->costs[h][i].sampled < t->costs[h][i].weights;
+    if (!any)
+        return;
+    fputs(", 'cost.csv' skip 1 using 2:($4 < $3 ? $7 : NaN) with points linecolor rgb 'white' "
+          "pointtype 7 pointsize 0.6 notitle, "
+          "NaN with points linecolor rgb '#404040' pointtype 6 ",
+          to);
+    fprintf(to, "title 'extrapolated from %lld weights of a layer'", (long long)t->sample);
+}
+
 static bool draw(const run *s, const study *t)
 {
-    char commands[4096], plots[3072] = "";
-    size_t used = 0;
-    for (int method = 0; method < METHODS; method++)
-        for (int h = 0; h < CHAIN_HIDDEN; h++)
-            used += (size_t)snprintf(
-                plots + used, sizeof(plots) - used,
-                "%s'cost.csv' skip 1 every ::%d::%d using 2:%d with linespoints linetype %d "
-                "dashtype %d pointtype %d title '%s, %d: K^{%.2f} (%.2f)'",
-                used > 0 ? ", " : "", h * t->widths, (h + 1) * t->widths - 1, 7 + method, h + 1,
-                method + 1, method == SEPARATE ? 7 : 6,
-                method == SEPARATE ? "each weight" : "backprop", h + 1, t->measured[h][method],
-                t->predicted[h][method]);
-    snprintf(commands, sizeof(commands),
-             "set title 'what the gradient of one image costs'\n"
-             "set xlabel 'units K of a layer'\n"
-             "set ylabel 'time (s)'\n"
-             "set logscale xy\n"
-             "set logscale x 2\n"
-             "set format y '10^{%%T}'\n"
-             "set key outside right center title \"hidden layers:\\nmeasured growth (predicted)\"\n"
-             "plot %s\n"
-             "unset logscale",
-             plots);
-    return run_draw(s, &(figure){"cost", 800, 500, commands});
+    char *commands = NULL;
+    size_t length = 0;
+    figure picture = {"cost", 800, 560, NULL};
+    FILE *to = open_memstream(&commands, &length);
+    if (!to)
+        return run_short_of_memory(s);
+    fputs("set title 'what the gradient of one image costs'\n"
+          "set xlabel 'units K of a layer'\n"
+          "set ylabel 'time (s)'\n"
+          "set logscale xy\n"
+          "set logscale x 2\n"
+          "set format y '10^{%T}'\n"
+          "set offsets 0, 0, graph 0.15, 0\n"
+          "set key inside left top Left reverse samplen 2 font ',9' spacing 1.1 "
+          "title 'hidden layers: measured growth (predicted)' left\n",
+          to);
+    put_plots(t, to);
+    put_extrapolated(t, to);
+    fputs("\nset offsets\nunset logscale", to);
+    if (fclose(to) == 0)
+        picture.commands = commands;
+    bool drawn = picture.commands ? run_draw(s, &picture) : run_short_of_memory(s);
+    free(commands);
+    return drawn;
 }
 
 /* ---- standard output ------------------------------------------------------------------------- */

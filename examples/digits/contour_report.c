@@ -63,6 +63,7 @@ static void put_levels(const landscape *l, char *text, size_t size)
                                  l->best.loss + SHARES[i] * (l->start.loss - l->best.loss));
 }
 
+/* Where the paths are the same, the wide pale one of vanilla shows on both sides of the other. */
 static bool draw(const run *s, const landscape *l)
 {
     char commands[4096], levels[512], vanilla[64], momentum[64];
@@ -89,8 +90,10 @@ static bool draw(const run *s, const landscape *l)
              "set ylabel 'W[%d,%d]'\n"
              "set key at screen 0.5,0.085 center horizontal maxrows 2\n"
              "splot '%s.csv' skip 1 using 1:2:3 with lines linecolor palette nosurface notitle, "
-             "'%s_paths.csv' skip 1 using 2:3:(0) with linespoints linetype 1 pointtype 7 "
-             "pointsize 0.6 nocontour title 'vanilla: %s', "
+             "'%s_paths.csv' skip 1 using 2:3:(0) with lines linecolor rgb '#8fc3e3' "
+             "linewidth 7 nocontour title 'vanilla: %s', "
+             "'' skip 1 using 2:3:(0) with points linetype 1 pointtype 7 pointsize 0.5 nocontour "
+             "notitle, "
              "'' skip 1 using 5:6:(0) with linespoints linetype 2 pointtype 9 pointsize 0.8 "
              "nocontour title 'momentum %.3g: %s', "
              "'' skip 1 every ::0::0 using 2:3:(0) with points linetype 7 pointtype 4 "

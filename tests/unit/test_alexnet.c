@@ -446,14 +446,46 @@ START_TEST(draws_filters)
     run_well("alexnet",
              "filters --image @/faces/generated-1/0001.png --layers conv1.relu,conv5.pool "
              "--out @/out");
-    ck_assert(photo_read(folder_path("out/filters.png"), &sheet, &error));
+    ck_assert(photo_read(folder_path("out/filters_sheet.png"), &sheet, &error));
     ck_assert_int_eq(sheet.width, 8 * 68 + 2);
     ck_assert_int_eq(sheet.height, 8 * 68 + 2);
     image_free(&sheet);
-    ck_assert(photo_read(folder_path("out/conv5.pool.png"), &sheet, &error));
+    ck_assert(photo_read(folder_path("out/conv5.pool_sheet.png"), &sheet, &error));
     ck_assert_int_eq(sheet.height, 8 * 82 + 2);
     image_free(&sheet);
-    ck_assert(work_has("out/conv1.relu.png"));
+    ck_assert(work_has("out/conv1.relu_sheet.png"));
+}
+END_TEST
+
+/* With titles and scales, where gnuplot is. */
+START_TEST(draws_titles)
+{
+    image picture;
+    photo_error error;
+    static const char *const titles[][2] = {
+        {"filters", "conv1, 64 filters of 11 x 11 pixels, random weights"},
+        {"conv1.relu", "conv1.relu of 0001.png, 64 of 64 maps of 56 x 56"},
+        {"conv5.pool", "conv5.pool of 0001.png, 64 of 256 maps of 6 x 6"}};
+    if (system("gnuplot --version >/dev/null 2>&1") != 0)
+        return;
+    generate(2, 1);
+    ck_assert_int_eq(run_program("alexnet",
+                                 "filters --image @/faces/generated-1/0001.png "
+                                 "--layers conv1.relu,conv5.pool --out @/out",
+                                 true),
+                     0);
+    ck_assert_ptr_null(strstr(printed, "not drawn"));
+    for (int i = 0; i < 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "out/%s.gp", titles[i][0]);
+        char *script = work_text(name);
+        ck_assert_msg(strstr(script, titles[i][1]) != NULL, "%s", script);
+        ck_assert_ptr_nonnull(strstr(script, "set cbtics"));
+        free(script);
+        snprintf(name, sizeof name, "out/%s.png", titles[i][0]);
+        ck_assert(photo_read(folder_path(name), &picture, &error));
+        image_free(&picture);
+    }
 }
 END_TEST
 
@@ -530,6 +562,7 @@ int main(void)
     tcase_add_test(tc, sweeps_go_on_where_they_stopped);
     tcase_add_test(tc, sweeps_go_on_only_as_they_began);
     tcase_add_test(tc, draws_filters);
+    tcase_add_test(tc, draws_titles);
     tcase_add_test(tc, fetches);
     tcase_add_test(tc, fetches_no_other_file);
     return tn_run(suite);

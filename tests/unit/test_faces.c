@@ -284,6 +284,7 @@ START_TEST(learns)
     char *metrics = work_text("out/metrics.json"), *script = work_text("out/curve.gp");
     ck_assert_ptr_nonnull(strstr(metrics, "\"kind\": \"generated faces\""));
     ck_assert_ptr_nonnull(strstr(script, "on generated faces"));
+    ck_assert_ptr_nonnull(strstr(script, "title 'kept: epoch "));
     free(metrics);
     free(script);
 }
