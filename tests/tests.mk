@@ -89,11 +89,12 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 ASAN = $(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)"
 
 asan:
-	$(ASAN) asan-run
+	+$(ASAN) asan-run
 
 # Those that take less than a second of a processor without the sanitizers, as the last run of each has shown.
 asan-quick: $(TESTS:%=%.seconds)
-	$(ASAN) TESTS="$$(awk '$$1 < 1 { print FILENAME }' $^ | sed 's|.*/\(.*\).seconds|$(BUILD)/asan/tests/\1|')" asan-run
+	+$(ASAN) asan-run TESTS="$$(awk -v to=$(BUILD)/asan/tests/ \
+	    '$$1 < 1 { name = FILENAME; gsub(/.*\/|\.seconds$$/, "", name); printf "%s ", to name }' $^)"
 
 $(BUILD)/tests/%.seconds: $(BUILD)/tests/%
 	@tests/run.sh $<

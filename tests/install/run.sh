@@ -11,6 +11,8 @@ trap 'rm -rf "$stage"' EXIT
 make="${MAKE:-make} -s --no-print-directory"
 
 sh "$here/symbols.sh" "$build/libtensor.a" "$build/libtensor.so"
+# Tarballs have no debian/.
+[ ! -d "$here/../../debian" ] || sh "$here/debian.sh" "$build/libtensor.so"
 $make install BUILD="$build" PREFIX="$stage/usr" >"$stage/installed"
 export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" LD_LIBRARY_PATH="$stage/usr/lib"
 
