@@ -358,7 +358,7 @@ END {
     if (failed) exit 1
     name_groups()
     for (h = 1; h <= headers; h++) number_of_header[header[h]] = h
-    count = split("context.h tensor.h dict.h autograd.h ops.h nn.h optim.h data.h io.h state.h op.h formula.h", order, " ")
+    count = split("context.h tensor.h dict.h autograd.h ops.h nn.h optim.h data.h train.h io.h state.h op.h formula.h", order, " ")
     for (i = 1; i <= count; i++)
         if (order[i] in number_of_header) {
             in_order[++placed] = number_of_header[order[i]]

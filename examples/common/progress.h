@@ -4,13 +4,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <tn/train.h>
 
 typedef struct progress {
-    const char *label;
-    int64_t total;
+    tn_progress line;
     bool shown; /* there is a terminal for it */
-    double start, drawn;
-    int width; /* of the line that stands there */
 } progress;
 
 /* Seconds of a clock that only goes forward. */

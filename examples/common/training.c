@@ -65,10 +65,7 @@ static bool keeps_best(const training *t)
 
 static void keep(training *t, const training_record *record)
 {
-    tn_dict *state = tn_state_dict(t->run.ctx, t->net);
-    tn_dict_free(t->best);
-    t->best = tn_dict_clone(state);
-    tn_dict_free(state);
+    tn_snapshot_take(t->best);
     t->kept = *record;
 }
 
@@ -158,8 +155,7 @@ static bool iterate(training *t, progress *shown, bool *ended)
         return run_library_failed(&t->run);
     if (!isfinite(training_last(t)->loss[PART_TRAIN]))
         return diverged(t, t->round);
-    if (*ended && keeps_best(t) &&
-        tn_load_state_dict(t->run.ctx, t->net, t->best, (tn_load_opts){0}) != TN_OK)
+    if (*ended && keeps_best(t) && tn_snapshot_restore(t->best) != TN_OK)
         return run_library_failed(&t->run);
     return true;
 }
@@ -201,6 +197,12 @@ static int finish(training *t, training_results *results)
     return 0;
 }
 
+static bool make_best(training *t)
+{
+    t->best = tn_snapshot_new(t->run.ctx, t->net);
+    return t->best || run_library_failed(&t->run);
+}
+
 static bool make_history(training *t)
 {
     int64_t records = t->settings.rounds / t->settings.eval_every + 3;
@@ -214,7 +216,7 @@ static int train(training *t, training_results *results)
 {
     const training_settings *s = &t->settings;
     char label[64];
-    if (!t->task->make(t) || !run_make_out(&t->run) || !make_history(t) ||
+    if (!t->task->make(t) || !run_make_out(&t->run) || !make_history(t) || !make_best(t) ||
         (s->resume && !training_load(t)))
         return CLI_EXIT_USAGE;
     if (s->runs > 1)

@@ -111,7 +111,7 @@ struct training {
     tn_loader *loader;     /* of the training samples; NULL: the program draws them */
     tn_cross_entropy_opts loss;
     double step_loss;               /* of the last step */
-    tn_dict *best;                  /* the network that does best on the validation samples */
+    tn_snapshot *best;              /* the network that does best on the validation samples */
     training_record *history, kept; /* `kept` is of the network that is kept */
     int64_t records, round;         /* evaluations and rounds done */
     double seconds;                 /* spent in rounds */

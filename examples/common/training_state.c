@@ -113,6 +113,13 @@ static bool check_data(const training *t, const tn_dict *extra)
 
 /* ---- saving and loading ---------------------------------------------------------------------- */
 
+static void put_best(const training *t, tn_dict *extra)
+{
+    tn_dict *best = tn_snapshot_state_dict(t->best);
+    tn_dict_update(extra, BEST, best);
+    tn_dict_free(best);
+}
+
 bool training_save(const training *t, const training_results *results)
 {
     tn_ctx *ctx = t->run.ctx;
@@ -124,8 +131,7 @@ bool training_save(const training *t, const training_results *results)
     put_records(ctx, extra, "kept", &t->kept, 1);
     put_records(ctx, extra, "results", results->kept, results->runs);
     put_records(ctx, extra, "last", results->last, results->runs);
-    if (t->best)
-        tn_dict_update(extra, BEST, t->best);
+    put_best(t, extra);
     if (t->task->save)
         t->task->save(t, extra);
     double done[] = {(double)t->round, t->seconds};
@@ -175,13 +181,11 @@ bool training_load_results(const training *t, training_results *results)
     return run_in_context(&alone, load_results, &(saved_results){t, results}) == 0;
 }
 
-static tn_dict *best_of(const tn_dict *extra)
+static void get_best(const training *t, const tn_dict *extra)
 {
-    tn_dict *best = tn_dict_select(extra, BEST), *copy = NULL;
-    if (tn_dict_count(best) > 0)
-        copy = tn_dict_clone(best);
+    tn_dict *best = tn_dict_select(extra, BEST);
+    tn_snapshot_load_state_dict(t->best, best);
     tn_dict_free(best);
-    return copy;
 }
 
 static bool restore(training *t, const tn_dict *extra)
@@ -194,7 +198,7 @@ static bool restore(training *t, const tn_dict *extra)
         return damaged(&t->run);
     t->round = (int64_t)done[0];
     t->seconds = done[1];
-    t->best = best_of(extra);
+    get_best(t, extra);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <tn/train.h>
 
 #define REDRAW_SECONDS 0.1
+#define MOST_COLUMNS 512
 
 static double seconds_now(void)
 {
@@ -73,11 +74,17 @@ static size_t columns_of(int descriptor)
     return size.ws_col;
 }
 
-/* What a terminal does not take is not drawn: the next line comes soon. */
-static void draw(int descriptor, const char *text)
+/* Writes over the line that stands there, without escape codes: an empty one leaves nothing of it.
+ * What a terminal does not take is not drawn: the next line comes soon. */
+static void draw(tn_progress *p, int descriptor, const char *line)
 {
+    char text[2 * MOST_COLUMNS];
+    int width = (int)strlen(line);
+    snprintf(text, sizeof text, "\r%s%*s%s", line, p->width > width ? p->width - width : 0, "",
+             width == 0 ? "\r" : "");
     ssize_t written = write(descriptor, text, strlen(text));
     (void)written;
+    p->width = width;
 }
 
 /* One column stays free: a line that fills the last one would go on below. */
@@ -86,11 +93,10 @@ void tn_progress_show(tn_progress *progress, int64_t done, const char *detail, i
     double now = seconds_now();
     if (!progress || now - progress->drawn < REDRAW_SECONDS || !is_terminal(descriptor))
         return;
-    char line[512], text[sizeof line + 8];
+    char line[MOST_COLUMNS];
     size_t columns = columns_of(descriptor);
     tn_progress_text(progress, done, detail, line, columns < sizeof line ? columns : sizeof line);
-    snprintf(text, sizeof text, "\r%s\033[K", line);
-    draw(descriptor, text);
+    draw(progress, descriptor, line);
     progress->drawn = now;
 }
 
@@ -99,5 +105,5 @@ void tn_progress_end(tn_progress *progress, int descriptor)
     if (!progress || progress->drawn == 0)
         return;
     progress->drawn = 0;
-    draw(descriptor, "\r\033[K");
+    draw(progress, descriptor, "");
 }

@@ -146,6 +146,7 @@ typedef struct tn_progress {
     const char *label;    /* "epoch" */
     int64_t first, total; /* steps that were done when it began; that there are */
     double start, drawn;  /* seconds of a clock; `drawn` is 0 while no line is there */
+    int width;            /* of the line that is there */
 } tn_progress;
 
 /* Begins now. `label` must stay. */
@@ -158,7 +159,7 @@ TN_API int64_t tn_progress_text(const tn_progress *progress, int64_t done, const
 
 /* Draws that line over the last one on a terminal, at most ten times a second, and cuts it to its
  * width. `descriptor` is 2 for the standard error. Does nothing if it is of no terminal, or if TERM
- * is "dumb" or not set: pipes and files stay clean. */
+ * is "dumb" or not set: pipes and files stay clean. It takes carriage returns and spaces alone. */
 TN_API void tn_progress_show(tn_progress *progress, int64_t done, const char *detail,
                              int descriptor);
 
