@@ -81,6 +81,13 @@ int tn_run(Suite *suite);
 _Noreturn void leave_child(int status);
 
 /* No error is recorded; exactly this one is, which is then cleared. */
+/* What a size is that fits no memory. */
+#if defined(__LP64__)
+#define TOO_MANY "18446744073709551615"
+#else
+#define TOO_MANY "4294967295"
+#endif
+
 #define ck_tn_ok() ck_assert_str_eq(tn_error(ctx), "")
 #define ck_tn_error(expected_status, text)                         \
     do {                                                           \
