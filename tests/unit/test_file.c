@@ -1,5 +1,5 @@
 /* Reading files: pipes, devices, folders, signals and failing disks. */
-#define _FILE_OFFSET_BITS 64
+#define _FILE_OFFSET_BITS 64 /* as the library has it, so that these replace what it calls */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -66,24 +66,6 @@ int stat(const char *path, struct stat *status)
         status->st_mode = S_IFREG | 0600;
     return result;
 }
-
-/* Where addresses have 32 bits, these are the three above. */
-#if defined(__LP64__)
-ssize_t pread64(int file, void *bytes, size_t size, off_t offset)
-{
-    return pread(file, bytes, size, offset);
-}
-
-int fstat64(int file, struct stat64 *status)
-{
-    return fstat(file, (struct stat *)status);
-}
-
-int stat64(const char *path, struct stat64 *status)
-{
-    return stat(path, (struct stat *)status);
-}
-#endif
 
 /* ---- every reader ---------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* Writing files: each is put in its place whole, with owner, mode and links as they were. */
-#define _FILE_OFFSET_BITS 64
+#define _FILE_OFFSET_BITS 64 /* as the library has it, so that these replace what it calls */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -65,19 +65,6 @@ int lstat(const char *path, struct stat *status)
     }
     return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW);
 }
-
-/* Where addresses have 32 bits, these are the two above. */
-#if defined(__LP64__)
-ssize_t pwrite64(int file, const void *bytes, size_t size, off_t offset)
-{
-    return pwrite(file, bytes, size, offset);
-}
-
-int lstat64(const char *path, struct stat64 *status)
-{
-    return lstat(path, (struct stat *)status);
-}
-#endif
 
 int fchown(int file, uid_t owner, gid_t group)
 {
