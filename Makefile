@@ -24,7 +24,7 @@ THREADING := $(or $(OPENMP),-fopenmp-simd -pthread)
 MACHINE := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -dM -E -x c /dev/null)
 FLOATS := -ffp-contract=off -fno-fast-math -fno-math-errno \
           $(if $(findstring __FLT_EVAL_METHOD__ 1,$(MACHINE)),-fexcess-precision=fast) \
-          $(if $(findstring __FLT_EVAL_METHOD__ 2,$(MACHINE)),-msse2 -mfpmath=sse)
+          $(if $(findstring __FLT_EVAL_METHOD__ 2,$(MACHINE)),-msse2 -mfpmath=sse -Wno-psabi)
 
 TN_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(THREADING) -fPIC -fvisibility=hidden \
              $(WARNINGS) -Ilibtensor/include -Ilibtensor $(CPPFLAGS) $(CFLAGS) $(FLOATS)

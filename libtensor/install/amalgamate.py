@@ -340,10 +340,21 @@ class Writer:
         before = DIRECTIVE.findall(text[: match.start()])
         depth = sum(bool(re.match(r"\s*#\s*if", d)) - bool(re.match(r"\s*#\s*endif", d)) for d in before)
         if depth > bool(GUARD.search(text)):
-            return match.group()
+            return SYSTEM_HEADER % match.group(2)
         if match.group(2) not in self.system + ["tgmath.h"]:
             self.system.append(match.group(2))
         return ""
+
+
+# What stands in the middle of the file is hidden, but for what others export.
+SYSTEM_HEADER = """#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+#include <%s>
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+"""
 
 
 def undefine(macros):

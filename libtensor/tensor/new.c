@@ -1,5 +1,6 @@
 /* new.c - tensor objects: new ones, views of a storage, and tensors over memory of the caller. */
 #include <string.h>
+#include "base/integers.h"
 #include "base/memory.h"
 #include "tensor/scope.h"
 #include "tensor/shape.h"
@@ -37,11 +38,12 @@ tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, cons
 {
     if (!tn__check_shape(ctx, what, dtype, ndim, shape))
         return NULL;
-    size_t size = (size_t)tn__numel_of(ndim, shape, tn_dtype_size(dtype)) * tn_dtype_size(dtype);
-    void *data = tn__try_alloc(ctx, size);
+    int64_t size = (int64_t)tn_dtype_size(dtype);
+    int64_t bytes = tn__numel_of(ndim, shape, tn_dtype_size(dtype)) * size;
+    void *data = tn__try_alloc(ctx, tn__bytes(bytes));
     if (!data) {
-        tn_fail(ctx, TN_ERR_MEMORY, "%s: out of memory: no %zu bytes for %s of %s", what, size,
-                tn_shape_text(ndim, shape).s, tn_dtype_name(dtype));
+        tn_fail(ctx, TN_ERR_MEMORY, "%s: out of memory: no %lld bytes for %s of %s", what,
+                (long long)bytes, tn_shape_text(ndim, shape).s, tn_dtype_name(dtype));
         return NULL;
     }
     tn__storage *storage = tn__storage_new(ctx, data);

@@ -33,8 +33,7 @@ int64_t tn__numel_of(int ndim, const int64_t *shape, size_t size)
     bool empty = false;
     for (int i = 0; i < ndim; i++) {
         empty = empty || shape[i] == 0;
-        if (shape[i] > 0 &&
-            (__builtin_mul_overflow(product, shape[i], &product) || product > PTRDIFF_MAX))
+        if (shape[i] > 0 && __builtin_mul_overflow(product, shape[i], &product))
             return -1;
     }
     return empty ? 0 : product / (int64_t)size;

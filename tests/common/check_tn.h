@@ -80,6 +80,13 @@ int tn_run(Suite *suite);
 /* Ends the child of a fork as _exit does. `make coverage` keeps what the child has run. */
 _Noreturn void leave_child(int status);
 
+/* What a size is that fits no memory. */
+#if defined(__LP64__)
+#define TOO_MANY "18446744073709551615"
+#else
+#define TOO_MANY "4294967295"
+#endif
+
 /* No error is recorded; exactly this one is, which is then cleared. */
 #define ck_tn_ok() ck_assert_str_eq(tn_error(ctx), "")
 #define ck_tn_error(expected_status, text)                         \

@@ -31,15 +31,19 @@ static tn_tensor *leaf(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *sha
     return t;
 }
 
+static tn_tensor *positive(tn_ctx *ctx, tn_tensor *x)
+{
+    return tn_add_scalar(ctx, tn_square(ctx, x), 0.5);
+}
+
 static void elements(tn_ctx *ctx, tn_dtype dtype)
 {
     tn_tensor *a = leaf(ctx, dtype, TN_SHAPE(37, 53)), *b = leaf(ctx, dtype, TN_SHAPE(37, 53));
-    tn_tensor *positive = tn_add_scalar(ctx, tn_square(ctx, a), 0.5);
-    show(ctx, "arithmetic", tn_div(ctx, tn_sub(ctx, tn_mul(ctx, a, b), b), positive), a, b);
-    show(ctx, "roots", tn_sqrt(ctx, positive), a, b);
-    show(ctx, "powers", tn_pow_scalar(ctx, positive, 2.3), a, b);
+    show(ctx, "arithmetic", tn_div(ctx, tn_sub(ctx, tn_mul(ctx, a, b), b), positive(ctx, a)), a, b);
+    show(ctx, "roots", tn_sqrt(ctx, positive(ctx, a)), a, b);
+    show(ctx, "powers", tn_pow_scalar(ctx, positive(ctx, a), 2.3), a, b);
     show(ctx, "exp", tn_exp(ctx, a), a, b);
-    show(ctx, "log", tn_log(ctx, positive), a, b);
+    show(ctx, "log", tn_log(ctx, positive(ctx, a)), a, b);
     show(ctx, "tanh", tn_tanh(ctx, a), a, b);
     show(ctx, "sigmoid", tn_sigmoid(ctx, a), a, b);
     show(ctx, "gelu", tn_gelu(ctx, a), a, b);

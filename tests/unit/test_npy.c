@@ -1,4 +1,5 @@
 /* NPY files: headers, types, and files that are damaged. */
+#define _FILE_OFFSET_BITS 64
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

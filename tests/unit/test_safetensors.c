@@ -17,7 +17,7 @@ static bool load(const char *path)
 static const char *write_file(const char *header, size_t size)
 {
     static unsigned char bytes[4096];
-    size_t length = strlen(header);
+    uint64_t length = strlen(header);
     ck_assert_uint_le(8 + length + size, sizeof bytes);
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)(length >> 8 * i);

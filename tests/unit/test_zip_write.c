@@ -1,4 +1,5 @@
 /* Zip archives that the library writes: byte for byte by the specification, and as .npz files. */
+#define _FILE_OFFSET_BITS 64
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,7 +127,7 @@ static void write_claimed(const char *path, const claimed *entries, int count)
 static void check_bytes(FILE *file, uint64_t offset, const unsigned char *expected, size_t size)
 {
     unsigned char bytes[1024];
-    ck_assert_int_eq(fseek(file, (long)offset, SEEK_SET), 0);
+    ck_assert_int_eq(fseeko(file, (off_t)offset, SEEK_SET), 0);
     ck_assert_uint_eq(fread(bytes, 1, size, file), size);
     ck_assert_mem_eq(bytes, expected, size);
 }

@@ -89,7 +89,7 @@ tn__column_block tn__block_of(const tn__tiling *t, int64_t group, int64_t number
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /* The memory that one worker may have, so that all of them together can be addressed. */
-#define MOST_BYTES (PTRDIFF_MAX / 2 / TN_MAX_THREADS)
+#define MOST_BYTES (INT64_MAX / 2 / TN_MAX_THREADS)
 
 int64_t tn__bytes_of(const tn__conv2d_plan *p, int64_t images, int64_t planes, int64_t rows,
                      int64_t cols)
@@ -163,7 +163,7 @@ void tn__run_tasks(tn__tiling *t, int64_t count, tn__task_fn run)
     int64_t bytes = bytes_of_worker(t), workers = t->plan->workers;
     if (!tn__gemm_ready(ctx))
         return;
-    t->memory = tn__alloc(ctx, bytes <= MOST_BYTES ? (size_t)(workers * bytes) : SIZE_MAX);
+    t->memory = tn__alloc(ctx, bytes <= MOST_BYTES ? tn__bytes(workers * bytes) : SIZE_MAX);
     if (t->memory)
         tn__share(ctx, count, workers, run_tasks, &all);
     tn__free(ctx, t->memory);
