@@ -42,6 +42,27 @@ static bool write_index(const settings *s, const alexnet *a)
     return run_close(&s->run, &to);
 }
 
+static bool write_metrics(const settings *s, const alexnet *a, const feature_counts *counts,
+                          double seconds)
+{
+    report to;
+    if (!run_open_metrics(&s->run, &to))
+        return false;
+    json_integer(&to, "photographs", s->people.count);
+    json_integer(&to, "persons", s->people.persons);
+    json_string(&to, "kind", people_kind(&s->people));
+    json_string(&to, "layer", s->layer);
+    json_string(&to, "weights", a->random ? "random" : s->weights);
+    json_string(&to, "weights_sha256", a->hash.hex);
+    json_integer(&to, "computed_batches", counts->computed);
+    json_integer(&to, "kept_batches", counts->kept);
+    json_number(&to, "seconds", seconds);
+    json_string(&to, "data", s->data);
+    json_integer(&to, "seed", s->run.seed);
+    run_put_machine(&to, &s->run);
+    return run_close_metrics(&s->run, &to);
+}
+
 static int extract(run *r, void *payload)
 {
     settings *s = payload;
@@ -63,13 +84,14 @@ static int extract(run *r, void *payload)
         return CLI_EXIT_USAGE;
     if (!features_compute(&PROGRAM, r->ctx, &a, p, &s->opts, &counts))
         return interrupted ? interrupted_status() : CLI_EXIT_FAILURE;
-    if (!write_index(s, &a))
+    double seconds = seconds_now() - start;
+    if (!write_index(s, &a) || !write_metrics(s, &a, &counts, seconds))
         return CLI_EXIT_FAILURE;
     if (!r->quiet)
         printf("%s of %lld %s by %s: %lld batches computed, %lld were there, %.1f s\nin %s\n",
                s->layer, (long long)p->count, people_kind(p),
                a.random ? "random weights" : s->weights, (long long)counts.computed,
-               (long long)counts.kept, seconds_now() - start, r->out);
+               (long long)counts.kept, seconds, r->out);
     return 0;
 }
 

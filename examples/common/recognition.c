@@ -150,6 +150,11 @@ static bool make(training *t)
     if (!make_split(t) || !make_labels(t))
         return false;
     memcpy(t->count, g->split.count, sizeof(t->count));
+    if (t->count[PART_TRAIN] == 0) {
+        cli_error(t->run.program, "--validation %g leaves no photograph for training",
+                  g->settings->drawn.validation);
+        return false;
+    }
     t->net = g->task->make(g);
     if (!t->net)
         return run_library_failed(&t->run);

@@ -153,13 +153,32 @@ static bool write_sheet(const settings *s)
     return false;
 }
 
+static bool write_metrics(const settings *s)
+{
+    report to;
+    bool written = report_open(&to, s->out, "metrics.json");
+    if (written) {
+        json_begin(&to);
+        json_integer(&to, "persons", s->people);
+        json_integer(&to, "images", s->images);
+        json_integer(&to, "size", s->size);
+        json_integer(&to, "seed", s->seed);
+        json_string(&to, "libtensor", tn_version());
+        json_end(&to);
+        written = report_close(&to);
+    }
+    if (!written)
+        cli_error(&PROGRAM, "%s/metrics.json cannot be written: %s", s->out, strerror(errno));
+    return written;
+}
+
 static int generate(settings *s)
 {
     if (!make_faces(s) || !make_sheet(s))
         return CLI_EXIT_FAILURE;
     if (!make_folders(s))
         return CLI_EXIT_USAGE;
-    if (!draw_pictures(s) || !write_sheet(s))
+    if (!draw_pictures(s) || !write_sheet(s) || !write_metrics(s))
         return CLI_EXIT_FAILURE;
     if (!s->quiet)
         printf("%lld generated faces of each of %lld persons, %lld x %lld pixels, in %s\n",

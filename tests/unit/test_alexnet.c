@@ -194,6 +194,8 @@ START_TEST(keeps_features)
     run_well("alexnet", "features --layer conv1.pool" CACHE);
     ck_assert_ptr_nonnull(strstr(printed, "generated faces by random weights: 2 batches computed"));
     ck_assert_int_eq(work_lines("cache/features.csv"), 41);
+    ck_assert_double_eq(work_number("cache/metrics.json", "photographs"), 40);
+    ck_assert_double_eq(work_number("cache/metrics.json", "computed_batches"), 2);
     run_well("alexnet", "features --layer conv1.pool" CACHE);
     ck_assert_ptr_nonnull(strstr(printed, "0 batches computed, 2 were there"));
     run_well("alexnet", "features --layer conv1.pool --seed 2" CACHE);

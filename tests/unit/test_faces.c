@@ -53,6 +53,8 @@ static const struct {
     {"train --data @/faces --test-per-class 12", 2, "12 photographs of generated-1 are too few"},
     {"train --data @/faces --test-per-class 4 --train 100", 2,
      "--train 100: there are only 21 training photographs"},
+    {"train --data @/faces --test-per-class 11 --validation 0.9 --out @/out", 2,
+     "--validation 0.9 leaves no photograph for training"},
     {"train --data @/faces --hidden 0", 2, "--hidden needs a whole number from 1"},
     {"train --data @/faces --control nobody", 2, "--control needs one of none|permute"},
     {"train --data @/faces --split @/none.csv --out @/out", 2, "none.csv: No such file"},
@@ -95,6 +97,9 @@ START_TEST(generates_the_same_faces)
     ck_assert(!work_same("b/generated-7/0001.png", "c/generated-7/0001.png"));
     ck_assert(!work_same("b/generated-7/0001.png", "b/generated-7/0002.png"));
     ck_assert(!work_has("b/generated-8"));
+    ck_assert_double_eq(work_number("c/metrics.json", "seed"), 2);
+    ck_assert_double_eq(work_number("c/metrics.json", "persons"), 7);
+    ck_assert_double_eq(work_number("c/metrics.json", "images"), 5);
     ck_assert(!work_has("b/generated-7/0006.png"));
 }
 END_TEST
