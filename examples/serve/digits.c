@@ -176,7 +176,7 @@ static void print_summary(const server *s, double seconds)
 }
 
 /* Threads of others (OpenBLAS has some from the start) may get the signal, so none can wait for it
- * by sigwait: a handler counts it. */
+ * by sigwait: a handler keeps it. */
 static void wait_for_signal(void)
 {
     const struct timespec turn = {.tv_nsec = 50000000};

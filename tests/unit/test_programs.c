@@ -11,7 +11,7 @@
 #include "common/report.h"
 #include "common/text.h"
 
-static const char *const programs[] = {"digits", "faces", "alexnet"};
+static const char *const programs[] = {"digits", "faces", "alexnet", "serve"};
 
 static const char *const commands[][2] = {
     {"digits", "show"},     {"digits", "forward"},       {"digits", "gradcheck"},
@@ -20,7 +20,7 @@ static const char *const commands[][2] = {
     {"faces", "generate"},  {"faces", "train"},          {"faces", "weights"},
     {"faces", "predict"},   {"alexnet", "fetch"},        {"alexnet", "features"},
     {"alexnet", "train"},   {"alexnet", "predict"},      {"alexnet", "classify"},
-    {"alexnet", "filters"},
+    {"alexnet", "filters"}, {"serve", "digits"},
 };
 
 #define PROGRAMS ((int)(sizeof programs / sizeof *programs))
