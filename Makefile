@@ -247,6 +247,7 @@ help:
 	@echo "bench-serve asks examples/serve by wrk, and Node.js with ONNX Runtime; SECONDS=n THREADS=n"
 	@echo "bench-against times every operator and network beside another version, BASE=directory"
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
+	@echo "debug      the library in $(BUILD)/debug, under sanitizers, to find errors of a program"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers; asan-quick: short ones"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"

@@ -104,6 +104,10 @@ $(BUILD)/tests/%.seconds: $(BUILD)/tests/%
 asan-run: $(TESTS)
 	@CK_FORK=no OMP_NUM_THREADS=2 tests/run.sh $(TESTS)
 
+# The library alone, for programs that look for their errors (docs/debugging.md).
+debug:
+	$(MAKE) BUILD=$(BUILD)/debug CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)" lib
+
 VALGRIND := valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite
 
 valgrind: $(TESTS)
@@ -250,7 +254,7 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: tests check check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
+.PHONY: debug tests check check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
         bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).

@@ -27,7 +27,7 @@ tn_status tn_set_requires_grad(tn_ctx *ctx, tn_tensor *t, bool requires_grad)
 
 bool tn_requires_grad(const tn_tensor *t)
 {
-    return t && t->var;
+    return tn__is_live(t) && t->var;
 }
 
 const char *tn__without_gradient(const tn_ctx *ctx, const tn_tensor *t)
@@ -41,12 +41,12 @@ const char *tn__without_gradient(const tn_ctx *ctx, const tn_tensor *t)
 
 tn_tensor *tn_grad(const tn_tensor *t)
 {
-    return t && t->var && !t->var->node ? t->var->grad.sum : NULL;
+    return tn_requires_grad(t) && !t->var->node ? t->var->grad.sum : NULL;
 }
 
 void tn_clear_grad(tn_tensor *t)
 {
-    if (t && t->var)
+    if (tn_requires_grad(t))
         tn__drop_gathered(&t->var->grad);
 }
 

@@ -3,6 +3,8 @@
 #ifndef TN_BASE_ASAN_H
 #define TN_BASE_ASAN_H
 
+#include <stddef.h>
+
 #if defined(__SANITIZE_ADDRESS__)
 #define TN__ASAN
 #elif defined(__has_feature)
@@ -13,6 +15,13 @@
 
 #if defined(TN__ASAN)
 #include <sanitizer/asan_interface.h>
+#elif defined(__GNUC__)
+/* A program that is compiled with the sanitizer may use a library that is not: then these are there
+ * when it runs, and NULL otherwise. */
+extern void __asan_poison_memory_region(void const volatile *memory, size_t size)
+    __attribute__((weak));
+extern void __asan_unpoison_memory_region(void const volatile *memory, size_t size)
+    __attribute__((weak));
 #endif
 
 #endif

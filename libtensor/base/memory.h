@@ -17,6 +17,10 @@ struct tn__memory {
     tn__block *cache[TN_SIZE_CLASSES]; /* freed blocks by size class, eight to each doubling */
     tn_memory_stats stats;
     int64_t most_prepared; /* stats.prepared_bytes, at most */
+    bool poison;           /* tn_ctx_opts.poison_freed */
+    bool is_on_valgrind;   /* which is told what may be touched */
+    tn__block *oldest, *newest;
+    int64_t retired; /* blocks from the oldest to the newest, which tn__retire keeps apart */
 };
 
 /* `size` bytes aligned to 64, or NULL with TN_ERR_MEMORY recorded. Freed by tn__free. The second
@@ -27,6 +31,14 @@ void *tn__try_alloc(tn_ctx *ctx, size_t size);
 void *tn__alloc_zeroed(tn_ctx *ctx, size_t size);
 void *tn__realloc(tn_ctx *ctx, void *memory, size_t size);
 void tn__free(tn_ctx *ctx, void *memory);
+
+/* As tn__free. With poison_freed the memory is not used again before 65536 others are retired. */
+void tn__retire(tn_ctx *ctx, void *memory);
+
+/* Of memory that is zero but for its allocator. tn__memory_close gives all that is freed or retired
+ * back to that. */
+void tn__memory_open(tn_ctx *ctx, bool poison);
+void tn__memory_close(tn_ctx *ctx);
 
 /* An array that grows: makes room for `count` elements of `size` bytes in *array, whose capacity is
  * *capacity elements. */

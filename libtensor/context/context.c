@@ -74,6 +74,7 @@ tn_ctx *tn_ctx_new(const tn_ctx_opts *opts)
         return NULL;
     check_options(ctx, &o);
     ctx->memory->most_prepared = tn__int_option(o.prepared_bytes, MOST_PREPARED);
+    tn__memory_open(ctx, o.poison_freed);
     ctx->grad_enabled = true;
     ctx->rng.seed = o.seed;
     tn__random_bytes(&ctx->hash_key, sizeof ctx->hash_key);
@@ -100,7 +101,7 @@ void tn_ctx_free(tn_ctx *ctx)
     tn__tape_close(ctx);
     tn__inspect_close(ctx);
     tn__pool_close(ctx->pool);
-    tn_empty_cache(ctx);
+    tn__memory_close(ctx);
     tn_allocator allocator = ctx->memory->allocator;
     allocator.free(allocator.payload, ctx, sizeof(whole));
 }

@@ -120,9 +120,11 @@ static bool check_example(tn_ctx *ctx, const tn_module *module, const example *e
                 (long long)e->count);
     else if (e->count > 0 && !e->inputs)
         tn_fail(ctx, TN_ERR_ARGUMENT, "summary: inputs is NULL");
-    for (int64_t i = 0; tn_ok(ctx) && i < e->count; i++)
-        if (!e->inputs[i])
-            tn_fail(ctx, TN_ERR_ARGUMENT, "summary: input %lld is NULL", (long long)i);
+    for (int64_t i = 0; tn_ok(ctx) && i < e->count; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "input %lld", (long long)i);
+        tn_check_input(ctx, "summary", name, e->inputs[i]);
+    }
     return tn_ok(ctx);
 }
 

@@ -5,35 +5,35 @@
 
 tn_dtype tn_dtype_of(const tn_tensor *t)
 {
-    return t ? t->dtype : TN_F32;
+    return tn__is_live(t) ? t->dtype : TN_F32;
 }
 
 int tn_ndim(const tn_tensor *t)
 {
-    return t ? t->ndim : 0;
+    return tn__is_live(t) ? t->ndim : 0;
 }
 
 const int64_t *tn_shape(const tn_tensor *t)
 {
-    return t ? t->shape : NULL;
+    return tn__is_live(t) ? t->shape : NULL;
 }
 
 const int64_t *tn_strides(const tn_tensor *t)
 {
-    return t ? t->strides : NULL;
+    return tn__is_live(t) ? t->strides : NULL;
 }
 
 int64_t tn_size(const tn_tensor *t, int dim)
 {
-    if (t && dim < 0)
-        dim += t->ndim;
-    return t && dim >= 0 && dim < t->ndim ? t->shape[dim] : 0;
+    if (dim < 0)
+        dim += tn_ndim(t);
+    return dim >= 0 && dim < tn_ndim(t) ? t->shape[dim] : 0;
 }
 
 int64_t tn_numel(const tn_tensor *t)
 {
-    int64_t n = t != NULL;
-    for (int i = 0; t && i < t->ndim; i++)
+    int64_t n = tn__is_live(t);
+    for (int i = 0; i < tn_ndim(t); i++)
         n *= t->shape[i];
     return n;
 }
@@ -51,22 +51,22 @@ bool tn_is_contiguous(const tn_tensor *t)
 
 const void *tn_data(const tn_tensor *t)
 {
-    return t ? tn__ptr(t) : NULL;
+    return tn__is_live(t) ? tn__ptr(t) : NULL;
 }
 
 const float *tn_data_f32(const tn_tensor *t)
 {
-    return t && t->dtype == TN_F32 ? tn__ptr(t) : NULL;
+    return tn__is_live(t) && t->dtype == TN_F32 ? tn__ptr(t) : NULL;
 }
 
 const double *tn_data_f64(const tn_tensor *t)
 {
-    return t && t->dtype == TN_F64 ? tn__ptr(t) : NULL;
+    return tn__is_live(t) && t->dtype == TN_F64 ? tn__ptr(t) : NULL;
 }
 
 const int64_t *tn_data_i64(const tn_tensor *t)
 {
-    return t && t->dtype == TN_I64 ? tn__ptr(t) : NULL;
+    return tn__is_live(t) && t->dtype == TN_I64 ? tn__ptr(t) : NULL;
 }
 
 double tn_item(tn_ctx *ctx, const tn_tensor *t)

@@ -33,7 +33,7 @@ void tn__count_change(const tn_ctx *ctx, const tn_tensor *t)
 
 void *tn_data_mut(tn_tensor *t)
 {
-    if (!t)
+    if (!tn__is_live(t))
         return NULL;
     t->storage->exposed = true;
     tn__count_change(NULL, t);

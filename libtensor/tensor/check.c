@@ -9,7 +9,10 @@ bool tn_check_input(tn_ctx *ctx, const char *what, const char *name, const tn_te
         return false;
     if (!t)
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s is NULL", what, name);
-    return t != NULL;
+    else if (!tn__is_live(t))
+        tn_fail(ctx, TN_ERR_STATE, "%s: %s was freed: its scope has ended, or tn_free was called",
+                what, name);
+    return tn__is_live(t);
 }
 
 bool tn_check_float(tn_ctx *ctx, const char *what, const char *name, const tn_tensor *t)

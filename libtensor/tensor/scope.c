@@ -41,7 +41,8 @@ void tn__release(tn_tensor *t)
     tn__var_release(t->var);
     tn__storage_release(t->storage);
     t->ctx->memory->stats.tensors--;
-    tn__free(t->ctx, t);
+    t->ndim = -1;
+    tn__retire(t->ctx, t);
 }
 
 void tn_free(tn_tensor *tensor)

@@ -47,7 +47,7 @@ struct tn_tensor {
     tn__storage *storage;
     tn__var *var; /* NULL: requires no gradient */
     tn_dtype dtype;
-    int ndim;
+    int ndim;       /* -1, as 0xff everywhere is, too: it was freed */
     int64_t offset; /* in elements */
     int64_t shape[TN_MAX_DIMS];
     int64_t strides[TN_MAX_DIMS];
@@ -55,6 +55,12 @@ struct tn_tensor {
     bool is_gradient; /* of a leaf, or made of one by operators: it has no record of its own */
     tn_tensor *prev, *next;
 };
+
+/* False for NULL and for a tensor that was freed and whose memory has not been used again. */
+static inline bool tn__is_live(const tn_tensor *t)
+{
+    return t && t->ndim >= 0;
+}
 
 /* The address of the first element. */
 static inline void *tn__ptr(const tn_tensor *t)

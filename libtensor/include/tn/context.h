@@ -89,6 +89,7 @@ typedef struct tn_ctx_opts {
     int64_t prepared_bytes; /* at most, in weights that are kept as kernels take them (ops.h);
                              * 0: 256 MiB, TN_ZERO: none are kept */
     bool direct_conv;       /* no method of tn_conv2d that is less accurate than sums of products */
+    bool poison_freed;      /* find uses of what was freed: for a program's tests, see below */
 } tn_ctx_opts;
 
 /* A new context; `opts` may be NULL. Returns NULL if memory is short. To be freed by tn_ctx_free.
@@ -105,7 +106,12 @@ typedef struct tn_ctx_opts {
  *
  * Convolutions of 3 x 3 and 5 x 5 between many channels take Winograd's method, which is up to 2.5
  * times as fast; tn_conv2d says what it costs in accuracy. With `direct_conv` they do not: each
- * element is the sum of its own products, in some order. */
+ * element is the sum of its own products, in some order.
+ *
+ * A tensor that was freed, as its scope has ended, is refused by every call (TN_ERR_STATE) until
+ * its memory is used again, and valgrind and the address sanitizer report who reads or writes it;
+ * docs/debugging.md says how. With `poison_freed` the 65536 tensors that were freed last (20 MB)
+ * stay apart, so that they are refused for longer, and freed elements are filled with NaN. */
 TN_API TN_USE_RESULT tn_ctx *tn_ctx_new(const tn_ctx_opts *opts);
 
 #ifdef __cplusplus
