@@ -283,7 +283,7 @@ static bool take_made(tn_loader *l)
 
 static bool make_here(tn_loader *l)
 {
-    tn__fault fault = {0};
+    tn__fault fault;
     int64_t first, size = tn__batch_part(l, l->next, &first);
     for (int64_t i = 0; i < l->samples.count; i++) {
         tn__count_change(l->ctx, l->batch[i]);

@@ -1,6 +1,7 @@
 /* Batches that a thread makes ahead, and transforms: the same bits whatever makes them. */
 #define _GNU_SOURCE /* usleep */
 #include "common/check_tn.h"
+#include "common/files.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -343,6 +344,30 @@ START_TEST(goes_on_where_it_was)
 }
 END_TEST
 
+/* A checkpoint in the middle of an epoch, gone on with in another context, without a thread. */
+START_TEST(through_a_checkpoint)
+{
+    static source s;
+    tn_loader_opts opts = {.batch_size = 4, .shuffle = true, .transform = augment, .prefetch = 3};
+    tn_loader *l = images(&s, opts);
+    tn_batch b;
+    make_folder();
+    for (int i = 0; i < 3; i++)
+        ck_assert(tn_loader_next(l, &b));
+    tn_save_checkpoint(ctx, (tn_checkpoint){.loader = l}, folder_path("c.npz"));
+    uint64_t expected = epochs(l);
+    tn_ctx *other = tn_ctx_new(&(tn_ctx_opts){.seed = 9, .threads = 1}), *own = ctx;
+    opts.prefetch = 0;
+    l = images_of(other, &s, opts);
+    tn_load_checkpoint(other, (tn_checkpoint){.loader = l}, folder_path("c.npz"));
+    ctx = other;
+    ck_assert_uint_eq(epochs(l), expected);
+    ctx = own;
+    tn_ctx_free(other);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(wants_the_same_transform)
 {
     tn_loader_opts opts = {.batch_size = 4, .transform = in_place}, none = {.batch_size = 4};
@@ -441,6 +466,7 @@ int main(void)
     tcase_add_test(tc, batches_that_require_gradients);
     tcase_add_test(tc, next_batch_is_a_change_in_place);
     tcase_add_loop_test(tc, goes_on_where_it_was, 0, 8);
+    tcase_add_test(tc, through_a_checkpoint);
     tcase_add_test(tc, wants_the_same_transform);
     tcase_add_test(tc, side_by_side);
     tcase_add_loop_test(forks, goes_on_in_a_child, 0, 4);
