@@ -12,7 +12,7 @@ typedef enum fault {
     NONE,
     FAILS,       /* returns -7 */
     ENDS,        /* returns 0 */
-    TOO_MANY,    /* says that it has read more than was asked for */
+    OVERSHOOTS,  /* says that it has read more than was asked for */
     SAYS_ITSELF, /* records an error of its own */
     FAULTS
 } fault;
@@ -29,7 +29,7 @@ static int64_t fail_read(const device *d, int64_t size)
 {
     if (d->fault == SAYS_ITSELF)
         tn_fail(ctx, TN_ERR_FILE, "the device is gone");
-    return d->fault == ENDS ? 0 : d->fault == TOO_MANY ? size + 1 : -7;
+    return d->fault == ENDS ? 0 : d->fault == OVERSHOOTS ? size + 1 : -7;
 }
 
 static int64_t read_device(void *payload, int64_t offset, void *out, int64_t size)
@@ -188,7 +188,7 @@ static const struct {
     const char *text;
 } said[FAULTS] = {[FAILS] = {TN_ERR_FILE, " failed with -7"},
                   [ENDS] = {TN_ERR_FORMAT, " gave 0 of "},
-                  [TOO_MANY] = {TN_ERR_FORMAT, " bytes"},
+                  [OVERSHOOTS] = {TN_ERR_FORMAT, " bytes"},
                   [SAYS_ITSELF] = {TN_ERR_FILE, "the device is gone"}};
 
 /* Each read that the file takes fails once. */
@@ -252,7 +252,7 @@ START_TEST(wrong_sources)
     ck_tn_error(TN_ERR_ARGUMENT, "load_npz_from: a function: a source of -1 bytes");
     ck_assert_ptr_null(tn_load_npz_from(ctx, TN_MEMORY(NULL, 0)));
     ck_tn_error(TN_ERR_FORMAT, "load_npz_from: memory: not a zip archive: it has no end record");
-    device d = {.bytes = (const unsigned char *)"a", .size = 1, .failing = 1, .fault = TOO_MANY};
+    device d = {.bytes = (const unsigned char *)"a", .size = 1, .failing = 1, .fault = OVERSHOOTS};
     ck_assert_ptr_null(tn_load_npz_from(ctx, device_of(&d)));
     ck_tn_error(TN_ERR_FORMAT, "load_npz_from: a device: reading at byte 0 gave 2 of 1 bytes");
     ck_assert_ptr_null(tn_load_npz_from(NULL, device_of(&d)));
