@@ -90,7 +90,7 @@ by()
     "$work/outside" | grep -q "^loss fell" || fail "$("$work/outside")"
     checks=$((checks + 1))
     command -v "${2##* }" >/dev/null || return 0
-    header "$2" c++ c++11 c++14 c++17 c++20
+    header "$2" c++ c++11 c++14 c++17 c++20 c++2b
     passes $2 -fopenmp -I"$amalgamation" -o "$work/outside" "$work/outside.cpp" "$work/swish.o" "$object" $LIBS
     "$work/outside" | grep -q "^loss fell" || fail "$("$work/outside")"
     checks=$((checks + 1))

@@ -1,4 +1,5 @@
-/* cblas.c - C = alpha op(A) op(B) + beta C, row-major, by three loops. Where beta is 0, C is not read. */
+/* cblas.c - C = alpha op(A) op(B) + beta C, row-major, by three loops. Where beta is 0, C is not
+ * read. */
 #include <cblas.h>
 #include <stddef.h>
 

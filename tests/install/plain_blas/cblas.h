@@ -1,5 +1,5 @@
-/* cblas.h - what the library uses of CBLAS, with the nameless types of the first reference, for machines
- * that have no other. */
+/* cblas.h - what the library uses of CBLAS, with the nameless types of the first reference, for
+ * machines that have no other. */
 #ifndef CBLAS_H
 #define CBLAS_H
 
