@@ -260,6 +260,7 @@ help:
 	@echo "install    to PREFIX ($(PREFIX)), below DESTDIR if that is set; uninstall takes it away"
 	@echo "amalgamation writes the library as two files, $(BUILD)/amalgamation/libtensor.c and tn.h"
 	@echo "amalgamation-check compiles these, and compares bits and speed with the library's"
+	@echo "check-portable builds for other compilers, machines and libraries; ROWS='i386 blis'"
 	@echo "dist       the sources of the last commit as $(BUILD)/libtensor-$(VERSION).tar.gz"
 	@echo "distcheck  these in another directory, with their tests; GOAL=lib without"
 	@echo "deb        Debian's packages of the last commit in $(BUILD)/deb, with lintian's words"

@@ -68,6 +68,7 @@ check: lib $(TESTS)
 	    tests/install/run.sh $(BUILD)
 	@CC="$(CC)" CXX="$(CXX)" $(PART) "the headers alone and beside others" \
 	    tests/install/headers.sh libtensor/include
+	+@CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
 	+@$(MAKE) --no-print-directory check-docs
 	@$(PART)
 

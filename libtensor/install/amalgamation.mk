@@ -12,8 +12,12 @@ AMALGAMATED_ROOMS = $(patsubst %/,%,$(patsubst libtensor/%,%,$(dir $(filter-out 
 
 amalgamation: $(AMALGAMATION)/libtensor.c
 
-# By each compiler that is here; beside the library, whose tests it passes and whose bits it has.
+# By each compiler that is here, or COMPILERS=clang; beside the library, whose tests it passes and whose bits it has.
 amalgamation-check: amalgamation lib $(BUILD)/tests/bench_ops $(BUILD)/obj/tests/unit/test_golden.o $(TEST_COMMON)
-	@CC="$(CC)" CXX="$(CXX)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" tests/install/amalgamation.sh $(BUILD)
+	@CC="$(CC)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" tests/install/amalgamation.sh $(BUILD) $(COMPILERS)
 
-.PHONY: amalgamation amalgamation-check
+# Other compilers, machines and libraries: docs/portability.md. ROWS='i386 blis' alone.
+check-portable: lib
+	@CC="$(CC)" LIBS="$(LIBS)" MAKE="$(MAKE)" tests/install/portability.sh $(BUILD) $(ROWS)
+
+.PHONY: amalgamation amalgamation-check check-portable

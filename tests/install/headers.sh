@@ -75,7 +75,7 @@ check_language()
 languages()
 {
     command -v "$1" >/dev/null && check_language "$1" c c11 c17 c2x &
-    command -v "$2" >/dev/null && check_language "$2" c++ c++11 c++14 c++17 c++20 &
+    command -v "$2" >/dev/null && check_language "$2" c++ c++11 c++14 c++17 c++20 c++2b &
     wait
 }
 
