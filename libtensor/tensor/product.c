@@ -171,8 +171,11 @@ size_t tn__product_space(const tn__product *p)
     return (size_t)(tn__max(one, other) + 2 * bytes_of_part(&w));
 }
 
+/* Where nothing is packed there is no space, and C has no sum of NULL and zero. */
 static void give_space(work *w, char *space)
 {
+    if (!space)
+        return;
     w->a = space;
     w->b = w->a + bytes_of_packed_a(w);
     w->part = w->b + bytes_of_packed_b(w);
