@@ -3,15 +3,17 @@
 # ---- threads ---------------------------------------------------------------------------------------
 
 # What runs in several threads at once, and what they share.
-THREAD_TESTS := $(addprefix $(BUILD)/tests/test_,threads blas error random memory dict prepared prefetch)
+THREAD_TESTS := $(addprefix $(BUILD)/tests/test_,threads blas error random memory dict prepared)
 
 # The threads are the library's own, so that the sanitizer sees every lock; OpenBLAS it does not see.
-# test_fork is not among them: the sanitizer cannot follow threads that a child starts after a fork.
+# test_fork is not among them, nor are the forks of test_prefetch: the sanitizer cannot follow threads that a
+# child starts after a fork.
 tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" tsan-run
 
-tsan-run: $(THREAD_TESTS)
+tsan-run: $(THREAD_TESTS) $(BUILD)/tests/test_prefetch
 	@TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(THREAD_TESTS)
+	@CK_RUN_CASE=threads TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(BUILD)/tests/test_prefetch
 
 HELGRIND := valgrind -q --tool=helgrind --error-exitcode=9
 

@@ -68,14 +68,28 @@ static void *make_batches(void *payload)
     return NULL;
 }
 
-/* Without a thread, batches are made as they are taken. */
+static bool open_lock(tn__prefetch *p)
+{
+    return pthread_mutex_init(&p->lock, NULL) == 0 && pthread_cond_init(&p->wake, NULL) == 0 &&
+           pthread_cond_init(&p->ready, NULL) == 0;
+}
+
+static void close_lock(tn__prefetch *p)
+{
+    pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->ready);
+    pthread_mutex_destroy(&p->lock);
+}
+
+/* Without a thread, batches are made as they are taken; the next epoch asks for one again. */
 static void start_thread(tn__prefetch *p)
 {
-    if (pthread_mutex_init(&p->lock, NULL) != 0)
+    if (tn__process() == 0 || !open_lock(p))
         return;
-    if (pthread_cond_init(&p->wake, NULL) == 0 && pthread_cond_init(&p->ready, NULL) == 0 &&
-        tn__start_thread(&p->thread, make_batches, p))
+    if (tn__start_thread(&p->thread, make_batches, p))
         p->process = tn__process();
+    else
+        close_lock(p);
 }
 
 /* The thread was left in the parent. What it was making there stays as it is for ever. */
@@ -102,9 +116,7 @@ static void end_thread(tn__prefetch *p)
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->thread, NULL);
-    pthread_cond_destroy(&p->wake);
-    pthread_cond_destroy(&p->ready);
-    pthread_mutex_destroy(&p->lock);
+    close_lock(p);
 }
 
 void tn__prefetch_free(tn__prefetch *p)
