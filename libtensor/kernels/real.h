@@ -77,6 +77,13 @@ static inline void store(real *p, vec v)
 #define SHUFFLE(places, a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
 #endif
 
+/* Stands before a loop of so few rounds that all of them are written out. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /* Halves are added to halves. */
 static inline real add_lanes(vec v)
 {

@@ -15,7 +15,7 @@
 #define AHEAD 16     /* rows of x that are fetched before they are needed */
 #define LONG 256     /* products that are added one after another */
 #define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL UNROLLED
 
 /* Into the second-level cache: the first is full of weights. An address past the end does no
  * harm. */

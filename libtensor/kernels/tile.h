@@ -18,7 +18,7 @@
 #define COLUMNS (2 * WIDTH)
 
 /* A loop that disappears: its index becomes a constant, and an array of vectors registers. */
-#define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
+#define EACH(i, n) UNROLLED for (int i = 0; i < (n); i++)
 
 /* m rows are cut into tiles of about as many rows each: where tile t begins and the one before it
  * ends. */
