@@ -229,7 +229,8 @@ static void begin_with_bias(const tn__gemm_args *g)
  * way. */
 static void gemm(const tn__gemm_args *g)
 {
-    int ta = g->trans_a ? CblasTrans : CblasNoTrans, tb = g->trans_b ? CblasTrans : CblasNoTrans;
+    unsigned ta = g->trans_a ? CblasTrans : CblasNoTrans;
+    unsigned tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
     bool adds = g->adds || g->bias;

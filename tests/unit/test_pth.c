@@ -568,7 +568,7 @@ START_TEST(long_keys_cost_little)
     clock_t begin = clock();
     ck_assert_int_eq(tn_dict_count(tn_load_pth(ctx, path)), 0);
     ck_tn_ok();
-    ck_assert_double_lt(effort(begin), 500);
+    ck_assert_double_lt(effort(begin), 2000); /* half of what looking it up each time would hash */
     free(object);
     remove_temporary();
 }
