@@ -156,12 +156,14 @@ void KERNEL(batch_norm_backward)(const tn__channel *c, double mean, double scale
 static void add_rows(const tn__channels *c, int64_t n, const real *x, const real *dy,
                      const double *restrict shift, double *restrict first, double *restrict second)
 {
-    for (int64_t row = 0; row < n; row++, x += c->stride, dy += dy ? c->stride : 0)
+    for (int64_t row = 0; row < n; row++) {
+        const real *xs = x + row * c->stride, *dys = dy ? dy + row * c->stride : NULL;
         for (int64_t j = 0; j < c->count; j++) {
-            double d = (double)x[j] - shift[j], f = dy ? (double)dy[j] : d;
+            double d = (double)xs[j] - shift[j], f = dys ? (double)dys[j] : d;
             first[j] += f;
             second[j] += f * d;
         }
+    }
 }
 
 /* The same of many rows: halves are added to halves. */
