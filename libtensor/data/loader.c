@@ -218,13 +218,15 @@ static void take_back(tn_loader *l, tn_rng_state rng)
 }
 
 /* A batch that requires a gradient is a new leaf: it may have another size than the last one, and
- * gathers a gradient of its own. */
-static void renew_leaf(tn_ctx *ctx, tn_tensor *batch)
+ * gathers a gradient of its own. False without memory for it, and then it is the old one. */
+static bool renew_leaf(tn_ctx *ctx, tn_tensor *batch)
 {
-    if (!batch->var)
-        return;
+    tn__var *var = batch->var ? tn__var_new(ctx, batch) : NULL;
+    if (batch->var && !var)
+        return false;
     tn__var_release(batch->var);
-    batch->var = tn__var_new(ctx, batch);
+    batch->var = var;
+    return true;
 }
 
 static bool has_room(const tn_tensor *batch, int64_t room, const tn_tensor *t)
@@ -255,7 +257,7 @@ static bool make_room(tn_loader *l, int64_t i, const tn_tensor *t)
 static bool copy_made(tn_loader *l, const tn__batch_slot *slot)
 {
     for (int64_t i = 0; i < l->samples.count; i++) {
-        if (!make_room(l, i, slot->made[i]))
+        if (!make_room(l, i, slot->made[i]) || !renew_leaf(l->ctx, l->batch[i]))
             return false;
         tn__count_change(l->ctx, l->batch[i]);
         tn__copy(l->ctx, l->batch[i], slot->made[i]);
@@ -288,6 +290,8 @@ static bool make_here(tn_loader *l)
     for (int64_t i = 0; i < l->samples.count; i++) {
         tn__count_change(l->ctx, l->batch[i]);
         l->batch[i]->shape[0] = size;
+        if (!renew_leaf(l->ctx, l->batch[i]))
+            return false;
     }
     return tn__samples_fill(&l->samples, l->ctx, l->sampler.order, first, size, l->batch, NULL,
                             &fault) ||
@@ -298,10 +302,8 @@ static void describe(tn_loader *l, tn_batch *batch)
 {
     int64_t first, size = tn__batch_part(l, l->next, &first);
     *batch = (tn_batch){.size = size, .number = l->next, .count = l->samples.count};
-    for (int64_t i = 0; i < l->samples.count; i++) {
-        renew_leaf(l->ctx, l->batch[i]);
+    for (int64_t i = 0; i < l->samples.count; i++)
         batch->tensors[i] = l->batch[i];
-    }
     batch->x = batch->tensors[0];
     batch->y = batch->tensors[1];
 }
@@ -330,7 +332,7 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     }
     describe(l, batch);
     l->next++;
-    return tn_ok(l->ctx);
+    return true;
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

@@ -78,7 +78,8 @@ tn_history *tn_history_new(tn_ctx *ctx, int64_t count, const char *const *names)
 
 static bool reserve(tn_history *h, int64_t rows)
 {
-    return tn__reserve(h->ctx, &h->values, &h->capacity, rows * h->columns, sizeof *h->values);
+    int64_t count = rows <= INT64_MAX / h->columns ? rows * h->columns : INT64_MAX;
+    return tn__reserve(h->ctx, &h->values, &h->capacity, count, sizeof *h->values);
 }
 
 tn_status tn_history_add(tn_history *history, int64_t count, const double *values)
