@@ -1,5 +1,6 @@
 /* loader.c - batches of samples, where and when the program asks for them. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "autograd/tape.h"
 #include "base/integers.h"
@@ -39,8 +40,16 @@ void tn_loader_free(tn_loader *loader)
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
+/* Those that were left out are NULL. */
+static bool check_live(tn_ctx *ctx, const char *name, const tn_tensor *t)
+{
+    return !t || tn_check_input(ctx, "loader", name, t);
+}
+
 static bool check_sampler(tn_ctx *ctx, const tn_loader_opts *opts)
 {
+    if (!check_live(ctx, "weights", opts->weights) || !check_live(ctx, "stratify", opts->stratify))
+        return false;
     if (opts->shuffle + (opts->weights != NULL) + (opts->stratify != NULL) > 1)
         tn_fail(ctx, TN_ERR_ARGUMENT,
                 "loader: at most one of shuffle, weights and stratify says which samples come");
@@ -115,7 +124,7 @@ static tn_loader *loader_of(tn_ctx *ctx, int64_t count, const tn_tensor *const *
 
 tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn_loader_opts opts)
 {
-    if (!tn_check_input(ctx, "loader", "x", x))
+    if (!tn_check_input(ctx, "loader", "x", x) || !check_live(ctx, "y", y))
         return NULL;
     if (x->ndim < 1 || x->shape[0] < 1 || (y && (y->ndim < 1 || y->shape[0] != x->shape[0]))) {
         tn_fail(ctx, TN_ERR_SHAPE,
@@ -133,6 +142,10 @@ static bool check_tensor(tn_ctx *ctx, int64_t i, const tn_tensor *t, const tn_te
         tn_fail(ctx, TN_ERR_ARGUMENT, "loader: tensor %lld is NULL", (long long)i);
         return false;
     }
+    char name[40];
+    snprintf(name, sizeof name, "tensor %lld", (long long)i);
+    if (!check_live(ctx, name, t))
+        return false;
     if (t->ndim > 0 && t->shape[0] >= 1 && t->shape[0] == first->shape[0])
         return true;
     tn_fail(ctx, TN_ERR_SHAPE,
