@@ -213,7 +213,7 @@ START_TEST(next_batch_is_a_change_in_place)
 }
 END_TEST
 
-/* A leaf for which there is no memory: the same batch comes again, and requires a gradient still. */
+/* A leaf for which there is no memory: the same batch comes again, and requires its gradient. */
 START_TEST(leaf_without_memory)
 {
     tn_loader *l = tn_loader_new(ctx, samples(TN_F32, 12), NULL,
