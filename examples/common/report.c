@@ -94,7 +94,7 @@ static int put_character(FILE *file, const char *text)
     return length > 0 ? length : 1;
 }
 
-static void put_quoted(FILE *file, const char *text)
+void json_put_text(FILE *file, const char *text)
 {
     fputc('"', file);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -111,7 +111,7 @@ static void put_quoted(FILE *file, const char *text)
 static void put_name(report *r, const char *name)
 {
     fputs(r->fields++ > 0 ? ",\n  " : "\n  ", r->file);
-    put_quoted(r->file, name);
+    json_put_text(r->file, name);
     fputs(": ", r->file);
 }
 
@@ -155,7 +155,7 @@ void json_integer(report *r, const char *name, int64_t value)
 void json_string(report *r, const char *name, const char *value)
 {
     put_name(r, name);
-    put_quoted(r->file, value);
+    json_put_text(r->file, value);
 }
 
 void json_numbers(report *r, const char *name, const double *values, int count)

@@ -39,6 +39,9 @@ void json_string(report *r, const char *name, const char *value);
 void json_numbers(report *r, const char *name, const double *values, int count);
 void json_end(report *r);
 
+/* A string of JSON, in its quotes. */
+void json_put_text(FILE *to, const char *text);
+
 /* A field of CSV that is text, in quotes if it needs them (RFC 4180). */
 void csv_text(report *r, const char *text);
 

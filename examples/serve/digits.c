@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "common/commands.h"
+#include "common/progress.h"
 #include "common/run.h"
 #include "serve/counts.h"
 #include "serve/http.h"
@@ -31,32 +32,18 @@ typedef struct server {
     counts counts;
 } server;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Text in the quotes of JSON. */
-static void put_quoted(char *to, size_t room, const char *text)
-{
-    size_t n = 0;
-    for (; *text && n + 3 < room; text++) {
-        if (*text == '"' || *text == '\\')
-            to[n++] = '\\';
-        to[n++] = (unsigned char)*text < ' ' ? ' ' : *text;
-    }
-    to[n] = '\0';
-}
-
+/* `why` is shorter than the room. */
 static void say_error(http_reply *reply, int status, const char *why)
 {
-    char quoted[600];
-    put_quoted(quoted, sizeof quoted, why);
-    snprintf(reply->room, sizeof reply->room, "{\"error\": \"%s\"}\n", quoted);
+    FILE *to = fmemopen(reply->room, sizeof reply->room, "w");
+    if (to) {
+        fputs("{\"error\": ", to);
+        json_put_text(to, why);
+        fputs("}\n", to);
+        fclose(to);
+    }
     reply->status = status;
     reply->text = reply->room;
 }
@@ -83,12 +70,12 @@ static void say_classes(http_reply *reply, const double *probability, double sec
 
 static void classify(server *s, const http_request *request, http_reply *reply)
 {
-    double begin = now();
+    double begin = seconds_now();
     service_answer answer;
     if (request->size == 0)
         say_error(reply, 400, "the body is empty: a picture is expected");
     else if (service_ask(&s->service, request->body, request->size, &answer))
-        say_classes(reply, answer.probability, now() - begin);
+        say_classes(reply, answer.probability, seconds_now() - begin);
     else
         say_error(reply, answer.own_fault ? 500 : 400, answer.error);
 }
@@ -142,9 +129,9 @@ static void route(server *s, const http_request *request, http_reply *reply)
 static void answer(void *payload, const http_request *request, http_reply *reply)
 {
     server *s = payload;
-    double begin = now();
+    double begin = seconds_now();
     route(s, request, reply);
-    counts_add(&s->counts, reply->status, now() - begin);
+    counts_add(&s->counts, reply->status, seconds_now() - begin);
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -197,11 +184,11 @@ static int serve_until_signal(server *s)
     printf("%s, %d threads: http://%s%s%s:%d/\n", s->service.kind, (int)s->http.threads,
            v6 ? "[" : "", s->http.host, v6 ? "]" : "", http_port(http));
     fflush(stdout);
-    double begin = now();
+    double begin = seconds_now();
     wait_for_signal();
     http_stop(http, 5);
-    print_summary(s, now() - begin);
-    return !s->run.out || write_metrics(s, now() - begin) ? 0 : CLI_EXIT_FAILURE;
+    print_summary(s, seconds_now() - begin);
+    return !s->run.out || write_metrics(s, seconds_now() - begin) ? 0 : CLI_EXIT_FAILURE;
 }
 
 static int work(run *r, void *payload)

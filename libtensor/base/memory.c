@@ -283,9 +283,13 @@ bool tn__reserve(tn_ctx *ctx, void *array, int64_t *capacity, int64_t count, siz
 {
     if (count <= *capacity)
         return true;
-    int64_t wanted = *capacity < 8 ? 8 : 2 * *capacity;
-    while (wanted < count)
+    int64_t most = INT64_MAX / (int64_t)size, wanted = *capacity < 8 ? 8 : 2 * *capacity;
+    while (wanted < count && wanted <= most)
         wanted *= 2;
+    if (wanted > most) {
+        tn__out_of_memory(ctx, SIZE_MAX);
+        return false;
+    }
     void *old;
     memcpy(&old, array, sizeof old);
     void *bigger = tn__realloc(ctx, old, tn__bytes(wanted * (int64_t)size));

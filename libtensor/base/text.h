@@ -13,4 +13,9 @@ typedef struct tn__text {
 
 void tn__append(tn__text *text, const char *format, ...) TN_PRINTF(2, 3);
 
+/* A string of JSON, in its quotes: UTF-8 goes as it is, control characters as \u001f. */
+void tn__append_json(tn__text *text, const char *string);
+
+bool tn__ends_in(const char *name, const char *ending);
+
 #endif

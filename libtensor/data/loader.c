@@ -1,5 +1,6 @@
 /* loader.c - batches of samples, where and when the program asks for them. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "autograd/tape.h"
 #include "base/integers.h"
@@ -39,8 +40,16 @@ void tn_loader_free(tn_loader *loader)
 
 /* ---- making one ------------------------------------------------------------------------------ */
 
+/* Those that were left out are NULL. */
+static bool check_live(tn_ctx *ctx, const char *name, const tn_tensor *t)
+{
+    return !t || tn_check_input(ctx, "loader", name, t);
+}
+
 static bool check_sampler(tn_ctx *ctx, const tn_loader_opts *opts)
 {
+    if (!check_live(ctx, "weights", opts->weights) || !check_live(ctx, "stratify", opts->stratify))
+        return false;
     if (opts->shuffle + (opts->weights != NULL) + (opts->stratify != NULL) > 1)
         tn_fail(ctx, TN_ERR_ARGUMENT,
                 "loader: at most one of shuffle, weights and stratify says which samples come");
@@ -115,7 +124,7 @@ static tn_loader *loader_of(tn_ctx *ctx, int64_t count, const tn_tensor *const *
 
 tn_loader *tn_loader_new(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *y, tn_loader_opts opts)
 {
-    if (!tn_check_input(ctx, "loader", "x", x))
+    if (!tn_check_input(ctx, "loader", "x", x) || !check_live(ctx, "y", y))
         return NULL;
     if (x->ndim < 1 || x->shape[0] < 1 || (y && (y->ndim < 1 || y->shape[0] != x->shape[0]))) {
         tn_fail(ctx, TN_ERR_SHAPE,
@@ -133,6 +142,10 @@ static bool check_tensor(tn_ctx *ctx, int64_t i, const tn_tensor *t, const tn_te
         tn_fail(ctx, TN_ERR_ARGUMENT, "loader: tensor %lld is NULL", (long long)i);
         return false;
     }
+    char name[40];
+    snprintf(name, sizeof name, "tensor %lld", (long long)i);
+    if (!check_live(ctx, name, t))
+        return false;
     if (t->ndim > 0 && t->shape[0] >= 1 && t->shape[0] == first->shape[0])
         return true;
     tn_fail(ctx, TN_ERR_SHAPE,
@@ -218,13 +231,15 @@ static void take_back(tn_loader *l, tn_rng_state rng)
 }
 
 /* A batch that requires a gradient is a new leaf: it may have another size than the last one, and
- * gathers a gradient of its own. */
-static void renew_leaf(tn_ctx *ctx, tn_tensor *batch)
+ * gathers a gradient of its own. False without memory for it, and then it is the old one. */
+static bool renew_leaf(tn_ctx *ctx, tn_tensor *batch)
 {
-    if (!batch->var)
-        return;
+    tn__var *var = batch->var ? tn__var_new(ctx, batch) : NULL;
+    if (batch->var && !var)
+        return false;
     tn__var_release(batch->var);
-    batch->var = tn__var_new(ctx, batch);
+    batch->var = var;
+    return true;
 }
 
 static bool has_room(const tn_tensor *batch, int64_t room, const tn_tensor *t)
@@ -255,7 +270,7 @@ static bool make_room(tn_loader *l, int64_t i, const tn_tensor *t)
 static bool copy_made(tn_loader *l, const tn__batch_slot *slot)
 {
     for (int64_t i = 0; i < l->samples.count; i++) {
-        if (!make_room(l, i, slot->made[i]))
+        if (!make_room(l, i, slot->made[i]) || !renew_leaf(l->ctx, l->batch[i]))
             return false;
         tn__count_change(l->ctx, l->batch[i]);
         tn__copy(l->ctx, l->batch[i], slot->made[i]);
@@ -288,6 +303,8 @@ static bool make_here(tn_loader *l)
     for (int64_t i = 0; i < l->samples.count; i++) {
         tn__count_change(l->ctx, l->batch[i]);
         l->batch[i]->shape[0] = size;
+        if (!renew_leaf(l->ctx, l->batch[i]))
+            return false;
     }
     return tn__samples_fill(&l->samples, l->ctx, l->sampler.order, first, size, l->batch, NULL,
                             &fault) ||
@@ -298,10 +315,8 @@ static void describe(tn_loader *l, tn_batch *batch)
 {
     int64_t first, size = tn__batch_part(l, l->next, &first);
     *batch = (tn_batch){.size = size, .number = l->next, .count = l->samples.count};
-    for (int64_t i = 0; i < l->samples.count; i++) {
-        renew_leaf(l->ctx, l->batch[i]);
+    for (int64_t i = 0; i < l->samples.count; i++)
         batch->tensors[i] = l->batch[i];
-    }
     batch->x = batch->tensors[0];
     batch->y = batch->tensors[1];
 }
@@ -330,7 +345,7 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
     }
     describe(l, batch);
     l->next++;
-    return tn_ok(l->ctx);
+    return true;
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

@@ -29,9 +29,7 @@ static bool check_weights(tn_ctx *ctx, int64_t n, const tn_tensor *weights)
 
 static double weight_at(const tn_tensor *weights, int64_t i)
 {
-    return tn__load_f64(weights->dtype,
-                        (const char *)tn__ptr(weights) +
-                            i * weights->strides[0] * (int64_t)tn_dtype_size(weights->dtype));
+    return tn__load_f64(weights->dtype, tn__at(weights, i));
 }
 
 /* Sums of the first 1, 2, .. n weights. A number drawn below the last of them falls to the sample
@@ -100,9 +98,7 @@ static bool check_labels(tn_ctx *ctx, const char *what, const tn_tensor *labels)
 
 static int64_t label_at(const tn_tensor *labels, int64_t i)
 {
-    return tn__load_i64(labels->dtype,
-                        (const char *)tn__ptr(labels) +
-                            i * labels->strides[0] * (int64_t)tn_dtype_size(labels->dtype));
+    return tn__load_i64(labels->dtype, tn__at(labels, i));
 }
 
 /* One more than the largest label; -1 if one is no number of a class. */

@@ -14,6 +14,7 @@ bool tn__slot_open(tn__batch_slot *slot, const tn_loader *l)
     slot->ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1,
                                           .allocator = l->ctx->memory->allocator,
                                           .keep_blas_threads = true,
+                                          .poison_freed = l->ctx->memory->poison,
                                           .direct_conv = l->ctx->direct_conv});
     for (int64_t i = 0; slot->ctx && i < l->samples.count; i++)
         slot->targets[i] = tn__samples_batch(&l->samples, slot->ctx, i, l->opts.batch_size);
@@ -45,6 +46,8 @@ static void transform(tn__batch_slot *slot, const tn_loader *l, int64_t number)
     for (int64_t i = 0; i < l->samples.count && status >= 0; i++)
         if (!slot->made[i])
             status = tn_fail(ctx, TN_ERR_ARGUMENT, "tensor %lld is NULL", (long long)i);
+        else if (!tn__is_live(slot->made[i]))
+            status = tn_fail(ctx, TN_ERR_STATE, "tensor %lld was freed", (long long)i);
     if (status >= 0)
         status = tn_error_status(ctx);
     if (status < 0) {

@@ -1,6 +1,7 @@
 /* load.c - dictionaries from and to files of any format. */
 #include <string.h>
 #include <tn/io.h>
+#include "base/text.h"
 #include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"
@@ -84,17 +85,11 @@ tn_dict *tn_load_dict_from(tn_ctx *ctx, tn_source source)
     return tn__load_dict_from(ctx, "load_dict_from", source);
 }
 
-static bool ends_in(const char *path, const char *ending)
-{
-    size_t length = strlen(path), n = strlen(ending);
-    return length >= n && strcmp(path + length - n, ending) == 0;
-}
-
 tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path)
 {
-    if (path && ends_in(path, ".safetensors"))
+    if (path && tn__ends_in(path, ".safetensors"))
         return tn__save_safetensors(ctx, what, dict, path, NULL);
-    if (!path || ends_in(path, ".npz"))
+    if (!path || tn__ends_in(path, ".npz"))
         return tn__save_npz(ctx, what, dict, path, false);
     return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: it ends in neither .npz nor .safetensors", what,
                    path);

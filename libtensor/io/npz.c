@@ -3,6 +3,7 @@
 #include <string.h>
 #include <tn/io.h>
 #include "base/memory.h"
+#include "base/text.h"
 #include "dict/dict.h"
 #include "io/file.h"
 #include "io/formats.h"
@@ -11,19 +12,13 @@
 #include "io/stream.h"
 #include "io/zip.h"
 
-static bool ends_in(const char *name, const char *ending)
-{
-    size_t length = strlen(name), n = strlen(ending);
-    return length >= n && strcmp(name + length - n, ending) == 0;
-}
-
 /* Adds the array under its name, "x.npy" without the ending. */
 static bool add(tn_dict *dict, const tn__zip *zip, const tn__zip_entry *entry, const tn_tensor *t)
 {
     char *name = tn__zip_name(zip, entry);
     if (!name)
         return false;
-    if (ends_in(name, ".npy"))
+    if (tn__ends_in(name, ".npy"))
         name[strlen(name) - 4] = '\0';
     bool ok = tn_dict_get(dict, name)
                   ? tn__file_fail(zip->file, "there are two arrays of this name")
@@ -57,8 +52,8 @@ static bool read_contents(const tn__zip *zip, const tn__zip_entry *entry, bool n
 
 static bool read_entry(tn__zip *zip, const tn__zip_entry *entry, tn_dict *dict)
 {
-    bool named = ends_in(entry->name, ".npy");
-    if (!named && (ends_in(entry->name, "/") || entry->size < TN__NPY_MAGIC))
+    bool named = tn__ends_in(entry->name, ".npy");
+    if (!named && (tn__ends_in(entry->name, "/") || entry->size < TN__NPY_MAGIC))
         return true;
     zip->file->part = entry->name;
     bool ok = named || tn__zip_is_readable(entry) ? read_contents(zip, entry, named, dict)

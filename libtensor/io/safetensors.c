@@ -551,31 +551,15 @@ tn_dict *tn_load_safetensors_from(tn_ctx *ctx, tn_source source)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* What needs no escape is appended at once. */
-static void put_string(tn__text *text, const char *s)
-{
-    tn__append(text, "\"");
-    for (const char *start = s; *start; s = start) {
-        while ((unsigned char)*start >= 0x20 && *start != '"' && *start != '\\')
-            start++;
-        tn__append(text, "%.*s", (int)(start - s), s);
-        if (!*start)
-            break;
-        tn__append(text, (unsigned char)*start < 0x20 ? "\\u%04x" : "\\%c", (unsigned char)*start);
-        start++;
-    }
-    tn__append(text, "\"");
-}
-
 static void put_metadata(tn__text *text, const char *const *metadata)
 {
-    put_string(text, METADATA);
+    tn__append_json(text, METADATA);
     tn__append(text, ":{");
     for (int64_t i = 0; metadata[i] && metadata[i + 1]; i += 2) {
         tn__append(text, "%s", i ? "," : "");
-        put_string(text, metadata[i]);
+        tn__append_json(text, metadata[i]);
         tn__append(text, ":");
-        put_string(text, metadata[i + 1]);
+        tn__append_json(text, metadata[i + 1]);
     }
     tn__append(text, "}");
 }
@@ -600,7 +584,7 @@ static void put_part(tn__text *text, const char *name, const tn_tensor *t, int64
     static const char *const codes[TN_DTYPES] = {
         [TN_F32] = "F32", [TN_F64] = "F64", [TN_I64] = "I64",
         [TN_I32] = "I32", [TN_U8] = "U8",   [TN_BOOL] = "BOOL"};
-    put_string(text, name);
+    tn__append_json(text, name);
     tn__append(text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%lld,%lld]}",
                codes[t->dtype], TN_SHAPE_TEXT(t), (long long)*offset,
                (long long)(*offset + size_of(t)));

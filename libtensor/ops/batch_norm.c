@@ -41,18 +41,13 @@ static double number(const norm_args *a, const char *values, int64_t channel, do
     return values ? tn__load_f64(a->dtype, values + channel * (int64_t)size) : otherwise;
 }
 
-static void *element(const tn_tensor *t, int64_t i)
-{
-    return (char *)tn__ptr(t) + i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype);
-}
-
 static void update(const tn_ctx *ctx, const norm_args *a, const tn_tensor *running,
                    const double *values)
 {
     double momentum = a->data.momentum;
     tn__count_change(ctx, running);
     for (int64_t i = 0; i < a->channels; i++) {
-        void *p = element(running, i);
+        void *p = tn__at(running, i);
         double old = tn__load_f64(a->dtype, p);
         tn__store_f64(a->dtype, p, (1 - momentum) * old + momentum * values[i]);
     }
@@ -73,8 +68,8 @@ static void choose_moments(const norm_args *a, const tn__channel *c, int64_t cha
     if (a->data.training) {
         a->k->batch_norm_moments(c, x, &mean, &var);
     } else {
-        mean = tn__load_f64(a->dtype, element(a->running_mean, channel));
-        var = tn__load_f64(a->dtype, element(a->running_var, channel));
+        mean = tn__load_f64(a->dtype, tn__at(a->running_mean, channel));
+        var = tn__load_f64(a->dtype, tn__at(a->running_var, channel));
     }
     set_moments(a, channel, mean, var);
 }

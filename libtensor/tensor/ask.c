@@ -25,15 +25,18 @@ const int64_t *tn_strides(const tn_tensor *t)
 
 int64_t tn_size(const tn_tensor *t, int dim)
 {
+    int ndim = tn_ndim(t);
     if (dim < 0)
-        dim += tn_ndim(t);
-    return dim >= 0 && dim < tn_ndim(t) ? t->shape[dim] : 0;
+        dim += ndim;
+    return dim >= 0 && dim < ndim ? t->shape[dim] : 0;
 }
 
 int64_t tn_numel(const tn_tensor *t)
 {
-    int64_t n = tn__is_live(t);
-    for (int i = 0; i < tn_ndim(t); i++)
+    if (!tn__is_live(t))
+        return 0;
+    int64_t n = 1;
+    for (int i = 0; i < t->ndim; i++)
         n *= t->shape[i];
     return n;
 }

@@ -68,6 +68,12 @@ static inline void *tn__ptr(const tn_tensor *t)
     return (char *)t->storage->data + (size_t)t->offset * tn_dtype_size(t->dtype);
 }
 
+/* The address of what the first dimension has in place i. */
+static inline void *tn__at(const tn_tensor *t, int64_t i)
+{
+    return (char *)tn__ptr(t) + i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype);
+}
+
 /* New room for elements; gives one reference back. */
 tn__storage *tn__storage_new(tn_ctx *ctx, void *data);
 void tn__storage_release(tn__storage *storage);

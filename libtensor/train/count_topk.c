@@ -11,12 +11,6 @@ static double score_at(const tn_tensor *t, int64_t i)
     return tn__load_f64(t->dtype, (const char *)tn__ptr(t) + (size_t)i * tn_dtype_size(t->dtype));
 }
 
-static int64_t target_at(const tn_tensor *t, int64_t i)
-{
-    return tn__load_i64(t->dtype, (const char *)tn__ptr(t) +
-                                      i * t->strides[0] * (int64_t)tn_dtype_size(t->dtype));
-}
-
 static bool check(tn_ctx *ctx, const tn_tensor *scores, const tn_tensor *targets, int64_t k)
 {
     if (!tn_check_float(ctx, "count_topk", "scores", scores) ||
@@ -61,7 +55,7 @@ int64_t tn_count_topk(tn_ctx *ctx, const tn_tensor *scores, const tn_tensor *tar
     tn_scope scope = tn_scope_begin(ctx);
     const tn_tensor *rows = tn__contiguous(ctx, scores);
     for (int64_t i = 0; tn_ok(ctx) && i < targets->shape[0]; i++) {
-        int64_t target = target_at(targets, i);
+        int64_t target = tn__load_i64(targets->dtype, tn__at(targets, i));
         if (target < 0 || target >= classes)
             tn_fail(ctx, TN_ERR_ARGUMENT, "count_topk: targets[%lld] is %lld, with %lld classes",
                     (long long)i, (long long)target, (long long)classes);

@@ -6,6 +6,7 @@
 #include <tn/train.h>
 #include "base/memory.h"
 #include "base/object.h"
+#include "base/text.h"
 #include "dict/dict.h"
 #include "dict/entries.h"
 #include "io/output.h"
@@ -77,7 +78,8 @@ tn_history *tn_history_new(tn_ctx *ctx, int64_t count, const char *const *names)
 
 static bool reserve(tn_history *h, int64_t rows)
 {
-    return tn__reserve(h->ctx, &h->values, &h->capacity, rows * h->columns, sizeof *h->values);
+    int64_t count = rows <= INT64_MAX / h->columns ? rows * h->columns : INT64_MAX;
+    return tn__reserve(h->ctx, &h->values, &h->capacity, count, sizeof *h->values);
 }
 
 tn_status tn_history_add(tn_history *history, int64_t count, const double *values)
@@ -198,38 +200,46 @@ static void put_csv(const tn_history *h, tn__output *out)
         }
 }
 
-static void put_json_name(tn__output *out, const char *name)
+/* Name number i as JSON has it. */
+static char *json_name(const tn_history *h, int64_t i)
 {
-    put(out, "\"");
-    for (; *name; name++) {
-        char text[8];
-        bool control = (unsigned char)*name < 0x20;
-        if (control)
-            snprintf(text, sizeof text, "\\u%04x", (unsigned)(unsigned char)*name);
-        else
-            snprintf(text, sizeof text, "%s%c", *name == '"' || *name == '\\' ? "\\" : "", *name);
-        put(out, text);
+    tn__text text = {0};
+    tn__append_json(&text, h->names[i]);
+    size_t size = (size_t)text.length + 1;
+    text = (tn__text){tn__alloc(h->ctx, size), size, 0};
+    if (text.buffer)
+        tn__append_json(&text, h->names[i]);
+    return text.buffer;
+}
+
+static void put_object(const tn_history *h, tn__output *out, char *const *names, int64_t row)
+{
+    for (int64_t i = 0; i < h->columns; i++) {
+        double x = tn_history_at(h, row, i);
+        put(out, i > 0 ? ", " : "{");
+        put(out, names[i]);
+        put(out, ": ");
+        put(out, isfinite(x) ? text_of(x).s : "null");
     }
-    put(out, "\": ");
+    put(out, "}\n");
 }
 
 static void put_jsonl(const tn_history *h, tn__output *out)
 {
-    for (int64_t row = 0; row < h->rows; row++) {
-        for (int64_t i = 0; i < h->columns; i++) {
-            put(out, i > 0 ? ", " : "{");
-            put_json_name(out, h->names[i]);
-            double x = tn_history_at(h, row, i);
-            put(out, isfinite(x) ? text_of(x).s : "null");
-        }
-        put(out, "}\n");
-    }
+    char **names = tn__alloc_zeroed(h->ctx, (size_t)h->columns * sizeof *names);
+    for (int64_t i = 0; names && tn_ok(h->ctx) && i < h->columns; i++)
+        names[i] = json_name(h, i);
+    for (int64_t row = 0; tn_ok(h->ctx) && row < h->rows; row++)
+        put_object(h, out, names, row);
+    for (int64_t i = 0; names && i < h->columns; i++)
+        tn__free(h->ctx, names[i]);
+    tn__free(h->ctx, names);
 }
 
-static bool ends_with(const char *path, const char *ending)
+/* Behind a name of one byte at least. */
+static bool has_ending(const char *path, const char *ending)
 {
-    size_t length = strlen(path), end = strlen(ending);
-    return length > end && strcmp(path + length - end, ending) == 0;
+    return *path && tn__ends_in(path + 1, ending);
 }
 
 tn_status tn_history_save(const tn_history *history, const char *path)
@@ -241,8 +251,8 @@ tn_status tn_history_save(const tn_history *history, const char *path)
         return tn_error_status(ctx);
     if (!path)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "history_save: path is NULL");
-    bool csv = ends_with(path, ".csv");
-    if (!csv && !ends_with(path, ".jsonl"))
+    bool csv = has_ending(path, ".csv");
+    if (!csv && !has_ending(path, ".jsonl"))
         return tn_fail(ctx, TN_ERR_ARGUMENT, "history_save: %.300s ends in neither .csv nor .jsonl",
                        path);
     tn__output out;

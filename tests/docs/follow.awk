@@ -1,13 +1,7 @@
 # Makes a shell script that follows a page to the letter, as tests/docs/README.md describes:
-# awk -v out=DIRECTORY/NAME -f follow.awk PAGE
+# awk -v out=DIRECTORY/NAME -f blocks.awk -f follow.awk PAGE
 # writes NAME.sh, which puts what the shell lines print into NAME.1.printed and so on, and NAME.1.expected with
 # what the page says that they print, a line of the page before each line.
-
-function fail(line, message)
-{
-    print FILENAME ":" line ": " message
-    failed = 1
-}
 
 # A file is written where the reader is at that moment, and is to compile without a warning.
 function write_file(line, text, name)
@@ -57,34 +51,10 @@ BEGIN {
     script = out ".sh"
 }
 
-/^```/ {
-    if (fenced) {
-        fenced = 0
-        take_block(start, block)
-    } else {
-        fenced = 1
-        kind = substr($0, 4)
-        start = FNR + 1
-        block = ""
-    }
-    next
-}
-
-fenced {
-    block = block $0 "\n"
-    next
-}
-
-/^ +```|^ *~~~/ {
-    fail(FNR, "a block begins and ends with three backticks where the line begins")
-}
-
 /^    .*(tn_[a-z0-9_]+\(.*[;{]|pkg-config|build\/bin)/ {
     fail(FNR, "lines that no block holds: put them between ```sh or ```c and ```")
 }
 
 END {
-    if (fenced)
-        fail(start - 1, "a block without an end")
     exit failed
 }

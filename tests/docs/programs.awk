@@ -1,12 +1,6 @@
 # Makes programs of the C and C++ blocks of a page, as tests/docs/README.md describes:
-# awk -v out=DIRECTORY/NAME -f programs.awk PAGE
+# awk -v out=DIRECTORY/NAME -f blocks.awk -f programs.awk PAGE
 # writes NAME.1.c (or .cpp), NAME.1.expected with what it prints, a line of the page before each line, and so on.
-
-function fail(line, message)
-{
-    print FILENAME ":" line ": " message
-    failed = 1
-}
 
 # At file scope: has a line that begins with one of these words or with a brace.
 function is_file_scope(text)
@@ -123,24 +117,6 @@ function take_block(line, text, count, lines, i)
     }
 }
 
-/^```/ {
-    if (fenced) {
-        fenced = 0
-        take_block(start, block)
-    } else {
-        fenced = 1
-        kind = substr($0, 4)
-        start = FNR + 1
-        block = ""
-    }
-    next
-}
-
-fenced {
-    block = block $0 "\n"
-    next
-}
-
 /^<!-- c: .* -->$/ {
     if ($3 == "new" && $4 == "program")
         finish_program()
@@ -148,17 +124,11 @@ fenced {
         take_file(FNR, $3)
 }
 
-/^ +```|^ *~~~/ {
-    fail(FNR, "a block begins and ends with three backticks where the line begins")
-}
-
 /^    .*tn_[a-z0-9_]+\(.*[;{]/ {
     fail(FNR, "C that no block holds: put it between ```c and ```")
 }
 
 END {
-    if (fenced)
-        fail(start - 1, "a block without an end")
     if (pending != "")
         fail(pending_line, "these declarations go before no program")
     finish_program()

@@ -15,7 +15,7 @@ export CC CXX LIBS build root here work
 for page in ${*:-README.md SECURITY.md CONTRIBUTING.md examples/README.md docs/*.md}; do
     grep -q '^```sh' "$page" && kind=follow || kind=programs
     mkdir -p "$work/$page"
-    awk -v out="$work/$page/$kind" -f $here/$kind.awk "$page" || touch "$work/failed"
+    awk -v out="$work/$page/$kind" -f $here/blocks.awk -f $here/$kind.awk "$page" || touch "$work/failed"
 done
 $CC -c -o "$work/by_lines.o" $here/by_lines.c
 
@@ -29,7 +29,7 @@ awk -f $here/links.awk $(find . -name '*.md' -not -path "./$build/*" -not -path 
 # The checks find all that is wrong with this page, and what a program prints too little or too much.
 page=$here/wrong.txt
 {
-    awk -v out="$work/wrong" -f $here/programs.awk $page
+    awk -v out="$work/wrong" -f $here/blocks.awk -f $here/programs.awk $page
     awk -f $here/links.awk $page 2>/dev/null
     echo one | awk -v page=$page -f $here/compare.awk "$work/wrong.1.expected" -
     { echo one; echo two; echo three; } | awk -v page=$page -f $here/compare.awk "$work/wrong.1.expected" -

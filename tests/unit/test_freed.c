@@ -111,6 +111,10 @@ USE(bias, tn_linear(c, with.row, with.row, t))
 USE(class_weight, tn_cross_entropy(c, with.row, with.class, (tn_cross_entropy_opts){.weight = t}))
 USE(running, tn_batch_norm(c, with.row, t, t, NULL, NULL, (tn_batch_norm_opts){0}))
 USE(loader, tn_loader_new(c, t, NULL, (tn_loader_opts){0}))
+USE(labels, tn_loader_new(c, with.one, t, (tn_loader_opts){0}))
+USE(fields, tn_loader_of(c, TN_TENSORS(with.one, t), (tn_loader_opts){0}))
+USE(weights, tn_loader_new(c, with.one, NULL, (tn_loader_opts){.weights = t}))
+USE(strata, tn_loader_new(c, with.one, NULL, (tn_loader_opts){.stratify = t}))
 USE(optim, tn_sgd_of(c, 1, &t, (tn_sgd_opts){.lr = 1}))
 USE(parameter, tn_add_parameter(c, with.net, "t", t))
 USE(gradient, tn_backward_with(c, with.leaf, t))
@@ -139,6 +143,10 @@ static const use uses[] = {
     {"cross_entropy: weight" FREED, use_class_weight},
     {"batch_norm: running_mean" FREED, use_running},
     {"loader: x" FREED, use_loader},
+    {"loader: y" FREED, use_labels},
+    {"loader: tensor 1" FREED, use_fields},
+    {"loader: weights" FREED, use_weights},
+    {"loader: stratify" FREED, use_strata},
     {"add_parameter: tensor" FREED, use_parameter},
     {"backward: grad" FREED, use_gradient},
     {"init_xavier_uniform_: tensor" FREED, use_init},
@@ -228,6 +236,32 @@ static void twice(tn_ctx *c, tn_tensor *t)
 START_TEST(freed_twice)
 {
     check_use(ctx, &(use){"item: tensor" FREED, twice}, tn_ones(ctx, TN_F64, TN_SCALAR));
+}
+END_TEST
+
+static tn_status leave_freed(tn_ctx *c, int64_t count, tn_tensor **tensors, void *payload)
+{
+    (void)count;
+    (void)payload;
+    tensors[0] = freed(c);
+    return TN_OK;
+}
+
+static void transform(tn_ctx *c, tn_tensor *t)
+{
+    (void)t;
+    tn_batch b;
+    tn_loader_next(tn_loader_new(c, with.one, NULL, (tn_loader_opts){.transform = leave_freed}),
+                   &b);
+}
+
+/* What a transform leaves is in a context of the loader's, which poisons as the program's does. */
+START_TEST(left_by_a_transform)
+{
+    tn_ctx *c = poisoning();
+    make_others(c);
+    check_use(c, &(use){"loader_next: transform: tensor 0 was freed", transform}, NULL);
+    tn_ctx_free(c);
 }
 END_TEST
 
@@ -328,6 +362,7 @@ int main(void)
     tcase_add_loop_test(tc, after_the_scope, 0, LOOKING);
     tcase_add_test(tc, after_others);
     tcase_add_test(tc, freed_twice);
+    tcase_add_test(tc, left_by_a_transform);
     tcase_add_test(tc, questions_get_nothing);
     tcase_add_test(tc, elements_are_poisoned);
     tcase_add_test(tc, training_has_the_same_bits);

@@ -161,6 +161,26 @@ START_TEST(keeps_its_state)
 }
 END_TEST
 
+/* Columns that are repeated have no elements in memory, and more rows than a table can. */
+START_TEST(refuses_more_rows_than_fit)
+{
+    char names[32][4];
+    const char *list[32];
+    tn_dict *state = tn_dict_new(ctx);
+    tn_tensor *column =
+        tn_expand(ctx, tn_zeros(ctx, TN_F64, TN_SHAPE(1)), TN_SHAPE((int64_t)1 << 59));
+    for (int i = 0; i < 32; i++) {
+        snprintf(names[i], sizeof names[i], "%d", i);
+        list[i] = names[i];
+        tn_dict_set(state, names[i], column);
+    }
+    tn_history *h = tn_history_new(ctx, 32, list);
+    ck_assert_int_eq(tn_history_load_state_dict(h, state), TN_ERR_MEMORY);
+    tn_clear_error(ctx);
+    ck_assert_int_eq(tn_history_rows(h), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("history");
@@ -173,5 +193,6 @@ int main(void)
     tcase_add_test(tc, in_any_locale);
     tcase_add_test(tc, whole_or_not_at_all);
     tcase_add_test(tc, keeps_its_state);
+    tcase_add_test(tc, refuses_more_rows_than_fit);
     return tn_run(suite);
 }

@@ -213,6 +213,30 @@ START_TEST(next_batch_is_a_change_in_place)
 }
 END_TEST
 
+/* A leaf for which there is no memory: the same batch comes again, and requires its gradient. */
+START_TEST(leaf_without_memory)
+{
+    tn_loader *l = tn_loader_new(ctx, samples(TN_F32, 12), NULL,
+                                 (tn_loader_opts){.batch_size = 4, .prefetch = _i});
+    tn_batch b;
+    ck_assert(tn_loader_next(l, &b));
+    tn_set_requires_grad(ctx, b.x, true);
+    tn_tensor *loss = tn_sum(ctx, tn_square(ctx, b.x), (tn_reduce_opts){0});
+    ck_assert_ptr_nonnull(loss);
+    tn_empty_cache(ctx);
+    memory.calls = 0;
+    memory.fail_at = 1;
+    ck_assert(!tn_loader_next(l, &b));
+    memory.fail_at = 0;
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+    tn_clear_error(ctx);
+    ck_assert(tn_loader_next(l, &b));
+    ck_assert_int_eq(b.number, 1);
+    ck_assert(tn_requires_grad(b.x));
+    ck_assert_float_eq(tn_data_f32(b.x)[0], 40);
+}
+END_TEST
+
 START_TEST(more_dimensions)
 {
     tn_tensor *x = tn_reshape(ctx, tn_arange(ctx, TN_U8, 0, 24, 1), TN_SHAPE(3, 2, 1, 4));
@@ -297,6 +321,7 @@ int main(void)
     TCase *tc = tn_case(suite, "loader");
     tcase_add_test(tc, batches_in_order);
     tcase_add_test(tc, numbers_of_batches);
+    tcase_add_loop_test(tc, leaf_without_memory, 0, 2);
     tcase_add_test(tc, shuffles);
     tcase_add_loop_test(tc, scales_every_dtype, 0, TN_DTYPES);
     tcase_add_test(tc, every_byte_is_scaled_rightly);

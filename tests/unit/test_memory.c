@@ -198,10 +198,13 @@ START_TEST(growing)
     }
     for (int64_t i = 0; i < 1000; i++)
         ck_assert_int_eq(array[i], i);
+    int64_t before = capacity;
+    ck_assert(!tn__reserve(ctx, &array, &capacity, INT64_MAX, sizeof *array));
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+    tn_clear_error(ctx);
     tn_empty_cache(ctx);
     memory.fail_at = memory.calls + 1;
     memory.for_good = true;
-    int64_t before = capacity;
     ck_assert(!tn__reserve(ctx, &array, &capacity, 100000, sizeof *array));
     ck_assert_int_eq(capacity, before);
     ck_assert_int_eq(array[999], 999);
