@@ -189,7 +189,7 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 static void prepare(tn_ctx *ctx, tn__var *leaf)
 {
     tn__gathered *grad = &leaf->grad;
-    if (!grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum))
+    if (!leaf->arriving.sum || !grad->sum || !prepare_addition(ctx, grad) || is_own(grad->sum))
         return;
     leaf->moved = tn__copied(ctx, "backward", grad->sum);
     if (leaf->moved)
@@ -206,8 +206,11 @@ static void replace_elements(tn_tensor *t, tn_tensor *by)
     by->storage = storage;
 }
 
+/* A hook may have used what was there. */
 static void deliver(tn_ctx *ctx, tn__var *leaf)
 {
+    if (!leaf->arriving.sum)
+        return;
     if (!leaf->grad.sum) {
         leaf->grad.sum = leaf->arriving.sum;
         leaf->grad.sum->is_gradient = true;

@@ -66,17 +66,33 @@ static void seed(tn_ctx *ctx, tn__var *var, const tn_tensor *grad)
     tn_free(first);
 }
 
+/* The node's output may have got no gradient, and the node is the last one of its inputs all the
+ * same. */
+static void walk(tn_ctx *ctx, tn__var *root)
+{
+    bool hooks = ctx->tape->hooks > 0;
+    if (hooks)
+        tn__find_last(ctx, root);
+    for (int64_t i = root->node->position; i >= 0 && tn_ok(ctx); i--) {
+        tn_node *node = ctx->tape->nodes[i];
+        if (node && node->output->grad.sum)
+            pass(ctx, node);
+        if (node && hooks)
+            tn__call_hooks(ctx, node);
+    }
+}
+
 static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
 {
     bool before = tn_set_grad_enabled(ctx, false);
-    int64_t last = root->node ? root->node->position : -1;
     if (root->node && root->node->done)
         pass(ctx, root->node);
     else
         seed(ctx, root, grad);
-    for (int64_t i = last; i >= 0 && tn_ok(ctx); i--)
-        if (ctx->tape->nodes[i] && ctx->tape->nodes[i]->output->grad.sum)
-            pass(ctx, ctx->tape->nodes[i]);
+    if (root->node)
+        walk(ctx, root);
+    else
+        tn__call_hook(ctx, root);
     if (!tn_ok(ctx))
         drop_pending(ctx);
     tn__deliver_all(ctx);
@@ -93,6 +109,8 @@ static bool check_root(tn_ctx *ctx, const tn_tensor *t)
                 "backward: inside of the backward function of %s; gradients of gradients are not "
                 "supported yet",
                 ctx->tape->passing->op->name);
+    else if (ctx->tape->in_hook)
+        tn_fail(ctx, TN_ERR_STATE, "backward: inside of a hook of tn_on_grad");
     else if (tn__without_gradient(ctx, t))
         tn_fail(ctx, TN_ERR_STATE, "backward: a tensor of shape %s %s", TN_SHAPE_TEXT(t),
                 tn__without_gradient(ctx, t));

@@ -64,6 +64,7 @@ static void free_var(tn__var *var)
 {
     tn_ctx *ctx = var->ctx;
     tn__drop_gathered(&var->grad);
+    ctx->tape->hooks -= var->hook != NULL;
     if (var->node)
         bury(ctx, var->node);
     tn__free(ctx, var);

@@ -7,6 +7,7 @@
 #ifndef TN_AUTOGRAD_TAPE_H
 #define TN_AUTOGRAD_TAPE_H
 
+#include <tn/autograd.h>
 #include <tn/op.h>
 #include "autograd/observer.h"
 #include "tensor/tensor.h"
@@ -28,6 +29,11 @@ struct tn__var {
     tn__gathered arriving; /* at a leaf: what the running backward pass has brought */
     tn_tensor *moved;      /* at a leaf: a copy of grad.sum, which takes its place on delivery */
     tn__var *next_reached;
+    tn_grad_hook hook; /* of a leaf; NULL: none */
+    void *payload;
+    uint64_t wave; /* the last pass with hooks below whose root it was; in that one, */
+    int64_t
+        position; /* of the node that brings a leaf its last gradient; -1: the hook was called */
     tn_dtype dtype;
     int ndim;
     int64_t shape[TN_MAX_DIMS];
@@ -56,6 +62,9 @@ struct tn__tape {
     int64_t scope;                /* of what that makes */
     tn__var *reached;             /* leaves that the running pass has brought gradients */
     const tn__observer *observer; /* NULL: nobody looks */
+    int64_t hooks;                /* leaves that have one */
+    uint64_t wave;                /* passes while there were hooks */
+    bool in_hook;
 };
 
 void tn__tape_close(tn_ctx *ctx);
@@ -67,6 +76,13 @@ tn__var *tn__var_new(tn_ctx *ctx, const tn_tensor *t);
  * output, which owns it then. */
 tn_node *tn__node_new(tn_ctx *ctx, const tn_op *op, const tn_record_args *args);
 void tn__node_free(tn_ctx *ctx, tn_node *node);
+
+/* hook.c: finds the node that brings each leaf below root its last gradient; then calls the hooks
+ * of the leaves for which `node` was that one; calls the hook of a leaf that is complete, if
+ * any. */
+void tn__find_last(tn_ctx *ctx, tn__var *root);
+void tn__call_hooks(tn_ctx *ctx, const tn_node *node);
+void tn__call_hook(tn_ctx *ctx, tn__var *leaf);
 
 /* Why no gradient flows through t, to stand behind its shape in a message; NULL if one does. */
 const char *tn__without_gradient(const tn_ctx *ctx, const tn_tensor *t);

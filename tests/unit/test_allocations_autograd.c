@@ -40,6 +40,18 @@ static tn_status convert_profiled(void)
     return profiling == TN_OK ? converted : profiling;
 }
 
+static bool look(tn_ctx *unused, const tn_tensor *grad, void *payload)
+{
+    (void)unused, (void)payload;
+    return tn_sum(ctx, grad, (tn_reduce_opts){0}) != NULL;
+}
+
+static tn_tensor *with_hook(void)
+{
+    tn_on_grad(ctx, in[0], look, NULL);
+    return shared_leaves();
+}
+
 static void autograd_rows(void)
 {
     CALLS(tn_set_requires_grad, "", tn_set_requires_grad(ctx, x, true));
@@ -51,6 +63,8 @@ static void autograd_rows(void)
     GRADIENTS(tn_backward_with, "f32[3] f32[3]", with_view_of_gradient());
     GRADIENTS(tn_backward_with, "f32[3]", in[0]);
     GRADIENTS(tn_detect_anomaly, "f32[3] f32[3]", watched(shared_leaves()));
+    ASKS(tn_on_grad, "f32[2]", tn_on_grad(ctx, in[0], look, NULL));
+    GRADIENTS(tn_on_grad, "f32[3] f32[3]", with_hook());
     ASKS(tn_set_grad_enabled, "", tn_set_grad_enabled(ctx, true));
     ASKS(tn_is_grad_enabled, "", tn_is_grad_enabled(ctx));
     CALLS(tn_detach, "f32[2]", tn_detach(ctx, in[0]));

@@ -7,6 +7,25 @@ static tn_tensor *sum_of_squares(tn_ctx *unused, tn_tensor *const *inputs, void 
     return tn_sum(ctx, tn_square(ctx, inputs[0]), (tn_reduce_opts){0});
 }
 
+static bool deliver(tn_ctx *unused, const tn_tensor *grad, void *payload)
+{
+    (void)unused, (void)grad, (void)payload;
+    return true;
+}
+
+static void hook_rows(void)
+{
+    REFUSES(tn_on_grad, TN_ERR_ARGUMENT, "on_grad: leaf is NULL",
+            tn_on_grad(ctx, NULL, deliver, NULL));
+    REFUSES(tn_on_grad, TN_ERR_STATE, "on_grad: a tensor of shape [2,3] requires no gradient",
+            tn_on_grad(ctx, x, deliver, NULL));
+    REFUSES(tn_on_grad, TN_ERR_STATE,
+            "on_grad: a tensor of shape [2] that square made is not a leaf",
+            tn_on_grad(ctx, y, deliver, NULL));
+    WORKS(tn_on_grad, tn_on_grad(ctx, p, deliver, NULL));
+    HOLDS(tn_on_grad, tn_on_grad(ctx, NULL, NULL, NULL) == TN_OK);
+}
+
 static void autograd_rows(void)
 {
     REFUSES(tn_set_requires_grad, TN_ERR_ARGUMENT, "set_requires_grad: tensor is NULL",
@@ -89,6 +108,7 @@ static void inspect_rows(void)
 static void all_rows(void)
 {
     autograd_rows();
+    hook_rows();
     gradcheck_rows();
     inspect_rows();
 }

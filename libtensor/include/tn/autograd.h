@@ -41,6 +41,20 @@ TN_API tn_status tn_backward(tn_ctx *ctx, const tn_tensor *loss);
  * product; torch.Tensor.backward(gradient)). */
 TN_API tn_status tn_backward_with(tn_ctx *ctx, const tn_tensor *t, const tn_tensor *grad);
 
+/* What tn_on_grad calls: `grad` is what the running backward adds to the gradient of a leaf, of its
+ * shape and dtype, with any strides; `payload` is the program's own. False keeps it from being
+ * added: the hook has used it. */
+typedef bool (*tn_grad_hook)(tn_ctx *ctx, const tn_tensor *grad, void *payload);
+
+/* Calls `hook` in each tn_backward that reaches the leaf, once, as soon as all of it is there,
+ * while the gradients of earlier operators are still to come. The hook may compute: nothing is
+ * recorded then, and what it makes is freed when it returns. An error that it records is that of
+ * the backward; tn_backward inside of it is TN_ERR_STATE. What hooks have used before a backward
+ * fails, they have used. TN_ERR_STATE for a tensor that is no leaf that requires a gradient; a
+ * leaf that stops to require one, as tn_freeze makes it, loses its hook. NULL takes the hook away,
+ * while an error is recorded, too. torch.Tensor.register_hook. */
+TN_API tn_status tn_on_grad(tn_ctx *ctx, tn_tensor *leaf, tn_grad_hook hook, void *payload);
+
 /* Enables or disables recording and returns what was set before, so that calls nest:
  *
  *     bool before = tn_set_grad_enabled(ctx, false);
