@@ -81,22 +81,30 @@ struct tn_loader {
     tn__prefetch *prefetch; /* NULL: batches are made where they are given */
     tn_tensor *batch[TN_MAX_FIELDS];
     int64_t room[TN_MAX_FIELDS]; /* of each, along its first dimension */
-    int64_t batches, next;
-    bool begun;   /* the epoch has its order */
-    int64_t seed; /* of the transform in this epoch */
+    int64_t batches;
+    int64_t items, next; /* parts that are given in an epoch, and those that were */
+    bool begun;          /* the epoch has its order */
+    int64_t seed;        /* of the transform in this epoch */
 };
-
-/* Where batch `number` begins among the samples of the epoch; returns its size. */
-static inline int64_t tn__batch_part(const tn_loader *l, int64_t number, int64_t *first)
-{
-    int64_t size = l->opts.batch_size;
-    *first = number * size;
-    return l->sampler.drawn - *first < size ? l->sampler.drawn - *first : size;
-}
 
 /* tn_loader_load_state_dict for those who load more than one thing, see dict/entries.h: called
  * twice, `apply` the second time. Errors begin with `what`. */
 bool tn__loader_load(tn_loader *loader, const char *what, const tn_dict *dict, bool apply);
+
+/* ---- parts.c: which samples a part of a batch has ------------------------------------------ */
+
+/* Item number i of an epoch: a part of a batch. */
+typedef struct tn__item {
+    int64_t batch, part; /* their numbers */
+    int64_t whole;       /* samples in the batch */
+    int64_t first, size; /* samples of the part, `first` among those of the epoch */
+} tn__item;
+
+tn__item tn__item_of(const tn_loader *l, int64_t i);
+
+/* The most samples of a part: floor((i + 1) n / parts) - floor(i n / parts) is at most
+ * ceil(n / parts). */
+int64_t tn__most_samples(const tn_loader *l);
 
 /* ---- slot.c: a batch in a context of its own ------------------------------------------------- */
 

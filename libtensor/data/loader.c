@@ -18,6 +18,7 @@
 #include "tensor/tensor.h"
 
 enum { MOST_AHEAD = 1024 }; /* batches */
+enum { MOST_PARTS = 1 << 20 };
 
 static void free_object(tn__object *object)
 {
@@ -62,6 +63,21 @@ static bool check_sampler(tn_ctx *ctx, const tn_loader_opts *opts)
     return tn_ok(ctx);
 }
 
+static bool check_parts(tn_ctx *ctx, const tn_loader_opts *opts)
+{
+    int64_t parts = opts->parts ? opts->parts : 1, first = tn__int_option(opts->first_part, 0);
+    if (parts < 1 || parts > MOST_PARTS)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: %lld parts, not 1 to %d",
+                (long long)tn__int_option(parts, 0), MOST_PARTS);
+    else if (first < 0 || first >= parts)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: first_part is %lld of %lld", (long long)first,
+                (long long)parts);
+    else if (opts->part_count < 0 || opts->part_count > parts - first)
+        tn_fail(ctx, TN_ERR_ARGUMENT, "loader: %lld parts from number %lld on, of %lld",
+                (long long)tn__int_option(opts->part_count, 0), (long long)first, (long long)parts);
+    return tn_ok(ctx);
+}
+
 static bool check_options(tn_ctx *ctx, const tn_loader_opts *opts)
 {
     if (opts->batch_size < 0)
@@ -72,7 +88,7 @@ static bool check_options(tn_ctx *ctx, const tn_loader_opts *opts)
     else if (opts->prefetch != TN_ZERO && (opts->prefetch < 0 || opts->prefetch > MOST_AHEAD))
         tn_fail(ctx, TN_ERR_ARGUMENT, "loader: prefetch is %lld, not 0 to %d",
                 (long long)opts->prefetch, MOST_AHEAD);
-    return tn_ok(ctx) && check_sampler(ctx, opts);
+    return tn_ok(ctx) && check_parts(ctx, opts) && check_sampler(ctx, opts);
 }
 
 static tn_loader *loader_new(tn_ctx *ctx)
@@ -92,7 +108,16 @@ static void set_options(tn_loader *l, const tn_loader_opts *opts)
     l->opts.weights = l->opts.stratify = NULL;
     l->batches = opts->drop_last ? drawn / size : (drawn - 1) / size + 1;
     l->opts.batch_size = tn__min(size, drawn);
-    l->opts.prefetch = tn__min(tn__int_option(opts->prefetch, 0), l->batches);
+    l->opts.parts = opts->parts ? opts->parts : 1;
+    l->opts.first_part = tn__int_option(opts->first_part, 0);
+    if (opts->part_count == 0)
+        l->opts.part_count = l->opts.parts - l->opts.first_part;
+    if (l->batches > INT64_MAX / l->opts.parts)
+        tn_fail(l->ctx, TN_ERR_ARGUMENT, "loader: %lld batches in %lld parts each",
+                (long long)l->batches, (long long)l->opts.parts);
+    else
+        l->items = l->batches * l->opts.part_count;
+    l->opts.prefetch = tn__min(tn__int_option(opts->prefetch, 0), l->items);
 }
 
 /* The loader of the samples that it has. */
@@ -101,8 +126,8 @@ static tn_loader *done(tn_loader *l, const tn_loader_opts *opts)
     if (tn_ok(l->ctx) && tn__sampler_open(&l->sampler, l->ctx, l->samples.n, opts))
         set_options(l, opts);
     for (int64_t i = 0; tn_ok(l->ctx) && i < l->samples.count; i++) {
-        l->batch[i] = tn__samples_batch(&l->samples, l->ctx, i, l->opts.batch_size);
-        l->room[i] = l->opts.batch_size;
+        l->batch[i] = tn__samples_batch(&l->samples, l->ctx, i, tn__most_samples(l));
+        l->room[i] = tn__most_samples(l);
     }
     if (tn_ok(l->ctx) && (l->opts.prefetch > 0 || l->opts.transform))
         l->prefetch = tn__prefetch_new(l);
@@ -299,22 +324,27 @@ static bool take_made(tn_loader *l)
 static bool make_here(tn_loader *l)
 {
     tn__fault fault;
-    int64_t first, size = tn__batch_part(l, l->next, &first);
+    tn__item item = tn__item_of(l, l->next);
     for (int64_t i = 0; i < l->samples.count; i++) {
         tn__count_change(l->ctx, l->batch[i]);
-        l->batch[i]->shape[0] = size;
+        l->batch[i]->shape[0] = item.size;
         if (!renew_leaf(l->ctx, l->batch[i]))
             return false;
     }
-    return tn__samples_fill(&l->samples, l->ctx, l->sampler.order, first, size, l->batch, NULL,
-                            &fault) ||
+    return tn__samples_fill(&l->samples, l->ctx, l->sampler.order, item.first, item.size, l->batch,
+                            NULL, &fault) ||
            fail(l, &fault);
 }
 
 static void describe(tn_loader *l, tn_batch *batch)
 {
-    int64_t first, size = tn__batch_part(l, l->next, &first);
-    *batch = (tn_batch){.size = size, .number = l->next, .count = l->samples.count};
+    tn__item item = tn__item_of(l, l->next);
+    *batch = (tn_batch){.size = item.size,
+                        .number = item.batch,
+                        .part = item.part,
+                        .parts = l->opts.parts,
+                        .whole = item.whole,
+                        .count = l->samples.count};
     for (int64_t i = 0; i < l->samples.count; i++)
         batch->tensors[i] = l->batch[i];
     batch->x = batch->tensors[0];
@@ -329,7 +359,7 @@ bool tn_loader_next(tn_loader *l, tn_batch *batch)
         tn_fail(l->ctx, TN_ERR_ARGUMENT, "loader_next: batch is NULL");
         return false;
     }
-    if (l->next == l->batches) {
+    if (l->next == l->items) {
         l->next = 0;
         l->begun = false;
         return false;
@@ -356,7 +386,21 @@ static const tn__field fields[] = {
     {"shuffle", TN__FIELD_BOOL, offsetof(tn_loader, opts.shuffle), true, 0, 0},
     {"drop_last", TN__FIELD_BOOL, offsetof(tn_loader, opts.drop_last), true, 0, 0},
     {"scale", TN__FIELD_F64, offsetof(tn_loader, opts.scale), true, 0, 0},
-    {"next", TN__FIELD_I64, offsetof(tn_loader, next), false, 0, 0x1p53},
+};
+
+/* Of those that give batches in parts. */
+static const tn__field part_fields[] = {
+    {"parts", TN__FIELD_I64, offsetof(tn_loader, opts.parts), true, 0, 0},
+};
+
+/* What was given: whole batches, and parts of the next one. */
+typedef struct place {
+    int64_t batches, parts;
+} place;
+
+static const tn__field place_fields[] = {
+    {"next", TN__FIELD_I64, offsetof(place, batches), false, 0, 0x1p53},
+    {"next_part", TN__FIELD_I64, offsetof(place, parts), false, 0, MOST_PARTS},
 };
 
 /* Of samplers that are neither in order nor shuffled. */
@@ -366,6 +410,11 @@ static const tn__field sampler_fields[] = {
 };
 
 #define COUNT_OF(array) ((int)(sizeof array / sizeof *array))
+
+static bool has_parts(const tn_loader *l)
+{
+    return l->opts.parts > 1;
+}
 
 static bool has_sampler(const tn_loader *l)
 {
@@ -378,7 +427,12 @@ tn_dict *tn_loader_state_dict(const tn_loader *loader)
     tn_dict *dict = loader ? tn_dict_new(loader->ctx) : NULL;
     if (!dict)
         return NULL;
+    const place given = {loader->next / loader->opts.part_count,
+                         loader->next % loader->opts.part_count};
     tn__put_fields(dict, "", fields, COUNT_OF(fields), loader);
+    tn__put_fields(dict, "", place_fields, has_parts(loader) ? 2 : 1, &given);
+    if (has_parts(loader))
+        tn__put_fields(dict, "", part_fields, COUNT_OF(part_fields), loader);
     if (has_sampler(loader))
         tn__put_fields(dict, "", sampler_fields, COUNT_OF(sampler_fields), loader);
     if (loader->sampler.order && loader->begun)
@@ -398,12 +452,19 @@ static bool has_epoch(const tn_dict *dict)
            tn_dict_get(dict, "order") || tn_dict_get(dict, "transform_seed");
 }
 
-static bool check_next(const tn_loader *l, const char *what, const tn_dict *dict)
+static bool load_next(tn_loader *l, const char *what, const tn_dict *dict, bool apply)
 {
-    int64_t next = tn__load_i64(TN_I64, tn__ptr(tn_dict_get(dict, "next")));
-    if (next > l->batches)
-        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next is %lld of %lld batches", what, (long long)next,
-                (long long)l->batches);
+    place next = {0};
+    if (!tn__get_fields(dict, what, "", place_fields, has_parts(l) ? 2 : 1, &next, true))
+        return false;
+    if (next.batches > l->batches)
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next is %lld of %lld batches", what,
+                (long long)next.batches, (long long)l->batches);
+    else if (next.parts >= (next.batches < l->batches ? l->opts.part_count : 1))
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: next_part is %lld of %lld parts", what,
+                (long long)next.parts, (long long)l->opts.part_count);
+    else if (apply)
+        l->next = next.batches * l->opts.part_count + next.parts;
     return tn_ok(l->ctx);
 }
 
@@ -412,6 +473,9 @@ static bool check_others(const tn_loader *l, const char *what, const tn_dict *di
 {
     if (!has_sampler(l) && tn_dict_get(dict, "sampler"))
         tn_fail(l->ctx, TN_ERR_FORMAT, "%s: it has a sampler, but there is none here", what);
+    else if (!has_parts(l) && tn_dict_get(dict, "parts"))
+        tn_fail(l->ctx, TN_ERR_FORMAT, "%s: its batches are in parts, but there are none here",
+                what);
     else if (!l->opts.transform && tn_dict_get(dict, "transform_seed"))
         tn_fail(l->ctx, TN_ERR_FORMAT, "%s: it has a transform, but there is none here", what);
     return tn_ok(l->ctx);
@@ -461,7 +525,9 @@ static bool load_epoch(tn_loader *l, const char *what, const tn_dict *dict, bool
 bool tn__loader_load(tn_loader *loader, const char *what, const tn_dict *dict, bool apply)
 {
     return tn__get_fields(dict, what, "", fields, COUNT_OF(fields), loader, apply) &&
-           check_next(loader, what, dict) && check_others(loader, what, dict) &&
+           load_next(loader, what, dict, apply) && check_others(loader, what, dict) &&
+           (!has_parts(loader) ||
+            tn__get_fields(dict, what, "", part_fields, COUNT_OF(part_fields), loader, apply)) &&
            (!has_sampler(loader) || tn__get_fields(dict, what, "", sampler_fields,
                                                    COUNT_OF(sampler_fields), loader, apply)) &&
            load_epoch(loader, what, dict, apply);

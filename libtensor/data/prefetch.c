@@ -159,7 +159,7 @@ static void start(tn__prefetch *p, int64_t number)
         return;
     pthread_mutex_lock(&p->lock);
     p->taken = p->made = number;
-    p->last = p->loader->batches;
+    p->last = p->loader->items;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }

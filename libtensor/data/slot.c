@@ -17,7 +17,7 @@ bool tn__slot_open(tn__batch_slot *slot, const tn_loader *l)
                                           .poison_freed = l->ctx->memory->poison,
                                           .direct_conv = l->ctx->direct_conv});
     for (int64_t i = 0; slot->ctx && i < l->samples.count; i++)
-        slot->targets[i] = tn__samples_batch(&l->samples, slot->ctx, i, l->opts.batch_size);
+        slot->targets[i] = tn__samples_batch(&l->samples, slot->ctx, i, tn__most_samples(l));
     if (tn_ok(slot->ctx)) {
         slot->scope = tn_scope_begin(slot->ctx);
         if (tn_ok(slot->ctx))
@@ -36,11 +36,12 @@ void tn__slot_close(tn__batch_slot *slot)
     *slot = (tn__batch_slot){0};
 }
 
-/* The stream of a batch has 2^32 blocks until that of the next one begins. */
-static void transform(tn__batch_slot *slot, const tn_loader *l, int64_t number)
+/* The stream of a part has 2^32 blocks until that of the next one begins, given here or not. */
+static void transform(tn__batch_slot *slot, const tn_loader *l, const tn__item *item)
 {
     tn_ctx *ctx = slot->ctx;
-    tn_set_rng_state(ctx, (tn_rng_state){(uint64_t)l->seed, (uint64_t)number << 32});
+    uint64_t place = (uint64_t)(item->batch * l->opts.parts + item->part);
+    tn_set_rng_state(ctx, (tn_rng_state){(uint64_t)l->seed, place << 32});
     tn_set_grad_enabled(ctx, false);
     tn_status status = l->opts.transform(ctx, l->samples.count, slot->made, l->opts.payload);
     for (int64_t i = 0; i < l->samples.count && status >= 0; i++)
@@ -60,16 +61,16 @@ static void transform(tn__batch_slot *slot, const tn_loader *l, int64_t number)
 
 void tn__slot_make(tn__batch_slot *slot, const tn_loader *l, int64_t number, atomic_bool *stop)
 {
-    int64_t first, size = tn__batch_part(l, number, &first);
+    tn__item item = tn__item_of(l, number);
     tn_scope_end(slot->ctx, slot->scope);
     slot->scope = tn_scope_begin(slot->ctx);
     slot->fault = (tn__fault){0};
     for (int64_t i = 0; i < l->samples.count; i++) {
-        slot->targets[i]->shape[0] = size;
+        slot->targets[i]->shape[0] = item.size;
         slot->made[i] = slot->targets[i];
     }
-    if (tn__samples_fill(&l->samples, slot->ctx, l->sampler.order, first, size, slot->targets, stop,
-                         &slot->fault) &&
-        l->opts.transform)
-        transform(slot, l, number);
+    if (tn__samples_fill(&l->samples, slot->ctx, l->sampler.order, item.first, item.size,
+                         slot->targets, stop, &slot->fault) &&
+        l->opts.transform && item.size > 0)
+        transform(slot, l, &item);
 }

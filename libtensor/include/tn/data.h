@@ -43,14 +43,26 @@ typedef struct tn_loader_opts {
     tn_transform_fn transform; /* NULL: none */
     void *payload;             /* of transform */
     int64_t prefetch;          /* batches that a thread makes ahead, at most; see below */
+
+    /* Each batch is given in so many parts, one after another, as if they were batches: a transform
+     * has a random stream for each part, and `prefetch` counts parts. Part i of n samples has those
+     * from floor(i n / parts) to floor((i + 1) n / parts); one without samples is given as well,
+     * with tensors [0, ...]. For gradients that are added up, and for several processes that share
+     * a batch, of which each takes the `part_count` parts from `first_part` on. */
+    int64_t parts;      /* 0: 1 */
+    int64_t first_part; /* from 0 */
+    int64_t part_count; /* 0: all from first_part on */
 } tn_loader_opts;
 
 /* What tn_loader_next fills in. */
 typedef struct tn_batch {
     tn_tensor *x;   /* [size, ...] */
     tn_tensor *y;   /* [size, ...], or NULL */
-    int64_t size;   /* samples in this batch */
+    int64_t size;   /* samples in this batch, or in this part of it */
     int64_t number; /* of the batch in its epoch, from 0 */
+    int64_t part;   /* of the batch, from 0; the first part that is given is first_part */
+    int64_t parts;  /* of the batch, at least 1 */
+    int64_t whole;  /* samples in all its parts */
 
     int64_t count; /* tensors of the batch, of which x and y are the first two */
     tn_tensor *tensors[TN_MAX_FIELDS];
@@ -116,7 +128,8 @@ TN_API tn_tensor *tn_balanced_weights(tn_ctx *ctx, const tn_tensor *labels);
 TN_API tn_dict *tn_loader_state_dict(const tn_loader *loader);
 
 /* Goes there: the next batch is the one that would have come next. The loader must be of as many
- * samples, with the same options, or nothing changes and the status is TN_ERR_FORMAT. The samples
+ * samples, with the same options, or nothing changes and the status is TN_ERR_FORMAT; between
+ * batches the loader may be one of other parts of them, first_part and part_count. The samples
  * themselves are not part of the state, nor are their weights and strata, nor is the context's
  * random stream, from which the orders of later epochs come. `prefetch` may be another. */
 TN_API tn_status tn_loader_load_state_dict(tn_loader *loader, const tn_dict *dict);
