@@ -381,7 +381,7 @@ START_TEST(keeps_no_more_than_it_may)
         int status = receive(holders[i], text, sizeof text);
         close(holders[i]);
         taken += status == 400 && strstr(text, "neither JPEG nor PNG");
-        refused += status == 503 && strstr(text, "requests at a time have more bytes than");
+        refused += status == 503 && strstr(text, "the memory for bodies of requests is full");
     }
     ck_assert_int_eq(taken + refused, HOLDERS);
     ck_assert_msg(taken >= 1 && taken <= 4, "%d are taken", taken);
