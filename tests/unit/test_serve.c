@@ -328,7 +328,7 @@ START_TEST(survives_clients)
 }
 END_TEST
 
-/* What is on its way between clients and the server, by the queues of sockets that have its port. */
+/* What is on its way between clients and the server, by the queues of the sockets of its port. */
 static unsigned long bytes_on_their_way(void)
 {
     unsigned long sum = 0, sending, coming;
