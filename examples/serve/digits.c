@@ -27,7 +27,7 @@ typedef struct server {
     run run;
     const char *model;
     http_options http;
-    int64_t megabytes;
+    int64_t megabytes, all_megabytes; /* of a body; of all at a time */
     service service;
     counts counts;
 } server;
@@ -106,13 +106,23 @@ static bool asks_for(const http_request *request, const char *what)
     return strcmp(request->path, what) == 0;
 }
 
+/* What came was not kept. */
+static void say_refused(http_reply *reply, int status)
+{
+    say_error(reply, status,
+              status == 413 ? "the body is too large"
+                            : "the memory for bodies of requests is full");
+}
+
 static void route(server *s, const http_request *request, http_reply *reply)
 {
     bool post = strcmp(request->method, "POST") == 0;
     bool get = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
     bool classifies = asks_for(request, "/classify"), page = asks_for(request, "/");
     bool health = asks_for(request, "/health"), metrics = asks_for(request, "/metrics");
-    if (!classifies && !page && !health && !metrics)
+    if (request->refused)
+        say_refused(reply, request->refused);
+    else if (!classifies && !page && !health && !metrics)
         say_error(reply, 404, "there are /, /classify, /health and /metrics");
     else if (classifies ? !post : !get)
         say_error(reply, 405, classifies ? "/classify takes POST" : "this takes GET");
@@ -195,7 +205,13 @@ static int work(run *r, void *payload)
 {
     server *s = payload;
     char why[512];
+    if (s->all_megabytes < s->megabytes) {
+        cli_error(&PROGRAM, "--memory %d is less than --most %d", (int)s->all_megabytes,
+                  (int)s->megabytes);
+        return CLI_EXIT_USAGE;
+    }
     s->http.most_bytes = (size_t)s->megabytes << 20;
+    s->http.most_memory = (size_t)s->all_megabytes << 20;
     bool open = service_open(&s->service, r->ctx, s->model, (int)s->http.threads, why, sizeof why);
     if (!open)
         cli_error(&PROGRAM, "%s (make demo trains one)", why);
@@ -212,6 +228,7 @@ int serve_digits(int argc, char **argv)
         .http =
             {.host = "127.0.0.1", .port = 8080, .threads = 4, .connections = 1000, .seconds = 30},
         .megabytes = 16,
+        .all_megabytes = 256,
     };
     const cli_option options[] = {
         {"model", CLI_STRING, &s.model, "FILE", .help = "a network of digits train"},
@@ -224,6 +241,8 @@ int serve_digits(int argc, char **argv)
         {"timeout", CLI_INT, &s.http.seconds, "SECONDS", .min = 1, .max = 3600,
          .help = "until a connection that says nothing is closed"},
         {"most", CLI_INT, &s.megabytes, "MB", .min = 1, .max = 64, .help = "in one picture"},
+        {"memory", CLI_INT, &s.all_megabytes, "MB", .min = 1, .max = 65536,
+         .help = "for the pictures of all requests at a time; those beyond are answered with 503"},
         {"out", CLI_STRING, &s.run.out, "DIR", .help = "folder for metrics.json at the end",
          .shown_default = "none"},
         {.name = NULL},

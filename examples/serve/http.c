@@ -15,7 +15,8 @@ struct http_server {
     struct MHD_Daemon *daemon;
     http_answer answer;
     void *payload;
-    size_t most_bytes;
+    size_t most_bytes, most_memory;
+    atomic_size_t memory; /* of the bodies of all requests */
     atomic_bool stopping;
 };
 
@@ -23,33 +24,60 @@ struct http_server {
 typedef struct collected {
     uint8_t *bytes;
     size_t size, room;
-    bool too_large, no_memory;
+    int refused; /* the status; 0: it is kept */
 } collected;
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
-static bool make_room(collected *c, size_t size, size_t most)
+/* Counts `size` bytes more, unless all would be more than they may. */
+static bool reserve(http_server *server, size_t size)
+{
+    size_t memory = server->memory;
+    do
+        if (size > server->most_memory - memory)
+            return false;
+    while (!atomic_compare_exchange_weak(&server->memory, &memory, memory + size));
+    return true;
+}
+
+static void drop(http_server *server, collected *c)
+{
+    free(c->bytes);
+    atomic_fetch_sub(&server->memory, c->room);
+    c->bytes = NULL;
+    c->size = c->room = 0;
+}
+
+static bool make_room(http_server *server, collected *c, size_t size)
 {
     if (size <= c->room)
         return true;
-    size_t room = 2 * size < most ? 2 * size : most;
-    uint8_t *bytes = realloc(c->bytes, room);
-    if (!bytes)
+    size_t room = 2 * size < server->most_bytes ? 2 * size : server->most_bytes;
+    if (!reserve(server, room - c->room))
         return false;
+    uint8_t *bytes = realloc(c->bytes, room);
+    if (!bytes) {
+        atomic_fetch_sub(&server->memory, room - c->room);
+        return false;
+    }
     c->bytes = bytes;
     c->room = room;
     return true;
 }
 
 /* What cannot be kept is read to its end and dropped, so that the client hears why. */
-static void collect(collected *c, const char *bytes, size_t size, size_t most)
+static void collect(http_server *server, collected *c, const char *bytes, size_t size)
 {
-    c->too_large = c->too_large || size > most - c->size;
-    if (c->too_large || c->no_memory)
+    if (c->refused)
         return;
-    c->no_memory = !make_room(c, c->size + size, most);
-    if (c->no_memory)
+    if (size > server->most_bytes - c->size)
+        c->refused = 413;
+    else if (!make_room(server, c, c->size + size))
+        c->refused = 503;
+    if (c->refused) {
+        drop(server, c);
         return;
+    }
     memcpy(c->bytes + c->size, bytes, size);
     c->size += size;
 }
@@ -73,13 +101,6 @@ static enum MHD_Result send_reply(const http_server *server, struct MHD_Connecti
     return sent;
 }
 
-static enum MHD_Result refuse(const http_server *server, struct MHD_Connection *connection,
-                              int status, const char *text)
-{
-    http_reply reply = {.status = status, .type = "application/json", .text = text};
-    return send_reply(server, connection, &reply);
-}
-
 /* libmicrohttpd calls once for the header, then for each piece of the body, then without one. */
 static enum MHD_Result handle(void *payload, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *bytes,
@@ -93,16 +114,12 @@ static enum MHD_Result handle(void *payload, struct MHD_Connection *connection, 
         return *state ? MHD_YES : MHD_NO;
     }
     if (*size > 0) {
-        collect(c, bytes, *size, server->most_bytes);
+        collect(server, c, bytes, *size);
         *size = 0;
         return MHD_YES;
     }
-    if (c->too_large)
-        return refuse(server, connection, 413, "{\"error\": \"the body is too large\"}\n");
-    if (c->no_memory)
-        return refuse(server, connection, 503, "{\"error\": \"memory is short\"}\n");
     http_reply reply = {.status = 200, .type = "application/json", .text = ""};
-    const http_request request = {method, path, c->bytes, c->size};
+    const http_request request = {method, path, c->bytes, c->size, c->refused};
     server->answer(server->payload, &request, &reply);
     return send_reply(server, connection, &reply);
 }
@@ -110,12 +127,11 @@ static enum MHD_Result handle(void *payload, struct MHD_Connection *connection, 
 static void forget(void *payload, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode why)
 {
-    (void)payload;
     (void)connection;
     (void)why;
     collected *c = *state;
     if (c)
-        free(c->bytes);
+        drop(payload, c);
     free(c);
     *state = NULL;
 }
@@ -149,7 +165,7 @@ static struct MHD_Daemon *listen_on(http_server *server, const http_options *o,
     return MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, server,
                             MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
                             (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)o->seconds, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
+                            (unsigned)o->seconds, MHD_OPTION_NOTIFY_COMPLETED, forget, server,
                             MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
@@ -167,6 +183,7 @@ http_server *http_start(const http_options *options, http_answer answer, void *p
     server->answer = answer;
     server->payload = payload;
     server->most_bytes = options->most_bytes;
+    server->most_memory = options->most_memory;
     errno = 0;
     server->daemon = listen_on(server, options, at);
     freeaddrinfo(at);

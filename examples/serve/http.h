@@ -11,6 +11,7 @@ typedef struct http_request {
     const char *method, *path; /* "POST", "/classify" */
     const uint8_t *body;
     size_t size;
+    int refused; /* 0, or the status that says why there is no body: 413 or 503 */
 } http_request;
 
 /* What is answered: a text that stays (a literal), or one in the room that is given. */
@@ -28,7 +29,8 @@ typedef void (*http_answer)(void *payload, const http_request *request, http_rep
 typedef struct http_options {
     const char *host;                            /* address, "127.0.0.1" or "::" */
     int64_t port, threads, connections, seconds; /* that a connection may be idle */
-    size_t most_bytes;                           /* of a body: more is answered with 413 */
+    size_t most_bytes;                           /* of a body: more is answered with 413, */
+    size_t most_memory; /* and of all bodies at a time, which is no less: with 503 */
 } http_options;
 
 typedef struct http_server http_server;

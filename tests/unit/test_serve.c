@@ -45,7 +45,8 @@ static void start(const char *threads)
         dup2(line[1], STDOUT_FILENO);
         close(line[0]);
         execl(TN_TEST_PROGRAMS "/serve", "serve", "digits", "--port", "0", "--threads", threads,
-              "--model", model, "--most", "1", "--out", out, "--timeout", "2", (char *)NULL);
+              "--model", model, "--most", "1", "--memory", "4", "--out", out, "--timeout", "2",
+              (char *)NULL);
         _exit(127);
     }
     close(line[1]);
@@ -327,6 +328,83 @@ START_TEST(survives_clients)
 }
 END_TEST
 
+/* What is on its way between clients and the server, by the queues of the sockets of its port. */
+static unsigned long bytes_on_their_way(void)
+{
+    unsigned long sum = 0, sending, coming;
+    unsigned from, to;
+    char line[256];
+    FILE *file = fopen("/proc/net/tcp", "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, " %*d: %*x:%x %*x:%x %*x %lx:%lx", &from, &to, &sending, &coming) == 4 &&
+            ((int)from == port || (int)to == port))
+            sum += sending + coming;
+    fclose(file);
+    return sum;
+}
+
+static long most_kilobytes(void)
+{
+    char path[64], line[256];
+    long kilobytes = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file))
+        sscanf(line, "VmHWM: %ld", &kilobytes);
+    fclose(file);
+    return kilobytes;
+}
+
+enum { HOLDERS = 40, HELD = 900000, WHOLE = 1 << 20 };
+
+/* Of unfinished bodies it keeps the 4 MB that it was given, and says so to the others: 4 bodies,
+ * for the room of 900,000 bytes is 1 MB. */
+START_TEST(keeps_no_more_than_it_may)
+{
+    static char body[WHOLE], text[4096];
+    int holders[HOLDERS], taken = 0, refused = 0;
+    char expected[64];
+    start("2");
+    check_answer("GET", "/health", "", 0, 200, "ok");
+    long before = most_kilobytes();
+    for (int i = 0; i < HOLDERS; i++) {
+        holders[i] = connect_to_it();
+        send_head(holders[i], "POST", "/classify", WHOLE);
+        send_all(holders[i], body, HELD);
+    }
+    while (bytes_on_their_way() > 0)
+        wait_milliseconds(10);
+    for (int i = 0; i < HOLDERS; i++) {
+        send_all(holders[i], body + HELD, WHOLE - HELD);
+        int status = receive(holders[i], text, sizeof text);
+        close(holders[i]);
+        taken += status == 400 && strstr(text, "neither JPEG nor PNG");
+        refused += status == 503 && strstr(text, "the memory for bodies of requests is full");
+    }
+    ck_assert_int_eq(taken + refused, HOLDERS);
+    ck_assert_msg(taken >= 1 && taken <= 4, "%d are taken", taken);
+    ck_assert_int_lt(most_kilobytes() - before, 16 << 10);
+    snprintf(expected, sizeof expected, "serve_requests_total{status=\"5xx\"} %d\n", refused);
+    check_answer("GET", "/metrics", "", 0, 200, expected);
+    for (int i = 0; i < 8; i++)
+        check_answer("POST", "/classify", body, WHOLE, 400, "neither JPEG nor PNG");
+    stop();
+    ck_assert_double_eq(work_number("out/metrics.json", "failed"), refused);
+}
+END_TEST
+
+START_TEST(counts_what_is_too_large)
+{
+    static char large[WHOLE + 1];
+    start("1");
+    check_answer("POST", "/classify", large, sizeof large, 413, "the body is too large");
+    check_answer("GET", "/metrics", "", 0, 200, "serve_requests_total{status=\"4xx\"} 1");
+    stop();
+}
+END_TEST
+
 /* What has been asked before the signal is answered: here the body comes after it. */
 START_TEST(answers_before_it_ends)
 {
@@ -358,6 +436,8 @@ START_TEST(says_why_it_does_not_begin)
     run_badly("serve", "digits --model @other.safetensors", 2, "is no network of digits train");
     run_badly("serve", "digits --model @model.safetensors --host nowhere", 1, "nowhere: ");
     run_badly("serve", "digits --threads 0", 2, "--threads");
+    run_badly("serve", "digits --model @model.safetensors --most 9 --memory 8", 2,
+              "--memory 8 is less than --most 9");
     start("1");
     char taken[64];
     snprintf(taken, sizeof taken, "digits --model @model.safetensors --port %d", port);
@@ -375,6 +455,8 @@ int main(void)
     tcase_add_test(tc, answers_pictures);
     tcase_add_test(tc, answers_many);
     tcase_add_test(tc, survives_clients);
+    tcase_add_test(tc, keeps_no_more_than_it_may);
+    tcase_add_test(tc, counts_what_is_too_large);
     tcase_add_test(tc, answers_before_it_ends);
     tcase_add_test(tc, says_why_it_does_not_begin);
     return tn_run(suite);
