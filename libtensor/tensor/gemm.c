@@ -101,6 +101,8 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
     tn__product p = product_of(ctx, g);
     tn__gemm_args turned;
+    if (g->m == 0 || g->n == 0)
+        return; /* rows without elements would be gone through all the same */
     if (is_thin(ctx, g)) {
         thin_product(ctx, g);
     } else if (is_vector(ctx, g, &turned)) {

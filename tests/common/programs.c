@@ -219,13 +219,13 @@ static bool time_is_over(void)
     return milliseconds_left-- <= 0;
 }
 
-/* How often it was stopped. */
-static int run_once_in_parts(const char *name, const char *arguments, const char *folder)
+/* How often it was stopped, first after that many milliseconds. */
+static int run_once_in_parts(const char *name, const char *arguments, const char *folder, int first)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     char line[1024];
     int stops = 0;
-    for (int time = 200;; time += time / 2) {
+    for (int time = first;; time += time / 2) {
         int number = signals[stops % 3];
         milliseconds_left = time;
         snprintf(line, sizeof line, "%s --out @/%s%s", arguments, folder, stops ? " --resume" : "");
@@ -241,7 +241,7 @@ static int run_once_in_parts(const char *name, const char *arguments, const char
 void run_in_parts(const char *name, const char *arguments, const char *folder)
 {
     char command[1200];
-    while (run_once_in_parts(name, arguments, folder) == 0) {
+    for (int first = 200; run_once_in_parts(name, arguments, folder, first) == 0; first /= 2) {
         snprintf(command, sizeof command, "rm -rf '%s'", folder_path(folder));
         ck_assert_int_eq(system(command), 0);
     }

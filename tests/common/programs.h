@@ -31,8 +31,8 @@ int run_interrupted(const char *name, const char *arguments, bool (*ready)(void)
 int run_interrupted_twice(const char *name, const char *arguments, bool (*ready)(void));
 
 /* Stops a training again and again by one signal or another, each time a little later, so that a
- * slow machine comes to the end, too, and goes on with --resume; begins anew where it came to the
- * end before it could be stopped. Results go to @/FOLDER. */
+ * slow machine comes to the end, too, and goes on with --resume; begins anew, and stops it sooner,
+ * where it came to the end before it could be stopped. Results go to @/FOLDER. */
 void run_in_parts(const char *name, const char *arguments, const char *folder);
 
 /* Makes links in the folder to all that is in this one, so that a program finds there what it finds

@@ -179,11 +179,13 @@ START_TEST(refuses_what_is_wrong)
 {
     generate(2, 3);
     work_write("file", "", 0);
-    int status = run_program("alexnet", wrong[_i].arguments, false);
-    ck_assert_msg(strstr(complained, wrong[_i].error) != NULL, "%s: %s", wrong[_i].arguments,
-                  complained);
-    ck_assert_int_eq(status, wrong[_i].status);
-    ck_assert_int_eq(strncmp(complained, "alexnet ", 8), 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        int status = run_program("alexnet", wrong[i].arguments, false);
+        ck_assert_msg(strstr(complained, wrong[i].error) != NULL, "%s: %s", wrong[i].arguments,
+                      complained);
+        ck_assert_msg(status == wrong[i].status, "%s: %d", wrong[i].arguments, status);
+        ck_assert_int_eq(strncmp(complained, "alexnet ", 8), 0);
+    }
 }
 END_TEST
 
@@ -376,7 +378,7 @@ END_TEST
 /* ---- going on -------------------------------------------------------------------------------- */
 
 static const char *const long_runs[] = {
-    "train --layer conv1.pool --test-per-class 4 --hidden 50 --epochs 40 --runs 2 --quiet" CACHE,
+    "train --layer conv1.pool --test-per-class 4 --hidden 50 --epochs 20 --runs 2 --quiet" CACHE,
     "train --layer conv2.pool --finetune 1 --test-per-class 4 --epochs 3 --batch 4 --no-flip "
     "--quiet" CACHE,
 };
@@ -399,7 +401,7 @@ START_TEST(goes_on_where_it_stopped)
 END_TEST
 
 #define SWEEP                                                                            \
-    "train --sweep --test-per-class 2 --validation 0.3 --epochs 40 --batch 4 --no-flip " \
+    "train --sweep --test-per-class 2 --validation 0.3 --epochs 16 --batch 4 --no-flip " \
     "--quiet" CACHE
 
 /* Layers that were finished are not learned again. */
@@ -551,7 +553,7 @@ int main(void)
     tcase_add_loop_test(tc, torchvisions_layers_agree_with_pytorch, 0, 2);
     tcase_add_test(tc, inputs_are_torchvisions);
     tcase_add_loop_test(tc, helps, 0, COMMANDS);
-    tcase_add_loop_test(tc, refuses_what_is_wrong, 0, (int)(sizeof wrong / sizeof *wrong));
+    tcase_add_test(tc, refuses_what_is_wrong);
     tcase_add_test(tc, keeps_features);
     tcase_add_test(tc, features_are_those_of_the_layer);
     tcase_add_test(tc, refuses_damaged_features);

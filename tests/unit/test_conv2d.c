@@ -68,23 +68,22 @@ static int64_t met(int64_t p, int64_t i, int64_t stride, int64_t padding, int64_
 /* What the element at `o` = [n, channel, row, column] of y is made of. */
 static void visit(const conv *c, outcome *r, const int64_t *o)
 {
+    const int64_t *x = r->x.shape, *w = r->w.shape;
+    int64_t first = o[0] * x[1] + o[1] / (w[0] / c->groups) * w[1]; /* channel of x */
     double *y = array_at(&r->y, 4, o), dy = *array_at(&r->dy, 4, o);
-    int64_t per_group = r->w.shape[0] / c->groups;
     *y = r->b.data[o[1]];
     r->db.data[o[1]] += dy;
-    int64_t k[4] = {o[1], 0, 0, 0};
-    if (r->w.numel == 0)
-        return;
-    do {
-        int64_t x[4] = {o[0], o[1] / per_group * r->w.shape[1] + k[1],
-                        met(o[2], k[2], c->stride_h, c->padding_h, c->dilation_h, r->x.shape[2]),
-                        met(o[3], k[3], c->stride_w, c->padding_w, c->dilation_w, r->x.shape[3])};
-        if (x[2] < 0 || x[3] < 0)
+    for (int64_t k = 0; k < w[1] * w[2] * w[3]; k++) {
+        int64_t row = met(o[2], k / w[3] % w[2], c->stride_h, c->padding_h, c->dilation_h, x[2]);
+        int64_t column = met(o[3], k % w[3], c->stride_w, c->padding_w, c->dilation_w, x[3]);
+        if (row < 0 || column < 0)
             continue;
-        *y += *array_at(&r->x, 4, x) * *array_at(&r->w, 4, k);
-        *array_at(&r->dx, 4, x) += dy * *array_at(&r->w, 4, k);
-        *array_at(&r->dw, 4, k) += dy * *array_at(&r->x, 4, x);
-    } while (next_index(3, r->w.shape + 1, k + 1));
+        int64_t i = ((first + k / w[3] / w[2]) * x[2] + row) * x[3] + column;
+        int64_t j = o[1] * w[1] * w[2] * w[3] + k;
+        *y += r->x.data[i] * r->w.data[j];
+        r->dx.data[i] += dy * r->w.data[j];
+        r->dw.data[j] += dy * r->x.data[i];
+    }
 }
 
 static outcome naive_conv2d(const conv *c)

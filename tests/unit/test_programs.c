@@ -111,7 +111,7 @@ END_TEST
 
 /* ---- terminals ------------------------------------------------------------------------------- */
 
-#define TRAIN "train --data examples/data/mnist --iterations 60 --threads 1 --out @/out"
+#define TRAIN "train --data examples/data/mnist --train 500 --iterations 60 --threads 1 --out @/out"
 
 static const struct {
     const char *term;
