@@ -132,7 +132,6 @@ same_bits()
 by()
 {
     work=$all/$1
-    mkdir "$work"
     with_tn_h
     header "$1" c c11 c17 c2x
     for standard in $(knows "$1" c c11 c17 c2x); do
@@ -156,6 +155,7 @@ by()
     for test in $tests; do
         passes_test "$test" "$object"
     done
+    touch "$work/done"
 }
 
 # A product and convolutions in one thread: times beside the library's, of which the least counts.
@@ -177,12 +177,12 @@ speed)
 *)
     for compiler in $compilers; do
         command -v "$compiler" >/dev/null || { echo "not tried, for it is not here: $compiler"; continue; }
-        (by "$compiler" "$(echo "$compiler" | sed 's/gcc/g++/; s/clang/clang++/')" && touch "$all/$compiler.done") \
-            >"$all/$compiler.said" 2>&1 &
+        mkdir "$all/$compiler"
+        by "$compiler" "$(echo "$compiler" | sed 's/gcc/g++/; s/clang/clang++/')" >"$all/$compiler/said" 2>&1 &
     done
     wait
-    for said in "$all"/*.said; do
-        [ -e "${said%.said}.done" ] || fail "by $(basename "$said" .said): $(cat "$said")"
+    for said in "$all"/*/said; do
+        [ -e "${said%said}done" ] || fail "by $(basename "${said%/said}"): $(cat "$said")"
     done
     ;;
 esac
