@@ -17,11 +17,12 @@
 #include <sanitizer/asan_interface.h>
 #elif defined(__GNUC__)
 /* A program that is compiled with the sanitizer may use a library that is not: then these are there
- * when it runs, and NULL otherwise. */
+ * when it runs, and NULL otherwise. A name that is hidden, as all of libtensor.c is, would always
+ * be NULL. */
 extern void __asan_poison_memory_region(void const volatile *memory, size_t size)
-    __attribute__((weak));
+    __attribute__((weak, visibility("default")));
 extern void __asan_unpoison_memory_region(void const volatile *memory, size_t size)
-    __attribute__((weak));
+    __attribute__((weak, visibility("default")));
 #endif
 
 #endif

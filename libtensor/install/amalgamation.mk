@@ -13,11 +13,18 @@ AMALGAMATED_ROOMS = $(patsubst %/,%,$(patsubst libtensor/%,%,$(dir $(filter-out 
 amalgamation: $(AMALGAMATION)/libtensor.c
 
 # By each compiler that is here, or COMPILERS=clang; beside the library, whose tests it passes and whose bits it has.
-amalgamation-check: amalgamation lib $(BUILD)/tests/bench_ops $(BUILD)/obj/tests/unit/test_golden.o $(TEST_COMMON)
-	@CC="$(CC)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" tests/install/amalgamation.sh $(BUILD) $(COMPILERS)
+AMALGAMATION_TESTS := golden blas threads conv2d safetensors
+
+amalgamation-check: amalgamation lib $(AMALGAMATION_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o) $(TEST_COMMON)
+	@CC="$(CC)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" TESTS="$(AMALGAMATION_TESTS)" \
+	    tests/install/amalgamation.sh $(BUILD) $(COMPILERS)
+
+# What it takes over what the library takes.
+amalgamation-speed: amalgamation $(BUILD)/tests/bench_ops
+	@CC="$(CC)" LIBS="$(LIBS)" tests/install/amalgamation.sh $(BUILD) speed
 
 # Other compilers, machines and libraries: docs/portability.md. ROWS='i386 blis' alone.
 check-portable: lib
 	@CC="$(CC)" LIBS="$(LIBS)" MAKE="$(MAKE)" tests/install/portability.sh $(BUILD) $(ROWS)
 
-.PHONY: amalgamation amalgamation-check check-portable
+.PHONY: amalgamation amalgamation-check amalgamation-speed check-portable

@@ -5,8 +5,9 @@ MANDIR ?= $(SHAREDIR)/man
 DOCDIR ?= $(SHAREDIR)/doc/libtensor
 HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
 DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
-# With their pictures, and where their links find them.
-PAGES := $(sort $(wildcard docs/*.md docs/*/*.md docs/*/*.png))
+# With their pictures and the examples, and where their links find them.
+PAGES := $(sort $(wildcard docs/*.md docs/*/*.md docs/*/*.png) tests/docs/README.md \
+                $(filter-out %.pyc,$(shell find examples -type f)))
 # The OpenMP runtime of the compiler, for programs that link the static library.
 OPENMP_LIB = $(if $(OPENMP),$(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp),-pthread)
 
@@ -61,7 +62,7 @@ install: lib man reference
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
 	@for page in $(PAGES); do \
 	    install -d "$(DESTDIR)$(DOCDIR)/$${page%/*}" && \
-	    install -m 644 $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
+	    install -m $$([ -x $$page ] && echo 755 || echo 644) $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
 	done
 	install -m 644 $(BUILD)/reference/* "$(DESTDIR)$(DOCDIR)/reference"
 	install -m 644 $(BUILD)/man/man3/* "$(DESTDIR)$(MANDIR)/man3"

@@ -25,9 +25,10 @@
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
 
-/* OpenBLAS has these functions, other libraries need not. */
+/* OpenBLAS has these functions, other libraries need not. If their names were hidden, as all of
+ * libtensor.c is, they would be looked for in the program alone. */
 #if defined(__GNUC__)
-#define MAYBE __attribute__((weak))
+#define MAYBE __attribute__((weak, visibility("default")))
 extern MAYBE void openblas_set_num_threads(int count);
 extern MAYBE char *openblas_get_config(void);
 extern MAYBE char *openblas_get_corename(void);

@@ -68,6 +68,11 @@ else
     echo "not tried, for it is not here: man"
 fi
 [ -f "$stage/usr/share/doc/libtensor/reference/index.html" ] || fail "the reference is not installed"
+# Pages find each other, their pictures and the examples where they are installed, too.
+(cd "$stage/usr/share/doc/libtensor" && find . -name '*.md' | sed 's|^\./||' | sort |
+    xargs awk -f "$here/../docs/links.awk") >"$stage/links" 2>&1 || fail "links: $(cat "$stage/links")"
+grep -q '^[1-9][0-9]* links$' "$stage/links" || fail "links: $(cat "$stage/links")"
+checks=$((checks + 1))
 
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 cflags=$($PKG_CONFIG --cflags libtensor)
