@@ -236,19 +236,23 @@ static void learn(training *t)
 
 /* ---- what the kept network does with the test photographs ------------------------------------ */
 
-static void count_answers(training *t, int64_t first, const tn_tensor *answers)
+static void count_answers(training *t, const tn_tensor *answers, const tn_tensor *targets)
 {
     const recognition *g = t->payload;
-    const int64_t *photos = g->split.photos[PART_TEST] + first;
-    for (int64_t i = 0; i < tn_numel(answers); i++)
-        g->confusion[g->people->photos[photos[i]].person * g->people->persons +
-                     tn_data_i64(answers)[i]]++;
+    tn_confusion_add(g->of_run, answers, targets);
 }
 
+/* Adds those of this run to those of all. */
 static bool finish(training *t)
 {
+    recognition *g = t->payload;
+    int persons = g->people->persons;
     training_record record;
+    g->of_run = tn_confusion_new(g->ctx, persons);
     training_evaluate(t, PART_TEST, &record, count_answers);
+    for (int i = 0; i < persons; i++)
+        for (int k = 0; k < persons; k++)
+            g->confusion[i * persons + k] += tn_confusion_at(g->of_run, i, k);
     return tn_ok(t->run.ctx) || run_library_failed(&t->run);
 }
 

@@ -61,6 +61,7 @@ struct recognition {
 
     /* Of one run. */
     tn_ctx *ctx;
+    tn_confusion *of_run; /* in its test */
     split split;
     int64_t *labels; /* of the photographs, as they are learned */
 };

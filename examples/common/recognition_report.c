@@ -76,7 +76,7 @@ static bool draw_curve(const training *t)
 {
     const recognition *g = t->payload;
     char commands[4096], losses[1024] = "", accuracies[1024] = "";
-    double epochs = (double)training_last(t)->round, kept = (double)t->kept.round;
+    double epochs = (double)t->last.round, kept = (double)t->kept.round;
     training_plot(t, losses, sizeof(losses), 1 + RECORD_LOSS, 1, 1, false);
     training_plot(t, accuracies, sizeof(accuracies), 1 + RECORD_ACCURACY, 100, 100, false);
     size_t used = strlen(losses);

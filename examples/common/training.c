@@ -10,19 +10,14 @@
 const char *const SCHEDULES[] = {"constant", "cosine", NULL};
 const char *const KEEPS[] = {"best", "last", NULL};
 
-const training_record *training_last(const training *t)
-{
-    return &t->history[t->records - 1];
-}
-
 /* ---- evaluating ------------------------------------------------------------------------------ */
 
 void training_evaluate(training *t, data_part p, training_record *record, training_answers answered)
 {
     tn_ctx *ctx = t->run.ctx;
-    int64_t right = 0, first = 0, count = t->count[p];
-    double loss = 0;
-    bool more = count > 0, enabled = tn_set_grad_enabled(ctx, false);
+    tn_running_mean loss = {0}, right = {0};
+    int64_t first = 0;
+    bool more = t->count[p] > 0, enabled = tn_set_grad_enabled(ctx, false);
     tn_train(t->net, false);
     while (more && tn_ok(ctx)) {
         tn_scope scope = tn_scope_begin(ctx);
@@ -32,18 +27,21 @@ void training_evaluate(training *t, data_part p, training_record *record, traini
             tn_tensor *logits = tn_forward(ctx, t->net, batch.x);
             tn_tensor *answers = tn_argmax(ctx, logits, 1);
             tn_cross_entropy_opts sum = {.reduction = TN_REDUCE_SUM};
-            loss += tn_item(ctx, tn_cross_entropy(ctx, logits, batch.y, sum));
-            right += tn_count_equal(ctx, answers, batch.y);
+            double size = (double)tn_size(batch.y, 0);
+            double lost = tn_item(ctx, tn_cross_entropy(ctx, logits, batch.y, sum));
+            double hits = (double)tn_count_equal(ctx, answers, batch.y);
+            tn_running_mean_add(&loss, lost / size, size);
+            tn_running_mean_add(&right, hits / size, size);
             if (answered && answers)
-                answered(t, first, answers);
+                answered(t, answers, batch.y);
             first += tn_size(batch.y, 0);
         }
         tn_scope_end(ctx, scope);
     }
     tn_train(t->net, true);
     tn_set_grad_enabled(ctx, enabled);
-    record->loss[p] = count > 0 ? loss / (double)count : NAN;
-    record->accuracy[p] = count > 0 ? (double)right / (double)count : NAN;
+    record->loss[p] = tn_running_mean_value(&loss);
+    record->accuracy[p] = tn_running_mean_value(&right);
 }
 
 static training_record evaluate(training *t)
@@ -63,33 +61,47 @@ static bool keeps_best(const training *t)
     return t->settings.keep == KEEP_BEST && t->count[PART_VALIDATION] > 0;
 }
 
-static void keep(training *t, const training_record *record)
+/* How well the network does on the validation samples: how many are recognised and, among networks
+ * that recognise as many, a part of 1 that is larger when the loss is smaller. */
+static double merit(const training *t, const training_record *record)
 {
-    tn_snapshot_take(t->best);
-    t->kept = *record;
+    double recognised = record->accuracy[PART_VALIDATION] * (double)t->count[PART_VALIDATION];
+    return round(recognised) + 1 / (1 + record->loss[PART_VALIDATION]);
 }
 
-/* Whether the network does better on the validation samples than the one that is kept: more are
- * recognised, or as many with a smaller loss. */
-static bool is_better(const training *t, const training_record *record)
+static bool is_better(training *t, const training_record *record)
 {
-    double now = record->accuracy[PART_VALIDATION], kept = t->kept.accuracy[PART_VALIDATION];
-    return t->records == 1 || now > kept ||
-           (now == kept && record->loss[PART_VALIDATION] < t->kept.loss[PART_VALIDATION]);
+    return tn_early_stopping_step(&t->stopping, merit(t, record));
+}
+
+/* Its patience is counted in evaluations. It takes those of a run that goes on again. */
+static void make_stopping(training *t)
+{
+    int64_t every = t->settings.eval_every;
+    int64_t patience = (t->settings.patience + every - 1) / every;
+    t->stopping = (tn_early_stopping){.patience = patience, .maximize = true};
+    for (int64_t i = 0; i < tn_history_rows(t->history); i++) {
+        training_record record = training_row(t, i);
+        is_better(t, &record);
+    }
 }
 
 /* Records how the network does. False when it has been getting no better for too long. */
 static bool look(training *t)
 {
-    training_record record = evaluate(t);
-    t->history[t->records++] = record;
+    double values[RECORD_VALUES];
+    t->last = evaluate(t);
+    training_values(&t->last, values);
+    tn_history_add(t->history, RECORD_VALUES, values);
     if (!keeps_best(t)) {
-        t->kept = record;
+        t->kept = t->last;
         return true;
     }
-    if (is_better(t, &record))
-        keep(t, &record);
-    return t->settings.patience == 0 || t->round - t->kept.round < t->settings.patience;
+    if (is_better(t, &t->last) || tn_history_rows(t->history) == 1) {
+        tn_snapshot_take(t->best);
+        t->kept = t->last;
+    }
+    return !tn_early_stopping_over(&t->stopping);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -134,14 +146,14 @@ static void show(const training *t, progress *shown)
 {
     data_part p = t->count[PART_VALIDATION] > 0 ? PART_VALIDATION : PART_TEST;
     progress_update(shown, t->round, "loss %.5g  %s %.2f %%", t->step_loss,
-                    p == PART_TEST ? "test" : "validation", 100 * training_last(t)->accuracy[p]);
+                    p == PART_TEST ? "test" : "validation", 100 * t->last.accuracy[p]);
 }
 
 /* Rounds and evaluations up to the end, or to an interruption. */
 static bool iterate(training *t, progress *shown, bool *ended)
 {
     const training_settings *s = &t->settings;
-    bool more = t->records > 0 || look(t);
+    bool more = tn_history_rows(t->history) > 0 || look(t);
     while (t->round < s->rounds && more && !interrupted && tn_ok(t->run.ctx)) {
         do_round(t);
         if (tn_ok(t->run.ctx) && !isfinite(t->step_loss))
@@ -153,7 +165,7 @@ static bool iterate(training *t, progress *shown, bool *ended)
     *ended = !more || t->round == s->rounds;
     if (!tn_ok(t->run.ctx))
         return run_library_failed(&t->run);
-    if (!isfinite(training_last(t)->loss[PART_TRAIN]))
+    if (!isfinite(t->last.loss[PART_TRAIN]))
         return diverged(t, t->round);
     if (*ended && keeps_best(t) && tn_snapshot_restore(t->best) != TN_OK)
         return run_library_failed(&t->run);
@@ -176,7 +188,7 @@ static int finish(training *t, training_results *results)
 {
     const training_task *task = t->task;
     results->kept[t->number] = t->kept;
-    results->last[t->number] = *training_last(t);
+    results->last[t->number] = t->last;
     results->runs = t->number + 1;
     if (task->finish && !task->finish(t))
         return CLI_EXIT_FAILURE;
@@ -197,28 +209,23 @@ static int finish(training *t, training_results *results)
     return 0;
 }
 
-static bool make_best(training *t)
+static bool make_pieces(training *t)
 {
+    const char *names[RECORD_VALUES];
+    training_names(t, names);
+    t->history = tn_history_new(t->run.ctx, RECORD_VALUES, names);
     t->best = tn_snapshot_new(t->run.ctx, t->net);
-    return t->best || run_library_failed(&t->run);
-}
-
-static bool make_history(training *t)
-{
-    int64_t records = t->settings.rounds / t->settings.eval_every + 3;
-    t->history = calloc((size_t)records, sizeof(*t->history));
-    if (!t->history)
-        cli_error(t->run.program, "no memory for %lld evaluations", (long long)records);
-    return t->history != NULL;
+    return tn_ok(t->run.ctx) || run_library_failed(&t->run);
 }
 
 static int train(training *t, training_results *results)
 {
     const training_settings *s = &t->settings;
     char label[64];
-    if (!t->task->make(t) || !run_make_out(&t->run) || !make_history(t) || !make_best(t) ||
+    if (!t->task->make(t) || !run_make_out(&t->run) || !make_pieces(t) ||
         (s->resume && !training_load(t)))
         return CLI_EXIT_USAGE;
+    make_stopping(t);
     if (s->runs > 1)
         snprintf(label, sizeof(label), "run %lld of %lld, %s", (long long)t->number + 1,
                  (long long)s->runs, t->task->round);
@@ -245,7 +252,6 @@ static int train_one(run *r, void *payload)
     int status = train(t, one->results);
     if (t->task->end)
         t->task->end(t);
-    free(t->history);
     return status;
 }
 

@@ -110,11 +110,13 @@ struct training {
     tn_schedule *schedule; /* NULL: a constant rate */
     tn_loader *loader;     /* of the training samples; NULL: the program draws them */
     tn_cross_entropy_opts loss;
-    double step_loss;               /* of the last step */
-    tn_snapshot *best;              /* the network that does best on the validation samples */
-    training_record *history, kept; /* `kept` is of the network that is kept */
-    int64_t records, round;         /* evaluations and rounds done */
-    double seconds;                 /* spent in rounds */
+    double step_loss;           /* of the last step */
+    tn_early_stopping stopping; /* of what it does on the validation samples */
+    tn_snapshot *best;          /* the network that does best on the validation samples */
+    tn_history *history;        /* a row for each evaluation */
+    training_record last, kept; /* of the last one, and of the network that is kept */
+    int64_t round;              /* rounds done */
+    double seconds;             /* spent in rounds */
 };
 
 /* What all runs say of the accuracy. */
@@ -133,20 +135,22 @@ void training_schedule(training *t, int64_t steps);
 /* One step of the optimiser on a batch. */
 void training_step(training *t, const tn_tensor *x, const tn_tensor *y);
 
-/* What is done with the answers [n] to the samples of a part from `first` on. */
-typedef void (*training_answers)(training *t, int64_t first, const tn_tensor *answers);
+/* What is done with the answers [n] to samples of a part, beside the right ones. */
+typedef void (*training_answers)(training *t, const tn_tensor *answers, const tn_tensor *targets);
 
 /* Evaluates the network on a part: its loss and accuracy go into the record. Tells `answered` the
  * answers, if that is not NULL. */
 void training_evaluate(training *t, data_part p, training_record *record,
                        training_answers answered);
 
-const training_record *training_last(const training *t);
-
 /* ---- results (training_report.c) ------------------------------------------------------------- */
 
 void training_values(const training_record *record, double *values);
 training_record training_record_of(const double *values);
+
+/* The names of these numbers, and those of a row of the history. */
+void training_names(const training *t, const char **names);
+training_record training_row(const training *t, int64_t row);
 
 /* history.csv; runs.csv, if there are several runs, and metrics.json. */
 bool training_write_history(const training *t);

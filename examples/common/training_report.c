@@ -24,6 +24,22 @@ training_record training_record_of(const double *values)
     return record;
 }
 
+void training_names(const training *t, const char **names)
+{
+    const char *const all[RECORD_VALUES] = {t->task->round,        "seconds",      t->task->loss,
+                                            "validation_loss",     "test_loss",    "train_accuracy",
+                                            "validation_accuracy", "test_accuracy"};
+    memcpy(names, all, sizeof(all));
+}
+
+training_record training_row(const training *t, int64_t row)
+{
+    double values[RECORD_VALUES];
+    for (int i = 0; i < RECORD_VALUES; i++)
+        values[i] = tn_history_at(t->history, row, i);
+    return training_record_of(values);
+}
+
 /* ---- what the runs say together -------------------------------------------------------------- */
 
 /* One value of the networks that were kept, of each run. To be freed; NULL if memory is short. */
@@ -57,27 +73,10 @@ double training_seconds(const training_results *results)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* The names of the columns behind the first one, which is the round or the seed. */
-static void put_names(report *to, const training *t)
-{
-    fprintf(to->file,
-            "%s,seconds,%s,validation_loss,test_loss,train_accuracy,validation_accuracy,"
-            "test_accuracy\n",
-            t->task->round, t->task->loss);
-}
-
 bool training_write_history(const training *t)
 {
-    double values[RECORD_VALUES];
-    report to;
-    if (!run_open(&t->run, &to, "history.csv"))
-        return false;
-    put_names(&to, t);
-    for (int64_t i = 0; i < t->records; i++) {
-        training_values(&t->history[i], values);
-        csv_row(&to, values, RECORD_VALUES);
-    }
-    return run_close(&t->run, &to);
+    return tn_history_save(t->history, path_join(t->run.out, "history.csv").s) == TN_OK ||
+           run_library_failed(&t->run);
 }
 
 static int64_t first_seed(const training *t)
@@ -88,12 +87,16 @@ static int64_t first_seed(const training *t)
 /* The seed of each run and the network that it kept. */
 static bool write_runs(const training *t, const training_results *results)
 {
+    const char *names[RECORD_VALUES];
     double values[1 + RECORD_VALUES];
     report to;
     if (!run_open(&t->run, &to, "runs.csv"))
         return false;
-    fputs("seed,", to.file);
-    put_names(&to, t);
+    training_names(t, names);
+    fputs("seed", to.file);
+    for (int i = 0; i < RECORD_VALUES; i++)
+        fprintf(to.file, ",%s", names[i]);
+    fputc('\n', to.file);
     for (int64_t i = 0; i < results->runs; i++) {
         values[0] = (double)(first_seed(t) + i);
         training_values(&results->kept[i], values + 1);
@@ -159,7 +162,7 @@ void training_plot(const training *t, char *plot, size_t size, int column, doubl
         char marks[80] = "";
         if (points)
             snprintf(marks, sizeof(marks), " pointtype %d pointsize 0.8 pointinterval %lld",
-                     5 + 2 * p, (long long)t->records / 8 + 1);
+                     5 + 2 * p, (long long)tn_history_rows(t->history) / 8 + 1);
         if (t->count[p] > 0)
             snprintf(plot + length, size - length,
                      "%s'history.csv' skip 1 using 1:(%.9g*$%d) with %s linetype %d%s title '%s'",

@@ -8,7 +8,9 @@
 #include "common/training.h"
 
 static const char *const NAME = "checkpoint.safetensors";
-static const char *const BEST = "best."; /* in front of the names of the network that is kept */
+
+/* In front of the names of the network that is kept, and of the columns of the history. */
+static const char *const BEST = "best.", *const HISTORY = "history.";
 
 static tn_checkpoint parts_of(const training *t, tn_dict *extra)
 {
@@ -113,11 +115,10 @@ static bool check_data(const training *t, const tn_dict *extra)
 
 /* ---- saving and loading ---------------------------------------------------------------------- */
 
-static void put_best(const training *t, tn_dict *extra)
+static void put_all(tn_dict *extra, const char *prefix, tn_dict *dict)
 {
-    tn_dict *best = tn_snapshot_state_dict(t->best);
-    tn_dict_update(extra, BEST, best);
-    tn_dict_free(best);
+    tn_dict_update(extra, prefix, dict);
+    tn_dict_free(dict);
 }
 
 bool training_save(const training *t, const training_results *results)
@@ -127,11 +128,11 @@ bool training_save(const training *t, const training_results *results)
     tn_dict *extra = tn_dict_new(ctx);
     put_settings(t, extra);
     put_data(t, extra);
-    put_records(ctx, extra, "history", t->history, t->records);
+    put_all(extra, HISTORY, tn_history_state_dict(t->history));
     put_records(ctx, extra, "kept", &t->kept, 1);
     put_records(ctx, extra, "results", results->kept, results->runs);
     put_records(ctx, extra, "last", results->last, results->runs);
-    put_best(t, extra);
+    put_all(extra, BEST, tn_snapshot_state_dict(t->best));
     if (t->task->save)
         t->task->save(t, extra);
     double done[] = {(double)t->round, t->seconds};
@@ -181,24 +182,28 @@ bool training_load_results(const training *t, training_results *results)
     return run_in_context(&alone, load_results, &(saved_results){t, results}) == 0;
 }
 
-static void get_best(const training *t, const tn_dict *extra)
+static bool get_pieces(const training *t, const tn_dict *extra)
 {
-    tn_dict *best = tn_dict_select(extra, BEST);
-    tn_snapshot_load_state_dict(t->best, best);
+    tn_dict *best = tn_dict_select(extra, BEST), *history = tn_dict_select(extra, HISTORY);
+    bool taken = tn_snapshot_load_state_dict(t->best, best) == TN_OK &&
+                 tn_history_load_state_dict(t->history, history) == TN_OK;
     tn_dict_free(best);
+    tn_dict_free(history);
+    return taken;
 }
 
 static bool restore(training *t, const tn_dict *extra)
 {
     const double *done = tn_data_f64(tn_dict_get(extra, "done"));
-    int64_t most = t->settings.rounds / t->settings.eval_every + 2;
-    t->records = get_records(extra, "history", t->history, most);
-    if (t->records < 1 || !done || tn_numel(tn_dict_get(extra, "done")) != 2 ||
+    if (!get_pieces(t, extra))
+        return false;
+    int64_t rows = tn_history_rows(t->history);
+    if (rows < 1 || !done || tn_numel(tn_dict_get(extra, "done")) != 2 ||
         get_records(extra, "kept", &t->kept, 1) != 1)
         return damaged(&t->run);
+    t->last = training_row(t, rows - 1);
     t->round = (int64_t)done[0];
     t->seconds = done[1];
-    get_best(t, extra);
     return true;
 }
 

@@ -34,7 +34,7 @@ void train_put(report *to, const training *t, const training_results *results)
 /* The accuracy, in per cent, from which on the picture shows how the curves end. */
 static double accuracy_floor(const training *t)
 {
-    double end = 100 * training_last(t)->accuracy[PART_TEST];
+    double end = 100 * t->last.accuracy[PART_TEST];
     return fmax(0, 5 * floor((end - 15) / 5));
 }
 
