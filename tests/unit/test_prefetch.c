@@ -209,6 +209,24 @@ START_TEST(errors_come_with_their_batch)
 }
 END_TEST
 
+/* Behind the batch that fails nothing is made, however deep the thread may go. */
+START_TEST(nothing_is_made_behind_an_error)
+{
+    source s = {0};
+    tn_loader *l = images(&s, (tn_loader_opts){.batch_size = 4, .prefetch = _i});
+    tn_batch b;
+    atomic_store(&s.bad, 10);
+    for (int number = 0; number < 2; number++) {
+        ck_assert(tn_loader_next(l, &b));
+        usleep(20000);
+    }
+    ck_assert_int_eq(atomic_load(&s.calls), 11);
+    ck_assert(!tn_loader_next(l, &b));
+    ck_tn_error(TN_ERR_FILE, "loader_next: sample 10: it is bad");
+    ck_assert_int_eq(atomic_load(&s.calls), 11);
+}
+END_TEST
+
 /* While the program's context has an error, nothing is taken, and what is made ahead stays. */
 START_TEST(an_error_of_the_program)
 {
@@ -465,6 +483,7 @@ int main(void)
     tcase_add_test(tc, same_bits_of_any_size);
     tcase_add_test(tc, streams_of_transforms);
     tcase_add_loop_test(tc, errors_come_with_their_batch, 0, 8);
+    tcase_add_loop_test(tc, nothing_is_made_behind_an_error, 2, 7);
     tcase_add_test(tc, an_error_of_the_program);
     tcase_add_loop_test(tc, freed_early, 0, 8);
     tcase_add_test(tc, frees_within_a_sample);
