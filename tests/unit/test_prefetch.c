@@ -317,34 +317,6 @@ START_TEST(allocates_nothing)
 }
 END_TEST
 
-/* Batches that require a gradient are leaves of the program's context. */
-START_TEST(batches_that_require_gradients)
-{
-    tn_loader *l = images(&plain, (tn_loader_opts){.batch_size = 10, .prefetch = 1});
-    tn_batch b;
-    for (int64_t size = 10; tn_loader_next(l, &b); size = b.number == 1 ? 3 : 10) {
-        leaf(b.x);
-        ck_assert_ptr_null(tn_grad(b.x));
-        tn_backward(ctx, tn_sum(ctx, tn_square(ctx, b.x), (tn_reduce_opts){0}));
-        ck_tn_ok();
-        ck_assert_int_eq(tn_size(tn_grad(b.x), 0), size);
-    }
-}
-END_TEST
-
-START_TEST(next_batch_is_a_change_in_place)
-{
-    tn_loader *l = images(&plain, (tn_loader_opts){.batch_size = 10, .prefetch = 1});
-    tn_tensor *w = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(SIDE)));
-    tn_batch b;
-    tn_loader_next(l, &b);
-    tn_tensor *loss = tn_sum(ctx, tn_mul(ctx, b.x, w), (tn_reduce_opts){0});
-    tn_loader_next(l, &b);
-    ck_assert_int_eq(tn_backward(ctx, loss), TN_ERR_STATE);
-    tn_clear_error(ctx);
-}
-END_TEST
-
 /* ---- state ----------------------------------------------------------------------------------- */
 
 /* Saved after `_i` batches, and gone on with by a loader that is somewhere else and has another
@@ -489,8 +461,6 @@ int main(void)
     tcase_add_test(tc, frees_within_a_sample);
     tcase_add_test(tc, outlives_scopes);
     tcase_add_loop_test(tc, allocates_nothing, 0, 6);
-    tcase_add_test(tc, batches_that_require_gradients);
-    tcase_add_test(tc, next_batch_is_a_change_in_place);
     tcase_add_loop_test(tc, goes_on_where_it_was, 0, 8);
     tcase_add_test(tc, through_a_checkpoint);
     tcase_add_test(tc, wants_the_same_transform);
