@@ -9,6 +9,12 @@
 #include "tensor/random.h"
 #include "tensor/tensor.h"
 
+/* Samples without elements, and labels that are expanded, may be more than memory has bytes. */
+static int64_t *new_integers(tn_ctx *ctx, int64_t count)
+{
+    return tn__alloc(ctx, count < PTRDIFF_MAX / 16 ? (size_t)count * 8 : PTRDIFF_MAX);
+}
+
 /* Uniform on [0, 1), from one block of the stream. */
 static double uniform(tn_ctx *ctx)
 {
@@ -127,8 +133,8 @@ static bool read_labels(tn_ctx *ctx, const char *what, const tn_tensor *labels, 
 static bool find_classes(tn__classes *c, tn_ctx *ctx, const char *what, const tn_tensor *labels)
 {
     int64_t n = labels->shape[0];
-    c->labels = tn__alloc(ctx, (size_t)n * sizeof *c->labels);
-    c->sizes = c->labels ? tn__alloc(ctx, (size_t)n * sizeof *c->sizes) : NULL;
+    c->labels = new_integers(ctx, n);
+    c->sizes = c->labels ? new_integers(ctx, n) : NULL;
     if (!c->sizes || !read_labels(ctx, what, labels, c->labels))
         return false;
     qsort(c->labels, (size_t)n, sizeof *c->labels, compare_labels);
@@ -243,12 +249,6 @@ static void draw_strata(tn__sampler *s, tn_ctx *ctx)
 
 /* ---- a sampler ------------------------------------------------------------------------------- */
 
-/* Samples without elements may be more than memory has bytes. */
-static int64_t *new_order(tn_ctx *ctx, int64_t drawn)
-{
-    return tn__alloc(ctx, drawn < PTRDIFF_MAX / 16 ? (size_t)drawn * 8 : PTRDIFF_MAX);
-}
-
 bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_opts *opts)
 {
     s->kind = opts->shuffle    ? TN__SHUFFLED
@@ -258,7 +258,7 @@ bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_op
     s->n = n;
     s->drawn = opts->num_samples ? opts->num_samples : n;
     if (s->kind != TN__IN_ORDER)
-        s->order = new_order(ctx, s->drawn);
+        s->order = new_integers(ctx, s->drawn);
     if (s->order && opts->weights)
         open_weights(s, ctx, opts->weights);
     if (s->order && opts->stratify)

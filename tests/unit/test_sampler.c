@@ -213,6 +213,18 @@ START_TEST(labels_far_apart)
 }
 END_TEST
 
+/* More labels than memory has bytes, by a view of one. */
+START_TEST(labels_beyond_memory)
+{
+    tn_tensor *one = tn_zeros(ctx, TN_I64, TN_SHAPE(1));
+    tn_tensor *all = tn_expand(ctx, one, TN_SHAPE((int64_t)1 << (60 + _i)));
+    ck_assert_ptr_nonnull(all);
+    ck_assert_ptr_null(tn_balanced_weights(ctx, all));
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+    tn_clear_error(ctx);
+}
+END_TEST
+
 /* The orders of two epochs, which the library of version 0.1 drew, and where its stream was then. */
 START_TEST(orders_of_labels_with_gaps)
 {
@@ -342,6 +354,7 @@ int main(void)
     tcase_add_test(tc, equal_classes_take_turns);
     tcase_add_loop_test(tc, few_and_many_classes, 0, 3);
     tcase_add_test(tc, labels_far_apart);
+    tcase_add_loop_test(tc, labels_beyond_memory, 0, 3);
     tcase_add_test(tc, orders_of_labels_with_gaps);
     tcase_add_loop_test(tc, allocates_nothing, 0, 2);
     tcase_add_loop_test(tc, goes_on_where_it_was, 0, 3);
