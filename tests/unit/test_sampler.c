@@ -216,7 +216,7 @@ END_TEST
 /* More labels than memory has bytes, by a view of one. */
 START_TEST(labels_beyond_memory)
 {
-    tn_tensor *one = tn_zeros(ctx, TN_I64, TN_SHAPE(1));
+    tn_tensor *one = tn_zeros(ctx, TN_U8, TN_SHAPE(1));
     tn_tensor *all = tn_expand(ctx, one, TN_SHAPE((int64_t)1 << (60 + _i)));
     ck_assert_ptr_nonnull(all);
     ck_assert_ptr_null(tn_balanced_weights(ctx, all));
@@ -225,7 +225,7 @@ START_TEST(labels_beyond_memory)
 }
 END_TEST
 
-/* The orders of two epochs, which the library of version 0.1 drew, and where its stream was then. */
+/* The orders of two epochs, as version 0.1 drew them, and where its stream was then. */
 START_TEST(orders_of_labels_with_gaps)
 {
     static const uint8_t labels[] = {9, 0, 200, 9, 0, 0, 200, 9, 3, 0};
