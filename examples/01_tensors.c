@@ -109,6 +109,11 @@ int main(void)
     int failed = tn_error_status(ctx) != TN_OK;
     if (failed)
         fprintf(stderr, "%s\n", tn_error(ctx));
+    /* What is printed is the result: where it is lost, on a full disk, the program has failed. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("standard output");
+        failed = 1;
+    }
     tn_ctx_free(ctx); /* frees the tensors, too */
     return failed;
 }

@@ -81,6 +81,10 @@ int main(void)
     int failed = tn_error_status(ctx) != TN_OK;
     if (failed)
         fprintf(stderr, "%s\n", tn_error(ctx));
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("standard output");
+        failed = 1;
+    }
     tn_ctx_free(ctx);
     return failed;
 }

@@ -106,5 +106,9 @@ int main(void)
         printf("the two files are the same: %s\n", same(WHOLE, HALVES) ? "yes" : "no");
     remove(WHOLE);
     remove(HALVES);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("standard output");
+        failed = 1;
+    }
     return failed;
 }

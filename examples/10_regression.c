@@ -115,6 +115,10 @@ int main(void)
         perror(PICTURE);
         failed = 1;
     }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("standard output");
+        failed = 1;
+    }
     tn_ctx_free(ctx);
     return failed;
 }

@@ -193,9 +193,9 @@ static int serve_until_signal(server *s)
     bool v6 = strchr(s->http.host, ':');
     printf("%s, %d threads: http://%s%s%s:%d/\n", s->service.kind, (int)s->http.threads,
            v6 ? "[" : "", s->http.host, v6 ? "]" : "", http_port(http));
-    fflush(stdout);
     double begin = seconds_now();
-    wait_for_signal();
+    if (fflush(stdout) == 0)
+        wait_for_signal(); /* else commands_run says that nobody can read where it listens */
     http_stop(http, 5);
     print_summary(s, seconds_now() - begin);
     return !s->run.out || write_metrics(s, seconds_now() - begin) ? 0 : CLI_EXIT_FAILURE;

@@ -49,15 +49,21 @@ typedef enum tn__sampler_kind {
     TN__STRATIFIED
 } tn__sampler_kind;
 
+/* Labels that occur, in ascending order, and how many samples have each. */
+typedef struct tn__classes {
+    int64_t count;
+    int64_t *labels, *sizes; /* [count] */
+} tn__classes;
+
 typedef struct tn__sampler {
-    int64_t kind;                        /* of these */
-    int64_t n, drawn;                    /* samples that there are; in an epoch */
-    int64_t *order;                      /* [drawn]; NULL: 0, 1, 2... */
-    double *cumulative;                  /* [n], of weights */
-    int64_t *labels, *shuffled, *starts; /* [n], [n], [n + 1], of strata, */
-    int64_t classes;
-    int64_t *sizes, *seen; /* [classes], */
-    double *shifts;        /* [classes] */
+    int64_t kind;                          /* of these */
+    int64_t n, drawn;                      /* samples that there are; in an epoch */
+    int64_t *order;                        /* [drawn]; NULL: 0, 1, 2... */
+    double *cumulative;                    /* [n], of weights */
+    int64_t *class_of, *shuffled, *starts; /* [n], [n], [n + 1], of strata, */
+    tn__classes classes;
+    int64_t *seen;  /* [classes], */
+    double *shifts; /* [classes] */
 } tn__sampler;
 
 bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_opts *opts);

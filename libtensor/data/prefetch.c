@@ -56,12 +56,15 @@ static void *make_batches(void *payload)
             continue;
         }
         int64_t number = p->made;
+        tn__batch_slot *slot = slot_of(p, number);
         p->busy = true;
         pthread_mutex_unlock(&p->lock);
-        tn__slot_make(slot_of(p, number), p->loader, number, &p->stop);
+        tn__slot_make(slot, p->loader, number, &p->stop);
         pthread_mutex_lock(&p->lock);
         p->busy = false;
         p->made++;
+        if (slot->fault.status != TN_OK)
+            p->last = p->made; /* the program halts when it takes this one */
         pthread_cond_signal(&p->ready);
     }
     pthread_mutex_unlock(&p->lock);

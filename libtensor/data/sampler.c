@@ -1,5 +1,6 @@
 /* sampler.c - which samples an epoch has, and in which order. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/memory.h"
 #include "base/philox.h"
@@ -7,6 +8,12 @@
 #include "tensor/dtype.h"
 #include "tensor/random.h"
 #include "tensor/tensor.h"
+
+/* Samples without elements, and labels that are expanded, may be more than memory has bytes. */
+static int64_t *new_integers(tn_ctx *ctx, int64_t count)
+{
+    return tn__alloc(ctx, count < PTRDIFF_MAX / 16 ? (size_t)count * 8 : PTRDIFF_MAX);
+}
 
 /* Uniform on [0, 1), from one block of the stream. */
 static double uniform(tn_ctx *ctx)
@@ -101,29 +108,64 @@ static int64_t label_at(const tn_tensor *labels, int64_t i)
     return tn__load_i64(labels->dtype, tn__at(labels, i));
 }
 
-/* One more than the largest label; -1 if one is no number of a class. */
-static int64_t count_classes(tn_ctx *ctx, const char *what, const tn_tensor *labels)
+static int compare_labels(const void *a, const void *b)
 {
-    int64_t classes = 0;
-    for (int64_t i = 0; i < labels->shape[0]; i++) {
-        int64_t label = label_at(labels, i);
-        if (label < 0 || label >= INT32_MAX) {
-            tn_fail(ctx, TN_ERR_ARGUMENT, "%s %lld in place %lld, which is not from 0 to 2^31 - 2",
-                    what, (long long)label, (long long)i);
-            return -1;
-        }
-        classes = label < classes ? classes : label + 1;
-    }
-    return classes;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
 }
 
-/* How many have each label, to be freed. */
-static int64_t *class_sizes(tn_ctx *ctx, const tn_tensor *labels, int64_t classes)
+/* Copies labels, which must be numbers of classes. */
+static bool read_labels(tn_ctx *ctx, const char *what, const tn_tensor *labels, int64_t *to)
 {
-    int64_t *sizes = tn__alloc_zeroed(ctx, (size_t)classes * sizeof *sizes);
-    for (int64_t i = 0; sizes && i < labels->shape[0]; i++)
-        sizes[label_at(labels, i)]++;
-    return sizes;
+    for (int64_t i = 0; i < labels->shape[0]; i++) {
+        to[i] = label_at(labels, i);
+        if (to[i] < 0 || to[i] >= INT32_MAX) {
+            tn_fail(ctx, TN_ERR_ARGUMENT, "%s %lld in place %lld, which is not from 0 to 2^31 - 2",
+                    what, (long long)to[i], (long long)i);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The labels that occur, and how many samples have each: what follows takes memory and time by the
+ * number of samples, however large a label is. */
+static bool find_classes(tn__classes *c, tn_ctx *ctx, const char *what, const tn_tensor *labels)
+{
+    int64_t n = labels->shape[0];
+    c->labels = new_integers(ctx, n);
+    c->sizes = c->labels ? new_integers(ctx, n) : NULL;
+    if (!c->sizes || !read_labels(ctx, what, labels, c->labels))
+        return false;
+    qsort(c->labels, (size_t)n, sizeof *c->labels, compare_labels);
+    for (int64_t i = 0; i < n; i++) {
+        if (i == 0 || c->labels[i] != c->labels[c->count - 1]) {
+            c->labels[c->count] = c->labels[i];
+            c->sizes[c->count++] = 0;
+        }
+        c->sizes[c->count - 1]++;
+    }
+    return true;
+}
+
+static void free_classes(tn__classes *c, tn_ctx *ctx)
+{
+    tn__free(ctx, c->labels);
+    tn__free(ctx, c->sizes);
+}
+
+/* The number of sample i's label among those that occur. */
+static int64_t class_of(const tn__classes *c, const tn_tensor *labels, int64_t i)
+{
+    int64_t label = label_at(labels, i), low = 0, high = c->count - 1;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (c->labels[middle] < label)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 tn_tensor *tn_balanced_weights(tn_ctx *ctx, const tn_tensor *labels)
@@ -132,15 +174,14 @@ tn_tensor *tn_balanced_weights(tn_ctx *ctx, const tn_tensor *labels)
     if (!tn_check_input(ctx, "balanced_weights", "labels", labels) ||
         !check_labels(ctx, what, labels))
         return NULL;
-    int64_t n = labels->shape[0], classes = count_classes(ctx, what, labels), occur = 0;
-    int64_t *sizes = classes < 0 ? NULL : class_sizes(ctx, labels, classes);
-    tn_tensor *weights = sizes ? tn__new(ctx, "balanced_weights", TN_F64, 1, &n) : NULL;
-    for (int64_t c = 0; sizes && c < classes; c++)
-        occur += sizes[c] > 0;
+    int64_t n = labels->shape[0];
+    tn__classes c = {0};
+    bool found = find_classes(&c, ctx, what, labels);
+    tn_tensor *weights = found ? tn__new(ctx, "balanced_weights", TN_F64, 1, &n) : NULL;
     for (int64_t i = 0; weights && i < n; i++)
         ((double *)tn__ptr(weights))[i] =
-            (double)n / ((double)occur * (double)sizes[label_at(labels, i)]);
-    tn__free(ctx, sizes);
+            (double)n / ((double)c.count * (double)c.sizes[class_of(&c, labels, i)]);
+    free_classes(&c, ctx);
     return weights;
 }
 
@@ -154,18 +195,16 @@ static void open_strata(tn__sampler *s, tn_ctx *ctx, const tn_tensor *labels)
     if (labels->shape[0] != s->n)
         tn_fail(ctx, TN_ERR_SHAPE, "loader: stratify is %s of %lld samples", TN_SHAPE_TEXT(labels),
                 (long long)s->n);
-    s->classes = tn_ok(ctx) ? count_classes(ctx, what, labels) : -1;
-    if (s->classes < 0)
+    if (!tn_ok(ctx) || !find_classes(&s->classes, ctx, what, labels))
         return;
-    size_t of_samples = (size_t)s->n * sizeof(int64_t), of_classes = (size_t)s->classes * 8;
-    s->labels = tn__alloc(ctx, of_samples);
+    size_t of_samples = (size_t)s->n * sizeof(int64_t), of_classes = (size_t)s->classes.count * 8;
+    s->class_of = tn__alloc(ctx, of_samples);
     s->shuffled = tn__alloc(ctx, of_samples);
     s->starts = tn__alloc(ctx, of_samples + sizeof(int64_t));
-    s->sizes = class_sizes(ctx, labels, s->classes);
     s->seen = tn__alloc(ctx, of_classes);
     s->shifts = tn__alloc(ctx, of_classes);
     for (int64_t i = 0; tn_ok(ctx) && i < s->n; i++)
-        s->labels[i] = label_at(labels, i);
+        s->class_of[i] = class_of(&s->classes, labels, i);
 }
 
 /* Of the n_c samples of class c, in a random order, number j goes to the place (j + u_c) / n_c of
@@ -173,20 +212,30 @@ static void open_strata(tn__sampler *s, tn_ctx *ctx, const tn_tensor *labels)
  * n_c times its length of them, to within one. */
 static int64_t place_of(tn__sampler *s, int64_t sample)
 {
-    int64_t c = s->labels[sample];
-    double place = ((double)s->seen[c]++ + s->shifts[c]) / (double)s->sizes[c];
+    int64_t c = s->class_of[sample];
+    double place = ((double)s->seen[c]++ + s->shifts[c]) / (double)s->classes.sizes[c];
     int64_t at = (int64_t)(place * (double)s->n);
     return at < s->n ? at : s->n - 1;
+}
+
+/* Each label from 0 on has a block of the stream, whether it occurs or not: that of the largest one
+ * is the last that an epoch takes. */
+static void draw_shifts(tn__sampler *s, tn_ctx *ctx)
+{
+    uint64_t begin = ctx->rng.position;
+    for (int64_t c = 0; c < s->classes.count; c++) {
+        ctx->rng.position = begin + (uint64_t)s->classes.labels[c];
+        s->shifts[c] = uniform(ctx);
+    }
 }
 
 /* Sorts by places, of which there are n: counts how many samples come before each, then puts each
  * sample behind those that it has already. */
 static void draw_strata(tn__sampler *s, tn_ctx *ctx)
 {
-    size_t of_classes = (size_t)s->classes * sizeof *s->seen;
+    size_t of_classes = (size_t)s->classes.count * sizeof *s->seen;
     tn__random_permutation(ctx, s->n, s->shuffled);
-    for (int64_t c = 0; c < s->classes; c++)
-        s->shifts[c] = uniform(ctx);
+    draw_shifts(s, ctx);
     memset(s->starts, 0, (size_t)(s->n + 1) * sizeof *s->starts);
     memset(s->seen, 0, of_classes);
     for (int64_t i = 0; i < s->n; i++)
@@ -200,12 +249,6 @@ static void draw_strata(tn__sampler *s, tn_ctx *ctx)
 
 /* ---- a sampler ------------------------------------------------------------------------------- */
 
-/* Samples without elements may be more than memory has bytes. */
-static int64_t *new_order(tn_ctx *ctx, int64_t drawn)
-{
-    return tn__alloc(ctx, drawn < PTRDIFF_MAX / 16 ? (size_t)drawn * 8 : PTRDIFF_MAX);
-}
-
 bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_opts *opts)
 {
     s->kind = opts->shuffle    ? TN__SHUFFLED
@@ -215,7 +258,7 @@ bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_op
     s->n = n;
     s->drawn = opts->num_samples ? opts->num_samples : n;
     if (s->kind != TN__IN_ORDER)
-        s->order = new_order(ctx, s->drawn);
+        s->order = new_integers(ctx, s->drawn);
     if (s->order && opts->weights)
         open_weights(s, ctx, opts->weights);
     if (s->order && opts->stratify)
@@ -225,10 +268,11 @@ bool tn__sampler_open(tn__sampler *s, tn_ctx *ctx, int64_t n, const tn_loader_op
 
 void tn__sampler_close(tn__sampler *s, tn_ctx *ctx)
 {
-    void *const all[] = {s->order,  s->cumulative, s->labels, s->shuffled,
-                         s->starts, s->sizes,      s->seen,   s->shifts};
+    void *const all[] = {s->order,  s->cumulative, s->class_of, s->shuffled,
+                         s->starts, s->seen,       s->shifts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tn__free(ctx, all[i]);
+    free_classes(&s->classes, ctx);
 }
 
 void tn__sampler_draw(tn__sampler *s, tn_ctx *ctx)

@@ -142,8 +142,11 @@ static bool get_sample(const tn__samples *s, int64_t sample, void *const *out, t
         return true;
     error.s[sizeof error.s - 1] = '\0';
     fault->status = status;
+    if (!error.s[0])
+        snprintf(error.s, sizeof error.s, "get returned %d (%s)", (int)status,
+                 tn_status_name(status));
     snprintf(fault->text, sizeof fault->text, "loader_next: sample %lld: %s", (long long)sample,
-             error.s[0] ? error.s : tn_status_name(status));
+             error.s);
     return false;
 }
 

@@ -53,8 +53,13 @@ static void transform(tn__batch_slot *slot, const tn_loader *l, const tn__item *
         status = tn_error_status(ctx);
     if (status < 0) {
         slot->fault.status = status;
-        snprintf(slot->fault.text, sizeof slot->fault.text, "loader_next: transform: %.480s",
-                 tn_ok(ctx) ? tn_status_name(status) : tn_error(ctx));
+        if (tn_ok(ctx))
+            snprintf(slot->fault.text, sizeof slot->fault.text,
+                     "loader_next: batch %lld: transform returned %d (%s)", (long long)item->batch,
+                     (int)status, tn_status_name(status));
+        else
+            snprintf(slot->fault.text, sizeof slot->fault.text, "loader_next: transform: %.480s",
+                     tn_error(ctx));
     }
     tn_clear_error(ctx);
 }

@@ -107,6 +107,11 @@ void tn__file_close(tn__file *file)
     file->descriptor = -1;
 }
 
+int64_t tn__file_bound(const tn__file *file, int64_t fixed, int64_t factor)
+{
+    return file->size > (INT64_MAX - fixed) / factor ? INT64_MAX : fixed + factor * file->size;
+}
+
 /* ---- reading: some of the bytes at `offset`, how many; -1 on error --------------------------- */
 
 static int64_t read_descriptor(const tn__file *file, int64_t offset, void *out, int64_t size)

@@ -25,6 +25,10 @@ void tn__file_close(tn__file *file);
 /* What messages call a source. */
 const char *tn__source_name(tn_source source);
 
+/* fixed + factor for each byte, which bounds what reading may take; at most what an int64_t holds,
+ * since a source may say any size. */
+int64_t tn__file_bound(const tn__file *file, int64_t fixed, int64_t factor);
+
 /* The `size` bytes at `offset`. */
 bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size);
 

@@ -166,7 +166,7 @@ static bool take_number(tn__pickle *p, int size, uint64_t *value)
  * for values. It limits their number too, which has 31 bits. */
 static bool check_room(const tn__pickle *p, int64_t count, size_t size)
 {
-    int64_t limit = FIXED_SIZE + EXPANSION * p->file->size;
+    int64_t limit = tn__file_bound(p->file, FIXED_SIZE, EXPANSION);
     int64_t taken = p->n_values * (int64_t)sizeof(tn__value) +
                     p->n_links * (int64_t)sizeof *p->links + p->n_text +
                     (p->n_stack + p->n_memo) * (int64_t)sizeof *p->stack;

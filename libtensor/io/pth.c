@@ -594,7 +594,7 @@ static bool walk(reader *r, int64_t number, size_t length, int depth)
 static bool add_tensors(reader *r)
 {
     const tn__value *root = value(r, r->pickle.root);
-    r->budget = FIXED_WORK + WORK * r->file->size;
+    r->budget = tn__file_bound(r->file, FIXED_WORK, WORK);
     r->dict = tn_dict_new(r->file->ctx);
     if (!r->dict)
         return false;

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <tn/train.h>
+#include "base/index.h"
 #include "base/memory.h"
 #include "base/object.h"
 #include "base/text.h"
 #include "dict/dict.h"
 #include "dict/entries.h"
 #include "io/output.h"
+#include "io/utf8.h"
 #include "tensor/decimal.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
@@ -49,14 +51,33 @@ static bool check_names(tn_ctx *ctx, int64_t count, const char *const *names)
     if (tn_ok(ctx) && (count < 1 || count > MOST_COLUMNS || !names))
         tn_fail(ctx, TN_ERR_ARGUMENT, "history: %lld columns, not 1 to %d%s", (long long)count,
                 MOST_COLUMNS, names ? "" : ", without names");
-    for (int64_t i = 0; tn_ok(ctx) && i < count; i++) {
+    for (int64_t i = 0; tn_ok(ctx) && i < count; i++)
         if (!names[i])
             tn_fail(ctx, TN_ERR_ARGUMENT, "history: name %lld is NULL", (long long)i);
-        for (int64_t j = 0; tn_ok(ctx) && j < i; j++)
-            if (strcmp(names[i], names[j]) == 0)
-                tn_fail(ctx, TN_ERR_ARGUMENT, "history: two columns are named '%.60s'", names[i]);
-    }
+        else if (tn__utf8_length(names[i], (int64_t)strlen(names[i])) < (int64_t)strlen(names[i]))
+            tn_fail(ctx, TN_ERR_ARGUMENT, "history: name %lld is not UTF-8", (long long)i);
     return tn_ok(ctx);
+}
+
+static bool add_name(tn_history *h, tn__index *index, int64_t i, const char *name)
+{
+    uint64_t hash = tn__hash(h->ctx, name);
+    if (tn__index_find(index, h->names, sizeof *h->names, name, hash) >= 0)
+        tn_fail(h->ctx, TN_ERR_ARGUMENT, "history: two columns are named '%.60s'", name);
+    else if ((h->names[i] = tn__strdup(h->ctx, name)))
+        tn__index_add(index, hash, i);
+    return tn_ok(h->ctx);
+}
+
+static bool add_names(tn_history *h, const char *const *names)
+{
+    tn__index index = {0};
+    h->names = tn__alloc_zeroed(h->ctx, (size_t)h->columns * sizeof *h->names);
+    bool ok = h->names && tn__index_reserve(h->ctx, &index, h->columns);
+    for (int64_t i = 0; ok && i < h->columns; i++)
+        ok = add_name(h, &index, i, names[i]);
+    tn__index_free(h->ctx, &index);
+    return ok;
 }
 
 tn_history *tn_history_new(tn_ctx *ctx, int64_t count, const char *const *names)
@@ -67,10 +88,7 @@ tn_history *tn_history_new(tn_ctx *ctx, int64_t count, const char *const *names)
     tn__object_add(ctx, &h->object, free_object);
     h->ctx = ctx;
     h->columns = count;
-    h->names = tn__alloc_zeroed(ctx, (size_t)count * sizeof *h->names);
-    for (int64_t i = 0; h->names && tn_ok(ctx) && i < count; i++)
-        h->names[i] = tn__strdup(ctx, names[i]);
-    if (tn_ok(ctx))
+    if (add_names(h, names))
         return h;
     tn_history_free(h);
     return NULL;

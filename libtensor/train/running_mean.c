@@ -4,18 +4,24 @@
 
 /* The sum of Neumaier ("Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
  * 1974): what an addition rounds off the smaller number is gathered apart. */
+static void add(double *sum, double *lost, double x)
+{
+    double old = *sum;
+    *sum = old + x;
+    if (isfinite(*sum))
+        *lost += fabs(old) >= fabs(x) ? (old - *sum) + x : (x - *sum) + old;
+}
+
 void tn_running_mean_add(tn_running_mean *mean, double value, double weight)
 {
     if (!mean)
         return;
-    double x = value * weight, sum = mean->sum + x;
-    if (isfinite(sum))
-        mean->lost += fabs(mean->sum) >= fabs(x) ? (mean->sum - sum) + x : (x - sum) + mean->sum;
-    mean->sum = sum;
-    mean->weight += weight;
+    add(&mean->sum, &mean->lost, value * weight);
+    add(&mean->weight, &mean->lost_weight, weight);
 }
 
 double tn_running_mean_value(const tn_running_mean *mean)
 {
-    return mean && mean->weight != 0 ? (mean->sum + mean->lost) / mean->weight : NAN;
+    double weight = mean ? mean->weight + mean->lost_weight : 0;
+    return weight != 0 ? (mean->sum + mean->lost) / weight : NAN;
 }

@@ -83,11 +83,17 @@ int run_program(const char *name, const char *arguments, bool with_path)
     return run(with_path ? "" : "PATH=/nonexistent", name, arguments);
 }
 
-int run_without_room(const char *name, const char *arguments)
+/* Standard output is a device that has no room. */
+static int lose_output(const char *before, const char *name, const char *arguments)
 {
     work_write("printed", "", 0);
-    make_line("PATH=/nonexistent", name, arguments, "/dev/full");
+    make_line(before, name, arguments, "/dev/full");
     return take_results(system(line_of_shell));
+}
+
+int run_without_room(const char *name, const char *arguments)
+{
+    return lose_output("PATH=/nonexistent", name, arguments);
 }
 
 /* ---- terminals ------------------------------------------------------------------------------- */
@@ -254,11 +260,21 @@ void link_root(void)
     ck_assert_int_eq(system(command), 0);
 }
 
+static const char *in_folder(void)
+{
+    static char before[1200];
+    snprintf(before, sizeof before, "cd '%s' &&", folder_path(""));
+    return before;
+}
+
 int run_in_folder(const char *name)
 {
-    char before[1200];
-    snprintf(before, sizeof before, "cd '%s' &&", folder_path(""));
-    return run(before, name, "");
+    return run(in_folder(), name, "");
+}
+
+int run_in_folder_without_room(const char *name)
+{
+    return lose_output(in_folder(), name, "");
 }
 
 void run_well(const char *name, const char *arguments)

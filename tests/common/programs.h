@@ -39,6 +39,7 @@ void run_in_parts(const char *name, const char *arguments, const char *folder);
  * here; runs build/bin/NAME there, without arguments. */
 void link_root(void);
 int run_in_folder(const char *name);
+int run_in_folder_without_room(const char *name);
 
 /* The program ends with status 0 and says nothing on standard error. */
 void run_well(const char *name, const char *arguments);

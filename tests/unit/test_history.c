@@ -72,6 +72,43 @@ START_TEST(any_names)
 }
 END_TEST
 
+static double seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* As many as there may be, alike up to their ends, take 0.03 s; a look at all pairs took 20 s. */
+START_TEST(many_names)
+{
+    enum { COLUMNS = 65536, LENGTH = 48 };
+    static char texts[COLUMNS][LENGTH];
+    static const char *names[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++) {
+        snprintf(texts[i], LENGTH, "layer.norm.bias.of.the.last.block.%d", i);
+        names[i] = texts[i];
+    }
+    double begin = seconds();
+    tn_history *h = tn_history_new(ctx, COLUMNS, names);
+    ck_tn_ok();
+    ck_assert_double_le(seconds() - begin, 2);
+    tn_history_free(h);
+    names[COLUMNS - 1] = names[7];
+    ck_assert_ptr_null(tn_history_new(ctx, COLUMNS, names));
+    ck_tn_error(TN_ERR_ARGUMENT,
+                "history: two columns are named 'layer.norm.bias.of.the.last.block.7'");
+}
+END_TEST
+
+/* Which no file of JSON could hold, nor the archive of a checkpoint. */
+START_TEST(names_that_are_not_utf8)
+{
+    ck_assert_ptr_null(tn_history_new(ctx, TN_NAMES("a", "M\xfcller")));
+    ck_tn_error(TN_ERR_ARGUMENT, "history: name 1 is not UTF-8");
+    ck_assert_ptr_null(tn_history_new(ctx, TN_NAMES("\xed\xa0\x80")));
+    ck_tn_error(TN_ERR_ARGUMENT, "history: name 0 is not UTF-8");
+}
+END_TEST
+
 static const struct {
     double x;
     const char *text;
@@ -189,6 +226,8 @@ int main(void)
     tcase_add_test(tc, rows);
     tcase_add_test(tc, files);
     tcase_add_test(tc, any_names);
+    tcase_add_test(tc, many_names);
+    tcase_add_test(tc, names_that_are_not_utf8);
     tcase_add_loop_test(tc, numbers_as_text, 0, (int)(sizeof numbers / sizeof *numbers));
     tcase_add_test(tc, in_any_locale);
     tcase_add_test(tc, whole_or_not_at_all);

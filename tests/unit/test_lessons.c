@@ -67,6 +67,15 @@ START_TEST(names_the_file_that_is_missing)
 }
 END_TEST
 
+/* What it prints is its result: a lesson that loses it has failed. */
+START_TEST(needs_standard_output)
+{
+    link_root();
+    ck_assert_int_eq(run_in_folder_without_room(program_of(lessons.gl_pathv[_i])), 1);
+    ck_assert_str_eq(complained, "standard output: No space left on device\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lessons");
@@ -75,6 +84,7 @@ int main(void)
         return 1;
     tcase_add_checked_fixture(tc, make_folder, remove_work);
     tcase_add_loop_test(tc, prints_what_it_says, 0, (int)lessons.gl_pathc);
+    tcase_add_loop_test(tc, needs_standard_output, 0, (int)lessons.gl_pathc);
     tcase_add_loop_test(tc, names_the_file_that_is_missing, 0, (int)lessons.gl_pathc);
     return tn_run(suite);
 }

@@ -202,7 +202,8 @@ END_TEST
 /* A batch that was saved for backward and then filled anew is noticed. */
 START_TEST(next_batch_is_a_change_in_place)
 {
-    tn_loader *l = tn_loader_new(ctx, samples(TN_F64, 4), NULL, (tn_loader_opts){.batch_size = 2});
+    tn_loader *l = tn_loader_new(ctx, samples(TN_F64, 4), NULL,
+                                 (tn_loader_opts){.batch_size = 2, .prefetch = _i});
     tn_tensor *w = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(2)));
     tn_batch b;
     tn_loader_next(l, &b);
@@ -290,7 +291,8 @@ END_TEST
 START_TEST(batches_that_require_gradients)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(5, 2));
-    tn_loader *loader = tn_loader_new(ctx, x, NULL, (tn_loader_opts){.batch_size = 3});
+    tn_loader *loader =
+        tn_loader_new(ctx, x, NULL, (tn_loader_opts){.batch_size = 3, .prefetch = _i});
     tn_batch batch;
     for (int64_t size = 3; tn_loader_next(loader, &batch); size = 2) {
         leaf(batch.x);
@@ -327,10 +329,10 @@ int main(void)
     tcase_add_test(tc, every_byte_is_scaled_rightly);
     tcase_add_test(tc, shares_the_data);
     tcase_add_test(tc, allocates_nothing);
-    tcase_add_test(tc, next_batch_is_a_change_in_place);
+    tcase_add_loop_test(tc, next_batch_is_a_change_in_place, 0, 2);
     tcase_add_test(tc, more_dimensions);
     tcase_add_test(tc, errors);
-    tcase_add_test(tc, batches_that_require_gradients);
+    tcase_add_loop_test(tc, batches_that_require_gradients, 0, 2);
     tcase_add_test(tc, samples_without_elements);
     return tn_run(suite);
 }

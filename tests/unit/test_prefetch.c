@@ -209,6 +209,24 @@ START_TEST(errors_come_with_their_batch)
 }
 END_TEST
 
+/* Behind the batch that fails nothing is made, however deep the thread may go. */
+START_TEST(nothing_is_made_behind_an_error)
+{
+    source s = {0};
+    tn_loader *l = images(&s, (tn_loader_opts){.batch_size = 4, .prefetch = _i});
+    tn_batch b;
+    atomic_store(&s.bad, 10);
+    for (int number = 0; number < 2; number++) {
+        ck_assert(tn_loader_next(l, &b));
+        usleep(20000);
+    }
+    ck_assert_int_eq(atomic_load(&s.calls), 11);
+    ck_assert(!tn_loader_next(l, &b));
+    ck_tn_error(TN_ERR_FILE, "loader_next: sample 10: it is bad");
+    ck_assert_int_eq(atomic_load(&s.calls), 11);
+}
+END_TEST
+
 /* While the program's context has an error, nothing is taken, and what is made ahead stays. */
 START_TEST(an_error_of_the_program)
 {
@@ -296,34 +314,6 @@ START_TEST(allocates_nothing)
         while (tn_loader_next(l, &b))
             continue;
     ck_assert_int_eq(memory.calls, calls);
-}
-END_TEST
-
-/* Batches that require a gradient are leaves of the program's context. */
-START_TEST(batches_that_require_gradients)
-{
-    tn_loader *l = images(&plain, (tn_loader_opts){.batch_size = 10, .prefetch = 1});
-    tn_batch b;
-    for (int64_t size = 10; tn_loader_next(l, &b); size = b.number == 1 ? 3 : 10) {
-        leaf(b.x);
-        ck_assert_ptr_null(tn_grad(b.x));
-        tn_backward(ctx, tn_sum(ctx, tn_square(ctx, b.x), (tn_reduce_opts){0}));
-        ck_tn_ok();
-        ck_assert_int_eq(tn_size(tn_grad(b.x), 0), size);
-    }
-}
-END_TEST
-
-START_TEST(next_batch_is_a_change_in_place)
-{
-    tn_loader *l = images(&plain, (tn_loader_opts){.batch_size = 10, .prefetch = 1});
-    tn_tensor *w = leaf(tn_ones(ctx, TN_F32, TN_SHAPE(SIDE)));
-    tn_batch b;
-    tn_loader_next(l, &b);
-    tn_tensor *loss = tn_sum(ctx, tn_mul(ctx, b.x, w), (tn_reduce_opts){0});
-    tn_loader_next(l, &b);
-    ck_assert_int_eq(tn_backward(ctx, loss), TN_ERR_STATE);
-    tn_clear_error(ctx);
 }
 END_TEST
 
@@ -465,13 +455,12 @@ int main(void)
     tcase_add_test(tc, same_bits_of_any_size);
     tcase_add_test(tc, streams_of_transforms);
     tcase_add_loop_test(tc, errors_come_with_their_batch, 0, 8);
+    tcase_add_loop_test(tc, nothing_is_made_behind_an_error, 2, 7);
     tcase_add_test(tc, an_error_of_the_program);
     tcase_add_loop_test(tc, freed_early, 0, 8);
     tcase_add_test(tc, frees_within_a_sample);
     tcase_add_test(tc, outlives_scopes);
     tcase_add_loop_test(tc, allocates_nothing, 0, 6);
-    tcase_add_test(tc, batches_that_require_gradients);
-    tcase_add_test(tc, next_batch_is_a_change_in_place);
     tcase_add_loop_test(tc, goes_on_where_it_was, 0, 8);
     tcase_add_test(tc, through_a_checkpoint);
     tcase_add_test(tc, wants_the_same_transform);

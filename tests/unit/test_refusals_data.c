@@ -187,7 +187,8 @@ static void next_rows(void)
         REFUSES(tn_loader_next, TN_ERR_SHAPE,
                 "loader_next: transform: reshape: shape [7] does not hold the 1 elements of [1]",
                 tn_loader_next(loader_of(works, wrong_shapes, prefetch), &batch));
-        REFUSES(tn_loader_next, TN_ERR_NUMBER, "loader_next: transform: TN_ERR_NUMBER",
+        REFUSES(tn_loader_next, TN_ERR_NUMBER,
+                "loader_next: batch 0: transform returned -9 (TN_ERR_NUMBER)",
                 tn_loader_next(loader_of(works, no_reason, prefetch), &batch));
         WORKS(tn_loader_next, tn_loader_next(loader_of(works, same_tensors, prefetch), &batch));
     }

@@ -186,6 +186,8 @@ static void history_rows(void)
             tn_history_new(ctx, TN_NAMES("a", NULL)));
     REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: two columns are named 'a'",
             tn_history_new(ctx, TN_NAMES("a", "b", "a")));
+    REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: name 1 is not UTF-8",
+            tn_history_new(ctx, TN_NAMES("a", "\xff")));
     WORKS(tn_history_new, tn_history_new(ctx, TN_NAMES("a", "b")));
     HOLDS(tn_history_add, tn_history_add(NULL, TN_VALUES(1)) == TN_ERR_ARGUMENT);
     REFUSES(tn_history_add, TN_ERR_ARGUMENT, "history_add: 3 values for 2 columns",

@@ -196,6 +196,50 @@ START_TEST(few_and_many_classes)
 }
 END_TEST
 
+/* Labels beside those that are used take neither memory nor time, and the order is that which they
+ * always had. */
+START_TEST(labels_far_apart)
+{
+    static const int32_t labels[] = {1 << 24, 0, 1 << 24, 1 << 23, 0, 5, 5, 0};
+    int64_t order[8];
+    tn_tensor *t = tn_from_data(ctx, TN_I32, TN_SHAPE(8), labels);
+    tn_memory_reset_peak(ctx);
+    int64_t before = tn_memory(ctx).peak_bytes;
+    ck_tn_close(tn_balanced_weights(ctx, t), 1e-15, 1, 2 / 3.0, 1, 2, 2 / 3.0, 1, 1, 2 / 3.0);
+    tn_loader *l = loader_of(8, (tn_loader_opts){.stratify = t});
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(epoch(l, order), 8);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - before, 10000);
+}
+END_TEST
+
+/* More labels than memory has bytes, by a view of one. */
+START_TEST(labels_beyond_memory)
+{
+    tn_tensor *one = tn_zeros(ctx, TN_U8, TN_SHAPE(1));
+    tn_tensor *all = tn_expand(ctx, one, TN_SHAPE((int64_t)1 << (60 + _i)));
+    ck_assert_ptr_nonnull(all);
+    ck_assert_ptr_null(tn_balanced_weights(ctx, all));
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+    tn_clear_error(ctx);
+}
+END_TEST
+
+/* The orders of two epochs, as version 0.1 drew them, and where its stream was then. */
+START_TEST(orders_of_labels_with_gaps)
+{
+    static const uint8_t labels[] = {9, 0, 200, 9, 0, 0, 200, 9, 3, 0};
+    static const int64_t expected[] = {8, 5, 7, 6, 1, 0, 9, 2, 4, 3, 3, 9, 2, 4, 7, 1, 0, 8, 5, 6};
+    int64_t order[20];
+    tn_loader *l =
+        loader_of(10, (tn_loader_opts){.stratify = tn_from_data(ctx, TN_U8, TN_SHAPE(10), labels)});
+    epoch(l, order);
+    epoch(l, order + 10);
+    ck_assert_mem_eq(order, expected, sizeof expected);
+    ck_assert_uint_eq(tn_get_rng_state(ctx).position, 422);
+}
+END_TEST
+
 START_TEST(allocates_nothing)
 {
     int64_t order[100];
@@ -309,6 +353,9 @@ int main(void)
     tcase_add_test(tc, rare_samples_come_anywhere);
     tcase_add_test(tc, equal_classes_take_turns);
     tcase_add_loop_test(tc, few_and_many_classes, 0, 3);
+    tcase_add_test(tc, labels_far_apart);
+    tcase_add_loop_test(tc, labels_beyond_memory, 0, 3);
+    tcase_add_test(tc, orders_of_labels_with_gaps);
     tcase_add_loop_test(tc, allocates_nothing, 0, 2);
     tcase_add_loop_test(tc, goes_on_where_it_was, 0, 3);
     tcase_add_loop_test(tc, wants_the_same_sampler, 0, 3);

@@ -129,16 +129,18 @@ END_TEST
  * again. */
 START_TEST(that_fail)
 {
-    static const char *const texts[] = {"no photograph", ""};
+    static const char *const texts[] = {"no photograph", "", ""};
     static const char *const lines[] = {"loader_next: sample 4: no photograph",
-                                        "loader_next: sample 4: TN_ERR_FORMAT"};
-    source s = {.bad = 4, .status = TN_ERR_FORMAT, .text = texts[_i]};
+                                        "loader_next: sample 4: get returned -7 (TN_ERR_FORMAT)",
+                                        "loader_next: sample 4: get returned -99 (unknown status)"};
+    static const tn_status statuses[] = {TN_ERR_FORMAT, TN_ERR_FORMAT, (tn_status)-99};
+    source s = {.bad = 4, .status = statuses[_i], .text = texts[_i]};
     tn_loader *l = loader_from(&s, 7, (tn_loader_opts){.batch_size = 2});
     tn_batch b;
     ck_assert(tn_loader_next(l, &b) && tn_loader_next(l, &b));
     for (int i = 0; i < 3; i++) {
         ck_assert(!tn_loader_next(l, &b));
-        ck_tn_error(TN_ERR_FORMAT, lines[_i]);
+        ck_tn_error(statuses[_i], lines[_i]);
     }
     s.bad = -1;
     ck_assert(tn_loader_next(l, &b));
@@ -223,7 +225,7 @@ int main(void)
     tcase_add_test(tc, one_tensor_alone);
     tcase_add_test(tc, are_asked_for);
     tcase_add_loop_test(tc, batches_of_any_size, 0, 7);
-    tcase_add_loop_test(tc, that_fail, 0, 2);
+    tcase_add_loop_test(tc, that_fail, 0, 3);
     tcase_add_test(tc, that_fail_first);
     tcase_add_test(tc, a_line_without_end);
     tcase_add_loop_test(tc, sizes_that_do_not_fit, 0, 2);

@@ -446,6 +446,15 @@ START_TEST(says_why_it_does_not_begin)
 }
 END_TEST
 
+/* Nobody could read where it listens. */
+START_TEST(ends_where_it_cannot_print)
+{
+    ck_assert_int_eq(run_without_room("serve", "digits --port 0 --model @model.safetensors"), 1);
+    ck_assert_str_eq(complained, "serve digits: standard output cannot be written: No space left "
+                                 "on device\n");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("serve");
@@ -459,5 +468,6 @@ int main(void)
     tcase_add_test(tc, counts_what_is_too_large);
     tcase_add_test(tc, answers_before_it_ends);
     tcase_add_test(tc, says_why_it_does_not_begin);
+    tcase_add_test(tc, ends_where_it_cannot_print);
     return tn_run(suite);
 }

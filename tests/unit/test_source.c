@@ -299,6 +299,34 @@ START_TEST(checkpoints)
 }
 END_TEST
 
+/* Behind the bytes there are zeros, as many as are asked for. */
+static int64_t read_endless(void *payload, int64_t offset, void *out, int64_t size)
+{
+    const device *d = payload;
+    int64_t left = offset < d->size ? d->size - offset : 0;
+    memset(out, 0, (size_t)size);
+    memcpy(out, d->bytes + (left ? offset : 0), (size_t)(left < size ? left : size));
+    return size;
+}
+
+/* The bounds that follow from the size of a file do not overflow where a source says more than any
+ * file has. */
+START_TEST(sizes_beyond_all_files)
+{
+    static const int64_t sizes[] = {(int64_t)1 << 40, (int64_t)1 << 57, (int64_t)1 << 58,
+                                    (int64_t)1 << 60, INT64_MAX};
+    size_t size;
+    unsigned char *bytes = read_bytes("tests/data/torch/mixed_legacy.pth", &size);
+    device d = {.bytes = bytes, .size = (int64_t)size};
+    tn_source source = {.size = sizes[_i], .read = read_endless, .payload = &d};
+    tn_dict *dict = tn_load_pth_from(ctx, source);
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict),
+                     tn_dict_count(tn_load_pth(ctx, "tests/data/torch/mixed_legacy.pth")));
+    free(bytes);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("source");
@@ -307,6 +335,7 @@ int main(void)
     tcase_add_loop_test(tc, functions_that_fail, 0, WHOLE);
     tcase_add_loop_test(tc, memory_that_is_cut, 0, WHOLE);
     tcase_add_test(tc, wrong_sources);
+    tcase_add_loop_test(tc, sizes_beyond_all_files, 0, 5);
     tc = tn_case(suite, "models");
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
     tcase_add_test(tc, models);

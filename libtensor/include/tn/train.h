@@ -16,11 +16,11 @@ extern "C" {
 /* ---- means ----------------------------------------------------------------------------------- */
 
 /* The mean of numbers that come one by one, each with a weight: the losses of batches, which count
- * by their sizes. (tn_running_mean){0} is that of none. Sums are compensated: a million losses have
- * the rounding error of a few. torchmetrics.MeanMetric. */
+ * by their sizes. (tn_running_mean){0} is that of none. Both sums are compensated: a million
+ * losses have the rounding error of a few. torchmetrics.MeanMetric. */
 typedef struct tn_running_mean {
-    double sum, weight; /* of all values times their weights, and of the weights */
-    double lost;        /* what rounding took from the sum */
+    double sum, weight;       /* of all values times their weights, and of the weights */
+    double lost, lost_weight; /* what rounding took from them */
 } tn_running_mean;
 
 /* Adds a value. */
@@ -179,7 +179,7 @@ typedef struct tn_history tn_history;
 #define TN_NAMES(...) TN_LIST_(const char *, __VA_ARGS__)
 #define TN_VALUES(...) TN_LIST_(double, __VA_ARGS__)
 
-/* An empty table with these columns, whose names are copied and differ. */
+/* An empty table with these columns, whose names are copied, differ and are UTF-8. */
 TN_API tn_history *tn_history_new(tn_ctx *ctx, int64_t count, const char *const *names);
 
 /* Adds a row, which has a number for each column. */
