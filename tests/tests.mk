@@ -57,20 +57,27 @@ tests: $(TESTS)
 # Each part adds to the sum that ends the output.
 PART = tests/part.sh $(BUILD)/checks
 
-check: lib $(TESTS)
+# Beside the tests, which leave a core now and then, runs what takes one core at a time.
+check: lib man reference $(TESTS)
 	@rm -f $(BUILD)/checks
+	+@tests/beside.sh $(BUILD)/check-others.log "$(MAKE) --no-print-directory check-others" \
+	    "$(MAKE) --no-print-directory check-tests" || { $(PART); exit 1; }
+	@$(PART)
+
+check-tests: lib $(TESTS)
 	@$(PART) "the tests" tests/run.sh $(TESTS)
 	@for isa in baseline v3; do \
 	    TN_ISA=$$isa BRIEF=1 $(PART) "those of numbers, with the kernels of $$isa" \
 	        tests/run.sh $(NUMERIC_TESTS) || exit 1; \
 	done
+
+check-others: lib man reference
 	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" $(PART) "an outside program, installed" \
 	    tests/install/run.sh $(BUILD)
 	@CC="$(CC)" CXX="$(CXX)" $(PART) "the headers alone and beside others" \
 	    tests/install/headers.sh libtensor/include
 	+@CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
 	+@$(MAKE) --no-print-directory check-docs
-	@$(PART)
 
 # What the documents say, done: tests/docs/README.md.
 check-docs: lib man reference
@@ -255,7 +262,7 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-.PHONY: debug tests check check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
+.PHONY: debug tests check check-tests check-others check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
         bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).

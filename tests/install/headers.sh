@@ -1,7 +1,7 @@
 #!/bin/sh
-# Each public header alone, twice, in every standard of C and C++ that a compiler knows; all of them
-# before and after the system's headers of mathematics and beside a program's own macros and names;
-# and the macros that they define, which begin with TN_ or tn_: headers.sh INCLUDE_DIRECTORY
+# Each public header alone, twice, in the oldest and the newest standard of C and C++ that a compiler knows; in
+# every standard all of them before and after the system's headers of mathematics and beside a program's own
+# macros and names; and the macros that they define, which begin with TN_ or tn_: headers.sh INCLUDE_DIRECTORY
 #
 # By gcc and clang, those that are installed, or else by CC and CXX; warnings are errors.
 set -u
@@ -52,17 +52,26 @@ own_macros()
     echo "headers: $*: <tn/tn.h> defines" $foreign | cut -c1-200
 }
 
+# What a header does not include, it lacks in the standards between these, too.
+each_alone()
+{
+    for header in "$include"/tn/*.h; do
+        line="#include <tn/$(basename "$header")>"
+        printf '%s\n%s\nextern int x;\n' "$line" "$line" | compiles "$command, $line" $command -
+    done
+}
+
 check_language()
 {
     compiler=$1 language=$2
     shift 2
-    for standard in $(standards "$compiler" "$language" "$@"); do
+    known=$(standards "$compiler" "$language" "$@")
+    oldest=$(echo "$known" | head -1) newest=$(echo "$known" | tail -1)
+    for standard in $known; do
         command="$compiler -x $language -std=$standard"
-        for header in "$include"/tn/*.h; do
-            line="#include <tn/$(basename "$header")>"
-            printf '%s\n%s\nextern int x;\n' "$line" "$line" |
-                compiles "$command, $line" $command -
-        done
+        case $standard in
+        "$oldest" | "$newest") each_alone ;;
+        esac
         for system in 0 1 2; do
             compiles "$command, host.c, SYSTEM $system" $command -DSYSTEM=$system "$here/host.c"
         done
