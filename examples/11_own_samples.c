@@ -111,6 +111,10 @@ int main(void)
         tn_class_scores of = tn_confusion_class(confusion, i);
         printf("%s: precision %.2f, recall %.2f\n", shapes[i], of.precision, of.recall);
     }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("standard output");
+        failed = 1;
+    }
     tn_ctx_free(ctx);
     return failed;
 }
