@@ -21,7 +21,8 @@ THREADING := $(or $(OPENMP),-fopenmp-simd -pthread)
 
 # What the compiler says of the machine that it compiles for. A float is to be rounded as a float, and to have
 # infinities, whatever CFLAGS say.
-MACHINE := $(shell $(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -dM -E -x c /dev/null)
+MACHINE := $(shell command -v $(firstword $(CC)) >/dev/null && \
+               $(CC) $(CPPFLAGS) $(CFLAGS) -std=c11 -dM -E -x c /dev/null)
 FLOATS := -ffp-contract=off -fno-fast-math -fno-math-errno \
           $(if $(findstring __FLT_EVAL_METHOD__ 1,$(MACHINE)),-fexcess-precision=fast) \
           $(if $(findstring __FLT_EVAL_METHOD__ 2,$(MACHINE)),-msse2 -mfpmath=sse -Wno-psabi)
@@ -211,8 +212,14 @@ deps:
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing; \
 	fi
 
-# `make -j deps check` installs before it builds.
+# `make -j deps check` installs before it builds. If there was no compiler to say what machine this is, make
+# begins anew when it is there, as it does when a file that it includes is made.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
+ifeq ($(MACHINE)$(MAKE_RESTARTS),)
+$(BUILD)/installed.mk: deps
+	@mkdir -p $(@D) && touch $@
+include $(BUILD)/installed.mk
+endif
 $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): | deps
 endif
 

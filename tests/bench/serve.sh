@@ -1,7 +1,7 @@
 #!/bin/sh
 # How many digits a second `serve` and a server of Node.js with ONNX Runtime recognise, and within what time:
 # wrk asks both for SECONDS in alternating rounds, by the same 784 bytes of ink and the same untrained network of
-# digits train --model cnn, with as many threads. Then how much memory serve has gained.
+# digits train --model cnn, with as many threads. Then how much memory serve had after each.
 # serve.sh BUILD ONNX SECONDS THREADS CONNECTIONS
 set -eu
 build=$1 onnx=$2 seconds=$3 threads=$4 connections=$5
@@ -62,12 +62,13 @@ if [ -f "$onnx/digits_cnn.onnx" ]; then
 fi
 
 ask "$our_url" 2 >/dev/null
-before=$(resident $ours)
+memory=$(resident $ours)
 echo "server                requests/s   half, ms   99 %, ms   errors"
 for round in 1 2 3; do
     printf '%-20s %11s %10s %10s %8s\n' serve $(ask "$our_url" "$seconds")
     [ -z "$their_url" ] || printf '%-20s %11s %10s %10s %8s\n' "Node, ONNX Runtime" $(ask "$their_url" "$seconds")
+    memory="$memory $(resident $ours)"
 done
-echo "memory of serve after 2 s and at the end, MB: $before $(resident $ours)"
+echo "memory of serve after 2 s and after each round, MB: $memory"
 kill -TERM $ours
 wait $ours && echo "serve ended with status 0: $(tail -1 "$work/ours.log")"
