@@ -111,14 +111,11 @@ int main(void)
     check(ctx, "ln_cosh_loss", NULL);
     check(ctx, "mistake", &mistake_op);
     train(ctx);
-
-    int failed = tn_error_status(ctx) != TN_OK;
-    if (failed)
+    int failed = !tn_ok(ctx) || fflush(stdout) != 0 || ferror(stdout);
+    if (!tn_ok(ctx))
         fprintf(stderr, "%s\n", tn_error(ctx));
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    else if (failed)
         perror("standard output");
-        failed = 1;
-    }
     tn_ctx_free(ctx);
     return failed;
 }

@@ -107,18 +107,15 @@ int main(void)
     tn_tensor *error = tn_sqrt(ctx, tn_mse_loss(ctx, learnt, truth, (tn_mse_loss_opts){0}));
     if (tn_ok(ctx))
         printf("without the noise: %.2f\n", tn_item(ctx, error));
-
-    int failed = tn_error_status(ctx) != TN_OK;
-    if (failed) {
+    int failed = 1;
+    if (tn_error_status(ctx) != TN_OK)
         fprintf(stderr, "%s\n", tn_error(ctx));
-    } else if (!draw(x, y, grid, truth, learnt)) {
+    else if (!draw(x, y, grid, truth, learnt))
         perror(PICTURE);
-        failed = 1;
-    }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    else if (fflush(stdout) != 0 || ferror(stdout))
         perror("standard output");
-        failed = 1;
-    }
+    else
+        failed = 0;
     tn_ctx_free(ctx);
     return failed;
 }
