@@ -82,7 +82,6 @@ static void check(tn_ctx *ctx, const char *name, const tn_unary_op *op)
         tn_clear_error(ctx);
     }
 }
-
 /* Learns the curve y = sin 2x + x / 2. */
 static void train(tn_ctx *ctx)
 {

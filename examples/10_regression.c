@@ -99,7 +99,6 @@ int main(void)
         tn_sequential(ctx, tn_nn_linear(ctx, 1, 32), tn_nn_tanh(ctx), tn_nn_linear(ctx, 32, 32),
                       tn_nn_tanh(ctx), tn_nn_linear(ctx, 32, 1));
     train(ctx, net, x, y);
-
     /* What was learnt beside the truth, which the points, with their noise, do not tell. */
     tn_set_grad_enabled(ctx, false);
     tn_tensor *grid = tn_reshape(ctx, tn_arange(ctx, TN_F32, -1, 1, 0.01), TN_SHAPE(-1, 1));
