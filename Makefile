@@ -187,6 +187,8 @@ include tests/tests.mk
 include tests/tools.mk
 include libtensor/install/install.mk
 include libtensor/install/amalgamation.mk
+include libtensor/mpi/mpi.mk
+include tests/mpi/mpi.mk
 
 # ---- what must be there before anything can be built -----------------------------------------------
 
@@ -236,7 +238,10 @@ help:
 	@echo "results    runs all that the examples can do, for docs/results, with jq; results in out/"
 	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
+	@echo "mpi        libtensor-mpi, for training by many processes, by MPICC (mpicc); install-mpi, uninstall-mpi"
+	@echo "deps-mpi   installs Open MPI and MPICH (Debian, Ubuntu)"
 	@echo "check      builds and runs the tests"
+	@echo "check-mpi  runs those of libtensor-mpi by 1 to 4 processes, with each MPI that is there"
 	@echo "check-docs runs the C and the shell lines of the documents, and looks up links and the reference"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
 	@echo "soak       100,000 training steps, in which memory stays flat; ten million parallel loops"
@@ -274,7 +279,7 @@ help:
 	@echo "deb        Debian's packages of the last commit in $(BUILD)/deb, with lintian's words"
 	@echo "abi        what programs see of the library and did not see before: BASE=tag, commit or directory"
 	@echo "clean      removes $(BUILD)/"
-	@echo "Variables: CC, BLAS, OPENMP, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, MANDIR,"
+	@echo "Variables: CC, MPICC, BLAS, OPENMP, CPPFLAGS, CFLAGS, LDFLAGS, BUILD, PREFIX, LIBDIR, INCLUDEDIR, MANDIR,"
 	@echo "           DOCDIR, DESTDIR."
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -63,7 +63,12 @@ for cc in gcc clang; do
     command -v $cc >/dev/null || missing $cc $cc
 done
 
-library=$(find libtensor -name '*.[ch]')
+# libtensor-mpi is another library: it sees what every program sees, and libtensor does not see it.
+library=$(find libtensor -path libtensor/mpi -prune -o -name '*.[ch]' -print)
+second=$(find libtensor/mpi -name '*.[ch]')
+never 'include [<"](mpi|tn/mpi)\.h[>"]|include "mpi/|MPI_' 'libtensor knows no MPI' $library
+found=$(grep -nE '^ *# *include ' $second | grep -vE ':#include (<(mpi|[a-z]+|tn/[a-z]+)\.h>|"mpi/[a-z]+\.h")$') &&
+    fail 'libtensor-mpi uses the public headers of libtensor alone' && echo "$found"
 never 'include <cblas.h>' 'only tensor/blas.c includes <cblas.h>' \
     $(echo "$library" | grep -v '^libtensor/tensor/blas.c$')
 never 'include <zlib.h>' 'only io/ includes <zlib.h>' $(echo "$library" | grep -v '^libtensor/io/')
@@ -91,7 +96,7 @@ never "^#include <(${rooms%|})/" 'private headers are included in quotes' $libra
 awk -f tests/includes.awk $library || fail 'a file includes what it uses'
 never "include [\"<](${rooms}examples)/" 'examples use the public headers alone' \
     $(find examples -name '*.[ch]')
-awk -f tests/conventions.awk libtensor/include/tn/*.h ||
+awk -f tests/conventions.awk libtensor/include/tn/*.h libtensor/mpi/include/tn/*.h ||
     fail 'arguments come in the order of CONTRIBUTING.md'
 lessons=$(ls examples/[0-9]*.c)
 never 'include "' 'a lesson is one file' $lessons
@@ -99,7 +104,7 @@ awk 'FNR == 121 { print FILENAME ": more than 120 lines"; found = 1 } END { exit
     fail 'a lesson has at most 120 lines'
 never '(^|[^a-z_])(abort|exit|assert|printf|fprintf|puts|putchar) *\(' \
     'the library neither prints nor ends the program' \
-    $(echo "$library" | grep -v '^libtensor/include/')
+    $(echo "$library" | grep -v '^libtensor/include/') $second
 never 'TODO|FIXME|XXX' 'nothing is left to do' $sources
 
 # A mutant of a term whose text has changed would kill nothing any more.

@@ -36,7 +36,7 @@ import time
 
 BEGIN = time.monotonic()
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-OTHERS = {"include", "nn", "optim", "data"}  # folders of the library that are not tried
+OTHERS = {"include", "mpi", "nn", "optim", "data"}  # folders of the library that are not tried
 BASELINE = {"blas.c"}  # files that other instruction sets have kernels of the library's own for
 EXAMPLES = re.compile(r"test_(digits|faces|alexnet|photo)")  # tests of the examples
 BOUNDS = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]  # of arrays, in mutants

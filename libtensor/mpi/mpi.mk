@@ -1,0 +1,70 @@
+# libtensor-mpi, a second library beside libtensor: `make mpi` builds it by MPICC, in a folder of its own
+# for each MPI. Nothing else of the Makefile knows MPI.
+
+MPICC ?= mpicc
+MPI := $(notdir $(MPICC))
+MPI_BUILD := $(BUILD)/mpi/$(MPI)
+MPI_SOURCES := $(sort $(wildcard libtensor/mpi/*.c))
+MPI_OBJECTS := $(MPI_SOURCES:libtensor/mpi/%.c=$(MPI_BUILD)/obj/%.o)
+MPI_STATIC := $(MPI_BUILD)/libtensor-mpi.a
+MPI_SHARED := $(MPI_BUILD)/libtensor-mpi.so
+# MPICH names addresses that it does not write to by numbers, which gcc takes for small arrays.
+MPI_WARNINGS := -Wno-stringop-overflow
+MPI_HEADERS := $(wildcard libtensor/mpi/include/tn/*.h)
+# The wrappers of Open MPI and MPICH call the compiler that is named here.
+MPI_CC = OMPI_CC="$(CC)" MPICH_CC="$(CC)" $(MPICC)
+
+mpi-compiler:
+	@command -v $(MPICC) >/dev/null || { \
+	    echo "mpi: there is no $(MPICC): make deps-mpi installs Open MPI and MPICH; MPICC=path names another"; \
+	    exit 1; \
+	}
+
+$(MPI_BUILD)/obj/%.o: libtensor/mpi/%.c | mpi-compiler
+	@mkdir -p $(@D)
+	$(call SAY,MPICC,$@)
+	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) -O3 $(MPI_WARNINGS) -Ilibtensor/mpi/include -c $< -o $@
+
+$(MPI_STATIC): $(MPI_OBJECTS)
+	$(call SAY,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(MPI_BUILD)/libtensor-mpi.map: Makefile libtensor/include/tn/context.h
+	@mkdir -p $(@D)
+	@echo 'TENSOR_MPI_$(SOVERSION) { global: tn_mpi_*; local: *; };' >$@
+
+$(MPI_SHARED): $(MPI_OBJECTS) $(MPI_BUILD)/libtensor-mpi.map $(SHARED)
+	$(call SAY,LD,$@)
+	$(Q)$(MPI_CC) -shared $(THREADING) -Wl,-soname,libtensor-mpi.so.$(SOVERSION) -Wl,--no-undefined \
+	    -Wl,-z,relro,-z,now -Wl,--version-script=$(MPI_BUILD)/libtensor-mpi.map $(LDFLAGS) \
+	    -o $(MPI_SHARED).$(VERSION) $(MPI_OBJECTS) -L$(BUILD) -ltensor -lm
+	@ln -sf libtensor-mpi.so.$(VERSION) $(MPI_SHARED).$(SOVERSION)
+	@ln -sf libtensor-mpi.so.$(VERSION) $@
+
+mpi: lib $(MPI_STATIC) $(MPI_SHARED)
+
+# Beside libtensor: `make install` comes first.
+install-mpi: mpi
+	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	install -m 644 $(MPI_HEADERS) "$(DESTDIR)$(INCLUDEDIR)/tn"
+	install -m 644 $(MPI_STATIC) "$(DESTDIR)$(LIBDIR)"
+	install -m 755 $(MPI_SHARED).$(VERSION) "$(DESTDIR)$(LIBDIR)"
+	ln -sf libtensor-mpi.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(SOVERSION)"
+	ln -sf libtensor-mpi.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so"
+	@sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@MPI@|$(MPI)|g' libtensor/mpi/libtensor-mpi.pc.in \
+	    >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
+
+uninstall-mpi:
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/tn/mpi.h" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.a" \
+	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(SOVERSION)" \
+	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
+
+# Both, side by side.
+deps-mpi:
+	@$(MAKE) --no-print-directory deps PACKAGES="libopenmpi-dev openmpi-bin libmpich-dev mpich"
+
+-include $(MPI_OBJECTS:.o=.d)
+
+.PHONY: mpi mpi-compiler install-mpi uninstall-mpi deps-mpi

@@ -1,0 +1,278 @@
+/* step.c - a training step that several processes share. */
+#include <tn/autograd.h>
+#include "mpi/group.h"
+
+/* The finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators,
+ * OOPSLA 2014), a bijection. */
+static uint64_t scramble(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+/* A stream for each micro-batch of each step, whoever runs it. */
+static tn_rng_state stream_of(tn_rng_state step, int64_t micro_batch)
+{
+    uint64_t seed = scramble(scramble(step.seed) ^ step.position);
+    return (tn_rng_state){.seed = scramble(seed ^ (uint64_t)micro_batch)};
+}
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+static bool fetch(tn_mpi *mpi)
+{
+    if (!tn_loader_next(mpi->loader, &mpi->batch))
+        return false;
+    int64_t expected = mpi->tree.begin[mpi->rank] + mpi->at;
+    if (mpi->batch.parts != mpi->tree.count || mpi->batch.part != expected)
+        tn_fail(mpi->ctx, TN_ERR_STATE,
+                "mpi: the loader gives part %lld of %lld, where part %lld of %lld comes next; its "
+                "options are those of tn_mpi_share",
+                (long long)mpi->batch.part, (long long)mpi->batch.parts, (long long)expected,
+                (long long)mpi->tree.count);
+    return tn_ok(mpi->ctx);
+}
+
+static void prepare(tn_mpi *mpi, tn_loader *loader)
+{
+    mpi->loader = loader;
+    mpi->at = 0;
+    mpi->fetched = false;
+    if (!loader)
+        tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_step: the loader is NULL");
+    if (!tn_ok(mpi->ctx) || !tn__layout(mpi))
+        return;
+    mpi->fetched = fetch(mpi);
+    if (!mpi->fetched)
+        return;
+    mpi->posted = mpi->summed = mpi->gathered = 0;
+    for (int64_t i = 0; i < mpi->n_buckets; i++)
+        mpi->buckets[i].waiting = mpi->buckets[i].leaves;
+    mpi->given = mpi->ran = false;
+    mpi->passed = true;
+    tn__keep_buffers(mpi);
+}
+
+bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
+{
+    if (!tn__mpi_usable(mpi))
+        return false;
+    if (mpi->open) {
+        tn_fail(mpi->ctx, TN_ERR_STATE,
+                "mpi_step: the last step goes on: tn_mpi_next has not "
+                "returned false yet");
+        tn__finish(mpi);
+    }
+    prepare(mpi, loader);
+    mpi->rng = tn_get_rng_state(mpi->ctx);
+    uint64_t number = mpi->fetched ? (uint64_t)mpi->batch.number : UINT64_MAX;
+    uint64_t whole = mpi->fetched ? (uint64_t)mpi->batch.whole : 0;
+    tn__agree_begin(mpi, TN__STEP,
+                    (uint64_t[]){mpi->layout, number, whole, mpi->rng.seed, mpi->rng.position});
+    mpi->open = mpi->fetched && tn_ok(mpi->ctx);
+    mpi->refused = false;
+    if (!mpi->open)
+        tn__agree_end(mpi);
+    return mpi->open;
+}
+
+/* ---- micro-batches --------------------------------------------------------------------------- */
+
+static void add_rest(tn_mpi *mpi, bool buffers)
+{
+    for (int64_t i = buffers ? 0 : 1; i < mpi->n_leaves; i++)
+        if ((i == 0 || mpi->leaves[i].wanted) && !mpi->leaves[i].seen)
+            tn__add_leaf(&mpi->leaves[i], NULL);
+}
+
+static void forget_seen(tn_mpi *mpi)
+{
+    for (int64_t i = 0; i < mpi->n_leaves; i++)
+        mpi->leaves[i].seen = false;
+}
+
+/* Nothing is sent until all processes are known to take the step. */
+static bool has_begun(tn_mpi *mpi)
+{
+    if (mpi->agreement.pending)
+        mpi->refused = !tn__agree_end(mpi);
+    return !mpi->refused && !mpi->broken;
+}
+
+static void pass_over(tn_mpi *mpi)
+{
+    if (!has_begun(mpi))
+        return;
+    forget_seen(mpi);
+    add_rest(mpi, true);
+    mpi->at++;
+}
+
+static void give(tn_mpi *mpi, tn_batch *batch)
+{
+    if (mpi->ran)
+        tn__restore_buffers(mpi);
+    tn_set_rng_state(mpi->ctx, stream_of(mpi->rng, mpi->batch.part));
+    mpi->given = mpi->ran = true;
+    mpi->passed = false;
+    *batch = mpi->batch;
+}
+
+bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch)
+{
+    if (!tn__mpi_usable(mpi) || !mpi->open)
+        return false;
+    if (!batch)
+        tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_next: batch is NULL");
+    if (mpi->given && !mpi->passed)
+        tn_fail(mpi->ctx, TN_ERR_STATE,
+                "mpi_next: tn_mpi_backward was not called for micro-batch "
+                "%lld",
+                (long long)mpi->batch.part);
+    while (tn_ok(mpi->ctx) && mpi->at < mpi->tree.own) {
+        if (!mpi->fetched && !fetch(mpi))
+            break;
+        mpi->fetched = false;
+        if (mpi->batch.size > 0) {
+            give(mpi, batch);
+            return true;
+        }
+        pass_over(mpi);
+    }
+    tn__finish(mpi);
+    return false;
+}
+
+/* ---- backward -------------------------------------------------------------------------------- */
+
+static bool take_gradient(tn_ctx *ctx, const tn_tensor *grad, void *payload)
+{
+    if (!tn_is_contiguous(grad)) {
+        tn_tensor *plain = tn_empty(ctx, tn_dtype_of(grad), tn_ndim(grad), tn_shape(grad));
+        if (!plain || tn_copy_(ctx, plain, grad) != TN_OK)
+            return true;
+        grad = plain;
+    }
+    tn__leaf *leaf = payload;
+    tn__add_leaf(leaf, tn_data(grad));
+    tn__poll(leaf->mpi);
+    return false;
+}
+
+static void set_hooks(tn_mpi *mpi, tn_grad_hook hook)
+{
+    for (int64_t i = 1; i < mpi->n_leaves; i++)
+        if (mpi->leaves[i].wanted)
+            tn_on_grad(mpi->ctx, mpi->leaves[i].param, hook, &mpi->leaves[i]);
+}
+
+static bool check_loss(tn_mpi *mpi, const tn_tensor *loss)
+{
+    tn_ctx *ctx = mpi->ctx;
+    if (!tn_ok(ctx))
+        return false;
+    if (!mpi->open || !mpi->given || mpi->passed)
+        tn_fail(ctx, TN_ERR_STATE,
+                "mpi_backward: there is no micro-batch that it was not called "
+                "for");
+    else if (tn_check_float(ctx, "mpi_backward", "loss", loss) && tn_numel(loss) != 1)
+        tn_fail(ctx, TN_ERR_SHAPE, "mpi_backward: the loss has shape %s, not one element",
+                TN_SHAPE_TEXT(loss));
+    return tn_ok(ctx);
+}
+
+/* The gradient of w L is w times that of L: a mean over the n_m samples of a micro-batch is
+ * weighted by n_m / n. */
+static void run_backward(tn_mpi *mpi, const tn_tensor *loss)
+{
+    tn_ctx *ctx = mpi->ctx;
+    double weight = (double)mpi->batch.size / (double)mpi->batch.whole;
+    double share = mpi->opts.reduction == TN_REDUCE_SUM ? 1 : weight;
+    tn_tensor *grad = tn_full(ctx, tn_dtype_of(loss), tn_ndim(loss), tn_shape(loss), share);
+    forget_seen(mpi);
+    if (!grad)
+        return;
+    tn__share_numbers(mpi, share * tn_item(ctx, loss), weight);
+    set_hooks(mpi, take_gradient);
+    tn_backward_with(ctx, loss, grad);
+    set_hooks(mpi, NULL);
+    if (tn_ok(ctx))
+        add_rest(mpi, false);
+}
+
+tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss)
+{
+    if (!mpi)
+        return TN_ERR_ARGUMENT;
+    if (!tn__mpi_usable(mpi) || !check_loss(mpi, loss) || !has_begun(mpi))
+        return tn_error_status(mpi->ctx);
+    tn_scope scope = tn_scope_begin(mpi->ctx);
+    run_backward(mpi, loss);
+    tn_scope_end(mpi->ctx, scope);
+    mpi->passed = true;
+    mpi->at++;
+    return tn_error_status(mpi->ctx);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* The count behind a leaf's numbers says how many micro-batches had a gradient of it. */
+static bool was_used(const tn__leaf *leaf, const char *sums)
+{
+    const tn__lane *lane = &leaf->mpi->lanes[leaf->lane];
+    const void *count = sums + (size_t)leaf->numel * tn_dtype_size(lane->dtype);
+    return lane->dtype == TN_F32 ? *(const float *)count > 0 : *(const double *)count > 0;
+}
+
+static void deliver(tn__leaf *leaf)
+{
+    const tn__lane *lane = &leaf->mpi->lanes[leaf->lane];
+    char *sums = lane->sums + (size_t)leaf->at * tn_dtype_size(lane->dtype);
+    tn_ctx *ctx = leaf->mpi->ctx;
+    if (!was_used(leaf, sums))
+        return;
+    tn_tensor *grad = tn_from_blob(ctx, lane->dtype, tn_ndim(leaf->param), tn_shape(leaf->param),
+                                   sums, NULL, NULL);
+    if (grad)
+        tn_backward_with(ctx, leaf->param, grad);
+}
+
+static void deliver_all(tn_mpi *mpi)
+{
+    tn_scope scope = tn_scope_begin(mpi->ctx);
+    for (int64_t i = 1; i < mpi->n_leaves && tn_ok(mpi->ctx); i++)
+        if (mpi->leaves[i].wanted)
+            deliver(&mpi->leaves[i]);
+    tn_scope_end(mpi->ctx, scope);
+    if (tn_ok(mpi->ctx))
+        tn__take_numbers(mpi);
+}
+
+static void undo(tn_mpi *mpi)
+{
+    for (int64_t i = 1; i < mpi->n_leaves; i++)
+        tn_clear_grad(mpi->leaves[i].param);
+    tn__restore_buffers(mpi);
+    tn_set_rng_state(mpi->ctx, mpi->rng);
+}
+
+/* A process that has failed sends what is there: the others wait for it, and will know that it is
+ * nothing. */
+void tn__finish(tn_mpi *mpi)
+{
+    mpi->open = false;
+    if (has_begun(mpi)) {
+        tn__post(mpi, true);
+        tn__wait_all(mpi);
+        if (tn_ok(mpi->ctx))
+            deliver_all(mpi);
+        if (tn__agree(mpi, TN__STEP_ENDS, NULL)) {
+            mpi->rng.position++;
+            tn_set_rng_state(mpi->ctx, mpi->rng);
+            return;
+        }
+    }
+    undo(mpi);
+}

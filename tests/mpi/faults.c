@@ -1,0 +1,155 @@
+/* faults.c - an error in one process is known to all, at the same step, and nobody waits. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tn/autograd.h>
+#include "mpi/cases.h"
+
+enum { BATCH = 16, FAULTY_STEP = 3 };
+
+typedef enum fault {
+    NONE,
+    BAD_FILE,
+    NOT_FINITE,
+    NO_MEMORY,
+    BETWEEN,
+    IN_OPTIMISER,
+    BREAKS_OFF
+} fault;
+
+/* What befalls the last process, in step FAULTY_STEP. */
+static fault kind;
+static bool is_victim, is_time, memory_is_gone;
+
+static void *alloc(void *payload, size_t bytes, size_t alignment)
+{
+    (void)payload;
+    return memory_is_gone
+               ? NULL
+               : aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void release(void *payload, void *memory, size_t bytes)
+{
+    (void)payload, (void)bytes;
+    free(memory);
+}
+
+static tn_status get(int64_t sample, void *const *out, tn_text *error, void *payload)
+{
+    (void)payload;
+    if (kind == BAD_FILE && is_victim && is_time) {
+        snprintf(error->s, sizeof error->s, "%d.jpg is no photograph", 7);
+        return TN_ERR_FORMAT;
+    }
+    for (int i = 0; i < 784; i++)
+        ((float *)out[0])[i] = (float)((sample * 31 + i * 17) % 101) / 101;
+    *(int64_t *)out[1] = sample % 10;
+    return TN_OK;
+}
+
+static training begin_faulty(void)
+{
+    training t = {0};
+    memory_is_gone = false;
+    t.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
+    t.net = mlp(t.ctx, TN_F32);
+    t.mpi = tn_mpi_new(t.ctx, MPI_COMM_WORLD, t.net, (tn_mpi_opts){.micro_batches = 4});
+    t.optim = tn_adam(t.ctx, t.net, (tn_adam_opts){0});
+    tn_dataset data = {.size = 160, .count = 2, .get = get};
+    data.fields[0] = (tn_field){TN_F32, TN_SHAPE(784)};
+    data.fields[1] = (tn_field){TN_I64, TN_SCALAR};
+    t.loader =
+        tn_loader_from(t.ctx, data, tn_mpi_share(t.mpi, (tn_loader_opts){.batch_size = BATCH}));
+    tn_detect_anomaly(t.ctx, kind == NOT_FINITE);
+    return t;
+}
+
+static void inject(tn_ctx *ctx)
+{
+    if (kind == NO_MEMORY && is_victim && is_time) {
+        tn_empty_cache(ctx);
+        memory_is_gone = true;
+    }
+}
+
+static tn_tensor *faulty_loss(const training *t, const tn_batch *batch)
+{
+    inject(t->ctx);
+    tn_tensor *loss = loss_of(t->ctx, t->net, batch);
+    if (kind == NOT_FINITE && is_victim && is_time)
+        loss = tn_log(t->ctx, tn_mul_scalar(t->ctx, loss, 0));
+    return loss;
+}
+
+static void between(tn_ctx *ctx, fault when)
+{
+    if (kind == when && is_victim && is_time)
+        tn_fail(ctx, TN_ERR_FILE, "disk full");
+}
+
+/* One step; false if it fails. */
+static bool step(training *t)
+{
+    tn_batch batch;
+    between(t->ctx, BETWEEN);
+    if (!tn_mpi_step(t->mpi, t->loader))
+        return false;
+    while (tn_mpi_next(t->mpi, &batch)) {
+        tn_scope scope = tn_scope_begin(t->ctx);
+        tn_tensor *loss = faulty_loss(t, &batch);
+        if (kind == BREAKS_OFF && is_victim && is_time)
+            return false;
+        tn_mpi_backward(t->mpi, loss);
+        tn_scope_end(t->ctx, scope);
+    }
+    if (!tn_ok(t->ctx))
+        return false;
+    tn_step(t->optim);
+    tn_zero_grad(t->optim);
+    between(t->ctx, IN_OPTIMISER);
+    return true;
+}
+
+/* The others stop where the victim does, know why, and have the same parameters. */
+static void befalls(fault f, tn_status status, const char *text)
+{
+    kind = f;
+    is_victim = rank == size - 1;
+    training t = begin_faulty();
+    int done = 0;
+    for (; done < 8; done++) {
+        is_time = done == FAULTY_STEP;
+        if (!step(&t))
+            break;
+    }
+    memory_is_gone = false;
+    CHECK(done == FAULTY_STEP + (f == IN_OPTIMISER));
+    CHECK(tn_grad(tn_parameter(t.net, 0, NULL, 0)) == NULL || (f == BREAKS_OFF && is_victim));
+    if (f == BREAKS_OFF) {
+        tn_mpi_free(t.mpi);
+        t.mpi = NULL;
+    }
+    CHECK(tn_error_status(t.ctx) == status);
+    char begins[64];
+    snprintf(begins, sizeof begins, "process %d: ", size - 1);
+    const char *why = tn_error(t.ctx);
+    if (!is_victim)
+        CHECK(strncmp(why, begins, strlen(begins)) == 0);
+    CHECK(strstr(why, text) != NULL);
+    tn_clear_error(t.ctx);
+    if (t.mpi)
+        CHECK(tn_mpi_check(t.mpi) == TN_OK);
+    same(NULL, digest(t.ctx, t.net));
+    end(&t);
+}
+
+void faults(void)
+{
+    befalls(BAD_FILE, TN_ERR_FORMAT, "7.jpg is no photograph");
+    befalls(NOT_FINITE, TN_ERR_NUMBER, "log: step");
+    befalls(NO_MEMORY, TN_ERR_MEMORY, "out of memory");
+    befalls(BETWEEN, TN_ERR_FILE, "disk full");
+    befalls(IN_OPTIMISER, TN_ERR_FILE, "disk full");
+    befalls(BREAKS_OFF, TN_ERR_STATE, "mpi_free: within a step");
+}

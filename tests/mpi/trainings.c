@@ -1,0 +1,117 @@
+/* trainings.c - the same bits for any number of processes, and those of one batch to rounding. */
+#include <math.h>
+#include <string.h>
+#include "mpi/cases.h"
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* 203 samples in batches of 48, so that the last has 11 for the 12 micro-batches: one is empty. */
+static const tn_loader_opts shuffled = {.batch_size = 48, .shuffle = true};
+
+static uint64_t train_cnn(tn_mpi_opts opts, int64_t steps, double *loss)
+{
+    tn_ctx *ctx = context();
+    training t = begin(ctx, cnn(ctx), digits_of(ctx, 203), shuffled, opts);
+    CHECK(run(&t, steps) == steps);
+    CHECK(tn_ok(ctx));
+    uint64_t bits = digest(ctx, t.net);
+    *loss = tn_mpi_loss(t.mpi);
+    CHECK(*tn_data_i64(tn_buffer_named(t.net, "1.num_batches_tracked")) == steps);
+    end(&t);
+    return bits;
+}
+
+/* Neither the number of processes nor the size of buckets, nor when they are sent, matters. */
+static void same_bits(void)
+{
+    double loss, other;
+    uint64_t bits = train_cnn((tn_mpi_opts){.micro_batches = 12}, 50, &loss);
+    same("cnn", bits);
+    same("loss", bits_of(loss));
+    CHECK(loss < 1.5);
+    uint64_t few = train_cnn((tn_mpi_opts){.micro_batches = 12}, 6, &loss);
+    tn_mpi_opts small = {.micro_batches = 12, .first_bucket_bytes = 40, .bucket_bytes = 900};
+    CHECK(train_cnn(small, 6, &other) == few && other == loss);
+    small.no_overlap = true;
+    CHECK(train_cnn(small, 6, &other) == few && other == loss);
+    same("few", few);
+    same("odd", train_cnn((tn_mpi_opts){.micro_batches = 7}, 6, &loss));
+    same("default", train_cnn((tn_mpi_opts){0}, 6, &loss));
+    same(NULL, train_cnn((tn_mpi_opts){.micro_batches = 12, .allreduce = true}, 6, &other));
+    CHECK(fabs(other - loss) < 0.5);
+}
+
+/* ---- beside one process without MPI ---------------------------------------------------------- */
+
+static void train_plainly(tn_ctx *ctx, tn_module *net, digits data, int64_t batch_size,
+                          int64_t steps)
+{
+    tn_optim *optim = tn_adam(ctx, net, (tn_adam_opts){.lr = 2e-3});
+    tn_schedule *schedule = tn_step_lr(ctx, optim, 7, 0.5);
+    tn_loader *loader =
+        tn_loader_new(ctx, data.x, data.y, (tn_loader_opts){.batch_size = batch_size});
+    tn_batch batch;
+    for (int64_t done = 0; done < steps;) {
+        if (!tn_loader_next(loader, &batch))
+            continue;
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_backward(ctx, loss_of(ctx, net, &batch));
+        tn_scope_end(ctx, scope);
+        tn_clip_grad_norm(optim, 1);
+        tn_step(optim);
+        tn_zero_grad(optim);
+        tn_schedule_step(schedule);
+        done++;
+    }
+}
+
+/* The largest difference of parameters, in parts of the largest one. */
+static double distance(const tn_module *a, const tn_module *b)
+{
+    double worst = 0, largest = 0;
+    for (int64_t i = 0; i < tn_parameter_count(a); i++) {
+        const double *x = tn_data_f64(tn_parameter(a, i, NULL, 0));
+        const double *y = tn_data_f64(tn_parameter(b, i, NULL, 0));
+        for (int64_t k = 0; k < tn_numel(tn_parameter(a, i, NULL, 0)); k++) {
+            worst = fmax(worst, fabs(x[k] - y[k]));
+            largest = fmax(largest, fabs(x[k]));
+        }
+    }
+    return worst / largest;
+}
+
+/* Twenty steps multiply rounding errors of 1e-16, by Adam's quotients mostly. */
+static void one_big_batch(int64_t batch_size, tn_mpi_opts opts)
+{
+    tn_ctx *ctx = context();
+    digits data = digits_of(ctx, 70);
+    tn_module *net = mlp(ctx, TN_F64), *plain = mlp(ctx, TN_F64);
+    training t = begin(ctx, net, data, (tn_loader_opts){.batch_size = batch_size}, opts);
+    tn_dict *state = tn_state_dict(ctx, net);
+    tn_load_state_dict(ctx, plain, state, (tn_load_opts){0});
+    tn_dict_free(state);
+    CHECK(run(&t, 20) == 20);
+    train_plainly(ctx, plain, data, batch_size, 20);
+    CHECK(tn_ok(ctx));
+    double d = distance(net, plain);
+    CHECK(d < 1e-9);
+    if (opts.micro_batches == 1)
+        CHECK(d == 0);
+    end(&t);
+}
+
+/* One micro-batch is the step of one process, bit for bit. */
+void trainings(void)
+{
+    same_bits();
+    one_big_batch(32, (tn_mpi_opts){.micro_batches = 4});
+    one_big_batch(25, (tn_mpi_opts){.micro_batches = 12});
+    one_big_batch(33, (tn_mpi_opts){.micro_batches = 5, .allreduce = true});
+    if (size == 1)
+        one_big_batch(32, (tn_mpi_opts){.micro_batches = 1});
+}
