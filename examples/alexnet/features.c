@@ -83,11 +83,11 @@ static bool read_batch(const cli_program *program, const people *p, const featur
 {
     int64_t numel = tn_numel(x) / count, failed = -1;
     float *pixels = tn_data_mut(x);
-    photo_error why = {""};
+    photo_error why = {.text = ""};
 #pragma omp parallel for schedule(dynamic) num_threads(opts->threads)
     for (int64_t i = 0; i < count; i++) {
         image photo;
-        photo_error error = {"memory is short"};
+        photo_error error = {.text = "memory is short"};
         bool read = photo_read(path_join(p->dir, p->photos[first + i].file).s, &photo, &error) &&
                     feature_pixels(&photo, opts->input, mirrored, pixels + i * numel);
         image_free(&photo);

@@ -278,7 +278,7 @@ bool photo_decode(const uint8_t *bytes, size_t size, image *picture, photo_error
 {
     bool read = false;
     *picture = (image){.pixels = NULL};
-    *error = (photo_error){""};
+    *error = (photo_error){.text = ""};
     if (size == 0)
         fail(error, "an empty file");
     else if (size > PHOTO_MOST_BYTES)
@@ -287,8 +287,10 @@ bool photo_decode(const uint8_t *bytes, size_t size, image *picture, photo_error
         read = decode_jpeg(bytes, size, picture, error);
     else if (begins(bytes, size, "\x89PNG\r\n\x1a\n", 8))
         read = decode_png(bytes, size, picture, error);
-    else
+    else {
+        error->other = true;
         fail(error, "neither JPEG nor PNG");
+    }
     if (!read)
         image_free(picture);
     return read;

@@ -15,6 +15,7 @@
 /* Why a photograph could not be read: "JPEG: premature end of JPEG file", without its name. */
 typedef struct photo_error {
     char text[240];
+    bool other; /* it is neither JPEG nor PNG */
 } photo_error;
 
 /* Makes a red, green, blue picture of a JPEG file (also progressive, grey, CMYK) or a PNG file

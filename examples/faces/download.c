@@ -194,7 +194,7 @@ static const char *take_face(const settings *s, int64_t entry, const char *file)
     if (strcmp(sha256_of(bytes, size).hex, s->list.entries[entry].sha256) != 0) {
         wrong = "another file: its SHA-256 differs";
     } else if (!photo_decode(bytes, size, &picture, &error)) {
-        wrong = strstr(error.text, "neither") ? "neither JPEG nor PNG" : "a damaged photograph";
+        wrong = error.other ? "neither JPEG nor PNG" : "a damaged photograph";
     } else {
         wrong = write_face(s, entry, &picture);
         image_free(&picture);

@@ -120,6 +120,9 @@ static bool decode(const uint8_t *bytes, size_t size, uint8_t *ink, service_answ
     photo_error why;
     if (!photo_decode(bytes, size, &photo, &why)) {
         snprintf(answer->error, sizeof answer->error, "%s", why.text);
+        if (why.other)
+            snprintf(answer->error, sizeof answer->error,
+                     "neither JPEG nor PNG, nor %d bytes of ink, but %zu bytes", PIXELS, size);
         return false;
     }
     bool scaled = image_square(&photo, MNIST_SIDE, &square);

@@ -198,7 +198,8 @@ START_TEST(answers)
     check_answer("DELETE", "/", "", 0, 405, "this takes GET");
     check_answer("GET", "/classif", "", 0, 404, "there are /, /classify");
     check_answer("POST", "/classify", "", 0, 400, "the body is empty");
-    check_answer("POST", "/classify", nothing, 800, 400, "neither JPEG nor PNG");
+    check_answer("POST", "/classify", nothing, 800, 400,
+                 "neither JPEG nor PNG, nor 784 bytes of ink, but 800 bytes");
     check_answer("POST", "/classify", "\x89PNG\r\n\x1a\nxxxx", 12, 400, "PNG: ");
     check_answer("GET", "/metrics", "", 0, 200, "serve_requests_total{status=\"4xx\"} 6");
     stop();
