@@ -69,9 +69,7 @@ quick()
         return
     fi
     ${MAKE:-make} -s --no-print-directory amalgamation BUILD="$build"
-    for flags in -fopenmp -pthread; do
-        passes $CC -std=c11 $flags $warnings -fsyntax-only "$amalgamation/libtensor.c"
-    done
+    passes $CC -std=c11 -fopenmp $warnings -fsyntax-only "$amalgamation/libtensor.c"
     header "$CC" c c11
 }
 
