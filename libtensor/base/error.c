@@ -1,6 +1,7 @@
 /* error.c - the first error of a context. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/error.h"
 
 const char *tn_status_name(tn_status status)
@@ -69,6 +70,12 @@ static void make_printable(char *text)
             *text = '?';
 }
 
+static void add_advice(tn__failure *failure)
+{
+    size_t used = strlen(failure->text);
+    snprintf(failure->text + used, sizeof failure->text - used, "; %s", failure->advice);
+}
+
 tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
 {
     if (!ctx)
@@ -80,6 +87,8 @@ tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(failure->text, sizeof failure->text, format, args);
     va_end(args);
+    if (status == TN_ERR_DTYPE && failure->advice)
+        add_advice(failure);
     make_printable(failure->text);
     status = status < 0 ? status : TN_ERR_ARGUMENT;
     ctx->status = status;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <tn/autograd.h>
+#include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "nn/nn.h"
@@ -166,14 +167,28 @@ static tn_tensor *zeros(tn_ctx *ctx, const tn_module *module, int ndim, const in
     return tn_zeros(ctx, first ? tn_dtype_of(first) : TN_F32, ndim, shape);
 }
 
+/* A network that begins with integers refuses zeros of the dtype of its parameters: then the error
+ * names the function that takes an example. */
+static tn_text advice_of(const tn_tensor *x, const char *other)
+{
+    tn_text text;
+    snprintf(text.s, sizeof text.s, "it ran on zeros of %s, %s takes another input",
+             tn_dtype_name(tn_dtype_of(x)), other);
+    return text;
+}
+
 int64_t tn_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64_t *shape, char *buffer,
                    size_t size)
 {
     int64_t length = TN_ERR_ARGUMENT;
     tn_scope scope = tn_scope_begin(ctx);
     const tn_tensor *x = zeros(ctx, module, ndim, shape);
-    if (x)
+    if (x) {
+        tn_text advice = advice_of(x, "tn_summary_of");
+        ctx->failure->advice = advice.s;
         length = tn_summary_of(ctx, module, 1, &x, (tn_summary_opts){0}, buffer, size);
+        ctx->failure->advice = NULL;
+    }
     if (scope.depth >= 0)
         tn_scope_end(ctx, scope);
     return tn_ok(ctx) ? length : tn_error_status(ctx);
@@ -183,8 +198,12 @@ tn_status tn_print_summary(tn_ctx *ctx, tn_module *module, int ndim, const int64
 {
     tn_scope scope = tn_scope_begin(ctx);
     const tn_tensor *x = zeros(ctx, module, ndim, shape);
-    if (x)
+    if (x) {
+        tn_text advice = advice_of(x, "tn_print_summary_of");
+        ctx->failure->advice = advice.s;
         tn_print_summary_of(ctx, module, 1, &x, (tn_summary_opts){0});
+        ctx->failure->advice = NULL;
+    }
     if (scope.depth >= 0)
         tn_scope_end(ctx, scope);
     return tn_error_status(ctx);

@@ -114,7 +114,13 @@ START_TEST(example_of_integers)
     char text[512];
     tn_module *m = tn_sequential(ctx, embedding(), tn_nn_linear(ctx, 4, 2));
     ck_assert_int_eq(tn_summary(ctx, m, TN_SHAPE(3), NULL, 0), TN_ERR_DTYPE);
-    tn_clear_error(ctx);
+    ck_tn_error(TN_ERR_DTYPE, "index_select: index is f32 but must be i64, i32 or u8; it ran on "
+                              "zeros of f32, tn_summary_of takes another input");
+    ck_assert_int_eq(tn_print_summary(ctx, m, TN_SHAPE(3)), TN_ERR_DTYPE);
+    ck_tn_error(TN_ERR_DTYPE, "index_select: index is f32 but must be i64, i32 or u8; it ran on "
+                              "zeros of f32, tn_print_summary_of takes another input");
+    tn_summary_of(ctx, m, TN_TENSORS(F64(1)), (tn_summary_opts){0}, NULL, 0);
+    ck_tn_error(TN_ERR_DTYPE, "index_select: index is f64 but must be i64, i32 or u8");
     int64_t length =
         tn_summary_of(ctx, m, TN_TENSORS(indices()), (tn_summary_opts){0}, text, sizeof text);
     ck_assert_str_eq(text, "layer  type       output   parameters   multiply-adds\n"

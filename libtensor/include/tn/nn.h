@@ -226,7 +226,8 @@ TN_API const char *tn_module_name(const tn_module *module); /* of its type */
  * runs once, on zeros of the shape given, as in evaluation and without gradients; running
  * statistics and the random stream stay as they are. Written into `buffer`, cut to `size` bytes
  * with the terminating zero; `buffer` may be NULL if `size` is 0. Returns the length of the whole
- * text, as snprintf does, or the status of the error.
+ * text, as snprintf does, or the status of the error; TN_ERR_DTYPE if the network begins with
+ * integers, for the zeros have the dtype of its parameters: tn_summary_of takes others.
  *
  *     layer  type    output         parameters   multiply-adds
  *     0      Conv2d  [1,64,55,55]        23296        70276800 */
