@@ -124,7 +124,8 @@ tn_status tn_mpi_sum(tn_mpi *mpi, int64_t count, int64_t *values)
     void *sums;
     if (begin_sum(mpi, count, values, 0, sizeof *values, &sums) &&
         tn__mpi_ok(mpi, MPI_Allreduce(values, sums, (int)count, MPI_INT64_T, MPI_SUM, mpi->control),
-                   "MPI_Allreduce"))
+                   "MPI_Allreduce") &&
+        count > 0)
         memcpy(values, sums, (size_t)count * sizeof *values);
     free(sums);
     return tn_error_status(mpi->ctx);
@@ -139,7 +140,8 @@ tn_status tn_mpi_sum_f64(tn_mpi *mpi, int64_t count, double *values)
         tn__mpi_ok(mpi,
                    MPI_Allgather(values, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE,
                                  mpi->control),
-                   "MPI_Allgather")) {
+                   "MPI_Allgather") &&
+        count > 0) {
         memcpy(values, all, (size_t)count * sizeof *values);
         for (int r = 1; r < mpi->size; r++)
             tn__add_numbers(TN_F64, count, values, (const double *)all + r * count);

@@ -94,13 +94,14 @@ static void frozen_and_grouped(void)
 static void take_step(training *t)
 {
     tn_batch batch;
+    uint64_t position = tn_get_rng_state(t->ctx).position;
     CHECK(tn_mpi_step(t->mpi, t->loader));
     while (tn_mpi_next(t->mpi, &batch)) {
         tn_scope scope = tn_scope_begin(t->ctx);
         CHECK(tn_mpi_backward(t->mpi, loss_of(t->ctx, t->net, &batch)) == TN_OK);
         tn_scope_end(t->ctx, scope);
     }
-    CHECK(tn_ok(t->ctx));
+    CHECK(tn_ok(t->ctx) && tn_get_rng_state(t->ctx).position == position + 1);
 }
 
 static void accumulated(void)

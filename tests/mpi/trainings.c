@@ -10,8 +10,8 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-/* 203 samples in batches of 48, so that the last has 11 for the 12 micro-batches: one is empty. */
-static const tn_loader_opts shuffled = {.batch_size = 48, .shuffle = true};
+/* 203 samples in batches of 32, so that the last has 11 for the 12 micro-batches: one is empty. */
+static const tn_loader_opts shuffled = {.batch_size = 32, .shuffle = true};
 
 static uint64_t train_cnn(tn_mpi_opts opts, int64_t steps, double *loss)
 {
@@ -34,15 +34,15 @@ static void same_bits(void)
     same("cnn", bits);
     same("loss", bits_of(loss));
     CHECK(loss < 1.5);
-    uint64_t few = train_cnn((tn_mpi_opts){.micro_batches = 12}, 6, &loss);
+    uint64_t few = train_cnn((tn_mpi_opts){.micro_batches = 12}, 4, &loss);
     tn_mpi_opts small = {.micro_batches = 12, .first_bucket_bytes = 40, .bucket_bytes = 900};
-    CHECK(train_cnn(small, 6, &other) == few && other == loss);
+    CHECK(train_cnn(small, 4, &other) == few && other == loss);
     small.no_overlap = true;
-    CHECK(train_cnn(small, 6, &other) == few && other == loss);
+    CHECK(train_cnn(small, 4, &other) == few && other == loss);
     same("few", few);
-    same("odd", train_cnn((tn_mpi_opts){.micro_batches = 7}, 6, &loss));
-    same("default", train_cnn((tn_mpi_opts){0}, 6, &loss));
-    same(NULL, train_cnn((tn_mpi_opts){.micro_batches = 12, .allreduce = true}, 6, &other));
+    same("odd", train_cnn((tn_mpi_opts){.micro_batches = 7}, 4, &loss));
+    same("default", train_cnn((tn_mpi_opts){0}, 4, &loss));
+    same(NULL, train_cnn((tn_mpi_opts){.micro_batches = 12, .allreduce = true}, 4, &other));
     CHECK(fabs(other - loss) < 0.5);
 }
 
