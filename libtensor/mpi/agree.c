@@ -38,6 +38,14 @@ bool tn__mpi_usable(tn_mpi *mpi)
     return mpi && !mpi->broken;
 }
 
+bool tn__mpi_between(tn_mpi *mpi, const char *what)
+{
+    if (mpi && mpi->open)
+        tn_fail(mpi->ctx, TN_ERR_STATE, "%s: within a step: tn_mpi_next has not returned false yet",
+                what);
+    return tn__mpi_usable(mpi) && !mpi->open;
+}
+
 /* ---- what has gone wrong --------------------------------------------------------------------- */
 
 /* A process's status and reason, for all. */

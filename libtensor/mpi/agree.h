@@ -41,4 +41,8 @@ bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function);
 /* Can the processes go on? Otherwise an error is recorded. NULL cannot. */
 bool tn__mpi_usable(tn_mpi *mpi);
 
+/* The same for a call that is not made within a step. One that is fails in this process alone, and
+ * in the others at the end of the step. */
+bool tn__mpi_between(tn_mpi *mpi, const char *what);
+
 #endif

@@ -21,22 +21,30 @@ static bool send_bytes(tn_mpi *mpi, void *bytes, int64_t count)
 
 /* ---- a model --------------------------------------------------------------------------------- */
 
-/* Makes a copy that is contiguous; where there is no memory for one, the bytes are received all the
- * same, one message after another, and dropped. */
-static void send_tensor(tn_mpi *mpi, tn_tensor *t)
+static int64_t bytes_of(const tn_tensor *t)
+{
+    return tn_numel(t) * (int64_t)tn_dtype_size(tn_dtype_of(t));
+}
+
+static int64_t most_bytes(tn_tensor *const *list, int64_t count, int64_t most)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (bytes_of(list[i]) > most)
+            most = bytes_of(list[i]);
+    return most;
+}
+
+/* By way of `room`, where the elements are contiguous. A process without memory for a view of that
+ * takes part all the same. */
+static void send_tensor(tn_mpi *mpi, tn_tensor *t, void *room)
 {
     tn_scope scope = tn_scope_begin(mpi->ctx);
-    tn_tensor *plain = tn_empty(mpi->ctx, tn_dtype_of(t), tn_ndim(t), tn_shape(t));
-    int64_t bytes = tn_numel(t) * (int64_t)tn_dtype_size(tn_dtype_of(t));
-    if (plain)
+    tn_tensor *plain =
+        tn_from_blob(mpi->ctx, tn_dtype_of(t), tn_ndim(t), tn_shape(t), room, NULL, NULL);
+    if (plain && mpi->rank == 0)
         tn_copy_(mpi->ctx, plain, t);
-    void *data = plain ? tn_data_mut(plain) : calloc((size_t)bytes + 1, 1);
-    if (!data)
-        mpi->broken = true;
-    else if (send_bytes(mpi, data, bytes) && plain && mpi->rank > 0)
+    if (send_bytes(mpi, room, bytes_of(t)) && plain && mpi->rank > 0)
         tn_copy_(mpi->ctx, t, plain);
-    if (!plain)
-        free(data);
     tn_scope_end(mpi->ctx, scope);
 }
 
@@ -48,25 +56,37 @@ static void send_rng(tn_mpi *mpi)
         tn_set_rng_state(mpi->ctx, (tn_rng_state){state[0], state[1]});
 }
 
+static void send_model(tn_mpi *mpi, void *room)
+{
+    bool before = tn_set_grad_enabled(mpi->ctx, false);
+    for (int64_t i = 0; i < mpi->n_params; i++)
+        send_tensor(mpi, mpi->params[i], room);
+    for (int64_t i = 0; i < mpi->n_stats; i++)
+        send_tensor(mpi, mpi->buffers[i], room);
+    tn_set_grad_enabled(mpi->ctx, before);
+    send_rng(mpi);
+}
+
 tn_status tn_mpi_broadcast(tn_mpi *mpi)
 {
     if (!mpi)
         return TN_ERR_ARGUMENT;
-    tn_ctx *ctx = mpi->ctx;
-    if (tn__mpi_usable(mpi) && tn_ok(ctx))
+    if (!tn__mpi_between(mpi, "mpi_broadcast"))
+        return tn_error_status(mpi->ctx);
+    if (tn_ok(mpi->ctx))
         tn__layout(mpi);
-    if (!tn__mpi_usable(mpi) ||
-        !tn__agree(mpi, TN__BROADCAST, (const uint64_t[TN__ITEMS]){mpi->layout}))
-        return tn_error_status(ctx);
-    bool before = tn_set_grad_enabled(ctx, false);
-    for (int64_t i = 0; i < mpi->n_params; i++)
-        send_tensor(mpi, mpi->params[i]);
-    for (int64_t i = 0; i < mpi->n_stats; i++)
-        send_tensor(mpi, mpi->buffers[i]);
-    tn_set_grad_enabled(ctx, before);
-    send_rng(mpi);
-    tn__agree(mpi, TN__BROADCAST, NULL);
-    return tn_error_status(ctx);
+    int64_t most = most_bytes(mpi->buffers, mpi->n_stats, 1);
+    most = most_bytes(mpi->params, mpi->n_params, most);
+    void *room = malloc((size_t)most);
+    if (!room)
+        tn_fail(mpi->ctx, TN_ERR_MEMORY, "mpi_broadcast: out of memory: %lld bytes",
+                (long long)most);
+    if (tn__agree(mpi, TN__BROADCAST, (const uint64_t[TN__ITEMS]){mpi->layout})) {
+        send_model(mpi, room);
+        tn__agree(mpi, TN__BROADCAST, NULL);
+    }
+    free(room);
+    return tn_error_status(mpi->ctx);
 }
 
 /* ---- sums ------------------------------------------------------------------------------------ */
@@ -75,7 +95,7 @@ tn_status tn_mpi_check(tn_mpi *mpi)
 {
     if (!mpi)
         return TN_ERR_ARGUMENT;
-    if (tn__mpi_usable(mpi))
+    if (tn__mpi_between(mpi, "mpi_check"))
         tn__agree(mpi, TN__CHECK, NULL);
     return tn_error_status(mpi->ctx);
 }
@@ -84,6 +104,9 @@ tn_status tn_mpi_check(tn_mpi *mpi)
 static bool begin_sum(tn_mpi *mpi, int64_t count, const void *values, int64_t kind, size_t size,
                       void **room)
 {
+    *room = NULL;
+    if (!tn__mpi_between(mpi, "mpi_sum"))
+        return false;
     if (tn_ok(mpi->ctx) && (count < 0 || count > MOST_BYTES / 8 || (count > 0 && !values)))
         tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_sum: %lld numbers%s", (long long)count,
                 values ? "" : ", which are NULL");
@@ -91,8 +114,7 @@ static bool begin_sum(tn_mpi *mpi, int64_t count, const void *values, int64_t ki
     if (!*room)
         tn_fail(mpi->ctx, TN_ERR_MEMORY, "mpi_sum: out of memory for %lld numbers",
                 (long long)count);
-    return tn__mpi_usable(mpi) &&
-           tn__agree(mpi, TN__SUM, (const uint64_t[TN__ITEMS]){(uint64_t)kind, (uint64_t)count});
+    return tn__agree(mpi, TN__SUM, (const uint64_t[TN__ITEMS]){(uint64_t)kind, (uint64_t)count});
 }
 
 tn_status tn_mpi_sum(tn_mpi *mpi, int64_t count, int64_t *values)
@@ -102,7 +124,8 @@ tn_status tn_mpi_sum(tn_mpi *mpi, int64_t count, int64_t *values)
     void *sums;
     if (begin_sum(mpi, count, values, 0, sizeof *values, &sums) &&
         tn__mpi_ok(mpi, MPI_Allreduce(values, sums, (int)count, MPI_INT64_T, MPI_SUM, mpi->control),
-                   "MPI_Allreduce"))
+                   "MPI_Allreduce") &&
+        count > 0)
         memcpy(values, sums, (size_t)count * sizeof *values);
     free(sums);
     return tn_error_status(mpi->ctx);
@@ -117,7 +140,8 @@ tn_status tn_mpi_sum_f64(tn_mpi *mpi, int64_t count, double *values)
         tn__mpi_ok(mpi,
                    MPI_Allgather(values, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE,
                                  mpi->control),
-                   "MPI_Allgather")) {
+                   "MPI_Allgather") &&
+        count > 0) {
         memcpy(values, all, (size_t)count * sizeof *values);
         for (int r = 1; r < mpi->size; r++)
             tn__add_numbers(TN_F64, count, values, (const double *)all + r * count);
@@ -132,7 +156,8 @@ tn_status tn_mpi_save_checkpoint(tn_mpi *mpi, tn_checkpoint parts, const char *p
 {
     if (!mpi)
         return TN_ERR_ARGUMENT;
-    if (!tn__mpi_usable(mpi) || !tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){1}))
+    if (!tn__mpi_between(mpi, "mpi_save_checkpoint") ||
+        !tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){1}))
         return tn_error_status(mpi->ctx);
     if (mpi->rank == 0)
         tn_save_checkpoint(mpi->ctx, parts, path);
@@ -183,7 +208,8 @@ tn_status tn_mpi_load_checkpoint(tn_mpi *mpi, tn_checkpoint parts, const char *p
 {
     if (!mpi)
         return TN_ERR_ARGUMENT;
-    if (!tn__mpi_usable(mpi) || !tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){3}))
+    if (!tn__mpi_between(mpi, "mpi_load_checkpoint") ||
+        !tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){3}))
         return tn_error_status(mpi->ctx);
     int64_t size = 0;
     char *bytes = receive_file(mpi, path, &size);

@@ -122,7 +122,7 @@ static void give(tn_mpi *mpi, tn_batch *batch)
 
 bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch)
 {
-    if (!tn__mpi_usable(mpi) || !mpi->open)
+    if (!mpi || !mpi->open)
         return false;
     if (!batch)
         tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_next: batch is NULL");
@@ -131,7 +131,7 @@ bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch)
                 "mpi_next: tn_mpi_backward was not called for micro-batch "
                 "%lld",
                 (long long)mpi->batch.part);
-    while (tn_ok(mpi->ctx) && mpi->at < mpi->tree.own) {
+    while (tn__mpi_usable(mpi) && tn_ok(mpi->ctx) && mpi->at < mpi->tree.own) {
         if (!mpi->fetched && !fetch(mpi))
             break;
         mpi->fetched = false;

@@ -94,13 +94,14 @@ static void frozen_and_grouped(void)
 static void take_step(training *t)
 {
     tn_batch batch;
+    uint64_t position = tn_get_rng_state(t->ctx).position;
     CHECK(tn_mpi_step(t->mpi, t->loader));
     while (tn_mpi_next(t->mpi, &batch)) {
         tn_scope scope = tn_scope_begin(t->ctx);
         CHECK(tn_mpi_backward(t->mpi, loss_of(t->ctx, t->net, &batch)) == TN_OK);
         tn_scope_end(t->ctx, scope);
     }
-    CHECK(tn_ok(t->ctx));
+    CHECK(tn_ok(t->ctx) && tn_get_rng_state(t->ctx).position == position + 1);
 }
 
 static void accumulated(void)
@@ -243,6 +244,32 @@ static void order(void)
     end(&t);
 }
 
+/* What is no part of a step is refused within one, and all processes know at its end. */
+static void within_a_step(void)
+{
+    tn_ctx *ctx = context();
+    training t = begin(ctx, mlp(ctx, TN_F32), digits_of(ctx, 64),
+                       (tn_loader_opts){.batch_size = 16}, (tn_mpi_opts){.micro_batches = 4});
+    tn_batch batch;
+    CHECK(tn_mpi_step(t.mpi, t.loader) && tn_mpi_next(t.mpi, &batch));
+    CHECK(tn_mpi_backward(t.mpi, loss_of(ctx, t.net, &batch)) == TN_OK);
+    if (rank == size - 1) {
+        int64_t one = 1;
+        CHECK(tn_mpi_sum(t.mpi, 1, &one) == TN_ERR_STATE && one == 1);
+        CHECK(tn_mpi_check(t.mpi) < 0 && tn_mpi_broadcast(t.mpi) < 0);
+        CHECK(tn_mpi_save_checkpoint(t.mpi, parts_of(&t), "x.npz") < 0);
+        CHECK(tn_mpi_load_checkpoint(t.mpi, parts_of(&t), "x.npz") < 0);
+    }
+    while (tn_mpi_next(t.mpi, &batch))
+        tn_mpi_backward(t.mpi, loss_of(ctx, t.net, &batch));
+    CHECK_ERROR(ctx, TN_ERR_STATE,
+                rank == size - 1
+                    ? "mpi_sum: within a step: tn_mpi_next has not returned false yet"
+                    : "process %d: mpi_sum: within a step: tn_mpi_next has not returned false yet",
+                size - 1);
+    end(&t);
+}
+
 /* What is drawn in one process alone is noticed. */
 static void other_stream(void)
 {
@@ -292,6 +319,7 @@ void calls(void)
     models();
     of_null();
     order();
+    within_a_step();
     other_stream();
     alone();
 }
