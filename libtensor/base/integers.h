@@ -29,7 +29,11 @@ static inline int tn__max_int(int a, int b)
  * much for any memory. */
 static inline size_t tn__bytes(int64_t n)
 {
+#if SIZE_MAX < INT64_MAX
     return (uint64_t)n < SIZE_MAX ? (size_t)n : SIZE_MAX;
+#else
+    return (size_t)n;
+#endif
 }
 
 /* a / b, rounded up: how many pieces of size b cover a, the last one perhaps smaller. Both are

@@ -51,7 +51,7 @@ static tn_tensor *pow_exactly(tn_ctx *ctx, const tn_tensor *x, double p)
 
 tn_tensor *tn_pow_scalar(tn_ctx *ctx, const tn_tensor *x, double p)
 {
-    if (x && tn_dtype_of(x) == TN_F32 && !(is_float(p) && is_float(p - 1)))
+    if (!is_float(p) || !is_float(p - 1))
         return pow_exactly(ctx, x, p);
     const double c[TN_MAX_CONSTANTS] = {p, p == 0 ? 0 : p - 1,
                                         p == 0        ? INFINITY

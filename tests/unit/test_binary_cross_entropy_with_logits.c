@@ -117,6 +117,57 @@ START_TEST(test_extreme_logits)
 }
 END_TEST
 
+/* w l for an l that may be infinite, which counts for nothing with a w of 0. */
+static long double times(double w, long double l)
+{
+    return w == 0 && !isnan(l) ? 0 : w * l;
+}
+
+/* What the loss and its derivatives are for a logit of any size. */
+static void exact_loss(double x, double t, double r, double out[3])
+{
+    long double up = log1pl(expl(x)), down = log1pl(expl(-(long double)x));
+    out[0] = (double)(times(1 - t, up) + times(r * t, down));
+    out[1] = (double)((1 - t) / (1 + expl(-(long double)x)) - r * t / (1 + expl(x)));
+    out[2] = (double)(r * down - up);
+}
+
+static void check_logits(double t, const double *r, tn_dtype dtype)
+{
+    static const double logits[] = {0,   -0.0, 0.25, -0.25, 20,       -20,       100, -100,
+                                    200, -200, 800,  -800,  INFINITY, -INFINITY, NAN};
+    enum { N = sizeof logits / sizeof *logits };
+    tn_tensor *x = leaf(tn_cast(ctx, tn_from_data(ctx, TN_F64, TN_SHAPE(N), logits), dtype));
+    tn_tensor *target = leaf(tn_full(ctx, dtype, TN_SHAPE(N), t)), *in[] = {x, target};
+    tn_tensor *y = loss(in, (tn_bce_opts){.reduction = TN_REDUCE_NONE,
+                                          .pos_weight = r ? tn_scalar(ctx, dtype, *r) : NULL});
+    tn_backward(ctx, tn_sum(ctx, y, (tn_reduce_opts){0}));
+    array want[] = {array_zeros("[15]"), array_zeros("[15]"), array_zeros("[15]")};
+    for (int i = 0; i < N; i++) {
+        double out[3];
+        exact_loss(logits[i], t, r ? *r : 1, out);
+        for (int k = 0; k < 3; k++)
+            want[k].data[i] = out[k];
+    }
+    const tn_tensor *got[] = {y, tn_grad(x), tn_grad(target)};
+    for (int k = 0; k < 3; k++)
+        check_array(got[k], &want[k], tolerance(dtype), "result %d of target %g, weight %g", k, t,
+                    r ? *r : 1);
+}
+
+/* Logits on both sides of what e^-x can be, with whole targets and with others. */
+START_TEST(test_all_logits)
+{
+    static const double targets[] = {0, 0.75, 1}, weights[] = {0.5, 3};
+    for (int i = 0; i < 3; i++)
+        for (int dtype = TN_F32; dtype <= TN_F64; dtype++) {
+            check_logits(targets[i], NULL, (tn_dtype)dtype);
+            check_logits(targets[i], &weights[0], (tn_dtype)dtype);
+            check_logits(targets[i], &weights[1], (tn_dtype)dtype);
+        }
+}
+END_TEST
+
 START_TEST(test_of_nothing)
 {
     tn_tensor *none = tn_zeros(ctx, TN_F64, TN_SHAPE(0, 3)), *in[] = {none, none};
@@ -170,5 +221,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS(NAME, cases, test_values, test_reductions, test_extreme_logits, test_of_nothing,
-         test_nan_logits, test_errors)
+OP_TESTS(NAME, cases, test_values, test_reductions, test_extreme_logits, test_all_logits,
+         test_of_nothing, test_nan_logits, test_errors)

@@ -134,6 +134,56 @@ START_TEST(test_exponents_of_double)
 }
 END_TEST
 
+/* Numbers on both sides of each selection that pow makes of its base: the ends, ones, numbers that
+ * are below the normal ones of either type, and others of both signs. */
+static const double bases[] = {0,     -0.0,  1,      -1,    INFINITY, -INFINITY, NAN,     0.5,
+                               -0.5,  2,     -2,     1e-40, -1e-40,   5e-324,    -5e-324, 1.5,
+                               -1.25, 3e-30, -3e-30, 7e30,  -7e30,    0.9,       -1.1,    1e300};
+enum { BASES = sizeof bases / sizeof *bases };
+
+/* The derivative: 0 where the power is the same for all numbers near x, as it is for an exponent
+ * that no float reaches. */
+static double slope_at(double x, double p)
+{
+    bool flat = p == 0 || (p > FLT_MAX && fabs(x) < 1) || (p < -FLT_MAX && fabs(x) > 1);
+    return flat ? 0 : (double)(p * powl(x, p - 1));
+}
+
+static double rounded(double x, tn_dtype dtype)
+{
+    return dtype == TN_F32 ? (float)x : x;
+}
+
+static void check_selections(double p, tn_dtype dtype)
+{
+    tn_tensor *at = tn_cast(ctx, tn_from_data(ctx, TN_F64, TN_SHAPE(BASES), bases), dtype);
+    tn_tensor *x = leaf(at), *y = tn_pow_scalar(ctx, x, p);
+    tn_backward(ctx, tn_sum(ctx, y, (tn_reduce_opts){0}));
+    for (int i = 0; i < BASES; i++) {
+        double base = element_of(x, i), got = element_of(y, i), dx = element_of(tn_grad(x), i);
+        double want = rounded((double)powl(base, p), dtype);
+        double slope = rounded(slope_at(base, p), dtype);
+        ck_assert_msg(ulps(got, want, dtype) <= 2, "%g^%.17g: %g, not %g", base, p, got, want);
+        ck_assert_msg(ulps(dx, slope, dtype) <= 3, "%g^%.17g: slope %g, not %g", base, p, dx,
+                      slope);
+    }
+}
+
+/* Even, odd, broken, endless and no exponents, of both signs: those that a float holds, and those
+ * that it does not. */
+START_TEST(test_selections)
+{
+    static const double powers[] = {0,       1,     2.5,     -2.5,     4,         5,
+                                    -4,      -5,    0x1p100, -0x1p100, INFINITY,  -INFINITY,
+                                    NAN,     1e308, -1e308,  16777217, -16777217, 16777218,
+                                    1e9 - 1, 12.3,  -17.3,   1e37,     -1e37,     0.1};
+    for (size_t i = 0; i < sizeof powers / sizeof *powers; i++) {
+        check_selections(powers[i], TN_F32);
+        check_selections(powers[i], TN_F64);
+    }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     check_elementwise_errors(&op);
@@ -141,4 +191,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("pow_scalar", cases, test_values, test_powers, test_beside_pow, test_exponents_of_double,
-         test_errors)
+         test_selections, test_errors)
