@@ -147,7 +147,7 @@ START_TEST(state_within_a_batch)
 }
 END_TEST
 
-/* In the first batch, no whole one was given: the epoch goes on in its order, and with its numbers. */
+/* Before a whole batch was given, too, an epoch goes on in its order and with its numbers. */
 START_TEST(state_within_the_first_batch)
 {
     tn_loader_opts opts = {.batch_size = 4, .parts = 4, .shuffle = _i == 0};
