@@ -1,8 +1,7 @@
 /* 05_own_operator.c - introduces operators of one's own, and checking their gradients.
  *
- * An activation is declared by a formula and its derivative, and a loss by a function forward and
- * one backward. Both are the equals of the library's own operators: their gradients are checked,
- * and a network is trained with them.
+ * An activation is declared by a formula and its derivative, a loss by functions forward and back.
+ * Both are equals of the library's own: their gradients are checked, and a network learns by them.
  *
  * Run it in the root of the repository:  make lessons && build/bin/05_own_operator
  *
@@ -82,6 +81,7 @@ static void check(tn_ctx *ctx, const char *name, const tn_unary_op *op)
         tn_clear_error(ctx);
     }
 }
+
 /* Learns the curve y = sin 2x + x / 2. */
 static void train(tn_ctx *ctx)
 {

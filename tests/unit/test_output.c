@@ -324,6 +324,26 @@ START_TEST(survives_a_full_disk)
 }
 END_TEST
 
+START_TEST(tables_on_a_full_disk)
+{
+    const char *path = folder_path(_i == 0 ? "x.csv" : "x.jsonl");
+    char error[600];
+    snprintf(error, sizeof error, "history_save: %s: %s", path, strerror(EFBIG));
+    tn_ctx *own = tn_ctx_new(NULL);
+    tn_history *table = tn_history_new(own, TN_NAMES("step", "loss"));
+    for (int i = 1; i <= 20000; i++)
+        tn_history_add(table, TN_VALUES(i, 1.0 / i));
+    bool limited = limit_file_size(65536);
+    tn_status status = tn_history_save(table, path);
+    bool freed = limit_file_size(RLIM_INFINITY);
+    ck_assert(limited && freed);
+    ck_assert_int_eq(status, TN_ERR_FILE);
+    ck_assert_str_eq(tn_error(own), error);
+    ck_assert_int_eq(files_in_folder(), 0);
+    tn_ctx_free(own);
+}
+END_TEST
+
 /* A signal that waits is left to wait, and the mask is as it was. */
 START_TEST(leaves_signals_as_they_were)
 {
@@ -721,6 +741,7 @@ int main(void)
     tcase_add_test(tc, writes_the_bytes_of_numpy);
     tcase_add_test(tc, knows_the_size_of_a_file_before);
     tcase_add_loop_test(tc, survives_a_full_disk, 0, 3 * FORMATS);
+    tcase_add_loop_test(tc, tables_on_a_full_disk, 0, 2);
     tcase_add_test(tc, leaves_signals_as_they_were);
     tcase_add_loop_test(tc, survives_every_failure_of_the_system, 0, FORMATS);
     tcase_add_test(tc, closes_a_file_in_the_place_of_standard_input);

@@ -147,6 +147,25 @@ START_TEST(state_within_a_batch)
 }
 END_TEST
 
+/* Before a whole batch was given, too, an epoch goes on in its order and with its numbers. */
+START_TEST(state_within_the_first_batch)
+{
+    tn_loader_opts opts = {.batch_size = 4, .parts = 4, .shuffle = _i == 0};
+    opts.transform = _i == 1 ? add_noise : NULL;
+    tn_loader *l = numbers(10, opts), *same = numbers(10, opts);
+    tn_batch b, c;
+    ck_assert(tn_loader_next(l, &b));
+    ck_assert_int_eq(tn_loader_load_state_dict(same, tn_loader_state_dict(l)), TN_OK);
+    while (tn_loader_next(l, &b)) {
+        ck_assert(tn_loader_next(same, &c));
+        ck_assert(b.number == c.number && b.part == c.part);
+        check_same_bits(b.x, c.x);
+    }
+    ck_assert(!tn_loader_next(same, &c));
+    ck_tn_ok();
+}
+END_TEST
+
 /* The first batch of an epoch that has ended is asked for next. */
 START_TEST(state_after_an_epoch)
 {
@@ -186,6 +205,7 @@ int main(void)
     tcase_add_loop_test(tc, same_from_each_loader, 0, 4);
     tcase_add_test(tc, state_between_batches);
     tcase_add_test(tc, state_within_a_batch);
+    tcase_add_loop_test(tc, state_within_the_first_batch, 0, 2);
     tcase_add_test(tc, state_after_an_epoch);
     tcase_add_test(tc, more_parts_than_can_be_counted);
     return tn_run(suite);

@@ -163,6 +163,39 @@ START_TEST(same_bits_of_any_size)
 }
 END_TEST
 
+/* Batch k comes as it is, or else as doubles, as one row, as a sum, or twice. */
+static tn_status as_another(tn_ctx *c, int64_t count, tn_tensor **tensors, void *payload)
+{
+    (void)count, (void)payload;
+    tn_tensor *x = tensors[0];
+    int64_t k = tn_data_i64(tensors[1])[0] / 2 % 5;
+    tensors[0] = k == 1   ? tn_cast(c, x, TN_F64)
+                 : k == 2 ? tn_reshape(c, x, TN_SHAPE(-1))
+                 : k == 3 ? tn_sum(c, x, (tn_reduce_opts){0})
+                 : k == 4 ? tn_cat(c, TN_TENSORS(x, x), 0)
+                          : x;
+    return TN_OK;
+}
+
+START_TEST(batches_of_other_kinds)
+{
+    static const char *const shapes[] = {"[2,1,4,4]", "[2,1,4,4]", "[32]", "[]", "[4,1,4,4]"};
+    tn_loader *l =
+        images(&plain, (tn_loader_opts){.batch_size = 2, .prefetch = _i, .transform = as_another});
+    tn_batch b;
+    for (int epoch = 0; epoch < 2; epoch++)
+        for (int k = 0; tn_loader_next(l, &b); k++) {
+            bool last = k == 11, is_sum = k % 5 == 3;
+            ck_tn_shape(b.x, last ? "[1,1,4,4]" : shapes[k % 5]);
+            ck_assert_int_eq(tn_dtype_of(b.x), k % 5 == 1 ? TN_F64 : TN_F32);
+            ck_assert_double_eq(element_of(b.x, 0), is_sum ? 64 * k + 31 : 2 * k);
+            if (!is_sum)
+                ck_assert_double_eq(element_of(b.x, tn_numel(b.x) - 1), 2 * k + !last + 15 / 16.0);
+        }
+    ck_tn_ok();
+}
+END_TEST
+
 /* The numbers of a batch are new in each batch and in each epoch, and the program's stream moves on
  * by one block in an epoch. */
 START_TEST(streams_of_transforms)
@@ -387,13 +420,16 @@ START_TEST(goes_on_in_a_child)
     source s = {0};
     tn_loader *l = images(&s, (tn_loader_opts){.batch_size = 2, .shuffle = true, .prefetch = 3});
     tn_batch b;
-    for (int i = 0; i < _i; i++)
+    for (int i = 0; i < _i; i++) {
+        atomic_store(&s.wait, i + 1 < _i ? 0 : 100000);
         ck_assert(tn_loader_next(l, &b));
-    atomic_store(&s.wait, 500);
+    }
     int ends[2], status = -1;
     ck_assert_int_eq(pipe(ends), 0);
-    usleep(700);
+    for (int i = 0; _i > 0 && i < 1000 && !atomic_load(&s.inside); i++)
+        usleep(100);
     pid_t child = fork();
+    atomic_store(&s.wait, 0);
     if (child == 0) {
         uint64_t digest = epochs(l);
         leave_child(write(ends[1], &digest, sizeof digest) == sizeof digest ? 0 : 1);
@@ -453,6 +489,7 @@ int main(void)
     TCase *tc = tn_case(suite, "threads"), *forks = tn_case(suite, "forks");
     tcase_add_loop_test(tc, same_bits, 0, 2 * KINDS);
     tcase_add_test(tc, same_bits_of_any_size);
+    tcase_add_loop_test(tc, batches_of_other_kinds, 0, 3);
     tcase_add_test(tc, streams_of_transforms);
     tcase_add_loop_test(tc, errors_come_with_their_batch, 0, 8);
     tcase_add_loop_test(tc, nothing_is_made_behind_an_error, 2, 7);

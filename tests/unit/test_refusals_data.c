@@ -94,6 +94,8 @@ static void option_rows(void)
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.prefetch = -1}));
     REFUSES(tn_loader_new, TN_ERR_SHAPE, "loader: weights [3] of 4 samples",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.weights = T("f32[3]")}));
+    REFUSES(tn_loader_new, TN_ERR_SHAPE, "loader: weights [4,1] of 4 samples",
+            tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.weights = T("f32[4,1]")}));
     REFUSES(tn_loader_new, TN_ERR_DTYPE, "loader: weights are i64, neither f32 nor f64",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.weights = T("i64[4]")}));
     REFUSES(
@@ -122,6 +124,8 @@ static void option_rows(void)
     WORKS(tn_loader_new,
           tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.stratify = T("i64[4]")}));
     WORKS(tn_loader_new, tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.prefetch = 2}));
+    WORKS(tn_loader_new,
+          tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.prefetch = TN_ZERO}));
 }
 
 static void list_rows(void)
@@ -143,6 +147,10 @@ static void list_rows(void)
             "loader: tensor 2 is [3] and tensor 0 [4]; expected as many samples in each, and at "
             "least one",
             tn_loader_of(ctx, TN_TENSORS(T("u8[4]"), T("f32[4]"), T("f32[3]")), plain));
+    REFUSES(tn_loader_of, TN_ERR_SHAPE,
+            "loader: tensor 0 is [0,3] and tensor 0 [0,3]; expected as many samples in each, and "
+            "at least one",
+            tn_loader_of(ctx, TN_TENSORS(T("u8[0,3]")), plain));
     REFUSES(tn_loader_of, TN_ERR_ARGUMENT, "loader: batch size -1",
             tn_loader_of(ctx, TN_TENSORS(T("u8[4]")), (tn_loader_opts){.batch_size = -1}));
     WORKS(tn_loader_of, tn_loader_of(ctx, TN_TENSORS(T("u8[4]"), T("f32[4]"), T("i64[4]")), plain));
@@ -168,6 +176,8 @@ static void dataset_rows(void)
             tn_loader_from(ctx, FIELD((tn_dtype)99, TN_SCALAR), plain));
     REFUSES(tn_loader_from, TN_ERR_SHAPE, "loader: field 0 has 8 dimensions, not 0 to 7",
             tn_loader_from(ctx, FIELD(TN_F32, TN_SHAPE(1, 1, 1, 1, 1, 1, 1, 1)), plain));
+    REFUSES(tn_loader_from, TN_ERR_SHAPE, "loader: field 0 has -1 dimensions, not 0 to 7",
+            tn_loader_from(ctx, FIELD(TN_F32, -1, NULL), plain));
     REFUSES(tn_loader_from, TN_ERR_ARGUMENT, "loader: field 0 has no shape",
             tn_loader_from(ctx, FIELD(TN_F32, 2, NULL), plain));
     REFUSES(tn_loader_from, TN_ERR_ARGUMENT, "loader: batch size -1",

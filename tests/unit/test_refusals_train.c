@@ -182,6 +182,12 @@ static void history_rows(void)
 {
     REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: 0 columns, not 1 to 65536, without names",
             tn_history_new(ctx, 0, NULL));
+    REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: 0 columns, not 1 to 65536",
+            tn_history_new(ctx, 0, (const char *const[]){"a"}));
+    REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: 65537 columns, not 1 to 65536",
+            tn_history_new(ctx, 65537, (const char *const[]){"a"}));
+    REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: 2 columns, not 1 to 65536, without names",
+            tn_history_new(ctx, 2, NULL));
     REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: name 1 is NULL",
             tn_history_new(ctx, TN_NAMES("a", NULL)));
     REFUSES(tn_history_new, TN_ERR_ARGUMENT, "history: two columns are named 'a'",
@@ -202,6 +208,8 @@ static void history_rows(void)
             tn_history_save(table(), NULL));
     REFUSES(tn_history_save, TN_ERR_ARGUMENT, "history_save: h.txt ends in neither .csv nor .jsonl",
             tn_history_save(table(), "h.txt"));
+    REFUSES(tn_history_save, TN_ERR_ARGUMENT, "history_save:  ends in neither .csv nor .jsonl",
+            tn_history_save(table(), ""));
     REFUSES(tn_history_save, TN_ERR_FILE, "history_save: no/such/h.csv: No such file or directory",
             tn_history_save(table(), "no/such/h.csv"));
     WORKS(tn_history_save, tn_history_save(table(), folder_path("h.csv")));

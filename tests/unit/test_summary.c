@@ -157,6 +157,24 @@ START_TEST(several_examples)
 }
 END_TEST
 
+static tn_tensor *of_ones(tn_ctx *c, const tn_tensor *const *in, void *payload)
+{
+    (void)in;
+    return tn_forward(c, payload, tn_ones(c, TN_F32, TN_SHAPE(2, 4)));
+}
+
+START_TEST(no_example)
+{
+    char text[512];
+    tn_module *m = tn_sequential(ctx, tn_nn_linear(ctx, 4, 2));
+    tn_summary_opts opts = {.forward = of_ones, .payload = m};
+    tn_summary_of(ctx, m, 0, NULL, opts, text, sizeof text);
+    ck_assert_str_eq(text, "layer  type    output   parameters   multiply-adds\n"
+                           "0      Linear  [2,2]            10              16\n"
+                           "total                           10              16\n");
+}
+END_TEST
+
 static tn_tensor *nothing(tn_ctx *c, const tn_tensor *const *in, void *payload)
 {
     (void)c, (void)in, (void)payload;
@@ -258,6 +276,7 @@ int main(void)
     tcase_add_test(tc, module_of_ones_own);
     tcase_add_test(tc, example_of_integers);
     tcase_add_test(tc, several_examples);
+    tcase_add_test(tc, no_example);
     tcase_add_test(tc, errors_of_examples);
     tcase_add_test(tc, errors);
     tcase_add_test(tc, out_of_memory);
