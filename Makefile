@@ -95,9 +95,12 @@ $(BUILD)/libtensor.map: Makefile libtensor/include/tn/context.h
 	@mkdir -p $(@D)
 	@echo 'TENSOR_$(SOVERSION) { global: tn_[!_]*; local: *; };' >$@
 
+# The functions of clang's sanitizers are the program's.
+COMPLETE = $(if $(findstring -fsanitize,$(LDFLAGS)),,-Wl,--no-undefined)
+
 $(SHARED): $(OBJECTS) $(BUILD)/libtensor.map
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined \
+	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,libtensor.so.$(SOVERSION) $(COMPLETE) \
 	    -Wl,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libtensor.map $(LDFLAGS) \
 	    -o $(SHARED).$(VERSION) $(OBJECTS) $(LIBS)
 	@ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
