@@ -264,6 +264,7 @@ help:
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
 	@echo "debug      the library in $(BUILD)/debug, under sanitizers, to find errors of a program"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers; asan-quick: short ones"
+	@echo "ubsan      the tests under clang's undefined-behaviour sanitizer, which looks for more; ubsan-quick"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"
 	@echo "tsan       the tests of threads under the thread sanitizer; helgrind: under valgrind's"
