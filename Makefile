@@ -95,9 +95,12 @@ $(BUILD)/libtensor.map: Makefile libtensor/include/tn/context.h
 	@mkdir -p $(@D)
 	@echo 'TENSOR_$(SOVERSION) { global: tn_[!_]*; local: *; };' >$@
 
+# The functions of clang's sanitizers are the program's.
+COMPLETE = $(if $(findstring -fsanitize,$(LDFLAGS)),,-Wl,--no-undefined)
+
 $(SHARED): $(OBJECTS) $(BUILD)/libtensor.map
 	$(call SAY,LD,$@)
-	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,libtensor.so.$(SOVERSION) -Wl,--no-undefined \
+	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,libtensor.so.$(SOVERSION) $(COMPLETE) \
 	    -Wl,-z,relro,-z,now -Wl,--version-script=$(BUILD)/libtensor.map $(LDFLAGS) \
 	    -o $(SHARED).$(VERSION) $(OBJECTS) $(LIBS)
 	@ln -sf libtensor.so.$(VERSION) $(SHARED).$(SOVERSION)
@@ -261,6 +264,7 @@ help:
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
 	@echo "debug      the library in $(BUILD)/debug, under sanitizers, to find errors of a program"
 	@echo "asan       the tests under the address and undefined-behaviour sanitizers; asan-quick: short ones"
+	@echo "ubsan      the tests under clang's undefined-behaviour sanitizer, which looks for more; ubsan-quick"
 	@echo "valgrind   the tests under valgrind"
 	@echo "fuzz       random files and calls under clang's sanitizers; SECONDS=n or RUNS=n each, TARGET=x"
 	@echo "tsan       the tests of threads under the thread sanitizer; helgrind: under valgrind's"

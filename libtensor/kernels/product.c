@@ -148,8 +148,20 @@ static void multiply_panel(const tn__product_block *x, int64_t j)
     }
 }
 
+/* A product of no terms. An A and a B without numbers may be NULL, from which there is no way to
+ * the next panel. */
+static void start(const tn__product_block *x)
+{
+    real *c = x->c;
+    for (int64_t i = 0; i < x->m && !x->adds; i++)
+        for (int64_t j = 0; j < x->n; j++)
+            c[i * x->c_row + j * x->c_step] = 0 + start_of(x, i, j);
+}
+
 void KERNEL(product)(const tn__product_block *x)
 {
-    for (int64_t j = 0; j < x->n; j += COLUMNS)
+    if (x->k == 0)
+        start(x);
+    for (int64_t j = 0; j < x->n && x->k > 0; j += COLUMNS)
         multiply_panel(x, j);
 }

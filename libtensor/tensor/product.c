@@ -157,7 +157,7 @@ static int64_t bytes_of_packed_b(const work *w)
 /* What the product needs as it is. */
 static int64_t bytes_needed(const work *w)
 {
-    return bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
+    return w->p->k == 0 ? 0 : bytes_of_packed_a(w) + bytes_of_packed_b(w) + 2 * bytes_of_part(w);
 }
 
 /* What a product needs that packs everything, the one way or the other, in the deepest blocks: a
@@ -373,11 +373,26 @@ static void multiply_pieces(const work *w, const target *to)
     }
 }
 
+/* Operands without numbers may have no address, and nothing of them is packed. */
+static void multiply_nothing(const work *w, const target *to)
+{
+    w->p->kernels->product(&(tn__product_block){.m = w->p->m,
+                                                .n = w->p->n,
+                                                .c = to->c,
+                                                .c_row = to->row,
+                                                .c_step = to->step,
+                                                .adds = to->adds,
+                                                .row_bias = to->row_bias,
+                                                .column_bias = to->column_bias});
+}
+
 static void run(work *w, char *space)
 {
     target to = target_of(w->p);
     give_space(w, space);
-    if (w->pieces > 1)
+    if (w->p->k == 0)
+        multiply_nothing(w, &to);
+    else if (w->pieces > 1)
         multiply_pieces(w, &to);
     else
         multiply(w, &to, 0, w->p->k);
@@ -508,7 +523,7 @@ static void run_parts(int64_t begin, int64_t end, void *payload)
     for (int64_t i = begin; i < end; i++) {
         tn__product part = part_of(g, i);
         work w = work_of(&part);
-        run(&w, g->space + i * g->bytes);
+        run(&w, g->space ? g->space + i * g->bytes : NULL);
     }
 }
 

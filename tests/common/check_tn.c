@@ -7,6 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#if !defined(RUNNING_ON_VALGRIND)
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 #ifdef TN_COVERAGE
 void __gcov_dump(void); /* what the compiler does as a program exits */
 #endif
@@ -80,6 +89,15 @@ TCase *tn_case(Suite *suite, const char *name)
     tcase_add_checked_fixture(tc, setup, teardown);
     suite_add_tcase(suite, tc);
     return tc;
+}
+
+bool is_watched(void)
+{
+#if defined(TN__ASAN)
+    return true;
+#else
+    return RUNNING_ON_VALGRIND;
+#endif
 }
 
 int tn_run(Suite *suite)

@@ -74,6 +74,10 @@ double effort(clock_t since);
  * instruction set. Tests that include common/ops.h need not say so. */
 #define RUNS_WITH_EACH_ISA struct runs_with_each_isa
 
+/* Do the address sanitizer or valgrind watch memory? They end the process, or change what it
+ * returns, when freed memory is touched, and have allocators of their own. */
+bool is_watched(void);
+
 /* Runs and frees the suite; the status of main. */
 int tn_run(Suite *suite);
 

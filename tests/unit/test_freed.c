@@ -8,25 +8,6 @@
 #include <unistd.h>
 #include "common/check_tn.h"
 
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#if !defined(RUNNING_ON_VALGRIND)
-#define RUNNING_ON_VALGRIND 0
-#endif
-
-/* Does a tool end the process, or change what it returns, when freed memory is touched? */
-static bool is_watched(void)
-{
-#if defined(TN__ASAN)
-    return true;
-#else
-    return RUNNING_ON_VALGRIND;
-#endif
-}
-
 /* ---- a program's own sanitizer --------------------------------------------------------------- */
 
 #if !defined(TN__ASAN)
