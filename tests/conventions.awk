@@ -13,7 +13,7 @@ function complain(why)
 function place(argument)
 {
     if (argument ~ /^tn_ctx \*ctx$/) return 1
-    if (argument ~ /^(const char \*path|tn_source source)$/) return 3
+    if (argument ~ /^(const char \*path|tn_source source|tn_sink sink)$/) return 3
     if (argument ~ /^tn_[a-z0-9_]+_opts opts$/) return 5
     return 0
 }

@@ -4,6 +4,7 @@
 
 #include <tn/io.h>
 #include "io/file.h"
+#include "io/sink.h"
 #include "io/zip.h"
 
 tn_dict *tn__read_npz(tn__zip *zip);
@@ -13,13 +14,13 @@ tn_dict *tn__read_safetensors(tn__file *file);
 tn_dict *tn__read_pth(tn__file *file, tn__zip *zip);
 bool tn__zip_is_pth(const tn__zip *zip);
 
-/* tn_load_dict, tn_load_dict_from and tn_save_dict. */
+/* tn_load_dict and tn_load_dict_from; tn_save_dict and tn_save_dict_to, and so on. */
 tn_dict *tn__load_dict(tn_ctx *ctx, const char *what, const char *path);
 tn_dict *tn__load_dict_from(tn_ctx *ctx, const char *what, tn_source source);
-tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path);
-tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
+tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, tn__target target);
+tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, tn__target target,
                        bool compress);
-tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
-                               const char *const *metadata);
+tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict,
+                               tn__target target, const char *const *metadata);
 
 #endif

@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"
+#include "io/sink.h"
 #include "io/zip.h"
 
 /* PyTorch's files and NumPy's are both zip archives. */
@@ -85,17 +86,22 @@ tn_dict *tn_load_dict_from(tn_ctx *ctx, tn_source source)
     return tn__load_dict_from(ctx, "load_dict_from", source);
 }
 
-tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path)
+tn_status tn__save_dict(tn_ctx *ctx, const char *what, const tn_dict *dict, tn__target target)
 {
-    if (path && tn__ends_in(path, ".safetensors"))
-        return tn__save_safetensors(ctx, what, dict, path, NULL);
-    if (!path || tn__ends_in(path, ".npz"))
-        return tn__save_npz(ctx, what, dict, path, false);
+    if (tn__target_is_nameless(target) || tn__target_ends_in(target, ".safetensors"))
+        return tn__save_safetensors(ctx, what, dict, target, NULL);
+    if (!target.path || tn__target_ends_in(target, ".npz"))
+        return tn__save_npz(ctx, what, dict, target, false);
     return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: it ends in neither .npz nor .safetensors", what,
-                   path);
+                   target.path);
 }
 
 tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path)
 {
-    return tn__save_dict(ctx, "save_dict", dict, path);
+    return tn__save_dict(ctx, "save_dict", dict, tn__at_path(path));
+}
+
+tn_status tn_save_dict_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink)
+{
+    return tn__save_dict(ctx, "save_dict_to", dict, tn__in_sink(&sink));
 }

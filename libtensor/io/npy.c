@@ -9,6 +9,7 @@
 #include "io/npy.h"
 #include "io/numbers.h"
 #include "io/output.h"
+#include "io/sink.h"
 #include "io/stream.h"
 #include "tensor/tensor.h"
 
@@ -341,12 +342,22 @@ bool tn__write_npy(tn__output *out, const tn_tensor *t)
     return tn__output_write(out, text, size) && tn__write_numbers(out, t);
 }
 
-tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path)
+static tn_status save(tn_ctx *ctx, const char *what, const tn_tensor *t, tn__target target)
 {
     tn__output out;
-    if (!tn_check_input(ctx, "save_npy", "tensor", t))
+    if (!tn_check_input(ctx, what, "tensor", t))
         return tn_error_status(ctx);
-    bool ok = tn__output_open(&out, ctx, "save_npy", path) && tn__write_npy(&out, t);
+    bool ok = tn__output_open(&out, ctx, what, target) && tn__write_npy(&out, t);
     tn__output_close(&out, ok);
     return tn_error_status(ctx);
+}
+
+tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path)
+{
+    return save(ctx, "save_npy", t, tn__at_path(path));
+}
+
+tn_status tn_save_npy_to(tn_ctx *ctx, const tn_tensor *t, tn_sink sink)
+{
+    return save(ctx, "save_npy_to", t, tn__in_sink(&sink));
 }

@@ -9,6 +9,7 @@
 #include "io/formats.h"
 #include "io/npy.h"
 #include "io/output.h"
+#include "io/sink.h"
 #include "io/stream.h"
 #include "io/zip.h"
 
@@ -97,10 +98,16 @@ tn_dict *tn_load_npz_from(tn_ctx *ctx, tn_source source)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+static bool measure(tn__zip_writer *w, const tn_tensor *t)
+{
+    return tn__zip_begin_measure(w) && tn__write_npy(w->out, t) && tn__zip_end_measure(w);
+}
+
 static bool write_entry(tn__zip_writer *w, const char *name, const tn_tensor *t)
 {
     char *entry = tn__concat(w->out->ctx, name, ".npy", "");
-    bool ok = entry && tn__zip_begin(w, entry, tn__npy_size(t)) && tn__write_npy(w->out, t) &&
+    bool ok = entry && (!tn__output_is_in_order(w->out) || measure(w, t)) &&
+              tn__zip_begin(w, entry, tn__npy_size(t)) && tn__write_npy(w->out, t) &&
               tn__zip_end(w, entry);
     tn__free(w->out->ctx, entry);
     return ok;
@@ -117,18 +124,23 @@ static bool write_npz(tn__output *out, const tn_dict *dict, bool compress)
     return ok;
 }
 
-tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
+tn_status tn__save_npz(tn_ctx *ctx, const char *what, const tn_dict *dict, tn__target target,
                        bool compress)
 {
     tn__output out;
     if (!tn__check_dict(ctx, what, dict))
         return tn_error_status(ctx);
-    bool ok = tn__output_open(&out, ctx, what, path) && write_npz(&out, dict, compress);
+    bool ok = tn__output_open(&out, ctx, what, target) && write_npz(&out, dict, compress);
     tn__output_close(&out, ok);
     return tn_error_status(ctx);
 }
 
 tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path, tn_npz_opts opts)
 {
-    return tn__save_npz(ctx, "save_npz", dict, path, opts.compress);
+    return tn__save_npz(ctx, "save_npz", dict, tn__at_path(path), opts.compress);
+}
+
+tn_status tn_save_npz_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink, tn_npz_opts opts)
+{
+    return tn__save_npz(ctx, "save_npz_to", dict, tn__in_sink(&sink), opts.compress);
 }

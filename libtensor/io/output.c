@@ -1,5 +1,6 @@
 /* output.c - files that are written whole or not at all: to a temporary file beside the target,
- * which is flushed to the disk and renamed, and the folder after it (POSIX fsync, rename). */
+ * which is flushed to the disk and renamed, and the folder after it (POSIX fsync, rename). What is
+ * for a sink takes the same way through the buffer. */
 #define _FILE_OFFSET_BITS 64
 #define _XOPEN_SOURCE 700
 #define ZLIB_CONST
@@ -20,6 +21,7 @@
 #include "base/siphash.h"
 #include "io/file.h"
 #include "io/output.h"
+#include "io/sink.h"
 
 #define BUFFER_SIZE 65536
 #define PIECE_SIZE ((int64_t)1 << 30) /* zlib takes sizes of 32 bits, some systems of 31 */
@@ -134,17 +136,18 @@ static bool create(tn__output *out)
     return fail_errno(out, error);
 }
 
-bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, const char *path)
+bool tn__output_open(tn__output *out, tn_ctx *ctx, const char *what, tn__target target)
 {
-    *out = (tn__output){.ctx = ctx, .what = what, .path = path, .descriptor = -1};
-    if (!tn_ok(ctx))
+    *out = (tn__output){
+        .ctx = ctx, .what = what, .sink = target.sink, .path = target.path, .descriptor = -1};
+    if (!tn_ok(ctx) || (out->sink && !tn__check_sink(ctx, what, out->sink)))
         return false;
-    if (!path) {
+    if (!out->path) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: path is NULL", what);
         return false;
     }
     out->buffer = tn__alloc(ctx, BUFFER_SIZE);
-    return out->buffer && find_target(out) && create(out);
+    return out->buffer && (out->sink || (find_target(out) && create(out)));
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -169,7 +172,7 @@ static ssize_t write_without_signal(int descriptor, const unsigned char *bytes, 
     return n;
 }
 
-static bool write_at(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
+static bool write_file(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
 {
     while (size > 0) {
         size_t piece = (size_t)tn__min(size, PIECE_SIZE);
@@ -182,6 +185,23 @@ static bool write_at(tn__output *out, int64_t offset, const unsigned char *bytes
     return true;
 }
 
+static bool write_memory(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
+{
+    if (!tn__reserve(out->ctx, &out->memory, &out->capacity, offset + size, 1))
+        return false;
+    memcpy(out->memory + offset, bytes, (size_t)size);
+    return true;
+}
+
+static bool write_at(tn__output *out, int64_t offset, const unsigned char *bytes, int64_t size)
+{
+    if (!out->sink)
+        return write_file(out, offset, bytes, size);
+    return size == 0          ? true
+           : out->sink->bytes ? write_memory(out, offset, bytes, size)
+                              : tn__sink_write(out->ctx, out->what, out->sink, offset, bytes, size);
+}
+
 static bool flush(tn__output *out)
 {
     int64_t size = out->used;
@@ -192,6 +212,10 @@ static bool flush(tn__output *out)
 /* Small pieces are gathered in the buffer, large ones bypass it. */
 static bool write_plain(tn__output *out, const void *bytes, int64_t size)
 {
+    if (out->measuring) {
+        out->position += size;
+        return true;
+    }
     if (size > BUFFER_SIZE - out->used && !flush(out))
         return false;
     if (size >= BUFFER_SIZE && !write_at(out, out->position, bytes, size))
@@ -238,6 +262,11 @@ bool tn__output_write(tn__output *out, const void *bytes, int64_t size)
             return false;
     }
     return true;
+}
+
+bool tn__output_is_in_order(const tn__output *out)
+{
+    return out->sink && !out->sink->bytes;
 }
 
 bool tn__output_patch(tn__output *out, int64_t offset, const void *bytes, int64_t size)
@@ -301,6 +330,20 @@ bool tn__output_end_part(tn__output *out)
     return ok;
 }
 
+void tn__output_begin_measure(tn__output *out)
+{
+    out->measuring = true;
+    out->measured_from = out->position;
+}
+
+int64_t tn__output_end_measure(tn__output *out)
+{
+    int64_t size = out->position - out->measured_from;
+    out->measuring = false;
+    out->position = out->measured_from;
+    return size;
+}
+
 /* ---- closing --------------------------------------------------------------------------------- */
 
 /* A folder that cannot be opened for reading cannot be flushed either. */
@@ -346,16 +389,28 @@ static bool commit(tn__output *out)
     return sync_folder(out);
 }
 
+static bool commit_sink(tn__output *out)
+{
+    if (!flush(out))
+        return false;
+    if (out->sink->bytes) {
+        tn__bytes_become(out->sink->bytes, out->memory, out->position);
+        out->memory = NULL;
+    }
+    return true;
+}
+
 bool tn__output_close(tn__output *out, bool ok)
 {
     end_deflate(out);
-    ok = ok && commit(out);
+    ok = ok && (out->sink ? commit_sink(out) : commit(out));
     if (out->descriptor >= 0)
         close(out->descriptor);
     if (out->temporary)
         unlink(out->temporary);
     tn__free(out->ctx, out->temporary);
     tn__free(out->ctx, out->target);
+    tn__free(out->ctx, out->memory);
     tn__free(out->ctx, out->buffer);
     return ok;
 }

@@ -17,6 +17,7 @@
 #include "io/formats.h"
 #include "io/numbers.h"
 #include "io/output.h"
+#include "io/sink.h"
 #include "io/stream.h"
 #include "io/utf8.h"
 #include "tensor/shape.h"
@@ -650,26 +651,26 @@ static bool check_names(tn_ctx *ctx, const char *what, const tn_dict *dict)
     return tn_ok(ctx);
 }
 
-static bool check_metadata(tn_ctx *ctx, const char *what, const char *path,
+static bool check_metadata(tn_ctx *ctx, const char *what, tn__target target,
                            const char *const *metadata)
 {
     for (int64_t i = 0; metadata && metadata[i]; i++)
         if (!is_utf8(metadata[i])) {
             tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: metadata that is not UTF-8", what,
-                    path ? path : "");
+                    target.path ? target.path : "");
             return false;
         }
     return true;
 }
 
-tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict, const char *path,
-                               const char *const *metadata)
+tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dict,
+                               tn__target target, const char *const *metadata)
 {
     tn__output out;
     if (!tn__check_dict(ctx, what, dict) || !check_names(ctx, what, dict) ||
-        !check_metadata(ctx, what, path, metadata))
+        !check_metadata(ctx, what, target, metadata))
         return tn_error_status(ctx);
-    bool ok = tn__output_open(&out, ctx, what, path) && write_header(&out, dict, metadata) &&
+    bool ok = tn__output_open(&out, ctx, what, target) && write_header(&out, dict, metadata) &&
               write_parts(&out, dict);
     tn__output_close(&out, ok);
     return tn_error_status(ctx);
@@ -678,5 +679,12 @@ tn_status tn__save_safetensors(tn_ctx *ctx, const char *what, const tn_dict *dic
 tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const char *path,
                               tn_safetensors_opts opts)
 {
-    return tn__save_safetensors(ctx, "save_safetensors", dict, path, opts.metadata);
+    return tn__save_safetensors(ctx, "save_safetensors", dict, tn__at_path(path), opts.metadata);
+}
+
+tn_status tn_save_safetensors_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink,
+                                 tn_safetensors_opts opts)
+{
+    return tn__save_safetensors(ctx, "save_safetensors_to", dict, tn__in_sink(&sink),
+                                opts.metadata);
 }

@@ -46,10 +46,17 @@ typedef struct tn__zip_writer {
     int64_t size, capacity;   /* of these, in bytes */
     int64_t offset;           /* of the entry that is being written, */
     int64_t contents;         /* and of what it contains */
+    int64_t stored;           /* where the output is in order: bytes of the contents as they will */
+    uint32_t crc;             /* be written, and their CRC-32, which were measured */
 } tn__zip_writer;
 
 /* Bytes written to w->out in between are the contents of an entry of that name, `size` bytes.
- * tn__zip_finish writes the directory. w->directory is to be freed afterwards in any case. */
+ * tn__zip_finish writes the directory. w->directory is to be freed afterwards in any case.
+ *
+ * The header of an entry is written again when its contents are there. Where the output is in
+ * order, which cannot go back, the same contents are measured before. */
+bool tn__zip_begin_measure(tn__zip_writer *w);
+bool tn__zip_end_measure(tn__zip_writer *w);
 bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size);
 bool tn__zip_end(tn__zip_writer *w, const char *name);
 bool tn__zip_finish(tn__zip_writer *w);

@@ -77,7 +77,6 @@ static int64_t format_local(const tn__zip_writer *w, const char *name, int64_t s
     return p - out;
 }
 
-/* The header is written again when the CRC and the compressed size are known. */
 static bool write_local(tn__zip_writer *w, const char *name, int64_t stored, int64_t size,
                         uint32_t crc, bool again)
 {
@@ -88,6 +87,20 @@ static bool write_local(tn__zip_writer *w, const char *name, int64_t stored, int
     bool ok = again ? tn__output_patch(w->out, w->offset, header, length)
                     : tn__output_write(w->out, header, length);
     tn__free(w->out->ctx, header);
+    return ok;
+}
+
+bool tn__zip_begin_measure(tn__zip_writer *w)
+{
+    tn__output_begin_measure(w->out);
+    return tn__output_begin_part(w->out, w->compress);
+}
+
+bool tn__zip_end_measure(tn__zip_writer *w)
+{
+    bool ok = tn__output_end_part(w->out);
+    w->stored = tn__output_end_measure(w->out);
+    w->crc = w->out->part_crc;
     return ok;
 }
 
@@ -104,7 +117,7 @@ bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size)
         return false;
     }
     w->offset = w->out->position;
-    if (!write_local(w, name, 0, size, 0, false))
+    if (!write_local(w, name, w->stored, size, w->crc, false))
         return false;
     w->contents = w->out->position;
     return tn__output_begin_part(w->out, w->compress);
@@ -143,7 +156,8 @@ bool tn__zip_end(tn__zip_writer *w, const char *name)
     if (!tn__output_end_part(w->out))
         return false;
     int64_t stored = w->out->position - w->contents;
-    return write_local(w, name, stored, w->out->part_size, w->out->part_crc, true) &&
+    return (tn__output_is_in_order(w->out) ||
+            write_local(w, name, stored, w->out->part_size, w->out->part_crc, true)) &&
            add_record(w, name, stored);
 }
 

@@ -7,6 +7,7 @@
 #include "dict/entries.h"
 #include "io/file.h"
 #include "io/formats.h"
+#include "io/sink.h"
 #include "nn/nn.h"
 #include "optim/optim.h"
 
@@ -51,16 +52,26 @@ static void put_parts(tn_dict *dict, tn_ctx *ctx, const tn_checkpoint *parts)
         put_rng(dict, ctx);
 }
 
-tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
+static tn_status save(tn_ctx *ctx, const char *what, const tn_checkpoint *parts, tn__target target)
 {
     tn_dict *dict = tn_dict_new(ctx);
     if (!dict)
         return tn_error_status(ctx);
-    put_parts(dict, ctx, &parts);
+    put_parts(dict, ctx, parts);
     if (tn_ok(ctx))
-        tn__save_dict(ctx, "save_checkpoint", dict, path);
+        tn__save_dict(ctx, what, dict, target);
     tn_dict_free(dict);
     return tn_error_status(ctx);
+}
+
+tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path)
+{
+    return save(ctx, "save_checkpoint", &parts, tn__at_path(path));
+}
+
+tn_status tn_save_checkpoint_to(tn_ctx *ctx, tn_checkpoint parts, tn_sink sink)
+{
+    return save(ctx, "save_checkpoint_to", &parts, tn__in_sink(&sink));
 }
 
 /* ---- loading --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "io/file.h"
 #include "io/formats.h"
+#include "io/sink.h"
 #include "nn/nn.h"
 
 /* Takes what a file or a source held, and frees it; NULL if it could not be read. */
@@ -36,11 +37,21 @@ tn_status tn_load_from(tn_ctx *ctx, tn_module *module, tn_source source, tn_load
     return load(ctx, what, module, tn__load_dict_from(ctx, "load_from", source), opts);
 }
 
-tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path)
+static tn_status save(tn_ctx *ctx, const char *what, const tn_module *module, tn__target target)
 {
     tn_dict *dict = tn_state_dict(ctx, module);
     if (dict)
-        tn__save_dict(ctx, "save", dict, path);
+        tn__save_dict(ctx, what, dict, target);
     tn_dict_free(dict);
     return tn_error_status(ctx);
+}
+
+tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path)
+{
+    return save(ctx, "save", module, tn__at_path(path));
+}
+
+tn_status tn_save_to(tn_ctx *ctx, const tn_module *module, tn_sink sink)
+{
+    return save(ctx, "save_to", module, tn__in_sink(&sink));
 }

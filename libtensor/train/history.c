@@ -11,6 +11,7 @@
 #include "dict/dict.h"
 #include "dict/entries.h"
 #include "io/output.h"
+#include "io/sink.h"
 #include "io/utf8.h"
 #include "tensor/decimal.h"
 #include "tensor/dtype.h"
@@ -255,30 +256,38 @@ static void put_jsonl(const tn_history *h, tn__output *out)
 }
 
 /* Behind a name of one byte at least. */
-static bool has_ending(const char *path, const char *ending)
+static bool has_ending(tn__target target, const char *ending)
 {
-    return *path && tn__ends_in(path + 1, ending);
+    return strlen(target.path) > strlen(ending) && tn__target_ends_in(target, ending);
 }
 
-tn_status tn_history_save(const tn_history *history, const char *path)
+static tn_status save(const tn_history *history, const char *what, tn__target target)
 {
-    if (!history)
-        return TN_ERR_ARGUMENT;
     tn_ctx *ctx = history->ctx;
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (!path)
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "history_save: path is NULL");
-    bool csv = has_ending(path, ".csv");
-    if (!csv && !has_ending(path, ".jsonl"))
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "history_save: %.300s ends in neither .csv nor .jsonl",
-                       path);
+    if (!target.path)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: path is NULL", what);
+    bool csv = tn__target_is_nameless(target) || has_ending(target, ".csv");
+    if (!csv && !has_ending(target, ".jsonl"))
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %.300s ends in neither .csv nor .jsonl", what,
+                       target.path);
     tn__output out;
-    bool opened = tn__output_open(&out, ctx, "history_save", path);
+    bool opened = tn__output_open(&out, ctx, what, target);
     if (opened)
         (csv ? put_csv : put_jsonl)(history, &out);
     tn__output_close(&out, opened && tn_ok(ctx));
     return tn_error_status(ctx);
+}
+
+tn_status tn_history_save(const tn_history *history, const char *path)
+{
+    return history ? save(history, "history_save", tn__at_path(path)) : TN_ERR_ARGUMENT;
+}
+
+tn_status tn_history_save_to(const tn_history *history, tn_sink sink)
+{
+    return history ? save(history, "history_save_to", tn__in_sink(&sink)) : TN_ERR_ARGUMENT;
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */

@@ -61,7 +61,7 @@ void write_entries(const char *path, const archive_entry *entries, int count, bo
 {
     tn__output out;
     tn__zip_writer w = {.out = &out, .compress = compress};
-    ck_assert(tn__output_open(&out, ctx, "test", path));
+    ck_assert(tn__output_open(&out, ctx, "test", tn__at_path(path)));
     for (int i = 0; i < count; i++)
         ck_assert(tn__zip_begin(&w, entries[i].name, (int64_t)entries[i].size) &&
                   tn__output_write(&out, entries[i].bytes, (int64_t)entries[i].size) &&

@@ -16,6 +16,8 @@ static bool for_good;
 static uint64_t before;
 static tn_memory_stats memory_before;
 tn_scope scope;
+tn_bytes *made;
+tn_status saved;
 static tn_status status;
 static bool failed;
 static bool left;            /* something in the scope of the call, though it failed */

@@ -43,6 +43,36 @@ static void saving_rows(void)
     CALLS(tn_save_dict, "", tn_save_dict(ctx, dict, folder_path("x.npz")));
 }
 
+static int64_t take(void *payload, const void *data, int64_t size)
+{
+    (void)payload, (void)data;
+    return size;
+}
+
+static void sink_rows(void)
+{
+    tn_ctx *other = tn_ctx_new(NULL);
+    const tn_bytes *none = tn_bytes_new(other);
+    tn_sink taking = {.write = take};
+    CALLS(tn_bytes_new, "", tn_bytes_new(ctx) ? 0 : -1);
+    ASKS(tn_bytes_data, "", tn_bytes_data(none) ? -1 : 0);
+    ASKS(tn_bytes_size, "", tn_bytes_size(none));
+    ASKS(tn_bytes_free, "", (tn_bytes_free(NULL), 0));
+    CALLS(tn_save_npy_to, "", TO_MEMORY(tn_save_npy_to(ctx, x, TN_BYTES(made))));
+    CALLS(tn_save_npy_to, "", tn_save_npy_to(ctx, tn_transpose(ctx, x, 0, 1), taking));
+    CALLS(tn_save_npz_to, "",
+          TO_MEMORY(tn_save_npz_to(ctx, dict, TN_BYTES(made), (tn_npz_opts){.compress = true})));
+    CALLS(tn_save_npz_to, "", tn_save_npz_to(ctx, dict, taking, (tn_npz_opts){.compress = true}));
+    CALLS(tn_save_npz_to, "", tn_save_npz_to(ctx, dict, taking, (tn_npz_opts){0}));
+    CALLS(tn_save_safetensors_to, "",
+          TO_MEMORY(tn_save_safetensors_to(ctx, dict, TN_BYTES(made), (tn_safetensors_opts){0})));
+    CALLS(tn_save_safetensors_to, "",
+          tn_save_safetensors_to(ctx, dict, taking, (tn_safetensors_opts){0}));
+    CALLS(tn_save_dict_to, "", TO_MEMORY(tn_save_dict_to(ctx, dict, TN_BYTES(made))));
+    CALLS(tn_save_dict_to, "", tn_save_dict_to(ctx, dict, taking));
+    tn_ctx_free(other);
+}
+
 /* One of the files that are written is there already. */
 static void file_rows(void)
 {
@@ -55,6 +85,7 @@ static void file_rows(void)
     source_rows();
     writing = true;
     saving_rows();
+    sink_rows();
     remove_folder();
 }
 

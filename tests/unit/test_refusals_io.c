@@ -86,12 +86,60 @@ static void saving_rows(void)
             tn_save_dict(ctx, dict, "x.pth"));
 }
 
+/* Takes what it is given, or fails. */
+static int64_t take(void *payload, const void *data, int64_t size)
+{
+    (void)data;
+    return payload ? -5 : size;
+}
+
+static const tn_sink taking = {.write = take};
+
+#define SINK_ROWS(function, name, thing, ...)                                             \
+    HOLDS(function, function(NULL, thing, taking __VA_ARGS__) == TN_ERR_ARGUMENT);        \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": memory: a sink without bytes or write",    \
+            function(ctx, thing, (tn_sink){0} __VA_ARGS__));                              \
+    REFUSES(function, TN_ERR_FILE, name ": a function: writing at byte 0 failed with -5", \
+            function(ctx, thing, (tn_sink){.write = take, .payload = ""} __VA_ARGS__));   \
+    REFUSES(function, TN_ERR_ARGUMENT, name ": memory: bytes of another context",         \
+            function(ctx, thing, TN_BYTES(others) __VA_ARGS__));                          \
+    WORKS(function, function(ctx, thing, TN_BYTES(tn_bytes_new(ctx)) __VA_ARGS__));       \
+    WORKS(function, function(ctx, thing, taking __VA_ARGS__))
+
+static void sink_rows(void)
+{
+    tn_ctx *other = tn_ctx_new(NULL);
+    tn_bytes *others = tn_bytes_new(other);
+    HOLDS(tn_bytes_new, !tn_bytes_new(NULL));
+    WORKS(tn_bytes_new, tn_bytes_new(ctx));
+    HOLDS(tn_bytes_data, !tn_bytes_data(NULL) && !tn_bytes_data(others));
+    HOLDS(tn_bytes_size, tn_bytes_size(NULL) == 0 && tn_bytes_size(others) == 0);
+    HOLDS(tn_bytes_free, (tn_bytes_free(NULL), true));
+    SINK_ROWS(tn_save_npy_to, "save_npy_to", x);
+    REFUSES(tn_save_npy_to, TN_ERR_ARGUMENT, "save_npy_to: tensor is NULL",
+            tn_save_npy_to(ctx, NULL, taking));
+    SINK_ROWS(tn_save_npz_to, "save_npz_to", dict, , (tn_npz_opts){0});
+    REFUSES(tn_save_npz_to, TN_ERR_ARGUMENT, "save_npz_to: the dictionary is NULL",
+            tn_save_npz_to(ctx, NULL, taking, (tn_npz_opts){0}));
+    SINK_ROWS(tn_save_safetensors_to, "save_safetensors_to", dict, , (tn_safetensors_opts){0});
+    REFUSES(tn_save_safetensors_to, TN_ERR_ARGUMENT, "save_safetensors_to: the dictionary is NULL",
+            tn_save_safetensors_to(ctx, NULL, taking, (tn_safetensors_opts){0}));
+    SINK_ROWS(tn_save_dict_to, "save_dict_to", dict);
+    REFUSES(tn_save_dict_to, TN_ERR_ARGUMENT, "save_dict_to: the dictionary is NULL",
+            tn_save_dict_to(ctx, NULL, taking));
+    REFUSES(tn_save_dict_to, TN_ERR_ARGUMENT,
+            "save_dict_to: x.pth: it ends in neither .npz nor .safetensors",
+            tn_save_dict_to(ctx, dict, (tn_sink){.write = take, .name = "x.pth"}));
+    tn_ctx_free(other);
+}
+
 static void file_rows(void)
 {
     make_folder();
     loading_rows();
     source_rows();
     saving_rows();
+    sink_rows();
     remove_folder();
 }
 

@@ -22,6 +22,11 @@ static void model_rows(void)
             tn_save(ctx, NULL, folder_path("x.npz")));
     REFUSES(tn_save, TN_ERR_ARGUMENT, "save: path is NULL", tn_save(ctx, net, NULL));
     WORKS(tn_save, tn_save(ctx, net, folder_path("x.npz")));
+    REFUSES(tn_save_to, TN_ERR_ARGUMENT, "state_dict: the module is NULL",
+            tn_save_to(ctx, NULL, (tn_sink){0}));
+    REFUSES(tn_save_to, TN_ERR_ARGUMENT, "save_to: memory: a sink without bytes or write",
+            tn_save_to(ctx, net, (tn_sink){0}));
+    WORKS(tn_save_to, tn_save_to(ctx, net, TN_BYTES(tn_bytes_new(ctx))));
     FILE_ROWS_OF(tn_load_checkpoint, "load_checkpoint", (tn_checkpoint){0});
     REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
             "load_checkpoint: tests/data/none.npz: checkpoint is missing",
@@ -41,6 +46,11 @@ static void model_rows(void)
             tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, NULL));
     WORKS(tn_save_checkpoint,
           tn_save_checkpoint(ctx, (tn_checkpoint){.module = net}, folder_path("x.npz")));
+    REFUSES(tn_save_checkpoint_to, TN_ERR_ARGUMENT,
+            "save_checkpoint_to: memory: a sink without bytes or write",
+            tn_save_checkpoint_to(ctx, (tn_checkpoint){.module = net}, (tn_sink){0}));
+    WORKS(tn_save_checkpoint_to,
+          tn_save_checkpoint_to(ctx, (tn_checkpoint){.module = net}, TN_BYTES(tn_bytes_new(ctx))));
 }
 
 /* A checkpoint of Linear(3, 2) is there. */

@@ -213,6 +213,14 @@ static void history_rows(void)
     REFUSES(tn_history_save, TN_ERR_FILE, "history_save: no/such/h.csv: No such file or directory",
             tn_history_save(table(), "no/such/h.csv"));
     WORKS(tn_history_save, tn_history_save(table(), folder_path("h.csv")));
+    HOLDS(tn_history_save_to, tn_history_save_to(NULL, (tn_sink){0}) == TN_ERR_ARGUMENT);
+    REFUSES(tn_history_save_to, TN_ERR_ARGUMENT,
+            "history_save_to: memory: a sink without bytes or write",
+            tn_history_save_to(table(), (tn_sink){0}));
+    REFUSES(tn_history_save_to, TN_ERR_ARGUMENT,
+            "history_save_to: h.txt ends in neither .csv nor .jsonl",
+            tn_history_save_to(table(), (tn_sink){.name = "h.txt"}));
+    WORKS(tn_history_save_to, tn_history_save_to(table(), TN_BYTES(tn_bytes_new(own))));
     HOLDS(tn_history_state_dict, !tn_history_state_dict(NULL));
     WORKS(tn_history_state_dict, tn_history_state_dict(table()));
     HOLDS(tn_history_load_state_dict, tn_history_load_state_dict(NULL, dict) == TN_ERR_ARGUMENT);

@@ -109,7 +109,7 @@ static void write_claimed(const char *path, const claimed *entries, int count)
 {
     tn__output out;
     tn__zip_writer w = {.out = &out};
-    ck_assert(tn__output_open(&out, ctx, "test", path));
+    ck_assert(tn__output_open(&out, ctx, "test", tn__at_path(path)));
     for (int i = 0; i < count; i++) {
         ck_assert(tn__output_patch(&out, 0, "", 0));
         out.position = (int64_t)entries[i].offset;
@@ -231,7 +231,7 @@ START_TEST(begins_zip64_in_time)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         tn__output out;
         tn__zip_writer w = {.out = &out};
-        ck_assert(tn__output_open(&out, ctx, "save_npz", folder_path("x")));
+        ck_assert(tn__output_open(&out, ctx, "save_npz", tn__at_path(folder_path("x"))));
         ck_assert(tn__zip_begin(&w, "name", sizes[i].size));
         ck_assert_int_eq(w.contents - w.offset, sizes[i].is64 ? 54 : 34);
         tn__output_close(&out, false);

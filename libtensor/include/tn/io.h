@@ -16,7 +16,9 @@
  * pipe, a socket, a device, a folder.
  *
  * Each reader has a form whose name ends in _from, which takes a source in place of a path: memory,
- * or a function of the program. The checks are the same, and the errors, with the source's name. */
+ * or a function of the program. The checks are the same, and the errors, with the source's name.
+ * Each writer has a form whose name ends in _to, which takes a sink: memory that grows, or a
+ * function. The bytes are the same. */
 #ifndef TN_IO_H
 #define TN_IO_H
 
@@ -45,6 +47,41 @@ typedef struct tn_source {
 
 /* A source of memory: tn_load_dict_from(ctx, TN_MEMORY(bytes, sizeof bytes)). */
 #define TN_MEMORY(data, size) (TN_STRUCT_(tn_source){(data), (int64_t)(size), NULL, NULL, NULL})
+
+/* ---- sinks ----------------------------------------------------------------------------------- */
+
+/* Memory that a writer fills. */
+typedef struct tn_bytes tn_bytes;
+
+/* Memory of 0 bytes. It lives until tn_bytes_free, or goes with the context. */
+TN_API tn_bytes *tn_bytes_new(tn_ctx *ctx);
+
+/* Frees the memory. NULL is allowed. */
+TN_API void tn_bytes_free(tn_bytes *bytes);
+
+/* What the last writer that succeeded has written, which belongs to `bytes` and stays until the
+ * next one succeeds. NULL if there is nothing, or for NULL. */
+TN_API const void *tn_bytes_data(const tn_bytes *bytes);
+
+/* How many there are; 0 for NULL. */
+TN_API int64_t tn_bytes_size(const tn_bytes *bytes);
+
+/* What a writer gives its bytes to: memory, or a function where bytes is NULL. */
+typedef struct tn_sink {
+    tn_bytes *bytes; /* of this context; on failure they stay as they were */
+
+    /* Takes the next of the file's bytes, up to `size`, at least one, and returns how many; given
+     * the rest where they are fewer. They come in order, in pieces of any size, and are the
+     * library's. A negative number is a failure: TN_ERR_FILE, with the number in the message,
+     * unless the function has recorded an error of its own (tn_fail). So are 0, and more than were
+     * given. After a failure nothing comes; what was taken before is a part of a file. */
+    int64_t (*write)(void *payload, const void *data, int64_t size);
+    void *payload;    /* handed to write */
+    const char *name; /* in messages, as the path of a file is; NULL: "memory", "a function" */
+} tn_sink;
+
+/* A sink of memory: tn_save_dict_to(ctx, dict, TN_BYTES(bytes)). */
+#define TN_BYTES(bytes) (TN_STRUCT_(tn_sink){(bytes), NULL, NULL, NULL})
 
 /* ---- IDX -------------------------------------------------------------------------------------
  * The format of MNIST (LeCun, Cortes, Burges: The MNIST database), plain or compressed by gzip,
@@ -96,8 +133,15 @@ typedef struct tn_npz_opts {
 /* Writes version 1 of .npy in C order, as numpy.save does. */
 TN_API tn_status tn_save_npy(tn_ctx *ctx, const tn_tensor *t, const char *path);
 
+/* The same to a sink. */
+TN_API tn_status tn_save_npy_to(tn_ctx *ctx, const tn_tensor *t, tn_sink sink);
+
 /* Writes an archive, as numpy.savez does, or numpy.savez_compressed. */
 TN_API tn_status tn_save_npz(tn_ctx *ctx, const tn_dict *dict, const char *path, tn_npz_opts opts);
+
+/* The same to a sink. A header says the CRC-32 and the size of what follows, so for a function each
+ * array is gone through twice, and deflated twice if `compress`. */
+TN_API tn_status tn_save_npz_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink, tn_npz_opts opts);
 
 /* ---- safetensors -----------------------------------------------------------------------------
  * Hugging Face: safetensors. F16 and BF16 are widened to TN_F32, other types are as NumPy's; those
@@ -115,6 +159,10 @@ typedef struct tn_safetensors_opts {
 /* Writes a file of named tensors, the widest elements first, so that each part is aligned. */
 TN_API tn_status tn_save_safetensors(tn_ctx *ctx, const tn_dict *dict, const char *path,
                                      tn_safetensors_opts opts);
+
+/* The same to a sink. */
+TN_API tn_status tn_save_safetensors_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink,
+                                        tn_safetensors_opts opts);
 
 /* ---- PyTorch ----------------------------------------------------------------------------------
  * What torch.save wrote, in the format since PyTorch 1.6 and in the one before: the tensors and
@@ -144,6 +192,10 @@ TN_API tn_dict *tn_load_dict_from(tn_ctx *ctx, tn_source source);
 /* Writes .npz or safetensors, as the path ends in ".npz" or ".safetensors"; other endings are
  * TN_ERR_ARGUMENT. */
 TN_API tn_status tn_save_dict(tn_ctx *ctx, const tn_dict *dict, const char *path);
+
+/* The same to a sink: its name tells the format, as a path does, and without one it is
+ * safetensors. */
+TN_API tn_status tn_save_dict_to(tn_ctx *ctx, const tn_dict *dict, tn_sink sink);
 
 #ifdef __cplusplus
 }

@@ -25,6 +25,9 @@ TN_API tn_status tn_load_from(tn_ctx *ctx, tn_module *module, tn_source source, 
 /* tn_state_dict and tn_save_dict in one. */
 TN_API tn_status tn_save(tn_ctx *ctx, const tn_module *module, const char *path);
 
+/* The same to a sink, with tn_save_dict_to. */
+TN_API tn_status tn_save_to(tn_ctx *ctx, const tn_module *module, tn_sink sink);
+
 /* ---- checkpoints ------------------------------------------------------------------------------
  * Everything that the rest of a training depends on. N steps, saving, loading in another process
  * and M steps give the same bits as N + M steps, on the same machine with as many threads. */
@@ -44,6 +47,9 @@ typedef struct tn_checkpoint {
 /* One file of these, whose names begin with "model.", "optim.", "schedules.0.", "loader.",
  * "extra."; the ending of the path tells the format, as for tn_save_dict. */
 TN_API tn_status tn_save_checkpoint(tn_ctx *ctx, tn_checkpoint parts, const char *path);
+
+/* The same to a sink; its name tells the format, as for tn_save_dict_to. */
+TN_API tn_status tn_save_checkpoint_to(tn_ctx *ctx, tn_checkpoint parts, tn_sink sink);
 
 /* Loads what is asked for into things made as they were when it was saved. If anything does not
  * fit, nothing changes, and the status is as from tn_load_state_dict, or TN_ERR_FORMAT. What the

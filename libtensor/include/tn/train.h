@@ -7,6 +7,7 @@
 #ifndef TN_TRAIN_H
 #define TN_TRAIN_H
 
+#include <tn/io.h>
 #include <tn/nn.h>
 
 #ifdef __cplusplus
@@ -196,6 +197,9 @@ TN_API double tn_history_at(const tn_history *history, int64_t row, int64_t colu
  * each line. Numbers have as many digits as it takes to read them back; those that are not finite
  * are nan, inf and -inf in CSV, and null in JSON. */
 TN_API tn_status tn_history_save(const tn_history *history, const char *path);
+
+/* The same to a sink: its name tells the format, and without one it is CSV. */
+TN_API tn_status tn_history_save_to(const tn_history *history, tn_sink sink);
 
 /* Each column under its name, TN_F64 [rows]. A dictionary to be freed or to go with the context. */
 TN_API tn_dict *tn_history_state_dict(const tn_history *history);
