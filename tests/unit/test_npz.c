@@ -77,6 +77,23 @@ START_TEST(passes_over_text)
 }
 END_TEST
 
+/* A text has a size, be it 0. */
+START_TEST(refuses_text_without_a_size)
+{
+    static const char array[] = "\x93NUMPY\x01\x00\x39\x00"
+                                "{'descr': '<U', 'fortran_order': False, 'shape': (1,), }\n";
+    const archive_entry entry = {"x.npy", array, sizeof array - 1};
+    make_folder();
+    const char *path = folder_path("x.npz");
+    write_entries(path, &entry, 1, false);
+    ck_assert(!load(path));
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(tn_error(ctx), "x.npy: arrays of '<U' cannot be read"));
+    tn_clear_error(ctx);
+    remove_folder();
+}
+END_TEST
+
 START_TEST(survives_damaged_text)
 {
     ck_assert_int_eq(load_prefixes("text.npz", load, 16), 0);
@@ -166,6 +183,7 @@ int main(void)
     tcase_add_test(tc, reads_deflated);
     tcase_add_test(tc, reads_zip64);
     tcase_add_test(tc, passes_over_text);
+    tcase_add_test(tc, refuses_text_without_a_size);
     tcase_add_test(tc, survives_damaged_text);
     tcase_add_test(tc, reads_an_empty_archive);
     tcase_add_test(tc, passes_over_what_is_no_array);
