@@ -61,12 +61,15 @@ END_TEST
  * UTF-8 cannot be shown. */
 START_TEST(other_bytes_are_shown)
 {
-    tn_fail(ctx, TN_ERR_FORMAT, "%s", "a\xc2\x9b" "31m\xc2\x80\xc2\xa0\xff\x9b\xe2\x82");
+    tn_fail(ctx, TN_ERR_FORMAT, "%s",
+            "a\xc2\x9b"
+            "31m\xc2\x80\xc2\xa0\xff\x9b\xe2\x82");
     ck_tn_error(TN_ERR_FORMAT, "a?31m?\xc2\xa0????");
     tn_clear_error(ctx);
     tn_fail(ctx, TN_ERR_FORMAT, "%*s\xe2\x82\xac", TN_ERROR_SIZE - 3, "");
     const char *text = tn_error(ctx);
     ck_assert_str_eq(text + strlen(text) - 2, "??");
+    tn_clear_error(ctx);
 }
 END_TEST
 

@@ -249,8 +249,8 @@ START_TEST(scopes_around_operators_stay)
     static const tn_op op = {.name = "ends", .backward = end_around_in_backward};
     tn_tensor *x = LEAF(2);
     around = tn_scope_begin(ctx);
-    tn_tensor *y = tn_record(ctx, &op, tn_clone(ctx, tn_detach(ctx, x)),
-                             (tn_record_args){.inputs = {x}});
+    tn_tensor *y =
+        tn_record(ctx, &op, tn_clone(ctx, tn_detach(ctx, x)), (tn_record_args){.inputs = {x}});
     ck_assert_int_eq(tn_backward(ctx, y), TN_ERR_STATE);
     ck_tn_error(TN_ERR_STATE, "scope_end: a backward runs in the scope");
     ck_assert_int_eq(tn_scope_end(ctx, around), TN_OK);
