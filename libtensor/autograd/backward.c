@@ -4,6 +4,7 @@
 #include "autograd/accumulate.h"
 #include "autograd/observer.h"
 #include "autograd/tape.h"
+#include "tensor/scope.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 
@@ -34,7 +35,8 @@ static void pass(tn_ctx *ctx, tn_node *node)
     }
     if (!check_saved(ctx, node))
         return;
-    tn_scope scope = tn_scope_begin(ctx);
+    int64_t held;
+    tn_scope scope = tn__scope_hold(ctx, &held);
     const tn__observer *observer = ctx->tape->observer;
     int64_t start = observer ? observer->backward_begins(ctx) : 0;
     ctx->tape->passing = node;
@@ -43,7 +45,7 @@ static void pass(tn_ctx *ctx, tn_node *node)
     ctx->tape->passing = NULL;
     if (observer)
         observer->backward_ends(ctx, node->op, start);
-    tn_scope_end(ctx, scope);
+    tn__scope_let_go(ctx, scope, held);
     tn__drop_gathered(&node->output->grad);
     tn__release_saved(node);
     node->done = true;
@@ -82,8 +84,10 @@ static void walk(tn_ctx *ctx, tn__var *root)
     }
 }
 
+/* The root keeps what it was made from, whatever hooks free. */
 static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
 {
+    tn__var_retain(root);
     bool before = tn_set_grad_enabled(ctx, false);
     if (root->node && root->node->done)
         pass(ctx, root->node);
@@ -97,6 +101,7 @@ static tn_status run_backward(tn_ctx *ctx, tn__var *root, const tn_tensor *grad)
         drop_pending(ctx);
     tn__deliver_all(ctx);
     tn_set_grad_enabled(ctx, before);
+    tn__var_release(root);
     return ctx->status;
 }
 

@@ -5,6 +5,7 @@
 #include <tn/autograd.h>
 #include <tn/op.h>
 #include "autograd/tape.h"
+#include "tensor/scope.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 
@@ -56,12 +57,13 @@ void tn__call_hook(tn_ctx *ctx, tn__var *leaf)
 {
     if (!leaf->hook || !leaf->arriving.sum || !tn_ok(ctx))
         return;
-    tn_scope scope = tn_scope_begin(ctx);
+    int64_t held;
+    tn_scope scope = tn__scope_hold(ctx, &held);
     ctx->tape->in_hook = true;
     if (!leaf->hook(ctx, leaf->arriving.sum, leaf->payload))
         tn__drop_gathered(&leaf->arriving);
     ctx->tape->in_hook = false;
-    tn_scope_end(ctx, scope);
+    tn__scope_let_go(ctx, scope, held);
 }
 
 void tn__call_hooks(tn_ctx *ctx, const tn_node *node)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/error.h"
+#include "base/utf8.h"
 
 const char *tn_status_name(tn_status status)
 {
@@ -48,7 +49,7 @@ tn_status tn_error_status(const tn_ctx *ctx)
 
 void tn_clear_error(tn_ctx *ctx)
 {
-    if (!ctx)
+    if (!ctx || ctx->failure->in_hook)
         return;
     ctx->status = TN_OK;
     ctx->failure->text[0] = '\0';
@@ -62,12 +63,28 @@ void tn_on_error(tn_ctx *ctx, tn_error_hook hook, void *payload)
     ctx->failure->hook_payload = payload;
 }
 
-/* Names in a file can hold any byte, but a message is one line. */
+static bool is_control(int32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/* Names in a file can hold any byte, but a message is one line of UTF-8, which terminals show and
+ * do not obey; it may be cut within a character. */
 static void make_printable(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    char *to = text;
+    int32_t code;
+    for (int64_t left = (int64_t)strlen(text); left > 0;) {
+        int n = tn__decode_utf8((const unsigned char *)text, left, &code);
+        if (n == 0 || is_control(code))
+            *to++ = '?';
+        else
+            to = (char *)memmove(to, text, (size_t)n) + n;
+        n = n ? n : 1;
+        text += n;
+        left -= n;
+    }
+    *to = '\0';
 }
 
 static void add_advice(tn__failure *failure)

@@ -8,7 +8,7 @@
 #include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"

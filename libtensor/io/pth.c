@@ -15,7 +15,7 @@
 #include "io/numbers.h"
 #include "io/pickle.h"
 #include "io/stream.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"

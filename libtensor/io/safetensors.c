@@ -19,7 +19,7 @@
 #include "io/output.h"
 #include "io/sink.h"
 #include "io/stream.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "tensor/shape.h"
 
 #define METADATA "__metadata__"

@@ -6,7 +6,7 @@
 #include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/tensor.h"
 

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "io/numbers.h"
 #include "io/output.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/tensor.h"
 

@@ -105,9 +105,25 @@ tn_status tn_scope_end(tn_ctx *ctx, tn_scope scope)
         return TN_ERR_ARGUMENT;
     if (!is_open(ctx, scope))
         return tn_fail(ctx, TN_ERR_STATE, "scope_end: the scope has ended already");
+    if (scope.depth < ctx->scopes->held)
+        return tn_fail(ctx, TN_ERR_STATE, "scope_end: a backward runs in the scope");
     while (ctx->scopes->count > scope.depth)
         end_innermost(ctx);
     return ctx->status;
+}
+
+tn_scope tn__scope_hold(tn_ctx *ctx, int64_t *held)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    *held = ctx->scopes->held;
+    ctx->scopes->held = ctx->scopes->count;
+    return scope;
+}
+
+void tn__scope_let_go(tn_ctx *ctx, tn_scope scope, int64_t held)
+{
+    ctx->scopes->held = held;
+    tn_scope_end(ctx, scope);
 }
 
 tn_tensor *tn_scope_keep(tn_ctx *ctx, tn_scope scope, tn_tensor *tensor)

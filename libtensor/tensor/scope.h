@@ -13,6 +13,7 @@ typedef struct tn__list {
 struct tn__scopes {
     tn__list *open; /* [0] is the one around all others */
     int64_t count, capacity;
+    int64_t held; /* so many, from the outermost on, stay open: a backward runs in them */
     uint64_t next_id;
 };
 
@@ -26,6 +27,11 @@ tn_tensor *tn__scope_return(tn_ctx *ctx, tn_scope scope, tn_tensor *t);
 
 /* Ends `scope` and those inside it; their tensors belong to the one around it. */
 void tn__scope_merge(tn_ctx *ctx, tn_scope scope);
+
+/* Begins a scope in which the program's own code runs: that ends neither this one nor those around
+ * it, until tn__scope_let_go, to which *held goes, has ended it. */
+tn_scope tn__scope_hold(tn_ctx *ctx, int64_t *held);
+void tn__scope_let_go(tn_ctx *ctx, tn_scope scope, int64_t held);
 
 /* Gives t, which nobody owns, to the innermost scope; takes t out of the scope that owns it: the
  * caller owns it then, and frees it by tn__release. */

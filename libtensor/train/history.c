@@ -12,7 +12,7 @@
 #include "dict/entries.h"
 #include "io/output.h"
 #include "io/sink.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 #include "tensor/decimal.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"

@@ -1,4 +1,5 @@
 /* Errors: the first one stays, a context in error does nothing, and the hook hears of it. */
+#include "base/error.h"
 #include "common/check_tn.h"
 
 #include <string.h>
@@ -53,6 +54,22 @@ START_TEST(control_characters_are_shown)
 {
     tn_fail(ctx, TN_ERR_FORMAT, "%s", "a b\nc\x1f~\x7f~\xc3\xa9");
     ck_tn_error(TN_ERR_FORMAT, "a b?c?~?~\xc3\xa9");
+}
+END_TEST
+
+/* Terminals obey U+0080 to U+009F, and their bytes alone, as they do escape sequences; what is no
+ * UTF-8 cannot be shown. */
+START_TEST(other_bytes_are_shown)
+{
+    tn_fail(ctx, TN_ERR_FORMAT, "%s",
+            "a\xc2\x9b"
+            "31m\xc2\x80\xc2\xa0\xff\x9b\xe2\x82");
+    ck_tn_error(TN_ERR_FORMAT, "a?31m?\xc2\xa0????");
+    tn_clear_error(ctx);
+    tn_fail(ctx, TN_ERR_FORMAT, "%*s\xe2\x82\xac", TN_ERROR_SIZE - 3, "");
+    const char *text = tn_error(ctx);
+    ck_assert_str_eq(text + strlen(text) - 2, "??");
+    tn_clear_error(ctx);
 }
 END_TEST
 
@@ -165,9 +182,38 @@ START_TEST(hook_may_clear_and_fail)
     calls = 0;
     tn_on_error(ctx, meddling_hook, ctx);
     ck_assert_int_eq(tn_fail(ctx, TN_ERR_SHAPE, "first"), TN_ERR_SHAPE);
+    ck_tn_error(TN_ERR_SHAPE, "first");
     ck_assert_int_eq(calls, 1);
     tn_on_error(ctx, NULL, NULL);
     tn_clear_error(ctx);
+}
+END_TEST
+
+static void clearing_hook(tn_status status, const char *message, void *payload)
+{
+    (void)status, (void)message;
+    tn_clear_error(payload);
+}
+
+/* The call that fails has not returned yet, and finds its error after the hook. */
+START_TEST(hook_clears_nothing)
+{
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(6, 8));
+    tn_on_error(ctx, clearing_hook, ctx);
+    ck_assert_int_eq(tn_backward(ctx, NULL), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "backward: loss is NULL");
+    tn_on_error(ctx, NULL, NULL);
+    tn_clear_error(ctx);
+    tn_empty_cache(ctx);
+    tn_on_error(ctx, clearing_hook, ctx);
+    memory.fail_at = memory.calls + 1;
+    memory.for_good = true;
+    ck_assert_ptr_null(tn_linear(ctx, x, x, NULL));
+    memory.fail_at = 0;
+    ck_assert_int_eq(tn_error_status(ctx), TN_ERR_MEMORY);
+    tn_on_error(ctx, NULL, NULL);
+    tn_clear_error(ctx);
+    ck_assert(tn_ok(ctx));
 }
 END_TEST
 
@@ -180,9 +226,11 @@ int main(void)
     tcase_add_test(tc, failure_is_negative);
     tcase_add_test(tc, long_messages_are_cut);
     tcase_add_test(tc, control_characters_are_shown);
+    tcase_add_test(tc, other_bytes_are_shown);
     tcase_add_test(tc, context_in_error_does_nothing);
     tcase_add_test(tc, no_context);
     tcase_add_test(tc, hook_hears_the_first_error);
     tcase_add_test(tc, hook_may_clear_and_fail);
+    tcase_add_test(tc, hook_clears_nothing);
     return tn_run(suite);
 }

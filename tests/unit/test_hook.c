@@ -205,6 +205,58 @@ START_TEST(errors_of_hooks)
 }
 END_TEST
 
+/* What frees the record that backward walks. */
+static tn_scope around;
+static tn_tensor *walked;
+
+static bool end_around(tn_ctx *c, const tn_tensor *grad, void *payload)
+{
+    (void)grad, (void)payload;
+    tn_scope_end(c, around);
+    return true;
+}
+
+static bool free_loss(tn_ctx *c, const tn_tensor *grad, void *payload)
+{
+    (void)c, (void)grad, (void)payload;
+    tn_free(walked);
+    return true;
+}
+
+START_TEST(record_stays_while_backward_runs)
+{
+    tn_tensor *x = LEAF(2);
+    around = tn_scope_begin(ctx);
+    tn_on_grad(ctx, x, end_around, NULL);
+    ck_assert_int_eq(tn_backward(ctx, tn_square(ctx, tn_neg(ctx, x))), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE, "scope_end: a backward runs in the scope");
+    tn_on_grad(ctx, x, free_loss, NULL);
+    walked = tn_square(ctx, tn_neg(ctx, x));
+    ck_assert_int_eq(tn_backward(ctx, walked), TN_OK);
+    ck_tn_equal(tn_grad(x), 4);
+    ck_assert_int_eq(tn_scope_end(ctx, around), TN_OK);
+}
+END_TEST
+
+static void end_around_in_backward(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    tn_scope_end(c, around);
+    tn_add_grad(c, node, 0, tn_neg(c, dy));
+}
+
+START_TEST(scopes_around_operators_stay)
+{
+    static const tn_op op = {.name = "ends", .backward = end_around_in_backward};
+    tn_tensor *x = LEAF(2);
+    around = tn_scope_begin(ctx);
+    tn_tensor *y =
+        tn_record(ctx, &op, tn_clone(ctx, tn_detach(ctx, x)), (tn_record_args){.inputs = {x}});
+    ck_assert_int_eq(tn_backward(ctx, y), TN_ERR_STATE);
+    ck_tn_error(TN_ERR_STATE, "scope_end: a backward runs in the scope");
+    ck_assert_int_eq(tn_scope_end(ctx, around), TN_OK);
+}
+END_TEST
+
 /* A training step with hooks makes no call of the allocator. */
 START_TEST(steady)
 {
@@ -236,6 +288,8 @@ int main(void)
     tcase_add_test(tc, loss_is_the_leaf);
     tcase_add_test(tc, taken_away);
     tcase_add_test(tc, errors_of_hooks);
+    tcase_add_test(tc, record_stays_while_backward_runs);
+    tcase_add_test(tc, scopes_around_operators_stay);
     tcase_add_test(tc, steady);
     return tn_run(suite);
 }

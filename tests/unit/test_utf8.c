@@ -1,7 +1,7 @@
 /* UTF-8: every code point, and text that is none. */
 #include <string.h>
 #include "common/check_tn.h"
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 static bool is_code_point(int32_t code)
 {

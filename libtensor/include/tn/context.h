@@ -140,13 +140,15 @@ TN_API void tn_ctx_free(tn_ctx *ctx);
  * error stays; until tn_clear_error the context does nothing more: every call returns NULL or the
  * status at once. So calls compose, and one check at the end of a step is enough. */
 
-/* The text of the first error, or "" if there is none. Belongs to the context. */
+/* The text of the first error, or "" if there is none: a line of UTF-8 without control characters.
+ * Belongs to the context. */
 TN_API const char *tn_error(const tn_ctx *ctx);
 
 /* The status of the first error, or TN_OK. TN_ERR_ARGUMENT for a NULL context. */
 TN_API tn_status tn_error_status(const tn_ctx *ctx);
 
-/* Forgets the error: calls work again. */
+/* Forgets the error: calls work again. Inside of the hook of tn_on_error it does nothing: the call
+ * that failed has not returned yet. */
 TN_API void tn_clear_error(tn_ctx *ctx);
 
 /* What tn_on_error calls: `message` is the text of tn_error, `payload` the program's own. */
@@ -190,7 +192,8 @@ typedef struct tn_scope {
 TN_API tn_scope tn_scope_begin(tn_ctx *ctx);
 
 /* Ends `scope` and those begun inside it. It works while an error is recorded, too.
- * TN_ERR_STATE if the scope has ended already. */
+ * TN_ERR_STATE if the scope has ended already, or a backward runs in it, which a hook or an
+ * operator's backward function would cut short. */
 TN_API tn_status tn_scope_end(tn_ctx *ctx, tn_scope scope);
 
 /* Moves `tensor` out of `scope` to the one around it, and detaches it from the tape.

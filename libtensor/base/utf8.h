@@ -1,6 +1,6 @@
 /* utf8.h - text in UTF-8. */
-#ifndef TN_IO_UTF8_H
-#define TN_IO_UTF8_H
+#ifndef TN_BASE_UTF8_H
+#define TN_BASE_UTF8_H
 
 #include <stdint.h>
 

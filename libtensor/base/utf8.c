@@ -1,6 +1,6 @@
 /* utf8.c - code points as bytes (RFC 3629). */
 #include <stdbool.h>
-#include "io/utf8.h"
+#include "base/utf8.h"
 
 /* The bytes must be the shortest form of the code point, which must be no surrogate of UTF-16. */
 static bool is_code_point(int32_t code, int n)
