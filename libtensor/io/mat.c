@@ -5,10 +5,10 @@
 #include <tn/io.h>
 #include "base/integers.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
-#include "base/utf8.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"

@@ -10,12 +10,12 @@
 #include <tn/io.h>
 #include "base/index.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/file.h"
 #include "io/formats.h"
 #include "io/numbers.h"
 #include "io/pickle.h"
 #include "io/stream.h"
-#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"

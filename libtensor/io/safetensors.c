@@ -12,6 +12,7 @@
 #include "base/integers.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "dict/dict.h"
 #include "io/file.h"
 #include "io/formats.h"
@@ -19,7 +20,6 @@
 #include "io/output.h"
 #include "io/sink.h"
 #include "io/stream.h"
-#include "base/utf8.h"
 #include "tensor/shape.h"
 
 #define METADATA "__metadata__"

@@ -3,10 +3,10 @@
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/file.h"
 #include "io/numbers.h"
 #include "io/stream.h"
-#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/tensor.h"
 

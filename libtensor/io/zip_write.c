@@ -3,9 +3,9 @@
  * same contents give the same file. */
 #include <string.h>
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "io/numbers.h"
 #include "io/output.h"
-#include "base/utf8.h"
 #include "io/zip.h"
 #include "tensor/tensor.h"
 
