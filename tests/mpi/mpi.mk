@@ -20,6 +20,7 @@ check-mpi:
 	@tests/mpi/symbols.sh $(BUILD)
 	@tests/mpi/run.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/tests/cases mpirun.$(mpi))
 	@tests/mpi/digits.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi mpirun.$(mpi))
+	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 
 -include $(MPI_TEST_OBJECTS:.o=.d)
 
