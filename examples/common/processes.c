@@ -44,7 +44,7 @@ int64_t processes_micro_batches(int64_t given)
 }
 
 bool processes_join(tn_ctx *ctx, tn_module *net, int64_t micro_batches, tn_reduction reduction,
-                    share **s)
+                    process_share **s)
 {
     (void)net;
     (void)micro_batches;
@@ -53,19 +53,19 @@ bool processes_join(tn_ctx *ctx, tn_module *net, int64_t micro_batches, tn_reduc
     return tn_ok(ctx);
 }
 
-void processes_leave(share *s)
+void processes_leave(process_share *s)
 {
     (void)s;
 }
 
-tn_loader_opts processes_share(const share *s, tn_loader_opts opts)
+tn_loader_opts processes_share(const process_share *s, tn_loader_opts opts)
 {
     (void)s;
     return opts;
 }
 
-bool processes_backward(share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss, void *payload,
-                        double *value)
+bool processes_backward(process_share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss,
+                        void *payload, double *value)
 {
     (void)s;
     (void)ctx;
@@ -76,7 +76,7 @@ bool processes_backward(share *s, tn_ctx *ctx, tn_loader *loader, batch_loss los
     return false;
 }
 
-bool processes_sum(share *s, int64_t count, double *values)
+bool processes_sum(process_share *s, int64_t count, double *values)
 {
     (void)s;
     (void)count;

@@ -26,7 +26,7 @@ int processes_most(int value);
 
 /* ---- a training that they share -------------------------------------------------------------- */
 
-typedef struct share share;
+typedef struct process_share process_share;
 
 /* Micro-batches of a batch that `given` means, the value of --micro-batches: 0 for a program whose
  * batches are whole. */
@@ -35,22 +35,22 @@ int64_t processes_micro_batches(int64_t given);
 /* The network and the random stream become those of the first process. *s is NULL if batches are
  * whole. False with the error in ctx. All call it. */
 bool processes_join(tn_ctx *ctx, tn_module *net, int64_t micro_batches, tn_reduction reduction,
-                    share **s);
-void processes_leave(share *s);
+                    process_share **s);
+void processes_leave(process_share *s);
 
 /* `opts` for a loader of which each process takes its own micro-batches; as they are for NULL. */
-tn_loader_opts processes_share(const share *s, tn_loader_opts opts);
+tn_loader_opts processes_share(const process_share *s, tn_loader_opts opts);
 
 /* The loss of a micro-batch, of one element. */
 typedef tn_tensor *(*batch_loss)(void *payload, const tn_batch *batch);
 
 /* For a share that is not NULL: gradients of the loss of the loader's next batch, which all of them
  * add up, and the loss. False at the end of an epoch and on failure, as tn_loader_next. */
-bool processes_backward(share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss, void *payload,
-                        double *value);
+bool processes_backward(process_share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss,
+                        void *payload, double *value);
 
 /* Each number becomes the sum over all of them; as they are for NULL. False with the error in the
  * context. */
-bool processes_sum(share *s, int64_t count, double *values);
+bool processes_sum(process_share *s, int64_t count, double *values);
 
 #endif

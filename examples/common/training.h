@@ -120,7 +120,7 @@ struct training {
     tn_optim *opt;
     tn_schedule *schedule; /* NULL: a constant rate */
     tn_loader *loader;     /* of the training samples; NULL: the program draws them */
-    share *share;          /* of this process; NULL: batches are whole */
+    process_share *share;  /* of this process; NULL: batches are whole */
     tn_cross_entropy_opts loss;
     double step_loss;           /* of the last step */
     tn_early_stopping stopping; /* of what it does on the validation samples */

@@ -182,7 +182,7 @@ bool digit_sets_make(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t vali
     return finish_set(ctx, &sets->part[PART_TRAIN]);
 }
 
-bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const share *by)
+bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const process_share *by)
 {
     tn_loader_opts opts = {.batch_size = SCORE_BATCH, .scale = 1.0 / 255.0};
     opts = processes_share(by, opts);

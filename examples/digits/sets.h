@@ -64,6 +64,6 @@ bool digit_sets_make(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t vali
 
 /* Makes the loaders, of the micro-batches of this process if several share them (NULL: not). False
  * with the error in ctx. */
-bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const share *by);
+bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const process_share *by);
 
 #endif

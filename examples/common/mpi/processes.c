@@ -83,7 +83,7 @@ int processes_most(int value)
 /* ---- a training ------------------------------------------------------------------------------ */
 
 /* A share is a tn_mpi by the name that programs know. */
-static tn_mpi *mpi_of(share *s)
+static tn_mpi *mpi_of(process_share *s)
 {
     return (tn_mpi *)s;
 }
@@ -94,25 +94,25 @@ int64_t processes_micro_batches(int64_t given)
 }
 
 bool processes_join(tn_ctx *ctx, tn_module *net, int64_t micro_batches, tn_reduction reduction,
-                    share **s)
+                    process_share **s)
 {
     tn_mpi_opts opts = {.micro_batches = micro_batches, .reduction = reduction};
-    *s = (share *)tn_mpi_new(ctx, MPI_COMM_WORLD, net, opts);
+    *s = (process_share *)tn_mpi_new(ctx, MPI_COMM_WORLD, net, opts);
     return *s != NULL;
 }
 
-void processes_leave(share *s)
+void processes_leave(process_share *s)
 {
     tn_mpi_free(mpi_of(s));
 }
 
-tn_loader_opts processes_share(const share *s, tn_loader_opts opts)
+tn_loader_opts processes_share(const process_share *s, tn_loader_opts opts)
 {
     return tn_mpi_share((const tn_mpi *)s, opts);
 }
 
-bool processes_backward(share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss, void *payload,
-                        double *value)
+bool processes_backward(process_share *s, tn_ctx *ctx, tn_loader *loader, batch_loss loss,
+                        void *payload, double *value)
 {
     tn_mpi *mpi = mpi_of(s);
     tn_batch batch;
@@ -127,7 +127,7 @@ bool processes_backward(share *s, tn_ctx *ctx, tn_loader *loader, batch_loss los
     return tn_ok(ctx);
 }
 
-bool processes_sum(share *s, int64_t count, double *values)
+bool processes_sum(process_share *s, int64_t count, double *values)
 {
     return tn_mpi_sum_f64(mpi_of(s), count, values) == TN_OK;
 }
