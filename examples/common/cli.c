@@ -8,15 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/processes.h"
+
 enum { HELP_COLUMN = 26, HELP_WIDTH = 80 };
 
 void cli_error(const cli_program *program, const char *format, ...)
 {
     va_list args;
+    char line[1024];
     va_start(args, format);
-    fprintf(stderr, "%s: ", program->name);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    if (processes_first()) {
+        fprintf(stderr, "%s: ", program->name);
+        vfprintf(stderr, format, args);
+        fputc('\n', stderr);
+    } else {
+        vsnprintf(line, sizeof(line), format, args);
+        processes_keep(program->name, line);
+    }
     va_end(args);
 }
 

@@ -64,7 +64,8 @@ bool cli_numbers(const cli_program *program, const char *option, const char *tex
  * lines are indented by `indent`. Ends with a line break. */
 void cli_print_wrapped(const char *text, int column, int indent);
 
-/* One line on standard error, "NAME: ...". */
+/* One line on standard error, "NAME: ...", of the first of several processes; those of the others
+ * are kept (processes.h). */
 void cli_error(const cli_program *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cli.h"
+#include "common/processes.h"
 #include "common/progress.h"
 
 enum { NAME_COLUMN = 15 };
@@ -55,15 +56,22 @@ static int flush_output(const char *name, int status)
     return status == 0 ? CLI_EXIT_FAILURE : status;
 }
 
+/* What several processes may do together. */
+static const char *const SHARED[] = {"train", NULL};
+
 static int run_command_of(const char *program, const command *c, int argc, char **argv)
 {
     char name[128];
     snprintf(name, sizeof(name), "%s %s", program, c->name);
+    if (processes_count() > 1 && !is_one_of(c->name, SHARED)) {
+        cli_error(&(cli_program){.name = name}, "it is for one process, not %d", processes_count());
+        return CLI_EXIT_USAGE;
+    }
     return flush_output(name, c->run(argc, argv));
 }
 
-int commands_run(const char *program, const char *about, const command *commands, int argc,
-                 char **argv)
+static int run_words(const char *program, const char *about, const command *commands, int argc,
+                     char **argv)
 {
     static const char *const HELP[] = {"help", "--help", "-h", NULL};
     static const char *const VERSION[] = {"version", "--version", NULL};
@@ -71,7 +79,6 @@ int commands_run(const char *program, const char *about, const command *commands
     const char *name = argc > 1 ? argv[1] : "";
     bool help = is_one_of(name, HELP);
     char option[] = "--help", *of_command[] = {option, NULL};
-    open_standard_streams();
     if (is_one_of(name, VERSION)) {
         printf("%s (libtensor %s)\n", program, tn_version());
         return flush_output(program, 0);
@@ -91,6 +98,16 @@ int commands_run(const char *program, const char *about, const command *commands
     else
         cli_error(&self, "a command is missing (%s --help lists them)", program);
     return CLI_EXIT_USAGE;
+}
+
+int commands_run(const char *program, const char *about, const command *commands, int argc,
+                 char **argv)
+{
+    open_standard_streams();
+    processes_begin(&argc, &argv);
+    int status = run_words(program, about, commands, argc, argv);
+    processes_end();
+    return status;
 }
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */

@@ -195,6 +195,7 @@ static bool next(training *t, data_part part, int64_t first, tn_batch *batch)
     int64_t left = t->count[part] - first, some = left < IN_EVALUATION ? left : IN_EVALUATION;
     if (left == 0)
         return false;
+    *batch = (tn_batch){.number = first / IN_EVALUATION, .parts = 1};
     batch->x = g->task->inputs(g, photos, some, false);
     batch->y = labels_of(g, photos, some);
     return batch->x && batch->y;

@@ -5,16 +5,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/processes.h"
+
 static const char METRICS[] = "metrics.json";
 
 int run_in_context(run *r, run_work work, void *payload)
 {
     r->ctx = tn_ctx_new(&(tn_ctx_opts){.seed = (uint64_t)r->seed, .threads = (int)r->threads});
-    if (!r->ctx) {
+    if (!r->ctx)
         run_short_of_memory(r);
-        return CLI_EXIT_FAILURE;
-    }
-    int status = work(r, payload);
+    int status = processes_all(r->ctx != NULL) ? work(r, payload) : CLI_EXIT_FAILURE;
     tn_ctx_free(r->ctx);
     return status;
 }

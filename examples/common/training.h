@@ -6,6 +6,7 @@
 #define EXAMPLES_TRAINING_H
 
 #include "common/parts.h"
+#include "common/processes.h"
 #include "common/run.h"
 #include "common/sha256.h"
 #include "common/stats.h"
@@ -21,6 +22,7 @@ extern const char *const KEEPS[];     /* "best", "last" */
 typedef struct training_settings {
     int64_t rounds, eval_every; /* rounds at most; from one evaluation to the next */
     int64_t batch;              /* samples in a step; 0: all of them */
+    int64_t micro_batches;      /* of it, if several processes share it; 0: it is whole */
     int64_t patience;           /* rounds without a better network before it ends; 0: all */
     int64_t runs;               /* with the seeds S, S + 1, .. */
     double lr, weight_decay;
@@ -63,13 +65,22 @@ typedef struct training_task {
     const char *round; /* "iteration", "epoch" */
     const char *loss;  /* of the training samples, as files name it */
 
-    /* Makes all that a run has of its own: count, net, opt, loader if there is one, loss. */
+    /* Makes all that a run has of its own: count, net, opt, loss. Then the processes that share
+     * the training come together. */
     bool (*make)(training *t);
 
-    /* A round: training_step once or more often. */
+    /* Makes the loaders, each with options of processes_share(t->share, ...): that of the training
+     * samples, and those of evaluations. May be NULL without any. */
+    bool (*make_loader)(training *t);
+
+    /* A round: training_step once or more often; training_shared_step if there is a share. */
     void (*learn)(training *t);
 
-    /* The samples of a part from `first` on, as they are evaluated; false behind the last one. */
+    /* What goes into the network for a micro-batch that the loader gives; NULL: its x. */
+    tn_tensor *(*inputs)(training *t, const tn_batch *batch);
+
+    /* The next batch of a part as it is evaluated, `first` samples of which were given; false
+     * behind the last one. */
     bool (*next)(training *t, data_part p, int64_t first, tn_batch *batch);
 
     /* Looks at the network that is kept. May be NULL. */
@@ -109,6 +120,7 @@ struct training {
     tn_optim *opt;
     tn_schedule *schedule; /* NULL: a constant rate */
     tn_loader *loader;     /* of the training samples; NULL: the program draws them */
+    process_share *share;  /* of this process; NULL: batches are whole */
     tn_cross_entropy_opts loss;
     double step_loss;           /* of the last step */
     tn_early_stopping stopping; /* of what it does on the validation samples */
@@ -134,6 +146,13 @@ void training_schedule(training *t, int64_t steps);
 
 /* One step of the optimiser on a batch. */
 void training_step(training *t, const tn_tensor *x, const tn_tensor *y);
+
+/* One step of all processes on the loader's next batch, for a share that is not NULL. False at the
+ * end of an epoch, without a step, and on failure. */
+bool training_shared_step(training *t);
+
+/* The option --micro-batches. */
+cli_option training_micro_batches_option(training_settings *s);
 
 /* What is done with the answers [n] to samples of a part, beside the right ones. */
 typedef void (*training_answers)(training *t, const tn_tensor *answers, const tn_tensor *targets);

@@ -129,8 +129,6 @@ static bool finish_set(tn_ctx *ctx, digit_set *set)
 {
     set->count = tn_size(set->labels, 0);
     set->images = tn_reshape(ctx, set->images, TN_SHAPE(set->count, DIGIT_PIXELS));
-    tn_loader_opts opts = {.batch_size = SCORE_BATCH, .scale = 1.0 / 255.0};
-    set->loader = tn_loader_new(ctx, set->images, set->labels, opts);
     return tn_ok(ctx);
 }
 
@@ -182,4 +180,16 @@ bool digit_sets_make(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t vali
     sets->part[PART_TRAIN].images = tn_narrow(ctx, digits->train_images, 0, 0, use);
     sets->part[PART_TRAIN].labels = tn_narrow(ctx, digits->train_labels, 0, 0, use);
     return finish_set(ctx, &sets->part[PART_TRAIN]);
+}
+
+bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const process_share *by)
+{
+    tn_loader_opts opts = {.batch_size = SCORE_BATCH, .scale = 1.0 / 255.0};
+    opts = processes_share(by, opts);
+    for (int part = 0; part < PARTS; part++) {
+        digit_set *set = &sets->part[part];
+        if (set->count > 0)
+            set->loader = tn_loader_new(ctx, set->images, set->labels, opts);
+    }
+    return tn_ok(ctx);
 }

@@ -5,6 +5,7 @@
 
 #include "common/mnist.h"
 #include "common/parts.h"
+#include "common/processes.h"
 #include "common/run.h"
 
 enum { DIGIT_PIXELS = MNIST_SIDE * MNIST_SIDE };
@@ -49,7 +50,7 @@ void digits_put(report *to, const run *r, const digit_images *d);
 typedef struct digit_set {
     tn_tensor *images, *labels;
     int64_t count;
-    tn_loader *loader; /* its images as TN_F32 in [0, 1], in order */
+    tn_loader *loader; /* its images as TN_F32 in [0, 1], in order, from digit_sets_load */
 } digit_set;
 
 typedef struct digit_sets {
@@ -60,5 +61,9 @@ typedef struct digit_sets {
  * the others stay for training. False with the error in ctx. */
 bool digit_sets_make(tn_ctx *ctx, const mnist *digits, int64_t use, int64_t validation,
                      digit_sets *sets);
+
+/* Makes the loaders, of the micro-batches of this process if several share them (NULL: not). False
+ * with the error in ctx. */
+bool digit_sets_load(tn_ctx *ctx, digit_sets *sets, const process_share *by);
 
 #endif

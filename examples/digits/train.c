@@ -38,6 +38,7 @@ static cli_result parse(train_settings *s, int argc, char **argv)
          .shown_default = "mlp: 15, cnn: 8"},
         {"batch", CLI_INT, &t->batch, "B", .max = INFINITY,
          .help = "images in a step; 0: all of them", .shown_default = "softmax: 0, others: 100"},
+        training_micro_batches_option(t),
         {"optimizer", CLI_CHOICE, &s->optimizer, .choices = OPTIMIZERS,
          .help = "how gradients become steps", .shown_default = "softmax: sgd, others: adam"},
         {"lr", CLI_DOUBLE, &t->lr, "A", .max = INFINITY, .above_min = true, .help = "learning rate",
@@ -169,17 +170,24 @@ static void make_optimizer(training *t, const train_settings *given)
 static bool make(training *t)
 {
     train_run *own = t->payload;
-    const digit_set *set = &own->sets.part[PART_TRAIN];
     if (!make_sets(t))
         return false;
     complete_settings(t, &own->settings);
-    int64_t batch = t->settings.batch;
-    tn_loader_opts opts = {.batch_size = batch, .shuffle = batch > 0, .scale = 1.0 / 255.0};
-    t->loader = tn_loader_new(t->run.ctx, set->images, set->labels, opts);
     t->loss.reduction = own->settings.reduction == REDUCTION_SUM ? TN_REDUCE_SUM : TN_REDUCE_MEAN;
     own->batch = (tn_batch){.x = NULL};
     make_optimizer(t, &own->settings);
     return tn_ok(t->run.ctx) || run_library_failed(&t->run);
+}
+
+static bool make_loader(training *t)
+{
+    train_run *own = t->payload;
+    const digit_set *set = &own->sets.part[PART_TRAIN];
+    int64_t batch = t->settings.batch;
+    tn_loader_opts opts = {.batch_size = batch, .shuffle = batch > 0, .scale = 1.0 / 255.0};
+    t->loader =
+        tn_loader_new(t->run.ctx, set->images, set->labels, processes_share(t->share, opts));
+    return digit_sets_load(t->run.ctx, &own->sets, t->share) || run_library_failed(&t->run);
 }
 
 /* ---- training -------------------------------------------------------------------------------- */
@@ -195,6 +203,11 @@ static bool next_batch(training *t, tn_batch *batch)
 static void learn(training *t)
 {
     train_run *own = t->payload;
+    if (t->share) {
+        while (!training_shared_step(t) && tn_ok(t->run.ctx))
+            continue;
+        return;
+    }
     if (next_batch(t, &own->batch))
         training_step(t, own->batch.x, own->batch.y);
 }
@@ -218,6 +231,7 @@ static int list_settings(const training *t, training_setting *list)
                                          {"train", (double)s->source.use, NULL},
                                          {"validation", s->validation, NULL},
                                          {"batch", (double)all->batch, NULL},
+                                         {"micro-batches", (double)all->micro_batches, NULL},
                                          {"iterations", (double)all->rounds, NULL},
                                          {"optimizer", s->optimizer, OPTIMIZERS},
                                          {"lr", all->lr, NULL},
@@ -254,6 +268,7 @@ static sha256 hash_data(const training *t)
 static const training_task TASK = {.round = "iteration",
                                    .loss = "loss",
                                    .make = make,
+                                   .make_loader = make_loader,
                                    .learn = learn,
                                    .next = next,
                                    .write_run = train_write_run,

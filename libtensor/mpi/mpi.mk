@@ -44,6 +44,26 @@ $(MPI_SHARED): $(MPI_OBJECTS) $(MPI_BUILD)/libtensor-mpi.map $(SHARED)
 
 mpi: lib $(MPI_STATIC) $(MPI_SHARED)
 
+# The examples that several processes may run together, with those of MPI in place of the one process that
+# they have else. $(BUILD)/bin has the last ones that were made.
+MPI_PROGRAMS := digits
+MPI_PROCESSES := $(MPI_BUILD)/obj/examples/processes.o
+
+$(MPI_PROCESSES): examples/common/mpi/processes.c | mpi-compiler
+	@mkdir -p $(@D)
+	$(call SAY,MPICC,$@)
+	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Iexamples -c $< -o $@
+
+$(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi): $(MPI_BUILD)/bin/%-mpi: $(BUILD)/bin/% $(MPI_PROCESSES) $(MPI_STATIC)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -o $@ $(MPI_PROCESSES) \
+	    $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/$*/*.c))) \
+	    $(filter-out %/processes.o,$(COMMON)) $(MPI_STATIC) $(STATIC) $(EXAMPLE_LIBS) $(LIBS)
+
+mpi-examples: mpi $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
+	@for program in $(MPI_PROGRAMS:%=%-mpi); do cp $(MPI_BUILD)/bin/$$program $(BUILD)/bin; done
+
 # Beside libtensor: `make install` comes first.
 install-mpi: mpi
 	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig"
@@ -65,6 +85,6 @@ uninstall-mpi:
 deps-mpi:
 	@$(MAKE) --no-print-directory deps PACKAGES="libopenmpi-dev openmpi-bin libmpich-dev mpich"
 
--include $(MPI_OBJECTS:.o=.d)
+-include $(MPI_OBJECTS:.o=.d) $(MPI_PROCESSES:.o=.d)
 
-.PHONY: mpi mpi-compiler install-mpi uninstall-mpi deps-mpi
+.PHONY: mpi mpi-examples mpi-compiler install-mpi uninstall-mpi deps-mpi
