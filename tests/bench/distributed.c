@@ -12,13 +12,13 @@
  *
  *     step     a step: the loader, forward, loss, backward with its sums, the optimiser
  *     tape     a step by one process without MPI: its microseconds, those of its forward pass, then
- *              for each parameter in the order of the tape the microseconds from the beginning of
- *              backward until its gradient is there, and its bytes
+ *              for each parameter, as backward comes to it, the microseconds from the beginning of
+ *              backward until its gradient is there, and its bytes; the end of backward, and 0
  *     message  a message of process 0 to process 1 and back; the answer is half of that
  *
  * The answers of step and message are the median and the least time in microseconds. Digits are
- * those of MNIST that ship; other images, and all weights, are made up. Each process has a thread. */
-#include <math.h>
+ * those of MNIST that ship; other images, and all weights, are made up. Each process has one
+ * thread. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,11 +4,13 @@
 
     distributed.py [--rounds N] [--rows REGEX] [--csv FILE] [MPIRUN PROGRAM]...
 
-Each process has one thread and a core of its own. The batch is the same for one process and for two, which share it. A line has
-the samples per second, medians over the rounds with the quartiles of single rounds, and how many times that is of one
-process, with the same micro-batches and without libtensor-mpi (of PyTorch: without DistributedDataParallel). A round's
-value is the median of its steps by the wall's clock, so other programs ought to rest meanwhile. What is left
-in the file is for distributed_docs.py: when gradients are complete, and how long messages take."""
+Each process has one thread and a core of its own. The batch is the same for one process and for two, which share it. A
+line has the samples per second, medians over the rounds with the quartiles of single rounds, and how many times that is
+of one process, with the same micro-batches and without libtensor-mpi (of PyTorch: without DistributedDataParallel).
+"Apart" are two processes that do not speak to each other, the most that this machine allows. A round's value is the
+median of its steps by the wall's clock, which other programs lengthen: most of all that of two processes, which wait
+for each other. So the last columns have the same of each round's fastest step. What else is in the file is for
+distributed_docs.py: when gradients are complete, and how long messages take."""
 import argparse
 import os
 import re
@@ -19,10 +21,10 @@ from sides import HERE, Side, Table, quartiles
 
 PYTHON = HERE.parent / "differential" / "python.sh"
 FIELDS = ("network", "side", "how", "micro", "processes", "batch", "unit", "low", "median", "high", "times low", "times",
-          "times high", "of plain low", "of plain", "of plain high")
+          "times high", "of plain low", "of plain", "of plain high", "fastest", "fastest times", "fastest of plain")
 
 # What is trained, the sizes, the samples of a step, and the steps of a round.
-NETWORKS = (("digits_cnn", "side=28", 100, 80), ("alexnet_tune", "side=227", 32, 4))
+NETWORKS = (("digits_cnn", "side=28", 100, 80), ("alexnet_tune", "side=227", 32, 5))
 # How, micro-batches, processes, and the options of the question.
 TREE = (("tree", 2, 1, ""), ("tree", 2, 2, ""), ("tree", 8, 1, ""), ("tree", 8, 2, ""),
         ("tree, no overlap", 2, 2, "overlap=0"), ("MPI_Iallreduce", 2, 2, "allreduce=1"))
@@ -50,7 +52,7 @@ def lines_of(sides):
     """(side, how, micro-batches, processes) of each line, and the options of its question."""
     names = list(dict.fromkeys(name for name, _ in sides))
     mpis = [name for name in names if name != "PyTorch"]
-    lines = {(mpis[0], "plain", 0, 1): "micro=0"}
+    lines = {(mpis[0], "plain", 0, 1): "micro=0", (mpis[0], "apart", 0, 2): "micro=0"}
     for name in mpis:
         lines.update({(name, how, micro, n): f"micro={micro} {more}" for how, micro, n, more in TREE})
     if "PyTorch" in names:
@@ -59,15 +61,17 @@ def lines_of(sides):
 
 
 def measure(options, sides, network, words, batch, steps):
-    """The samples per second of each line, one for each round; each round begins with another line."""
+    """The samples per second of each line by the median and by the fastest step, a pair for each round; each round begins
+    with another line."""
     lines = lines_of(sides)
     rates, order = {line: [] for line in lines}, list(lines)
     for i in range(options.rounds):
         first = i * len(order) // options.rounds
         for line in order[first:] + order[:first]:
-            side, _, _, n = line
-            answer = sides[side, n].numbers("step", steps, network, words, f"batch={batch}", lines[line])
-            rates[line].append(batch / (1e-6 * answer[0]))
+            side, how, _, n = line
+            share = batch // n if how == "apart" else batch
+            answer = sides[side, n].numbers("step", steps, network, words, f"batch={share}", lines[line])
+            rates[line].append([batch / (1e-6 * microseconds) for microseconds in answer])
     return rates
 
 
@@ -76,24 +80,27 @@ def base_of(line, rates, plain):
     side, how, micro, n = line
     if plain or side == "PyTorch":
         return next(other for other in rates if other[1] == "plain" and (other[0] == "PyTorch") == (side == "PyTorch"))
-    return line if how == "plain" else (side, "tree", micro, 1)
+    return (side, "plain", 0, 1) if micro == 0 else (side, "tree", micro, 1)
 
 
 def row_of(line, rates, network, batch):
     row = dict.fromkeys(FIELDS, "")
     row.update(network=network, side=line[0], how=line[1], micro=line[2] or "", processes=line[3], batch=batch,
                unit="samples/s")
-    row["low"], row["median"], row["high"] = quartiles(rates[line])
+    row["low"], row["median"], row["high"] = quartiles(middle for middle, _ in rates[line])
+    row["fastest"] = statistics.median(fastest for _, fastest in rates[line])
     for name, plain in ("times", False), ("of plain", True):
-        base = rates[base_of(line, rates, plain)]
-        row[f"{name} low"], row[name], row[f"{name} high"] = quartiles(a / b for a, b in zip(rates[line], base))
+        pairs = list(zip(rates[line], rates[base_of(line, rates, plain)]))
+        row[f"{name} low"], row[name], row[f"{name} high"] = quartiles(ours[0] / base[0] for ours, base in pairs)
+        row[f"fastest {name}"] = statistics.median(ours[1] / base[1] for ours, base in pairs)
     return row
 
 
 def show(row):
     print(f"{row['network']:13} {row['side']:9} {row['how']:24}{row['micro']:>5}{row['processes']:>5}{row['median']:10.1f}"
           f" ({row['low']:.1f}-{row['high']:.1f}){row['times']:8.3f} ({row['times low']:.3f}-{row['times high']:.3f})"
-          f"{row['of plain']:8.3f} ({row['of plain low']:.3f}-{row['of plain high']:.3f})", flush=True)
+          f"{row['of plain']:8.3f} ({row['of plain low']:.3f}-{row['of plain high']:.3f})"
+          f"{row['fastest']:10.1f}{row['fastest times']:7.3f}{row['fastest of plain']:7.3f}", flush=True)
 
 
 # ---- for the model of cost ----------------------------------------------------------------------------
@@ -138,7 +145,8 @@ def main():
     parser.add_argument("programs", nargs="+", help="mpirun and the program of each MPI")
     options = parser.parse_args()
     file, sides = Table(options.csv, FIELDS), start(options.programs)
-    print(f"{'samples/s, medians and quartiles':46}{'micro':>8}{'proc':>5}{'':24}{'of one':>12}{'of plain':>20}")
+    print(f"{'samples/s, medians and quartiles':46}{'micro':>8}{'proc':>5}{'':24}{'of one':>10}{'of plain':>22}{'fastest':>22}{'of one':>7}"
+          f"{'plain':>7}")
     name = next(iter(sides))[0]
     for network, words, batch, steps in NETWORKS:
         if not re.search(options.rows, network):
