@@ -141,7 +141,8 @@ def text(rows, costs):
     yield from sizes(rows)
     yield from ("", "Steps of one process, by the number of samples and of micro-batches, the fastest of three times:", "")
     yield from fitted(costs)
-    yield from ("", "Two processes here, predicted and measured:", "")
+    yield from ("", "Two processes here, predicted and measured. The model leaves out that they share the memory, which the lines "
+                "\"apart\" above show:", "")
     yield from compared(rows, costs)
     nets = "; ".join(f"{n.name}: alpha {1e6 * n.alpha:.0f} us, o {1e6 * n.o:.0f} us, beta {n.beta / 1e9:.1f} GB/s"
                      for n in model.ETHERNET)
