@@ -22,6 +22,26 @@ check-mpi:
 	@tests/mpi/digits.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi mpirun.$(mpi))
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 
--include $(MPI_TEST_OBJECTS:.o=.d)
+# Steps of one and two processes, with each MPI, beside PyTorch's DistributedDataParallel: make bench-mpi ROUNDS=5
+$(MPI_BUILD)/tests/bench_distributed: $(MPI_BUILD)/tests/bench/distributed.o $(BUILD)/obj/tests/bench/models.o \
+    $(MPI_STATIC) $(STATIC)
+	$(call SAY,LD,$@)
+	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: mpi-tests check-mpi
+$(MPI_BUILD)/tests/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Itests -c $< -o $@
+
+mpi-bench: mpi $(MPI_BUILD)/tests/bench_distributed
+
+bench-mpi: CSV = $(BUILD)/bench/distributed.csv
+bench-mpi: | $(BUILD)/bench
+	$(if $(MPIS),,$(error bench-mpi: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
+	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-bench MPICC=mpicc.$$mpi || exit 1; done
+	@tests/bench/distributed.py --rounds $(ROUNDS) $(if $(ROWS),--rows '$(ROWS)') --csv '$(CSV)' \
+	    $(foreach mpi,$(MPIS),mpirun.$(mpi) $(BUILD)/mpi/mpicc.$(mpi)/tests/bench_distributed)
+	@tests/bench/distributed_docs.py '$(CSV)' '$(DOCS)'
+
+-include $(MPI_TEST_OBJECTS:.o=.d) $(MPI_BUILD)/tests/bench/distributed.d
+
+.PHONY: mpi-tests check-mpi mpi-bench bench-mpi
