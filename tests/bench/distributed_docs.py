@@ -126,8 +126,8 @@ def draw(costs, png):
 
 def text(rows, costs):
     yield from ("# Training by several processes", "",
-                "By `make bench-mpi`; docs/distributed.md says how to train so. Each process has one thread and a core of its "
-                "own. The batch is the same for one process and for two, which share it; V is the number of micro-batches. "
+                "By `make bench-mpi`; [distributed.md](../distributed.md) says how to train so. Each process has one thread "
+                "and a core of its own. The batch is the same for one process and for two, which share it; V is the number of micro-batches. "
                 "\"Plain\" is one process without libtensor-mpi: tn_backward on the whole batch; for "
                 "DistributedDataParallel, over gloo, a plain loop of PyTorch. The digits are those of MNIST that ship; the images and "
                 "the weights of AlexNet are made up, its first four convolutions are frozen. Medians over the rounds, with "
