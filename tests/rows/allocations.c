@@ -16,7 +16,7 @@ static bool for_good;
 static uint64_t before;
 static tn_memory_stats memory_before;
 tn_scope scope;
-tn_bytes *made;
+tn_bytes *filled;
 tn_status saved;
 static tn_status status;
 static bool failed;

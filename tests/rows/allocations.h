@@ -53,9 +53,10 @@ void came_loader(const tn_loader *l);
 void came_dict(const tn_dict *d);
 void passed(const tn_tensor *y);
 
-/* A save to memory, `made`, which is made for it and freed. */
-#define TO_MEMORY(...) (made = tn_bytes_new(ctx), saved = (__VA_ARGS__), tn_bytes_free(made), saved)
-extern tn_bytes *made;
+/* A save to memory, `filled`, which is made for it and freed. */
+#define TO_MEMORY(...) \
+    (filled = tn_bytes_new(ctx), saved = (__VA_ARGS__), tn_bytes_free(filled), saved)
+extern tn_bytes *filled;
 extern tn_status saved;
 
 /* The scope of the call. From arm() on the allocator may fail; a row that makes something first

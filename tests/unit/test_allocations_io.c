@@ -58,17 +58,17 @@ static void sink_rows(void)
     ASKS(tn_bytes_data, "", tn_bytes_data(none) ? -1 : 0);
     ASKS(tn_bytes_size, "", tn_bytes_size(none));
     ASKS(tn_bytes_free, "", (tn_bytes_free(NULL), 0));
-    CALLS(tn_save_npy_to, "", TO_MEMORY(tn_save_npy_to(ctx, x, TN_BYTES(made))));
+    CALLS(tn_save_npy_to, "", TO_MEMORY(tn_save_npy_to(ctx, x, TN_BYTES(filled))));
     CALLS(tn_save_npy_to, "", tn_save_npy_to(ctx, tn_transpose(ctx, x, 0, 1), taking));
     CALLS(tn_save_npz_to, "",
-          TO_MEMORY(tn_save_npz_to(ctx, dict, TN_BYTES(made), (tn_npz_opts){.compress = true})));
+          TO_MEMORY(tn_save_npz_to(ctx, dict, TN_BYTES(filled), (tn_npz_opts){.compress = true})));
     CALLS(tn_save_npz_to, "", tn_save_npz_to(ctx, dict, taking, (tn_npz_opts){.compress = true}));
     CALLS(tn_save_npz_to, "", tn_save_npz_to(ctx, dict, taking, (tn_npz_opts){0}));
     CALLS(tn_save_safetensors_to, "",
-          TO_MEMORY(tn_save_safetensors_to(ctx, dict, TN_BYTES(made), (tn_safetensors_opts){0})));
+          TO_MEMORY(tn_save_safetensors_to(ctx, dict, TN_BYTES(filled), (tn_safetensors_opts){0})));
     CALLS(tn_save_safetensors_to, "",
           tn_save_safetensors_to(ctx, dict, taking, (tn_safetensors_opts){0}));
-    CALLS(tn_save_dict_to, "", TO_MEMORY(tn_save_dict_to(ctx, dict, TN_BYTES(made))));
+    CALLS(tn_save_dict_to, "", TO_MEMORY(tn_save_dict_to(ctx, dict, TN_BYTES(filled))));
     CALLS(tn_save_dict_to, "", tn_save_dict_to(ctx, dict, taking));
     tn_ctx_free(other);
 }

@@ -18,9 +18,9 @@ static void model_rows(void)
     CALLS(tn_load_from, "",
           tn_load_from(ctx, net, source_of(folder_path("net.npz")), (tn_load_opts){0}));
     CALLS(tn_save, "", tn_save(ctx, net, folder_path("x.npz")));
-    CALLS(tn_save_to, "", TO_MEMORY(tn_save_to(ctx, net, TN_BYTES(made))));
+    CALLS(tn_save_to, "", TO_MEMORY(tn_save_to(ctx, net, TN_BYTES(filled))));
     CALLS(tn_save_checkpoint_to, "",
-          TO_MEMORY(tn_save_checkpoint_to(ctx, everything(), TN_BYTES(made))));
+          TO_MEMORY(tn_save_checkpoint_to(ctx, everything(), TN_BYTES(filled))));
     CALLS(tn_save_checkpoint, "", tn_save_checkpoint(ctx, everything(), folder_path("x.npz")));
     CALLS(tn_save_checkpoint, "",
           tn_save_checkpoint(ctx, everything(), folder_path("x.safetensors")));

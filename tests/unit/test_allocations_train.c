@@ -95,7 +95,8 @@ static void other_rows(void)
     ASKS(tn_history_at, "", tn_history_at(ON(history), 1, 1));
     CALLS(tn_history_save, "", tn_history_save(ON(history), folder_path("x.csv")));
     CALLS(tn_history_save, "", tn_history_save(ON(history), folder_path("x.jsonl")));
-    CALLS(tn_history_save_to, "", (make(), TO_MEMORY(tn_history_save_to(history, TN_BYTES(made)))));
+    CALLS(tn_history_save_to, "",
+          (make(), TO_MEMORY(tn_history_save_to(history, TN_BYTES(filled)))));
     CALLS(tn_history_state_dict, "", tn_history_state_dict(ON(history)));
     tn_ctx *other = tn_ctx_new(NULL);
     tn_history *longer = tn_history_new(other, TN_NAMES("a", "b"));
