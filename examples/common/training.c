@@ -191,8 +191,7 @@ static tn_tensor *loss_of(void *payload, const tn_batch *batch)
 {
     training *t = payload;
     tn_ctx *ctx = t->run.ctx;
-    const tn_tensor *x = t->task->inputs ? t->task->inputs(t, batch) : batch->x;
-    return tn_cross_entropy(ctx, tn_forward(ctx, t->net, x), batch->y, t->loss);
+    return tn_cross_entropy(ctx, tn_forward(ctx, t->net, batch->x), batch->y, t->loss);
 }
 
 bool training_shared_step(training *t)

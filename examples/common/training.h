@@ -76,9 +76,6 @@ typedef struct training_task {
     /* A round: training_step once or more often; training_shared_step if there is a share. */
     void (*learn)(training *t);
 
-    /* What goes into the network for a micro-batch that the loader gives; NULL: its x. */
-    tn_tensor *(*inputs)(training *t, const tn_batch *batch);
-
     /* The next batch of a part as it is evaluated, `first` samples of which were given; false
      * behind the last one. */
     bool (*next)(training *t, data_part p, int64_t first, tn_batch *batch);

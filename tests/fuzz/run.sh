@@ -9,6 +9,7 @@ here=$(dirname "$0")
 work=${BUILD:-build}/fuzz-work
 TMPDIR=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)/tn_fuzz.XXXXXX")
 export TMPDIR OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
+export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
 export ASAN_OPTIONS="malloc_context_size=1:quarantine_size_mb=1:max_malloc_fill_size=0:${ASAN_OPTIONS:-}"
 trap 'rm -rf "$TMPDIR"' EXIT
 status=0
