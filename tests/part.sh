@@ -8,6 +8,7 @@ shift
 
 total()
 {
+    [ -f "$sums" ] || : >"$sums" # nothing has been summed up
     awk '{ c += $3; f += $5; e += $7 }
          END { printf "%d%%: Checks: %d, Failures: %d, Errors: %d\n", c ? 100 * (c - f - e) / c : 0, c, f, e }' "$sums"
 }
