@@ -46,6 +46,7 @@ static const struct {
     int status;
     const char *error;
 } wrong[] = {
+    {"nothing", 2, "there is no command 'nothing'"},
     {"train", 2, "--data DIR is missing"},
     {"train --data /no/such/folder", 2, "/no/such/folder: No such file or directory"},
     {"train --data @/empty", 2, "no photographs, neither NAME/*.jpg nor NAME1.jpg"},
@@ -75,11 +76,13 @@ START_TEST(refuses_what_is_wrong)
     generate(3, 12);
     mkdir(folder_path("empty"), 0777);
     work_write("file", "", 0);
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        run_badly("faces", wrong[i].arguments, wrong[i].status, wrong[i].error);
-    ck_assert_int_eq(run_program("faces", "nothing", false), 2);
-    ck_assert_msg(strncmp(complained, "faces: there is no command 'nothing'", 36) == 0, "%s",
-                  complained);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        int status = run_program("faces", wrong[i].arguments, false);
+        ck_assert_msg(strstr(complained, wrong[i].error) != NULL, "%s: %s", wrong[i].arguments,
+                      complained);
+        ck_assert_msg(status == wrong[i].status, "%s: %d", wrong[i].arguments, status);
+        ck_assert_int_eq(strncmp(complained, "faces", 5), 0);
+    }
 }
 END_TEST
 
