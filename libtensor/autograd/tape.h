@@ -31,9 +31,8 @@ struct tn__var {
     tn__var *next_reached;
     tn_grad_hook hook; /* of a leaf; NULL: none */
     void *payload;
-    uint64_t wave; /* the last pass with hooks below whose root it was; in that one, */
-    int64_t
-        position; /* of the node that brings a leaf its last gradient; -1: the hook was called */
+    uint64_t wave;    /* the last pass with hooks below whose root it was; in that one, */
+    int64_t position; /* of the node that brings a leaf its last gradient; -1: hook was called */
     tn_dtype dtype;
     int ndim;
     int64_t shape[TN_MAX_DIMS];

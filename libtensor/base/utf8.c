@@ -1,5 +1,5 @@
 /* utf8.c - code points as bytes (RFC 3629). */
-#include <stdbool.h>
+#include <string.h>
 #include "base/utf8.h"
 
 /* The bytes must be the shortest form of the code point, which must be no surrogate of UTF-16. */
@@ -33,6 +33,12 @@ int64_t tn__utf8_length(const char *text, int64_t size)
         if ((n = tn__decode_utf8((const unsigned char *)text + at, size - at, &code)) == 0)
             break;
     return at;
+}
+
+bool tn__is_utf8(const char *text)
+{
+    int64_t size = (int64_t)strlen(text);
+    return tn__utf8_length(text, size) == size;
 }
 
 int tn__encode_utf8(int32_t code, unsigned char *out)

@@ -635,17 +635,11 @@ static bool write_parts(tn__output *out, const tn_dict *dict)
     return true;
 }
 
-static bool is_utf8(const char *s)
-{
-    int64_t size = (int64_t)strlen(s);
-    return tn__utf8_length(s, size) == size;
-}
-
 static bool check_names(tn_ctx *ctx, const char *what, const tn_dict *dict)
 {
     for (int64_t i = 0; tn_ok(ctx) && i < tn_dict_count(dict); i++) {
         const char *name = tn_dict_name(dict, i);
-        if (strcmp(name, METADATA) == 0 || !is_utf8(name))
+        if (strcmp(name, METADATA) == 0 || !tn__is_utf8(name))
             tn_fail(ctx, TN_ERR_ARGUMENT, "%s: no tensor can have the name '%.60s'", what, name);
     }
     return tn_ok(ctx);
@@ -655,7 +649,7 @@ static bool check_metadata(tn_ctx *ctx, const char *what, tn__target target,
                            const char *const *metadata)
 {
     for (int64_t i = 0; metadata && metadata[i]; i++)
-        if (!is_utf8(metadata[i])) {
+        if (!tn__is_utf8(metadata[i])) {
             tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: metadata that is not UTF-8", what,
                     target.path ? target.path : "");
             return false;

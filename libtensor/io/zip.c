@@ -385,7 +385,7 @@ static const uint16_t cp437[128] = {
 char *tn__zip_name(const tn__zip *zip, const tn__zip_entry *entry)
 {
     int64_t length = (int64_t)strlen(entry->name);
-    if ((entry->flags & UTF8_NAME) && tn__utf8_length(entry->name, length) < length) {
+    if ((entry->flags & UTF8_NAME) && !tn__is_utf8(entry->name)) {
         tn__file_fail(zip->file, "its name is not UTF-8");
         return NULL;
     }

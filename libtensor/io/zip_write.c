@@ -111,7 +111,7 @@ bool tn__zip_begin(tn__zip_writer *w, const char *name, int64_t size)
                 w->out->what, w->out->path, strlen(name));
         return false;
     }
-    if (tn__utf8_length(name, (int64_t)strlen(name)) < (int64_t)strlen(name)) {
+    if (!tn__is_utf8(name)) {
         tn_fail(w->out->ctx, TN_ERR_ARGUMENT, "%s: %s: a name that is not UTF-8", w->out->what,
                 w->out->path);
         return false;

@@ -55,7 +55,7 @@ static bool check_names(tn_ctx *ctx, int64_t count, const char *const *names)
     for (int64_t i = 0; tn_ok(ctx) && i < count; i++)
         if (!names[i])
             tn_fail(ctx, TN_ERR_ARGUMENT, "history: name %lld is NULL", (long long)i);
-        else if (tn__utf8_length(names[i], (int64_t)strlen(names[i])) < (int64_t)strlen(names[i]))
+        else if (!tn__is_utf8(names[i]))
             tn_fail(ctx, TN_ERR_ARGUMENT, "history: name %lld is not UTF-8", (long long)i);
     return tn_ok(ctx);
 }

@@ -1,27 +1,33 @@
 /* running_mean.c - the mean of numbers that come one by one. */
-#include <math.h>
 #include <tn/train.h>
+#include "base/exact_sum.h"
 
-/* The sum of Neumaier ("Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen",
- * 1974): what an addition rounds off the smaller number is gathered apart. */
-static void add(double *sum, double *lost, double x)
+static tn__exact_sum values_of(const tn_running_mean *mean)
 {
-    double old = *sum;
-    *sum = old + x;
-    if (isfinite(*sum))
-        *lost += fabs(old) >= fabs(x) ? (old - *sum) + x : (x - *sum) + old;
+    return (tn__exact_sum){mean->sum, mean->lost};
+}
+
+static tn__exact_sum weights_of(const tn_running_mean *mean)
+{
+    return (tn__exact_sum){mean->weight, mean->lost_weight};
 }
 
 void tn_running_mean_add(tn_running_mean *mean, double value, double weight)
 {
     if (!mean)
         return;
-    add(&mean->sum, &mean->lost, value * weight);
-    add(&mean->weight, &mean->lost_weight, weight);
+    tn__exact_sum values = values_of(mean), weights = weights_of(mean);
+    tn__exact_add(&values, value * weight);
+    tn__exact_add(&weights, weight);
+    *mean = (tn_running_mean){
+        .sum = values.sum, .lost = values.lost, .weight = weights.sum, .lost_weight = weights.lost};
 }
 
 double tn_running_mean_value(const tn_running_mean *mean)
 {
-    double weight = mean ? mean->weight + mean->lost_weight : 0;
-    return weight != 0 ? (mean->sum + mean->lost) / weight : NAN;
+    if (!mean)
+        return NAN;
+    tn__exact_sum values = values_of(mean), weights = weights_of(mean);
+    double weight = tn__exact_total(&weights);
+    return weight != 0 ? tn__exact_total(&values) / weight : NAN;
 }

@@ -6,9 +6,7 @@ set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_mpi_yield_when_idle=1
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPIEXEC_ALLOW_ROOT=1
+. "$(dirname "$0")/environment.sh"
 limit="timeout --foreground -k 5 ${LIMIT:-60}"
 options="--train 1000 --model mlp --batch 90 --threads 1"
 checks=0 failed=0
@@ -53,19 +51,30 @@ once()
     [ "$(grep -cF "$1" "$said")" = 1 ]
 }
 
-# Three processes are interrupted a second after the first result could be written, and two go on.
-stop_and_go_on()
+# interrupt SECONDS: three processes, so long after the first result could be written.
+interrupt()
 {
+    rm -rf "$work/stopped"
     train stopped 3 --iterations 400 --eval-every 200 --schedule cosine &
     training=$!
     for i in $(seq 100); do
         [ -d "$work/stopped" ] && break
         sleep 0.1
     done
-    sleep 1
+    sleep "$1"
     limiter=$(ps -o pid= --ppid $training)
-    kill -INT $(ps -o pid= --ppid $limiter)
+    started=$([ -z "$limiter" ] || ps -o pid= --ppid $limiter)
+    [ -z "$started" ] || kill -INT $started
     wait $training
+}
+
+# Three processes are interrupted, sooner where they came to the end before, and two go on.
+stop_and_go_on()
+{
+    for seconds in 1 0.5 0.2 0.1 0; do
+        interrupt $seconds
+        [ -f "$work/stopped/checkpoint.safetensors" ] && break
+    done
     said=$work/stopped.said
     check "no checkpoint" [ -f "$work/stopped/checkpoint.safetensors" ]
     check "stopping is not said once" once 'with --resume the same command goes on'

@@ -6,9 +6,7 @@ build=$1 libs=$2 page=docs/distributed.md
 shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_mpi_yield_when_idle=1
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPIEXEC_ALLOW_ROOT=1
+. "$(dirname "$0")/environment.sh"
 checks=0 failed=0
 
 awk '/^```$/ { to = "" } to { print >to } /^```c$/ { to = "'"$work"'/train.c" } /^```text$/ { to = "'"$work"'/expected" }' $page
