@@ -183,8 +183,8 @@ START_TEST(scope_begin_fails_without_memory)
 }
 END_TEST
 
-/* A scope that is held, and what is around it, ends when it is let go; what is begun in it, when its
- * owner likes. */
+/* A scope that is held, and what is around it, ends when it is let go; what is begun in it, when
+ * its owner likes. */
 START_TEST(held_scopes_stay)
 {
     int64_t tensors = tn_memory(ctx).tensors, held, inner_held;
