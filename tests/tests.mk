@@ -104,7 +104,7 @@ QUICK = TESTS="$$(awk -v to=$(1)/tests/ \
     '$$1 < 1 { name = FILENAME; gsub(/.*\/|\.seconds$$/, "", name); printf "%s ", to name }' $^)"
 
 asan-quick: $(TESTS:%=%.seconds)
-	+$(ASAN) asan-run $(call QUICK,$(BUILD)/asan)
+	@+$(ASAN) asan-run $(call QUICK,$(BUILD)/asan)
 
 # What clang looks for and gcc does not: sums of NULL and zero, conversions that lose something. Programs end at the
 # first report because they are told to when they run: compiled to end there, kernels take clang minutes. Checks come
@@ -118,7 +118,7 @@ ubsan:
 	+$(UBSAN) asan-run
 
 ubsan-quick: $(TESTS:%=%.seconds)
-	+$(UBSAN) asan-run $(call QUICK,$(BUILD)/ubsan)
+	@+$(UBSAN) asan-run $(call QUICK,$(BUILD)/ubsan)
 
 $(BUILD)/tests/%.seconds: $(BUILD)/tests/%
 	@tests/run.sh $<

@@ -80,6 +80,8 @@ static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
  * number for each row then, is left to the caller. */
 static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *turned)
 {
+    if (g->m != 1 || !g->trans_b || (g->trans_a && g->lda != 1))
+        return false;
     *turned = (tn__gemm_args){.dtype = g->dtype,
                               .trans_b = true,
                               .m = g->n,
@@ -92,7 +94,7 @@ static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *
                               .ldb = g->k,
                               .c = g->c,
                               .ldc = 1};
-    return g->m == 1 && g->trans_b && (!g->trans_a || g->lda == 1) && is_thin(ctx, turned);
+    return is_thin(ctx, turned);
 }
 
 /* ---- the rule -------------------------------------------------------------------------------- */

@@ -296,16 +296,17 @@ static const char *move(const char *bias, int64_t elements, int64_t size)
 }
 
 /* All rows of the columns of B, of which numbers begin .. end are packed or in place. */
-static void multiply_rows(const work *w, const target *to, tn__piece b, tn__product_block block)
+static void multiply_rows(const work *w, const target *to, const tn__piece *b,
+                          tn__product_block *block)
 {
     int64_t parts = parts_of(w->p->m, TILES_DOWN * w->tile.rows);
     for (int64_t i = 0, begin, end; i < parts; i++) {
         cut_out(w->p->m, parts, i, &begin, &end);
-        put_a(w, (tn__piece){begin, end - begin, b.begin, b.end}, &block);
-        block.m = end - begin;
-        block.c = to->c + (begin * to->row + b.first * to->step) * w->size;
-        block.row_bias = move(to->row_bias, begin, w->size);
-        w->p->kernels->product(&block);
+        put_a(w, (tn__piece){begin, end - begin, b->begin, b->end}, block);
+        block->m = end - begin;
+        block->c = to->c + (begin * to->row + b->first * to->step) * w->size;
+        block->row_bias = move(to->row_bias, begin, w->size);
+        w->p->kernels->product(block);
     }
 }
 
@@ -329,7 +330,7 @@ static void multiply_columns(const work *w, const target *to, tn__piece all, boo
         if (adds)
             t.row_bias = block.column_bias = NULL;
         put_b(w, b, in_place, &block);
-        multiply_rows(w, &t, b, block);
+        multiply_rows(w, &t, &b, &block);
     }
 }
 

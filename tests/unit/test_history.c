@@ -203,7 +203,7 @@ END_TEST
 /* Columns that are repeated have no elements in memory, and more rows than a table can. */
 START_TEST(refuses_more_rows_than_fit)
 {
-    char names[32][4];
+    char names[32][12];
     const char *list[32];
     tn_dict *state = tn_dict_new(ctx);
     tn_tensor *column =

@@ -106,6 +106,18 @@ START_TEST(test_vectors)
 }
 END_TEST
 
+/* A row whose numbers are far apart, 1, 3, 5 ...: the column of a matrix. */
+START_TEST(test_column_as_row)
+{
+    for (int n = 1; n <= 40; n += 13) {
+        tn_tensor *m = tn_reshape(ctx, tn_arange(ctx, TN_F64, 0, 2 * n, 1), TN_SHAPE(n, 2));
+        tn_tensor *row = tn_transpose(ctx, tn_narrow(ctx, m, 1, 1, 1), 0, 1);
+        tn_tensor *w = tn_transpose(ctx, tn_ones(ctx, TN_F64, TN_SHAPE(3, n)), 0, 1);
+        ck_tn_equal(tn_matmul(ctx, row, w), n * n, n * n, n * n);
+    }
+}
+END_TEST
+
 /* Views with one stride of 1 are multiplied as they are: besides the result, no more is allocated
  * than a block takes that is packed, however large the views are. */
 START_TEST(test_transposed_views_are_not_copied)
@@ -224,6 +236,6 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("matmul", cases, test_values, test_sizes, test_vectors,
+OP_TESTS("matmul", cases, test_values, test_sizes, test_vectors, test_column_as_row,
          test_transposed_views_are_not_copied, test_special_values, test_one_tensor_twice,
          test_shared_sides, test_distant_rows, test_many_long_products, test_errors)

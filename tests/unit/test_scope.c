@@ -1,5 +1,6 @@
 /* Scopes: what they free, keep and refuse. */
 #include "common/check_tn.h"
+#include "tensor/scope.h"
 
 START_TEST(scope_frees_what_was_made_in_it)
 {
@@ -182,6 +183,31 @@ START_TEST(scope_begin_fails_without_memory)
 }
 END_TEST
 
+/* A scope that is held, and what is around it, ends when it is let go; what is begun in it, when
+ * its owner likes. */
+START_TEST(held_scopes_stay)
+{
+    int64_t tensors = tn_memory(ctx).tensors, held, inner_held;
+    tn_scope around = tn_scope_begin(ctx), own = tn__scope_hold(ctx, &held);
+    tn_scope between = tn_scope_begin(ctx), inner = tn__scope_hold(ctx, &inner_held);
+    tn_scalar(ctx, TN_F32, 1);
+    const tn_scope kept[] = {around, own, between, inner};
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(tn_scope_end(ctx, kept[i]), TN_ERR_STATE);
+        ck_tn_error(TN_ERR_STATE, "scope_end: a backward runs in the scope");
+    }
+    ck_assert_int_eq(tn_scope_end(ctx, tn_scope_begin(ctx)), TN_OK);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors + 1);
+    tn__scope_let_go(ctx, inner, inner_held);
+    ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
+    ck_assert_int_eq(tn_scope_end(ctx, own), TN_ERR_STATE);
+    tn_clear_error(ctx);
+    ck_assert_int_eq(tn_scope_end(ctx, between), TN_OK);
+    tn__scope_let_go(ctx, own, held);
+    ck_assert_int_eq(tn_scope_end(ctx, around), TN_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scope");
@@ -196,5 +222,6 @@ int main(void)
     tcase_add_test(tc, keep_refuses_what_is_not_of_the_scope);
     tcase_add_test(tc, free_before_the_scope_ends);
     tcase_add_test(tc, scope_begin_fails_without_memory);
+    tcase_add_test(tc, held_scopes_stay);
     return tn_run(suite);
 }

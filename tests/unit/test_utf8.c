@@ -60,6 +60,9 @@ START_TEST(says_where_text_stops_being_utf8)
     ck_assert_int_eq(tn__utf8_length("a\303\244\0b", 5), 5);
     ck_assert_int_eq(tn__utf8_length("a\303\244\303", 4), 3);
     ck_assert_int_eq(tn__utf8_length("\377", 1), 0);
+    ck_assert(tn__is_utf8(""));
+    ck_assert(tn__is_utf8("a\303\244"));
+    ck_assert(!tn__is_utf8("a\303"));
 }
 END_TEST
 
