@@ -85,24 +85,43 @@ void tn__restore_buffers(tn_mpi *mpi)
         put_back(mpi->stats[i].buffer, mpi->stats[i].start);
 }
 
-static void share_buffer(tn_mpi *mpi, const tn__stat *s, double weight)
+static double *numbers_of(const tn_mpi *mpi, int64_t i)
+{
+    return mpi->numbers + (mpi->stages.count > 1 ? i * mpi->leaves[0].numel : 0);
+}
+
+static void note(tn_mpi *mpi, const tn__stat *s, double weight, double *to)
 {
     int64_t n = tn_numel(s->buffer);
-    double *to = mpi->numbers + s->at;
     tn_copy_(mpi->ctx, s->now, s->buffer);
     size_t bytes = (size_t)n * tn_dtype_size(tn_dtype_of(s->now));
     bool changed = n > 0 && memcmp(tn_data(s->now), tn_data(s->start), bytes) != 0;
+    if (!changed && to[n] > 0)
+        return;
     for (int64_t i = 0; i < n; i++)
         to[i] = weight * (load(s->now, i) - (is_float(s->now) ? 0 : load(s->start, i)));
     to[n] = changed;
 }
 
+void tn__note_buffers(tn_mpi *mpi, int64_t i, double weight)
+{
+    for (int64_t k = 0; k < mpi->n_stats; k++)
+        note(mpi, &mpi->stats[k], weight, numbers_of(mpi, i) + mpi->stats[k].at);
+}
+
+void tn__forget_notes(tn_mpi *mpi, int64_t i)
+{
+    memset(numbers_of(mpi, i), 0, (size_t)mpi->leaves[0].numel * sizeof(double));
+}
+
 void tn__share_numbers(tn_mpi *mpi, double loss, double weight)
 {
-    mpi->numbers[0] = loss;
-    for (int64_t i = 0; i < mpi->n_stats; i++)
-        share_buffer(mpi, &mpi->stats[i], weight);
-    tn__add_leaf(&mpi->leaves[0], mpi->numbers);
+    if (mpi->stages.count == 1)
+        tn__forget_notes(mpi, mpi->at);
+    tn__note_buffers(mpi, mpi->at, weight);
+    double *numbers = numbers_of(mpi, mpi->at);
+    numbers[0] = loss;
+    tn__add_leaf(&mpi->leaves[0], mpi->at, numbers);
 }
 
 void tn__take_numbers(tn_mpi *mpi)

@@ -9,6 +9,9 @@
 
 #include <tn/mpi.h>
 #include "mpi/agree.h"
+#include "mpi/buffers.h"
+#include "mpi/norm.h"
+#include "mpi/stages.h"
 #include "mpi/tree.h"
 
 /* A lane for what is no gradient (the loss and the buffers, as doubles), and two for gradients. */
@@ -25,7 +28,7 @@ typedef struct tn__leaf {
     struct tn_mpi *mpi;
     tn_tensor *param; /* NULL: it stands for the loss and the buffers */
     bool wanted;      /* its gradient is */
-    bool seen;        /* in this micro-batch */
+    int64_t done;     /* micro-batches of this process that are added up */
     int lane;
     int64_t at, numel;   /* in the lane; the count follows */
     int64_t first, last; /* buckets */
@@ -66,7 +69,8 @@ struct tn_mpi {
     tn__leaf *leaves; /* the first is no parameter */
     tn__stat *stats;
     tn__bucket *buckets;
-    double *numbers; /* of the first leaf */
+    double *numbers; /* of the first leaf: for one micro-batch, or with stages for each */
+    tn__stages stages;
 
     /* The step: */
     bool open, refused; /* it is refused if not all processes take it */
@@ -75,7 +79,8 @@ struct tn_mpi {
     tn_loader *loader;
     tn_batch batch; /* the next, if `fetched` */
     bool fetched;
-    int64_t at; /* micro-batches of this process that are done */
+    int64_t at;      /* micro-batches of this process that are done */
+    int64_t current; /* the one whose gradients are computed */
     tn_rng_state rng;
     int64_t posted, summed, gathered; /* buckets */
     double loss;
@@ -87,10 +92,20 @@ struct tn_mpi {
 bool tn__layout(tn_mpi *mpi);
 void tn__layout_free(tn_mpi *mpi);
 
+/* calloc, but that it fails in the context. */
+void *tn__zeros(tn_mpi *mpi, int64_t count, size_t size);
+
+/* FNV-1a over what has to be the same in all processes. */
+uint64_t tn__mix(uint64_t hash, int64_t value);
+
 /* ---- sums.c: one micro-batch after another --------------------------------------------------- */
 
-/* Adds a leaf's numbers for the current micro-batch, or zeros for NULL. */
-void tn__add_leaf(tn__leaf *leaf, const void *numbers);
+/* Adds a leaf's numbers for micro-batch i of this process, and zeros for those before it that had
+ * none. False if it has numbers for that one. */
+bool tn__add_leaf(tn__leaf *leaf, int64_t i, const void *numbers);
+
+/* Zeros for what has no numbers by now. */
+void tn__complete_leaves(tn_mpi *mpi);
 
 /* a[i] += b[i] */
 void tn__add_numbers(tn_dtype dtype, int64_t n, void *a, const void *b);
@@ -105,18 +120,19 @@ void tn__wait_all(tn_mpi *mpi);
 
 /* ---- step.c ---------------------------------------------------------------------------------- */
 
+/* The next part of the loader's batch, in mpi->batch. */
+bool tn__fetch(tn_mpi *mpi);
+
+/* Nothing is sent until all processes are known to take the step. */
+bool tn__has_begun(tn_mpi *mpi);
+
+/* A stream for each micro-batch of each step, whoever runs it. */
+tn_rng_state tn__stream_of(tn_rng_state step, int64_t micro_batch);
+
+/* Backward of micro-batch i of this process, whose gradients are added up. */
+void tn__run_backward(tn_mpi *mpi, int64_t i, const tn_tensor *root, const tn_tensor *grad);
+
 /* Ends the step that is open, which fails if an error is recorded. */
 void tn__finish(tn_mpi *mpi);
-
-/* ---- buffers.c ------------------------------------------------------------------------------- */
-
-void tn__keep_buffers(tn_mpi *mpi);    /* as they are when a step begins */
-void tn__restore_buffers(tn_mpi *mpi); /* to that */
-
-/* The share of this micro-batch in the loss and in the buffers. */
-void tn__share_numbers(tn_mpi *mpi, double loss, double weight);
-
-/* What they have become. */
-void tn__take_numbers(tn_mpi *mpi);
 
 #endif

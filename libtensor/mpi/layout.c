@@ -10,6 +10,7 @@ void tn__layout_free(tn_mpi *mpi)
         free(mpi->buckets[i].counts);
         free(mpi->buckets[i].parts);
     }
+    tn__stages_close(mpi);
     free(mpi->leaves);
     free(mpi->stats);
     free(mpi->buckets);
@@ -37,8 +38,7 @@ static tn_tensor *room(tn_mpi *mpi, const char *name, int64_t i, tn_dtype dtype,
     return tn_ok(mpi->ctx) ? tn_dict_get(mpi->memory, whole) : NULL;
 }
 
-/* calloc, but that it fails in the context. */
-static void *zeros(tn_mpi *mpi, int64_t count, size_t size)
+void *tn__zeros(tn_mpi *mpi, int64_t count, size_t size)
 {
     void *p = tn_ok(mpi->ctx) ? calloc((size_t)count + 1, size) : NULL;
     if (!p)
@@ -71,7 +71,8 @@ static void place_buffers(tn_mpi *mpi)
         s->start = room(mpi, "start", i, dtype, ndim, tn_shape(s->buffer));
         s->now = room(mpi, "now", i, dtype, ndim, tn_shape(s->buffer));
     }
-    mpi->numbers = zeros(mpi, next, sizeof *mpi->numbers);
+    int64_t rows = mpi->stages.count > 1 ? mpi->tree.own : 1;
+    mpi->numbers = tn__zeros(mpi, rows * next, sizeof *mpi->numbers);
     place_leaf(mpi, &mpi->leaves[0], TN__STATS, next);
 }
 
@@ -124,8 +125,8 @@ static void fill_bucket(tn_mpi *mpi, tn__bucket *b, int64_t *received)
     int64_t n = b->high - b->low, p = mpi->size, r = mpi->rank;
     int most = mpi->tree.most;
     b->mine = (r + 1) * (n / p) + (r + 1) * (n % p) / p - (r * (n / p) + r * (n % p) / p);
-    b->counts = zeros(mpi, (int64_t)(4 * most + 2) * p, sizeof *b->counts);
-    b->parts = zeros(mpi, most, sizeof(MPI_Request));
+    b->counts = tn__zeros(mpi, (int64_t)(4 * most + 2) * p, sizeof *b->counts);
+    b->parts = tn__zeros(mpi, most, sizeof(MPI_Request));
     for (int j = 0; b->parts && j < most; j++)
         b->parts[j] = MPI_REQUEST_NULL;
     if ((double)b->mine * mpi->tree.first[p] > INT32_MAX)
@@ -152,7 +153,7 @@ static void make_lanes(tn_mpi *mpi)
 {
     int64_t received[TN__LANES] = {0};
     mpi->n_buckets = cut(mpi);
-    mpi->buckets = zeros(mpi, mpi->n_buckets, sizeof *mpi->buckets);
+    mpi->buckets = tn__zeros(mpi, mpi->n_buckets, sizeof *mpi->buckets);
     if (!mpi->buckets)
         return;
     cut(mpi);
@@ -186,8 +187,7 @@ static void connect(tn_mpi *mpi)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* FNV-1a over what has to be the same in all processes. */
-static uint64_t mix(uint64_t hash, int64_t value)
+uint64_t tn__mix(uint64_t hash, int64_t value)
 {
     for (int i = 0; i < 8; i++)
         hash = (hash ^ (((uint64_t)value >> 8 * i) & 0xff)) * 0x100000001b3;
@@ -196,22 +196,22 @@ static uint64_t mix(uint64_t hash, int64_t value)
 
 static uint64_t mix_tensor(uint64_t hash, const tn_tensor *t)
 {
-    hash = mix(mix(hash, tn_dtype_of(t)), tn_requires_grad(t));
+    hash = tn__mix(tn__mix(hash, tn_dtype_of(t)), tn_requires_grad(t));
     for (int d = 0; d < tn_ndim(t); d++)
-        hash = mix(hash, tn_size(t, d));
+        hash = tn__mix(hash, tn_size(t, d));
     return hash;
 }
 
 static uint64_t hash_of(const tn_mpi *mpi)
 {
     const tn_mpi_opts *o = &mpi->opts;
-    uint64_t hash = mix(mix(0xcbf29ce484222325, o->micro_batches), o->reduction);
-    hash = mix(mix(mix(hash, o->first_bucket_bytes), o->bucket_bytes), o->allreduce);
+    uint64_t hash = tn__mix(tn__mix(0xcbf29ce484222325, o->micro_batches), o->reduction);
+    hash = tn__mix(tn__mix(tn__mix(hash, o->first_bucket_bytes), o->bucket_bytes), o->allreduce);
     for (int64_t i = 0; i < mpi->n_params; i++)
         hash = mix_tensor(hash, mpi->params[i]);
     for (int64_t i = 0; i < mpi->n_stats; i++)
         hash = mix_tensor(hash, mpi->buffers[i]);
-    return hash;
+    return tn__stages_hash(mpi, hash);
 }
 
 bool tn__layout(tn_mpi *mpi)
@@ -221,9 +221,10 @@ bool tn__layout(tn_mpi *mpi)
         return true;
     tn__layout_free(mpi);
     mpi->memory = tn_dict_new(mpi->ctx);
+    tn__stages_open(mpi);
     mpi->n_leaves = 1 + mpi->n_params;
-    mpi->leaves = zeros(mpi, mpi->n_leaves, sizeof *mpi->leaves);
-    mpi->stats = zeros(mpi, mpi->n_stats, sizeof *mpi->stats);
+    mpi->leaves = tn__zeros(mpi, mpi->n_leaves, sizeof *mpi->leaves);
+    mpi->stats = tn__zeros(mpi, mpi->n_stats, sizeof *mpi->stats);
     for (int i = 0; i < TN__LANES; i++)
         mpi->lanes[i] = (tn__lane){.dtype = i == TN__LANE_F32 ? TN_F32 : TN_F64};
     if (mpi->leaves && mpi->stats)

@@ -12,8 +12,7 @@ static uint64_t scramble(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/* A stream for each micro-batch of each step, whoever runs it. */
-static tn_rng_state stream_of(tn_rng_state step, int64_t micro_batch)
+tn_rng_state tn__stream_of(tn_rng_state step, int64_t micro_batch)
 {
     uint64_t seed = scramble(scramble(step.seed) ^ step.position);
     return (tn_rng_state){.seed = scramble(seed ^ (uint64_t)micro_batch)};
@@ -21,7 +20,7 @@ static tn_rng_state stream_of(tn_rng_state step, int64_t micro_batch)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
-static bool fetch(tn_mpi *mpi)
+bool tn__fetch(tn_mpi *mpi)
 {
     if (!tn_loader_next(mpi->loader, &mpi->batch))
         return false;
@@ -44,12 +43,16 @@ static void prepare(tn_mpi *mpi, tn_loader *loader)
         tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_step: the loader is NULL");
     if (!tn_ok(mpi->ctx) || !tn__layout(mpi))
         return;
-    mpi->fetched = fetch(mpi);
+    mpi->fetched = tn__fetch(mpi);
     if (!mpi->fetched)
         return;
     mpi->posted = mpi->summed = mpi->gathered = 0;
     for (int64_t i = 0; i < mpi->n_buckets; i++)
         mpi->buckets[i].waiting = mpi->buckets[i].leaves;
+    for (int64_t i = 0; i < mpi->n_leaves; i++)
+        mpi->leaves[i].done = 0;
+    mpi->stages.exchanges = 0;
+    mpi->stages.failed = false;
     mpi->given = mpi->ran = false;
     mpi->passed = true;
     tn__keep_buffers(mpi);
@@ -80,41 +83,40 @@ bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
 
 /* ---- micro-batches --------------------------------------------------------------------------- */
 
-static void add_rest(tn_mpi *mpi, bool buffers)
-{
-    for (int64_t i = buffers ? 0 : 1; i < mpi->n_leaves; i++)
-        if ((i == 0 || mpi->leaves[i].wanted) && !mpi->leaves[i].seen)
-            tn__add_leaf(&mpi->leaves[i], NULL);
-}
-
-static void forget_seen(tn_mpi *mpi)
-{
-    for (int64_t i = 0; i < mpi->n_leaves; i++)
-        mpi->leaves[i].seen = false;
-}
-
-/* Nothing is sent until all processes are known to take the step. */
-static bool has_begun(tn_mpi *mpi)
+bool tn__has_begun(tn_mpi *mpi)
 {
     if (mpi->agreement.pending)
         mpi->refused = !tn__agree_end(mpi);
     return !mpi->refused && !mpi->broken;
 }
 
-static void pass_over(tn_mpi *mpi)
+/* Brings all micro-batches to the last stage before the first one is given. */
+static void begin_stages(tn_mpi *mpi)
 {
-    if (!has_begun(mpi))
+    if (mpi->stages.count == 1 || mpi->stages.running || !tn_ok(mpi->ctx) || !tn__has_begun(mpi))
         return;
-    forget_seen(mpi);
-    add_rest(mpi, true);
-    mpi->at++;
+    mpi->ran = true;
+    tn__stages_begin(mpi);
+}
+
+/* The next micro-batch of this process. */
+static bool get(tn_mpi *mpi)
+{
+    if (mpi->stages.count > 1)
+        mpi->batch = mpi->stages.batches[mpi->at];
+    else if (!mpi->fetched && !tn__fetch(mpi))
+        return false;
+    mpi->fetched = false;
+    return true;
 }
 
 static void give(tn_mpi *mpi, tn_batch *batch)
 {
     if (mpi->ran)
         tn__restore_buffers(mpi);
-    tn_set_rng_state(mpi->ctx, stream_of(mpi->rng, mpi->batch.part));
+    bool staged = mpi->stages.count > 1;
+    tn_set_rng_state(mpi->ctx, staged ? mpi->stages.streams[mpi->at]
+                                      : tn__stream_of(mpi->rng, mpi->batch.part));
     mpi->given = mpi->ran = true;
     mpi->passed = false;
     *batch = mpi->batch;
@@ -131,15 +133,14 @@ bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch)
                 "mpi_next: tn_mpi_backward was not called for micro-batch "
                 "%lld",
                 (long long)mpi->batch.part);
-    while (tn__mpi_usable(mpi) && tn_ok(mpi->ctx) && mpi->at < mpi->tree.own) {
-        if (!mpi->fetched && !fetch(mpi))
+    begin_stages(mpi);
+    for (; mpi->at < mpi->tree.own && tn__mpi_usable(mpi) && tn_ok(mpi->ctx); mpi->at++) {
+        if (mpi->refused || mpi->stages.failed || !get(mpi))
             break;
-        mpi->fetched = false;
         if (mpi->batch.size > 0) {
             give(mpi, batch);
             return true;
         }
-        pass_over(mpi);
     }
     tn__finish(mpi);
     return false;
@@ -156,7 +157,10 @@ static bool take_gradient(tn_ctx *ctx, const tn_tensor *grad, void *payload)
         grad = plain;
     }
     tn__leaf *leaf = payload;
-    tn__add_leaf(leaf, tn_data(grad));
+    if (!tn__add_leaf(leaf, leaf->mpi->current, tn_data(grad)))
+        tn_fail(ctx, TN_ERR_STATE,
+                "mpi_backward: a parameter of shape %s is used before and behind a SyncBatchNorm",
+                TN_SHAPE_TEXT(grad));
     tn__poll(leaf->mpi);
     return false;
 }
@@ -177,39 +181,47 @@ static bool check_loss(tn_mpi *mpi, const tn_tensor *loss)
         tn_fail(ctx, TN_ERR_STATE,
                 "mpi_backward: there is no micro-batch that it was not called "
                 "for");
+    else if (mpi->stages.count > 1 && !mpi->stages.forwarded[mpi->at])
+        tn_fail(ctx, TN_ERR_STATE,
+                "mpi_backward: tn_mpi_forward has not run micro-batch %lld, which a SyncBatchNorm "
+                "needs",
+                (long long)mpi->batch.part);
     else if (tn_check_float(ctx, "mpi_backward", "loss", loss) && tn_numel(loss) != 1)
         tn_fail(ctx, TN_ERR_SHAPE, "mpi_backward: the loss has shape %s, not one element",
                 TN_SHAPE_TEXT(loss));
     return tn_ok(ctx);
 }
 
+void tn__run_backward(tn_mpi *mpi, int64_t i, const tn_tensor *root, const tn_tensor *grad)
+{
+    mpi->current = i;
+    set_hooks(mpi, take_gradient);
+    tn_backward_with(mpi->ctx, root, grad);
+    set_hooks(mpi, NULL);
+}
+
 /* The gradient of w L is w times that of L: a mean over the n_m samples of a micro-batch is
  * weighted by n_m / n. */
-static void run_backward(tn_mpi *mpi, const tn_tensor *loss)
+static void share_loss(tn_mpi *mpi, const tn_tensor *loss)
 {
     tn_ctx *ctx = mpi->ctx;
     double weight = (double)mpi->batch.size / (double)mpi->batch.whole;
     double share = mpi->opts.reduction == TN_REDUCE_SUM ? 1 : weight;
     tn_tensor *grad = tn_full(ctx, tn_dtype_of(loss), tn_ndim(loss), tn_shape(loss), share);
-    forget_seen(mpi);
     if (!grad)
         return;
     tn__share_numbers(mpi, share * tn_item(ctx, loss), weight);
-    set_hooks(mpi, take_gradient);
-    tn_backward_with(ctx, loss, grad);
-    set_hooks(mpi, NULL);
-    if (tn_ok(ctx))
-        add_rest(mpi, false);
+    tn__run_backward(mpi, mpi->at, loss, grad);
 }
 
 tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss)
 {
     if (!mpi)
         return TN_ERR_ARGUMENT;
-    if (!tn__mpi_usable(mpi) || !check_loss(mpi, loss) || !has_begun(mpi))
+    if (!tn__mpi_usable(mpi) || !check_loss(mpi, loss) || !tn__has_begun(mpi))
         return tn_error_status(mpi->ctx);
     tn_scope scope = tn_scope_begin(mpi->ctx);
-    run_backward(mpi, loss);
+    share_loss(mpi, loss);
     tn_scope_end(mpi->ctx, scope);
     mpi->passed = true;
     mpi->at++;
@@ -263,16 +275,23 @@ static void undo(tn_mpi *mpi)
 void tn__finish(tn_mpi *mpi)
 {
     mpi->open = false;
-    if (has_begun(mpi)) {
+    bool well = tn__has_begun(mpi);
+    if (well) {
+        if (mpi->stages.count > 1)
+            tn__stages_end(mpi);
+        if (tn_ok(mpi->ctx))
+            tn__complete_leaves(mpi);
         tn__post(mpi, true);
         tn__wait_all(mpi);
         if (tn_ok(mpi->ctx))
             deliver_all(mpi);
-        if (tn__agree(mpi, TN__STEP_ENDS, NULL)) {
-            mpi->rng.position++;
-            tn_set_rng_state(mpi->ctx, mpi->rng);
-            return;
-        }
+        well = tn__agree(mpi, TN__STEP_ENDS, NULL);
     }
-    undo(mpi);
+    tn__stages_leave(mpi);
+    if (!well) {
+        undo(mpi);
+        return;
+    }
+    mpi->rng.position++;
+    tn_set_rng_state(mpi->ctx, mpi->rng);
 }

@@ -28,13 +28,13 @@ static void add_zero(tn_dtype dtype, int64_t n, void *a)
             ((double *)a)[i] += 0.0;
 }
 
-/* Puts n numbers, or zeros, on the sums that wait at `row`, the first of them, and merges. */
-static void put(const tn__leaf *leaf, int64_t offset, int64_t n, const void *numbers)
+/* Puts n numbers, or zeros, on the sums that wait for micro-batch i, and merges. */
+static void put(const tn__leaf *leaf, int64_t i, int64_t offset, int64_t n, const void *numbers)
 {
     const tn_mpi *mpi = leaf->mpi;
     const tn__lane *lane = &mpi->lanes[leaf->lane];
     size_t size = tn_dtype_size(lane->dtype), stride = (size_t)lane->numel * size;
-    int height = mpi->tree.heights[mpi->at], merges = mpi->tree.merges[mpi->at];
+    int height = mpi->tree.heights[i], merges = mpi->tree.merges[i];
     char *row = lane->sums + (size_t)height * stride + (size_t)(leaf->at + offset) * size;
     if (merges == 0 && numbers)
         memcpy(row, numbers, (size_t)n * size);
@@ -44,8 +44,8 @@ static void put(const tn__leaf *leaf, int64_t offset, int64_t n, const void *num
         tn__add_numbers(lane->dtype, n, row - stride, numbers);
     else
         add_zero(lane->dtype, n, row - stride);
-    for (int i = 2; i <= merges; i++)
-        tn__add_numbers(lane->dtype, n, row - (size_t)i * stride, row - (size_t)(i - 1) * stride);
+    for (int k = 2; k <= merges; k++)
+        tn__add_numbers(lane->dtype, n, row - (size_t)k * stride, row - (size_t)(k - 1) * stride);
 }
 
 /* The leaf is complete with the last micro-batch, and so are the buckets that wait for it alone. */
@@ -58,14 +58,30 @@ static void complete(const tn__leaf *leaf)
         tn__post(mpi, false);
 }
 
-void tn__add_leaf(tn__leaf *leaf, const void *numbers)
+static void add(tn__leaf *leaf, const void *numbers)
 {
     float one = 1;
     double wide = 1;
     const void *count = leaf->mpi->lanes[leaf->lane].dtype == TN_F32 ? (void *)&one : &wide;
-    put(leaf, 0, leaf->numel, numbers);
-    put(leaf, leaf->numel, 1, numbers ? count : NULL);
-    leaf->seen = true;
-    if (leaf->mpi->at == leaf->mpi->tree.own - 1)
+    put(leaf, leaf->done, 0, leaf->numel, numbers);
+    put(leaf, leaf->done, leaf->numel, 1, numbers ? count : NULL);
+    if (++leaf->done == leaf->mpi->tree.own)
         complete(leaf);
+}
+
+bool tn__add_leaf(tn__leaf *leaf, int64_t i, const void *numbers)
+{
+    if (leaf->done > i)
+        return false;
+    while (leaf->done < i)
+        add(leaf, NULL);
+    add(leaf, numbers);
+    return true;
+}
+
+void tn__complete_leaves(tn_mpi *mpi)
+{
+    for (int64_t i = 0; i < mpi->n_leaves; i++)
+        while ((i == 0 || mpi->leaves[i].wanted) && mpi->leaves[i].done < mpi->tree.own)
+            add(&mpi->leaves[i], NULL);
 }

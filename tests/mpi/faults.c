@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tn/autograd.h>
+#include <tn/op.h>
 #include "mpi/cases.h"
 
 enum { BATCH = 16, FAULTY_STEP = 3 };
@@ -12,13 +13,17 @@ typedef enum fault {
     BAD_FILE,
     NOT_FINITE,
     NO_MEMORY,
+    IN_A_STAGE,
+    IN_BACKWARD,
     BETWEEN,
+    BEFORE_NEXT,
     IN_OPTIMISER,
     BREAKS_OFF
 } fault;
 
 /* What befalls the last process, in step FAULTY_STEP. */
 static fault kind;
+static bool is_synced; /* the network has a SyncBatchNorm */
 static bool is_victim, is_time, memory_is_gone;
 
 static void *alloc(void *payload, size_t bytes, size_t alignment)
@@ -48,16 +53,53 @@ static tn_status get(int64_t sample, void *const *out, tn_text *error, void *pay
     return TN_OK;
 }
 
+static void inject(tn_ctx *ctx, fault when)
+{
+    if (kind == when && is_victim && is_time) {
+        tn_empty_cache(ctx);
+        memory_is_gone = true;
+    }
+}
+
+static void backward_faulty(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
+{
+    inject(ctx, IN_BACKWARD);
+    tn_add_grad(ctx, node, 0, tn_clone(ctx, dy));
+}
+
+/* Passes x on; memory is gone from there on, or in backward. */
+static tn_tensor *forward_faulty(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+{
+    static const tn_op op = {.name = "faulty", .backward = backward_faulty};
+    (void)self;
+    inject(ctx, IN_A_STAGE);
+    bool before = tn_set_grad_enabled(ctx, false);
+    tn_tensor *y = tn_clone(ctx, x);
+    tn_set_grad_enabled(ctx, before);
+    return tn_record(ctx, &op, y, (tn_record_args){.inputs = {x}});
+}
+
+/* Between the norms is what fails, in the second micro-batch of a process if it has two. */
+static tn_module *synced(tn_ctx *ctx)
+{
+    static const tn_module_type type = {.name = "Faulty", .forward = forward_faulty};
+    tn_batch_norm_opts opts = {0};
+    return tn_sequential(ctx, tn_nn_conv2d(ctx, 1, 2, 5, (tn_conv2d_opts){.stride = 3}),
+                         tn_mpi_sync_batch_norm2d(ctx, 2, opts), tn_nn_tanh(ctx),
+                         tn_module_new(ctx, &type, 0), tn_mpi_sync_batch_norm2d(ctx, 2, opts),
+                         tn_nn_flatten(ctx), tn_nn_linear(ctx, 128, 10));
+}
+
 static training begin_faulty(void)
 {
     training t = {0};
     memory_is_gone = false;
     t.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
-    t.net = mlp(t.ctx, TN_F32);
+    t.net = is_synced ? synced(t.ctx) : mlp(t.ctx, TN_F32);
     t.mpi = tn_mpi_new(t.ctx, MPI_COMM_WORLD, t.net, (tn_mpi_opts){.micro_batches = 4});
     t.optim = tn_adam(t.ctx, t.net, (tn_adam_opts){0});
     tn_dataset data = {.size = 160, .count = 2, .get = get};
-    data.fields[0] = (tn_field){TN_F32, TN_SHAPE(784)};
+    data.fields[0] = (tn_field){TN_F32, TN_SHAPE(1, 28, 28)};
     data.fields[1] = (tn_field){TN_I64, TN_SCALAR};
     t.loader =
         tn_loader_from(t.ctx, data, tn_mpi_share(t.mpi, (tn_loader_opts){.batch_size = BATCH}));
@@ -65,18 +107,12 @@ static training begin_faulty(void)
     return t;
 }
 
-static void inject(tn_ctx *ctx)
-{
-    if (kind == NO_MEMORY && is_victim && is_time) {
-        tn_empty_cache(ctx);
-        memory_is_gone = true;
-    }
-}
-
 static tn_tensor *faulty_loss(const training *t, const tn_batch *batch)
 {
-    inject(t->ctx);
-    tn_tensor *loss = loss_of(t->ctx, t->net, batch);
+    inject(t->ctx, NO_MEMORY);
+    tn_tensor *loss = is_synced ? tn_cross_entropy(t->ctx, tn_mpi_forward(t->mpi), batch->y,
+                                                   (tn_cross_entropy_opts){0})
+                                : loss_of(t->ctx, t->net, batch);
     if (kind == NOT_FINITE && is_victim && is_time)
         loss = tn_log(t->ctx, tn_mul_scalar(t->ctx, loss, 0));
     return loss;
@@ -95,6 +131,7 @@ static bool step(training *t)
     between(t->ctx, BETWEEN);
     if (!tn_mpi_step(t->mpi, t->loader))
         return false;
+    between(t->ctx, BEFORE_NEXT);
     while (tn_mpi_next(t->mpi, &batch)) {
         tn_scope scope = tn_scope_begin(t->ctx);
         tn_tensor *loss = faulty_loss(t, &batch);
@@ -144,12 +181,22 @@ static void befalls(fault f, tn_status status, const char *text)
     end(&t);
 }
 
-void faults(void)
+static void befall(bool with_norms)
 {
+    is_synced = with_norms;
     befalls(BAD_FILE, TN_ERR_FORMAT, "7.jpg is no photograph");
     befalls(NOT_FINITE, TN_ERR_NUMBER, "log: step");
     befalls(NO_MEMORY, TN_ERR_MEMORY, "out of memory");
     befalls(BETWEEN, TN_ERR_FILE, "disk full");
+    befalls(BEFORE_NEXT, TN_ERR_FILE, "disk full");
     befalls(IN_OPTIMISER, TN_ERR_FILE, "disk full");
     befalls(BREAKS_OFF, TN_ERR_STATE, "mpi_free: within a step");
+}
+
+void faults(void)
+{
+    befall(false);
+    befall(true);
+    befalls(IN_A_STAGE, TN_ERR_MEMORY, "out of memory");
+    befalls(IN_BACKWARD, TN_ERR_MEMORY, "out of memory");
 }

@@ -168,6 +168,7 @@ static void run_case(int argc, char **argv)
         trees();
         calls();
         trainings();
+        norms();
         faults();
         checkpoints(folder);
     }

@@ -47,7 +47,7 @@
 #define TN_MPI_H
 
 #include <mpi.h>
-#include <tn/ops.h>
+#include <tn/nn.h>
 #include <tn/state.h>
 
 #ifdef __cplusplus
@@ -129,9 +129,44 @@ TN_API bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch);
  * loss whose error is recorded is passed on. */
 TN_API tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss);
 
+/* In place of tn_forward of the module that tn_mpi_new was given: what it makes of the x of this
+ * micro-batch, in the innermost scope. Where the module has a SyncBatchNorm that is training, no
+ * other way leads through it: see below. NULL on failure. */
+TN_API tn_tensor *tn_mpi_forward(tn_mpi *mpi);
+
 /* The loss of the last step over the whole batch, the same bits in all processes; NaN before the
  * first. */
 TN_API double tn_mpi_loss(const tn_mpi *mpi);
+
+/* ---- batch normalisation over the whole batch ------------------------------------------------ */
+
+/* tn_nn_batch_norm2d, but that in training the mean and the variance are those of the whole batch,
+ * over all micro-batches, and so are the sums in their gradients. torch.nn.SyncBatchNorm; its state
+ * has the names of tn_nn_batch_norm2d, so that each loads what the other has saved. The results are
+ * those of tn_nn_batch_norm2d on one big batch to rounding, and the same bits for any number of
+ * processes: what the micro-batches have is added over the tree that gradients are added over.
+ *
+ * All micro-batches have to come to the module before one of them goes on. So it stands, itself or
+ * in another Sequential, in the Sequential that tn_mpi_new is given, and tn_mpi_forward runs that:
+ *
+ *     while (tn_mpi_next(mpi, &batch)) {
+ *         tn_scope scope = tn_scope_begin(ctx);
+ *         tn_tensor *y = tn_mpi_forward(mpi);
+ *         tn_mpi_backward(mpi, tn_cross_entropy(ctx, y, batch.y, loss_opts));
+ *         tn_scope_end(ctx, scope);
+ *     }
+ *
+ * The first tn_mpi_next of a step brings all micro-batches of the process up to the last
+ * SyncBatchNorm, tn_mpi_forward brings one of them to the end, and the last tn_mpi_next goes back
+ * from the last SyncBatchNorm to the beginning: so the network takes x as the loader gives it, what
+ * all micro-batches have made is in memory together, and scopes that are begun between two calls of
+ * tn_mpi_next end between them. Errors of the first part come from tn_mpi_next. There are two
+ * exchanges of 2 `channels` doubles per process and step, in which processes wait for each other;
+ * gradients are sent meanwhile. A parameter may not be used on both sides of a SyncBatchNorm.
+ *
+ * In evaluation tn_forward runs it as usual. In training that is TN_ERR_STATE, and so is one that
+ * stands in another module than a Sequential; one value per channel is TN_ERR_SHAPE. */
+TN_API tn_module *tn_mpi_sync_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts);
 
 /* ---- agreeing -------------------------------------------------------------------------------- */
 
