@@ -70,6 +70,10 @@ static void list_tensors(tn_mpi *mpi)
     mpi->n_stats = tn_buffer_count(mpi->module);
     mpi->params = calloc((size_t)mpi->n_params + 1, sizeof(tn_tensor *));
     mpi->buffers = calloc((size_t)mpi->n_stats + 1, sizeof(tn_tensor *));
+    mpi->order = calloc((size_t)mpi->n_params + 1, sizeof *mpi->order);
+    mpi->ready = calloc((size_t)mpi->n_params + 1, sizeof *mpi->ready);
+    for (int64_t i = 0; mpi->order && i < mpi->n_params; i++)
+        mpi->order[i] = mpi->n_params - 1 - i;
     for (int64_t i = 0; mpi->params && i < mpi->n_params; i++)
         mpi->params[i] = tn_parameter(mpi->module, i, NULL, 0);
     for (int64_t i = 0; mpi->buffers && i < mpi->n_stats; i++)
@@ -83,7 +87,7 @@ static void prepare(tn_mpi *mpi)
     if (!tn_ok(mpi->ctx))
         return;
     list_tensors(mpi);
-    if (!mpi->params || !mpi->buffers ||
+    if (!mpi->params || !mpi->buffers || !mpi->order || !mpi->ready ||
         !tn__tree_open(&mpi->tree, mpi->opts.micro_batches, mpi->size, mpi->rank,
                        mpi->opts.allreduce))
         tn_fail(mpi->ctx, TN_ERR_MEMORY, "mpi_new: out of memory");
@@ -112,6 +116,8 @@ static void release(tn_mpi *mpi)
     tn__tree_close(&mpi->tree);
     free(mpi->params);
     free(mpi->buffers);
+    free(mpi->order);
+    free(mpi->ready);
     free(mpi);
 }
 

@@ -1,9 +1,10 @@
 /* group.h - what the files of this room share: the processes of a training, and what they send.
  *
- * Gradients lie in *lanes*, one for each dtype, in the reverse order of the parameters, which is
- * about the order in which backward makes them. A *leaf* has a place in a lane; after its numbers
- * comes one that counts the micro-batches that used it. *Buckets* cut lanes into what is sent at
- * once, without regard to where leaves begin, in one order that all processes know. */
+ * Gradients lie in *lanes*, one for each dtype, in the order in which backward makes them: that of
+ * process 0 in the first step; before it is known, the reverse order of the parameters. A *leaf*
+ * has a place in a lane; after its numbers comes one that counts the micro-batches that used it.
+ * *Buckets* cut lanes into what is sent at once, without regard to where leaves begin, in one order
+ * that all processes know. */
 #ifndef TN_MPI_GROUP_H
 #define TN_MPI_GROUP_H
 
@@ -27,6 +28,7 @@ typedef struct tn__lane {
 typedef struct tn__leaf {
     struct tn_mpi *mpi;
     tn_tensor *param; /* NULL: it stands for the loss and the buffers */
+    int64_t number;   /* of the parameter */
     bool wanted;      /* its gradient is */
     int64_t done;     /* micro-batches of this process that are added up */
     int lane;
@@ -62,8 +64,11 @@ struct tn_mpi {
     int64_t n_params, n_stats; /* of the module */
     tn_tensor **params, **buffers;
 
-    uint64_t layout; /* a hash of it */
-    tn_dict *memory; /* of lanes and buffers */
+    uint64_t layout;         /* a hash of it */
+    int64_t *order;          /* [n_params]: the parameters' numbers as their leaves are laid out */
+    uint64_t ordered_for;    /* the hash, but for the order, of what that was seen of; or 0 */
+    int64_t *ready, n_ready; /* in this step, as they were complete */
+    tn_dict *memory;         /* of lanes and buffers */
     tn__lane lanes[TN__LANES];
     int64_t n_leaves, n_buckets;
     tn__leaf *leaves; /* the first is no parameter */
@@ -90,6 +95,10 @@ struct tn_mpi {
 
 /* Lays out what requires a gradient now, unless that is done. */
 bool tn__layout(tn_mpi *mpi);
+
+/* Behind a step: all processes take the order in which process 0's leaves became complete, unless
+ * that was done for these parameters. They are laid out so with the next step. */
+void tn__take_order(tn_mpi *mpi);
 void tn__layout_free(tn_mpi *mpi);
 
 /* calloc, but that it fails in the context. */

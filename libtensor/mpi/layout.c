@@ -1,6 +1,7 @@
 /* layout.c - where gradients and buffers lie while they are summed. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <tn/autograd.h>
 #include "mpi/group.h"
 
@@ -83,7 +84,8 @@ static void place_leaves(tn_mpi *mpi)
     place_buffers(mpi);
     for (int64_t i = 1; i < mpi->n_leaves; i++) {
         tn__leaf *leaf = &mpi->leaves[i];
-        leaf->param = mpi->params[mpi->n_params - i];
+        leaf->number = mpi->order[i - 1];
+        leaf->param = mpi->params[leaf->number];
         leaf->wanted = tn_requires_grad(leaf->param);
         if (leaf->wanted)
             place_leaf(mpi, leaf, tn_dtype_of(leaf->param) == TN_F64 ? TN__LANE_F64 : TN__LANE_F32,
@@ -214,9 +216,37 @@ static uint64_t hash_of(const tn_mpi *mpi)
     return tn__stages_hash(mpi, hash);
 }
 
-bool tn__layout(tn_mpi *mpi)
+static uint64_t mix_order(const tn_mpi *mpi, uint64_t hash)
+{
+    for (int64_t i = 0; i < mpi->n_params; i++)
+        hash = tn__mix(hash, mpi->order[i]);
+    return hash;
+}
+
+/* Those that were not complete, since they are frozen, come last. */
+static void add_others(tn_mpi *mpi)
+{
+    for (int64_t i = 1; i < mpi->n_leaves; i++)
+        if (!mpi->leaves[i].wanted)
+            mpi->ready[mpi->n_ready++] = mpi->leaves[i].number;
+}
+
+void tn__take_order(tn_mpi *mpi)
 {
     uint64_t hash = hash_of(mpi);
+    if (hash == mpi->ordered_for)
+        return;
+    add_others(mpi);
+    if (!tn__mpi_ok(mpi, MPI_Bcast(mpi->ready, (int)mpi->n_params, MPI_INT64_T, 0, mpi->control),
+                    "MPI_Bcast"))
+        return;
+    memcpy(mpi->order, mpi->ready, (size_t)mpi->n_params * sizeof *mpi->order);
+    mpi->ordered_for = hash;
+}
+
+bool tn__layout(tn_mpi *mpi)
+{
+    uint64_t hash = mix_order(mpi, hash_of(mpi));
     if (hash == mpi->layout)
         return true;
     tn__layout_free(mpi);

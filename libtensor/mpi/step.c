@@ -51,6 +51,7 @@ static void prepare(tn_mpi *mpi, tn_loader *loader)
         mpi->buckets[i].waiting = mpi->buckets[i].leaves;
     for (int64_t i = 0; i < mpi->n_leaves; i++)
         mpi->leaves[i].done = 0;
+    mpi->n_ready = 0;
     mpi->stages.exchanges = 0;
     mpi->stages.failed = false;
     mpi->given = mpi->ran = false;
@@ -292,6 +293,7 @@ void tn__finish(tn_mpi *mpi)
         undo(mpi);
         return;
     }
+    tn__take_order(mpi);
     mpi->rng.position++;
     tn_set_rng_state(mpi->ctx, mpi->rng);
 }

@@ -54,6 +54,8 @@ static void complete(const tn__leaf *leaf)
     tn_mpi *mpi = leaf->mpi;
     for (int64_t b = leaf->first; b <= leaf->last; b++)
         mpi->buckets[b].waiting--;
+    if (leaf->param)
+        mpi->ready[mpi->n_ready++] = leaf->number;
     if (!mpi->opts.no_overlap)
         tn__post(mpi, false);
 }

@@ -65,6 +65,7 @@ void end(training *t);
 void trees(void);     /* tree.c, without MPI */
 void trainings(void); /* trainings.c */
 void norms(void);     /* norms.c */
+void buckets(void);   /* buckets.c */
 void faults(void);    /* faults.c */
 void calls(void);     /* calls.c: functions one by one */
 void checkpoints(const char *folder);

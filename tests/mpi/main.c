@@ -169,6 +169,7 @@ static void run_case(int argc, char **argv)
         calls();
         trainings();
         norms();
+        buckets();
         faults();
         checkpoints(folder);
     }

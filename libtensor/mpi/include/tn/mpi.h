@@ -124,7 +124,8 @@ TN_API bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader);
 TN_API bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch);
 
 /* In place of tn_backward, for the loss of the micro-batch, of one element. While gradients of the
- * last micro-batch are computed, those that are complete are sent. Parameters that are frozen take
+ * last micro-batch are computed, those that are complete are sent, in the order in which the first
+ * step has made them in process 0. Parameters that are frozen take
  * no part; they must be the same in all processes. tn_on_grad of parameters is used by it. A NULL
  * loss whose error is recorded is passed on. */
 TN_API tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss);
