@@ -242,7 +242,7 @@ help:
 	@echo "report     makes the pages of docs/results from them, with jq"
 	@echo "data       fetches the full MNIST into data/mnist"
 	@echo "mpi        libtensor-mpi, for training by many processes, by MPICC (mpicc); install-mpi, uninstall-mpi"
-	@echo "mpi-examples programs that mpirun starts: $(BUILD)/bin/digits-mpi"
+	@echo "mpi-examples programs that mpirun starts: $(MPI_PROGRAMS:%=$(BUILD)/bin/%-mpi)"
 	@echo "deps-mpi   installs Open MPI and MPICH (Debian, Ubuntu)"
 	@echo "check      builds and runs the tests"
 	@echo "check-mpi  runs those of libtensor-mpi by 1 to 4 processes, with each MPI that is there"

@@ -76,7 +76,7 @@ static bool measure(const recognition *g)
     return true;
 }
 
-static tn_tensor *gather(const recognition *g, const int64_t *photos, int64_t count,
+static tn_tensor *gather(const recognition *g, tn_ctx *ctx, const int64_t *photos, int64_t count,
                          const float *random)
 {
     const settings *s = settings_of(g);
@@ -84,7 +84,7 @@ static tn_tensor *gather(const recognition *g, const int64_t *photos, int64_t co
     int64_t shape[4];
     memcpy(shape, f->shape, sizeof(shape));
     shape[0] = count;
-    tn_tensor *x = tn_empty(g->ctx, TN_F32, f->ndim, shape);
+    tn_tensor *x = tn_empty(ctx, TN_F32, f->ndim, shape);
     float *to = x ? tn_data_mut(x) : NULL, scale = (float)s->scale;
     const float *mean = tn_data_f32(s->mean);
     for (int64_t i = 0; x && i < count; i++) {
@@ -104,20 +104,21 @@ static tn_module *make(recognition *g)
     if (!measure(g))
         return NULL;
     if (g->settings->training.batch == 0 && s->no_flip)
-        s->whole = gather(g, g->split.photos[PART_TRAIN], g->split.count[PART_TRAIN], NULL);
+        s->whole = gather(g, g->ctx, g->split.photos[PART_TRAIN], g->split.count[PART_TRAIN], NULL);
     return head_make(g->ctx, &s->alexnet, &s->shape);
 }
 
 /* Half of the photographs are mirrored while they are learned. */
-static tn_tensor *inputs(const recognition *g, const int64_t *photos, int64_t count, bool vary)
+static tn_tensor *inputs(const recognition *g, tn_ctx *ctx, const int64_t *photos, int64_t count,
+                         bool vary)
 {
     const settings *s = settings_of(g);
     if (s->whole && photos == g->split.photos[PART_TRAIN] && count == tn_size(s->whole, 0))
         return s->whole;
     if (!vary || s->no_flip)
-        return gather(g, photos, count, NULL);
-    tn_tensor *random = tn_rand(g->ctx, TN_F32, 1, &count);
-    return random ? gather(g, photos, count, tn_data_f32(random)) : NULL;
+        return gather(g, ctx, photos, count, NULL);
+    tn_tensor *random = tn_rand(ctx, TN_F32, 1, &count);
+    return random ? gather(g, ctx, photos, count, tn_data_f32(random)) : NULL;
 }
 
 static tn_status save(const recognition *g, tn_dict *dict)

@@ -12,19 +12,33 @@
 
 enum { HELP_COLUMN = 26, HELP_WIDTH = 80 };
 
+static void print_line(const cli_program *program, const char *format, va_list args)
+{
+    fprintf(stderr, "%s: ", program->name);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
 void cli_error(const cli_program *program, const char *format, ...)
 {
     va_list args;
     char line[1024];
     va_start(args, format);
     if (processes_first()) {
-        fprintf(stderr, "%s: ", program->name);
-        vfprintf(stderr, format, args);
-        fputc('\n', stderr);
+        print_line(program, format, args);
     } else {
         vsnprintf(line, sizeof(line), format, args);
         processes_keep(program->name, line);
     }
+    va_end(args);
+}
+
+void cli_note(const cli_program *program, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (processes_first())
+        print_line(program, format, args);
     va_end(args);
 }
 

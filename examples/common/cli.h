@@ -69,4 +69,8 @@ void cli_print_wrapped(const char *text, int column, int indent);
 void cli_error(const cli_program *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same of what is no error, which the others say nothing of. */
+void cli_note(const cli_program *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -322,13 +322,13 @@ static void complain(const cli_program *program, const people *p)
     for (int64_t i = 0; i < p->losses && i < MOST_COMPLAINTS; i++) {
         char file[512];
         text_show(p->lost[i].file, file, sizeof(file));
-        cli_error(program, "%s/%s left out: %s", p->dir, file, p->lost[i].why.text);
+        cli_note(program, "%s/%s left out: %s", p->dir, file, p->lost[i].why.text);
     }
     if (p->losses > MOST_COMPLAINTS)
-        cli_error(program, "... and %lld more", (long long)(p->losses - MOST_COMPLAINTS));
+        cli_note(program, "... and %lld more", (long long)(p->losses - MOST_COMPLAINTS));
     if (p->losses > 0)
-        cli_error(program, "%lld of %lld photographs cannot be used", (long long)p->losses,
-                  (long long)(p->losses + p->count));
+        cli_note(program, "%lld of %lld photographs cannot be used", (long long)p->losses,
+                 (long long)(p->losses + p->count));
 }
 
 /* Whether the folders of all photographs have names that files, tables and terminals can hold. */

@@ -24,6 +24,9 @@ bool processes_all(bool well);
 /* The largest of a number that each of them has. All call it. */
 int processes_most(int value);
 
+/* Whether a text is the one that the first of them has. All call it. */
+bool processes_alike(const char *text);
+
 /* ---- a training that they share -------------------------------------------------------------- */
 
 typedef struct process_share process_share;

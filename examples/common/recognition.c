@@ -38,6 +38,7 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
          .help = "passes over the training photographs, at most"},
         {"batch", CLI_INT, &t->batch, "B", .max = 1e6,
          .help = "photographs in a step; 0: all of them"},
+        training_micro_batches_option(t),
         {"lr", CLI_DOUBLE, &t->lr, "A", .max = INFINITY, .above_min = true,
          .help = "learning rate of Adam"},
         {"schedule", CLI_CHOICE, &t->schedule, .choices = SCHEDULES,
@@ -179,13 +180,62 @@ static void end(training *t)
 
 /* ---- photographs as batches ------------------------------------------------------------------ */
 
-static tn_tensor *labels_of(const recognition *g, const int64_t *photos, int64_t count)
+static tn_tensor *labels_of(const recognition *g, tn_ctx *ctx, const int64_t *photos, int64_t count)
 {
-    tn_tensor *labels = tn_empty(g->ctx, TN_I64, 1, &count);
+    tn_tensor *labels = tn_empty(ctx, TN_I64, 1, &count);
     int64_t *label = labels ? tn_data_mut(labels) : NULL;
     for (int64_t i = 0; label && i < count; i++)
         label[i] = g->labels[photos[i]];
     return labels;
+}
+
+/* Batches of processes that share them come as numbers of photographs, in both tensors. */
+static tn_status look_up(const recognition *g, tn_ctx *ctx, tn_tensor **tensors, bool vary)
+{
+    const int64_t *photos = tn_data_i64(tensors[0]);
+    int64_t count = tn_numel(tensors[0]);
+    tensors[1] = labels_of(g, ctx, photos, count);
+    tensors[0] = g->task->inputs(g, ctx, photos, count, vary);
+    return tn_error_status(ctx);
+}
+
+static tn_status look_up_to_learn(tn_ctx *ctx, int64_t count, tn_tensor **tensors, void *payload)
+{
+    (void)count;
+    return look_up(payload, ctx, tensors, true);
+}
+
+static tn_status look_up_to_evaluate(tn_ctx *ctx, int64_t count, tn_tensor **tensors, void *payload)
+{
+    (void)count;
+    return look_up(payload, ctx, tensors, false);
+}
+
+static tn_loader *load_part(training *t, data_part part, tn_loader_opts opts)
+{
+    recognition *g = t->payload;
+    opts.payload = g;
+    if (t->count[part] == 0)
+        return NULL;
+    tn_tensor *photos =
+        tn_from_data(g->ctx, TN_I64, TN_SHAPE(t->count[part]), g->split.photos[part]);
+    return tn_loader_new(g->ctx, photos, photos, processes_share(t->share, opts));
+}
+
+/* For several processes. */
+static bool make_loader(training *t)
+{
+    recognition *g = t->payload;
+    int64_t batch = t->settings.batch;
+    tn_loader_opts learned = {
+        .batch_size = batch, .shuffle = batch > 0, .transform = look_up_to_learn};
+    tn_loader_opts evaluated = {.batch_size = IN_EVALUATION, .transform = look_up_to_evaluate};
+    if (!t->share)
+        return true;
+    t->loader = load_part(t, PART_TRAIN, learned);
+    for (int part = 0; part < PARTS; part++)
+        g->loader[part] = load_part(t, (data_part)part, evaluated);
+    return tn_ok(g->ctx) || run_library_failed(&t->run);
 }
 
 static bool next(training *t, data_part part, int64_t first, tn_batch *batch)
@@ -193,11 +243,13 @@ static bool next(training *t, data_part part, int64_t first, tn_batch *batch)
     const recognition *g = t->payload;
     const int64_t *photos = g->split.photos[part] + first;
     int64_t left = t->count[part] - first, some = left < IN_EVALUATION ? left : IN_EVALUATION;
+    if (t->share)
+        return tn_loader_next(g->loader[part], batch);
     if (left == 0)
         return false;
     *batch = (tn_batch){.number = first / IN_EVALUATION, .parts = 1};
-    batch->x = g->task->inputs(g, photos, some, false);
-    batch->y = labels_of(g, photos, some);
+    batch->x = g->task->inputs(g, g->ctx, photos, some, false);
+    batch->y = labels_of(g, g->ctx, photos, some);
     return batch->x && batch->y;
 }
 
@@ -205,8 +257,8 @@ static void step(training *t, const int64_t *photos, int64_t count)
 {
     const recognition *g = t->payload;
     tn_scope scope = tn_scope_begin(g->ctx);
-    tn_tensor *x = g->task->inputs(g, photos, count, true);
-    training_step(t, x, labels_of(g, photos, count));
+    tn_tensor *x = g->task->inputs(g, g->ctx, photos, count, true);
+    training_step(t, x, labels_of(g, g->ctx, photos, count));
     tn_scope_end(g->ctx, scope);
 }
 
@@ -229,7 +281,10 @@ static void learn_batches(training *t, int64_t batch)
 static void learn(training *t)
 {
     const recognition *g = t->payload;
-    if (t->settings.batch == 0)
+    if (t->share)
+        while (training_shared_step(t))
+            continue;
+    else if (t->settings.batch == 0)
         step(t, g->split.photos[PART_TRAIN], t->count[PART_TRAIN]);
     else
         learn_batches(t, t->settings.batch);
@@ -237,13 +292,18 @@ static void learn(training *t)
 
 /* ---- what the kept network does with the test photographs ------------------------------------ */
 
+static int64_t cells_of(const recognition *g)
+{
+    return (int64_t)g->people->persons * g->people->persons;
+}
+
 static void count_answers(training *t, const tn_tensor *answers, const tn_tensor *targets)
 {
     const recognition *g = t->payload;
     tn_confusion_add(g->of_run, answers, targets);
 }
 
-/* Adds those of this run to those of all. */
+/* Adds those of this run, of all processes, to those of all runs. */
 static bool finish(training *t)
 {
     recognition *g = t->payload;
@@ -251,10 +311,13 @@ static bool finish(training *t)
     training_record record;
     g->of_run = tn_confusion_new(g->ctx, persons);
     training_evaluate(t, PART_TEST, &record, count_answers);
-    for (int i = 0; i < persons; i++)
-        for (int k = 0; k < persons; k++)
-            g->confusion[i * persons + k] += tn_confusion_at(g->of_run, i, k);
-    return tn_ok(t->run.ctx) || run_library_failed(&t->run);
+    tn_tensor *counts = tn_cast(g->ctx, tn_confusion_matrix(g->of_run), TN_F64);
+    double *count = tn_ok(g->ctx) ? tn_data_mut(counts) : NULL;
+    if (!processes_sum(t->share, cells_of(g), count) || !tn_ok(g->ctx))
+        return run_library_failed(&t->run);
+    for (int64_t i = 0; i < cells_of(g); i++)
+        g->confusion[i] += (int64_t)count[i];
+    return true;
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */
@@ -271,6 +334,7 @@ static int list_settings(const training *t, training_setting *list)
         {"near", (double)s->near, NULL},
         {"epochs", (double)all->rounds, NULL},
         {"batch", (double)all->batch, NULL},
+        {"micro-batches", (double)all->micro_batches, NULL},
         {"lr", all->lr, NULL},
         {"schedule", all->schedule, SCHEDULES},
         {"weight-decay", all->weight_decay, NULL},
@@ -311,11 +375,6 @@ static sha256 hash_data(const training *t)
     return hash;
 }
 
-static int64_t cells_of(const recognition *g)
-{
-    return (int64_t)g->people->persons * g->people->persons;
-}
-
 static void save(const training *t, tn_dict *extra)
 {
     const recognition *g = t->payload;
@@ -337,6 +396,7 @@ static bool load(training *t, const tn_dict *extra)
 static const training_task TASK = {.round = "epoch",
                                    .loss = "train_loss",
                                    .make = make,
+                                   .make_loader = make_loader,
                                    .learn = learn,
                                    .next = next,
                                    .finish = finish,
@@ -350,21 +410,32 @@ static const training_task TASK = {.round = "epoch",
                                    .load = load,
                                    .end = end};
 
+/* The weights of --balance are divided by their sum over a batch, of which a micro-batch knows its
+ * own part alone. */
+static bool check(const recognition_settings *s, const people *p)
+{
+    bool shared = training_is_shared(&s->training);
+    if (p->persons < 2)
+        cli_error(s->run.program, "%s: photographs of %s alone; at least two persons are needed",
+                  p->dir, p->names[0]);
+    else if (s->balance && shared)
+        cli_error(s->run.program, "--balance needs whole batches; the programs of `make "
+                                  "mpi-examples` cut them into micro-batches");
+    return p->persons >= 2 && !(s->balance && shared);
+}
+
 int recognition_run(const recognition_task *task, const recognition_settings *s, const people *p,
                     void *payload, training_summary *summary)
 {
     training_settings of_runs = s->training;
     recognition g = {.task = task, .settings = s, .people = p, .payload = payload};
-    if (p->persons < 2) {
-        cli_error(s->run.program, "%s: photographs of %s alone; at least two persons are needed",
-                  p->dir, p->names[0]);
-        return CLI_EXIT_USAGE;
-    }
-    if (!run_make_out(&s->run))
+    if (!processes_all(check(s, p) && run_make_out(&s->run)))
         return CLI_EXIT_USAGE;
     g.confusion = calloc((size_t)cells_of(&g), sizeof(*g.confusion));
-    if (!g.confusion) {
+    if (!g.confusion)
         run_short_of_memory(&s->run);
+    if (!processes_all(g.confusion != NULL)) {
+        free(g.confusion);
         return CLI_EXIT_FAILURE;
     }
     if (of_runs.eval_every == 0)

@@ -38,8 +38,10 @@ typedef struct recognition_task {
      * besides belongs to the scope of the run. NULL with the error in g->ctx. */
     tn_module *(*make)(recognition *g);
 
-    /* What goes in for some photographs, [count, ...]: varied at random if it is to be learned. */
-    tn_tensor *(*inputs)(const recognition *g, const int64_t *photos, int64_t count, bool vary);
+    /* What goes in for some photographs, [count, ...], a tensor of ctx; varied at random if it is
+     * to be learned. */
+    tn_tensor *(*inputs)(const recognition *g, tn_ctx *ctx, const int64_t *photos, int64_t count,
+                         bool vary);
 
     /* Adds what predictions need besides the network to a dictionary, and its own settings to
      * metrics.json. */
@@ -63,10 +65,11 @@ struct recognition {
     tn_ctx *ctx;
     tn_confusion *of_run; /* in its test */
     split split;
-    int64_t *labels; /* of the photographs, as they are learned */
+    int64_t *labels;          /* of the photographs, as they are learned */
+    tn_loader *loader[PARTS]; /* for evaluations, if several processes share them */
 };
 
-enum { RECOGNITION_OPTIONS = 22 };
+enum { RECOGNITION_OPTIONS = 23 };
 
 /* Writes the options that all such programs have, RECOGNITION_OPTIONS, and returns how many. */
 int recognition_options(recognition_settings *s, const char *const *controls, cli_option *options);

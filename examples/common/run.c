@@ -86,7 +86,7 @@ bool run_unwritten(const run *r, const char *name)
 
 bool run_make_out(const run *r)
 {
-    if (make_directories(r->out))
+    if (!processes_first() || make_directories(r->out))
         return true;
     cli_error(r->program, "%s: no results can be written there: %s", r->out, strerror(errno));
     return false;

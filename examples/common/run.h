@@ -41,7 +41,7 @@ bool run_unwritten(const run *r, const char *name);
 
 /* The rest returns false with a line on standard error, too. */
 
-/* Makes the folder for the results. */
+/* Makes the folder for the results, which is the work of the first of several processes. */
 bool run_make_out(const run *r);
 
 /* Begin and end OUT/NAME, a report; and OUT/metrics.json, one object of JSON. */

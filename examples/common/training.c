@@ -311,12 +311,21 @@ static bool make_pieces(training *t)
     return tn_ok(t->run.ctx) || run_library_failed(&t->run);
 }
 
+/* Processes that learn from different data would learn nothing that makes sense. */
+static bool check_alike(const training *t)
+{
+    if (processes_count() == 1 || processes_alike(t->task->data(t).hex))
+        return true;
+    cli_error(t->run.program, "its data are not those of process 0");
+    return false;
+}
+
 /* All that a run has, in this order: loaders depend on who shares them, and may be loaded. */
 static bool prepare(training *t)
 {
     const training_task *task = t->task;
-    if (!processes_all(task->make(t) && (!processes_first() || run_make_out(&t->run)) &&
-                       make_pieces(t)))
+    if (!processes_all(task->make(t) && run_make_out(&t->run) && make_pieces(t)) ||
+        !processes_all(check_alike(t)))
         return false;
     if (!processes_join(t->run.ctx, t->net, t->settings.micro_batches, t->loss.reduction,
                         &t->share))
@@ -392,6 +401,11 @@ cli_option training_micro_batches_option(training_settings *s)
         .help = "in a program of `make mpi-examples`: parts of a batch that its processes share "
                 "out; what is learned depends on V, not on how many processes there are",
         .shown_default = "8 there"};
+}
+
+bool training_is_shared(const training_settings *s)
+{
+    return processes_micro_batches(s->micro_batches) > 0;
 }
 
 /* A batch is cut for several processes, or not at all. */

@@ -148,8 +148,9 @@ void training_step(training *t, const tn_tensor *x, const tn_tensor *y);
  * end of an epoch, without a step, and on failure. */
 bool training_shared_step(training *t);
 
-/* The option --micro-batches. */
+/* The option --micro-batches, and whether batches are cut so that processes can share them. */
 cli_option training_micro_batches_option(training_settings *s);
+bool training_is_shared(const training_settings *s);
 
 /* What is done with the answers [n] to samples of a part, beside the right ones. */
 typedef void (*training_answers)(training *t, const tn_tensor *answers, const tn_tensor *targets);

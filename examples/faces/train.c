@@ -94,13 +94,14 @@ static int shift_of(const settings *s, float r)
     return (int)(r * (float)(2 * s->shift + 1)) - (int)s->shift;
 }
 
-static tn_tensor *inputs(const recognition *g, const int64_t *photos, int64_t count, bool vary)
+static tn_tensor *inputs(const recognition *g, tn_ctx *ctx, const int64_t *photos, int64_t count,
+                         bool vary)
 {
     const settings *s = settings_of(g);
     int64_t numbers = 3 * s->side * s->side;
     bool varied = vary && (s->shift > 0 || !s->no_flip);
-    tn_tensor *x = tn_empty(g->ctx, TN_F32, 2, (const int64_t[]){count, numbers});
-    tn_tensor *random = varied ? tn_rand(g->ctx, TN_F32, 2, (const int64_t[]){count, 3}) : NULL;
+    tn_tensor *x = tn_empty(ctx, TN_F32, 2, (const int64_t[]){count, numbers});
+    tn_tensor *random = varied ? tn_rand(ctx, TN_F32, 2, (const int64_t[]){count, 3}) : NULL;
     if (!x || (varied && !random))
         return NULL;
     float *to = tn_data_mut(x);
@@ -220,7 +221,7 @@ static int train(settings *s, people *p)
                                    .settings = list_settings,
                                    .source = ""};
     people_opts opts = {(int)s->side, s->all.near, (int)s->all.run.threads, s->all.run.quiet};
-    if (!people_load(&PROGRAM, s->all.data, opts, p))
+    if (!processes_all(people_load(&PROGRAM, s->all.data, opts, p)))
         return CLI_EXIT_USAGE;
     s->face.side = (int)s->side;
     snprintf(s->network, sizeof(s->network), "%lld-%lld-%d with ReLU",

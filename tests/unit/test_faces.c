@@ -57,6 +57,8 @@ static const struct {
      "--validation 0.9 leaves no photograph for training"},
     {"train --data @/faces --hidden 0", 2, "--hidden needs a whole number from 1"},
     {"train --data @/faces --control nobody", 2, "--control needs one of none|permute"},
+    {"train --data @/faces --test-per-class 4 --micro-batches 2 --out @/out", 2,
+     "--micro-batches is for the programs of `make mpi-examples`"},
     {"train --data @/faces --split @/none.csv --out @/out", 2, "none.csv: No such file"},
     {"train --data @/faces extra", 2, "unknown option 'extra'"},
     {"train --data @/faces --out @/file/below", 2, "no results can be written there"},

@@ -80,6 +80,14 @@ int processes_most(int value)
     return most;
 }
 
+bool processes_alike(const char *text)
+{
+    char first[MOST_LINE] = "";
+    snprintf(first, sizeof(first), "%s", text);
+    MPI_Bcast(first, sizeof(first), MPI_BYTE, 0, MPI_COMM_WORLD);
+    return strncmp(first, text, sizeof(first) - 1) == 0;
+}
+
 /* ---- a training ------------------------------------------------------------------------------ */
 
 /* A share is a tn_mpi by the name that programs know. */
