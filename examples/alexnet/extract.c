@@ -5,6 +5,7 @@
 #include "alexnet/alexnet.h"
 #include "alexnet/features.h"
 #include "common/commands.h"
+#include "common/processes.h"
 #include "common/progress.h"
 #include "common/run.h"
 
@@ -70,7 +71,7 @@ static int extract(run *r, void *payload)
     alexnet a;
     feature_counts counts;
     double start = seconds_now();
-    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &a))
+    if (!processes_all(alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &a)))
         return CLI_EXIT_USAGE;
     s->opts = (feature_opts){.step = alexnet_step(&PROGRAM, &a, s->layer),
                              .input = s->opts.input,
@@ -80,12 +81,13 @@ static int extract(run *r, void *payload)
                              .quiet = r->quiet,
                              .again = "the same command"};
     people_opts opts = {0, -1, s->opts.threads, r->quiet};
-    if (s->opts.step < 0 || !people_load(&PROGRAM, s->data, opts, p))
+    if (!processes_all(s->opts.step >= 0 && people_load(&PROGRAM, s->data, opts, p)))
         return CLI_EXIT_USAGE;
     if (!features_compute(&PROGRAM, r->ctx, &a, p, &s->opts, &counts))
         return interrupted ? interrupted_status() : CLI_EXIT_FAILURE;
     double seconds = seconds_now() - start;
-    if (!write_index(s, &a) || !write_metrics(s, &a, &counts, seconds))
+    if (!processes_all(!processes_first() ||
+                       (write_index(s, &a) && write_metrics(s, &a, &counts, seconds))))
         return CLI_EXIT_FAILURE;
     if (!r->quiet)
         printf("%s of %lld %s by %s: %lld batches computed, %lld were there, %.1f s\nin %s\n",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/commands.h"
+#include "common/processes.h"
 #include "common/progress.h"
 
 const char *const FEATURE_INPUTS[] = {"227", "224", NULL};
@@ -160,18 +161,23 @@ static bool keep_batch(const cli_program *program, tn_ctx *ctx, const alexnet *a
     return made;
 }
 
-bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
-                      const feature_opts *opts, feature_counts *counts)
+static bool make_cache(const cli_program *program, const feature_opts *opts)
 {
-    *counts = (feature_counts){0};
-    if (!make_directories(opts->cache)) {
-        cli_error(program, "%s: no features can be kept there: %s", opts->cache, strerror(errno));
-        return false;
-    }
+    if (!processes_first() || make_directories(opts->cache))
+        return true;
+    cli_error(program, "%s: no features can be kept there: %s", opts->cache, strerror(errno));
+    return false;
+}
+
+/* The batches of this process that are missing. */
+static bool compute_missing(const cli_program *program, tn_ctx *ctx, const alexnet *a,
+                            const people *p, const feature_opts *opts, feature_counts *counts)
+{
     progress shown = progress_begin("photograph", p->count, opts->quiet);
     bool enabled = tn_set_grad_enabled(ctx, false), able = true;
-    watch_interrupts();
     for (int64_t first = 0; able && !interrupted && first < p->count; first += FEATURE_BATCH) {
+        if (!processes_own(first / FEATURE_BATCH))
+            continue;
         path file = path_join(opts->cache, features_name(a, p, opts, first).s);
         bool there = file_exists(file.s);
         able = there || keep_batch(program, ctx, a, p, opts, first, file.s);
@@ -179,13 +185,45 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
         counts->computed += able && !there;
         progress_update(&shown, first + in_batch(p, first), "%s", NET_NAMES[opts->step]);
     }
-    unwatch_interrupts();
     tn_set_grad_enabled(ctx, enabled);
     progress_end(&shown);
-    if (able && interrupted)
-        cli_error(program, "stopped; what was computed is in %s, and %s goes on", opts->cache,
-                  opts->again);
-    return able && !interrupted;
+    return able;
+}
+
+/* Whether this process sees what the others have kept. */
+static bool check_there(const cli_program *program, const alexnet *a, const people *p,
+                        const feature_opts *opts)
+{
+    for (int64_t first = 0; first < p->count; first += FEATURE_BATCH) {
+        path file = path_join(opts->cache, features_name(a, p, opts, first).s);
+        if (file_exists(file.s))
+            continue;
+        cli_error(program, "%s is not there; processes need one folder, and the same photographs",
+                  file.s);
+        return false;
+    }
+    return true;
+}
+
+bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
+                      const feature_opts *opts, feature_counts *counts)
+{
+    feature_counts own = {0};
+    if (!processes_all(make_cache(program, opts)))
+        return false;
+    watch_interrupts();
+    bool able = compute_missing(program, ctx, a, p, opts, &own);
+    int event = processes_most(interrupted);
+    unwatch_interrupts();
+    interrupted = event;
+    if (!processes_all(able))
+        return false;
+    *counts = (feature_counts){processes_total(own.kept), processes_total(own.computed)};
+    if (!interrupted)
+        return processes_all(check_there(program, a, p, opts));
+    cli_error(program, "stopped; what was computed is in %s, and %s goes on", opts->cache,
+              opts->again);
+    return false;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -240,7 +278,7 @@ bool features_load(const cli_program *program, tn_ctx *ctx, const alexnet *a, co
         path file = path_join(opts->cache, features_name(a, p, opts, first).s);
         read = read_file(program, ctx, file.s, p, opts->mirrored, first, f);
     }
-    return read;
+    return processes_all(read);
 }
 
 void features_free(feature_set *f)

@@ -49,7 +49,8 @@ int feature_side(int input);
 
 /* Computes what is not in the folder yet, in batches of 32 photographs, each kept in a file
  * KEY.npz, whose key is a hash of the weights, the layer, the settings and the photographs. Memory
- * does not grow with their number. False with a line on standard error. */
+ * does not grow with their number. Several processes deal the batches out among them. False with a
+ * line on standard error. */
 bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a, const people *p,
                       const feature_opts *opts, feature_counts *counts);
 

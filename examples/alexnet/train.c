@@ -96,14 +96,16 @@ static tn_tensor *gather(const recognition *g, tn_ctx *ctx, const int64_t *photo
     return x;
 }
 
-/* All training photographs at once, always the same, are put together once. */
+/* All training photographs at once, always the same, are put together once, unless processes share
+ * them. */
 static tn_module *make(recognition *g)
 {
     settings *s = settings_of(g);
     s->whole = NULL;
     if (!measure(g))
         return NULL;
-    if (g->settings->training.batch == 0 && s->no_flip)
+    if (g->settings->training.batch == 0 && s->no_flip &&
+        !training_is_shared(&g->settings->training))
         s->whole = gather(g, g->ctx, g->split.photos[PART_TRAIN], g->split.count[PART_TRAIN], NULL);
     return head_make(g->ctx, &s->alexnet, &s->shape);
 }
@@ -319,12 +321,15 @@ static int sweep(settings *s)
         status = train_layer(s, SWEPT[i], out.s, &found[i]);
         if (status == 0 && found[i].validation.mean > found[best].validation.mean)
             best = i;
+        if (status == 0)
+            interrupted = processes_most(interrupted);
         if (status == 0 && interrupted && i + 1 < SWEEP)
             status = stop_before(SWEPT[i + 1]);
     }
     if (status != 0)
         return status;
-    if (!write_sweep(s, found) || !write_metrics(s, found, best) || !draw_sweep(s))
+    if (!processes_all(!processes_first() ||
+                       (write_sweep(s, found) && write_metrics(s, found, best) && draw_sweep(s))))
         return CLI_EXIT_FAILURE;
     count_checkpoints(s, true);
     if (s->all.run.quiet)
@@ -401,10 +406,9 @@ static settings study(void)
 static int train(run *r, void *payload)
 {
     settings *s = payload;
-    if (!alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &s->alexnet))
-        return CLI_EXIT_USAGE;
     people_opts opts = {0, s->all.near, (int)r->threads, r->quiet};
-    if (!people_load(&PROGRAM, s->all.data, opts, &s->people))
+    if (!processes_all(alexnet_load(&PROGRAM, r->ctx, s->weights, r->seed, &s->alexnet) &&
+                       people_load(&PROGRAM, s->all.data, opts, &s->people)))
         return CLI_EXIT_USAGE;
     return s->sweep ? sweep(s) : train_layer(s, s->layer, r->out, NULL);
 }

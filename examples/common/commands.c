@@ -57,7 +57,7 @@ static int flush_output(const char *name, int status)
 }
 
 /* What several processes may do together. */
-static const char *const SHARED[] = {"train", NULL};
+static const char *const SHARED[] = {"train", "features", NULL};
 
 static int run_command_of(const char *program, const command *c, int argc, char **argv)
 {

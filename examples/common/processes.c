@@ -37,9 +37,20 @@ int processes_most(int value)
     return value;
 }
 
+int64_t processes_total(int64_t value)
+{
+    return value;
+}
+
 bool processes_alike(const char *text)
 {
     (void)text;
+    return true;
+}
+
+bool processes_own(int64_t number)
+{
+    (void)number;
     return true;
 }
 

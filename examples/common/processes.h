@@ -21,11 +21,15 @@ void processes_keep(const char *program, const char *line);
  * its process, unless the first has printed one. All call it. */
 bool processes_all(bool well);
 
-/* The largest of a number that each of them has. All call it. */
+/* The largest of a number that each of them has, and the sum. All call them. */
 int processes_most(int value);
+int64_t processes_total(int64_t value);
 
 /* Whether a text is the one that the first of them has. All call it. */
 bool processes_alike(const char *text);
+
+/* Whether a piece of work, of those that are numbered from 0, is for this one. */
+bool processes_own(int64_t number);
 
 /* ---- a training that they share -------------------------------------------------------------- */
 

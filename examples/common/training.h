@@ -202,7 +202,8 @@ bool training_load_results(const training *t, training_results *results);
 /* Puts a run that was made with the same settings into the state of the checkpoint. */
 bool training_load(training *t);
 
-/* Whether there is a checkpoint in a folder for results; removes it, if there is one. */
+/* Whether there is a checkpoint in a folder for results, as the first process sees it, for all of
+ * them; and the first one removes it, if there is one. */
 bool training_is_stopped(const run *r);
 void training_forget(const run *r);
 

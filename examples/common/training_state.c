@@ -226,10 +226,11 @@ bool training_load(training *t)
 
 bool training_is_stopped(const run *r)
 {
-    return file_exists(path_join(r->out, NAME).s);
+    return processes_most(processes_first() && file_exists(path_join(r->out, NAME).s));
 }
 
 void training_forget(const run *r)
 {
-    unlink(path_join(r->out, NAME).s);
+    if (processes_first())
+        unlink(path_join(r->out, NAME).s);
 }

@@ -46,7 +46,7 @@ mpi: lib $(MPI_STATIC) $(MPI_SHARED)
 
 # The examples that several processes may run together, with those of MPI in place of the one process that
 # they have else. $(BUILD)/bin has the last ones that were made.
-MPI_PROGRAMS := digits faces
+MPI_PROGRAMS := alexnet digits faces
 MPI_PROCESSES := $(MPI_BUILD)/obj/examples/processes.o
 
 $(MPI_PROCESSES): examples/common/mpi/processes.c | mpi-compiler

@@ -21,6 +21,7 @@ check-mpi:
 	@tests/mpi/run.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/tests/cases mpirun.$(mpi))
 	@tests/mpi/digits.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi mpirun.$(mpi))
 	@tests/mpi/faces.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/faces-mpi mpirun.$(mpi))
+	@tests/mpi/alexnet.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/alexnet-mpi mpirun.$(mpi))
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 
 # Steps of one and two processes, with each MPI, beside PyTorch's DistributedDataParallel: make bench-mpi ROUNDS=5

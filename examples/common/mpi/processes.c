@@ -80,12 +80,24 @@ int processes_most(int value)
     return most;
 }
 
+int64_t processes_total(int64_t value)
+{
+    int64_t total = value;
+    MPI_Allreduce(&value, &total, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+    return total;
+}
+
 bool processes_alike(const char *text)
 {
     char first[MOST_LINE] = "";
     snprintf(first, sizeof(first), "%s", text);
     MPI_Bcast(first, sizeof(first), MPI_BYTE, 0, MPI_COMM_WORLD);
     return strncmp(first, text, sizeof(first) - 1) == 0;
+}
+
+bool processes_own(int64_t number)
+{
+    return number % processes_count() == rank_of();
 }
 
 /* ---- a training ------------------------------------------------------------------------------ */
