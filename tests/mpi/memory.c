@@ -69,6 +69,35 @@ static void set_victim(int64_t allocations)
     left = rank == size - 1 ? allocations : INT64_MAX;
 }
 
+static bool take_step(tn_mpi *mpi, tn_loader *loader, tn_ctx *ctx)
+{
+    tn_batch batch;
+    while (!tn_mpi_step(mpi, loader))
+        if (!tn_ok(ctx))
+            return false;
+    while (tn_mpi_next(mpi, &batch)) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *y = tn_mpi_forward(mpi);
+        tn_mpi_backward(mpi, tn_mean(ctx, tn_square(ctx, y), (tn_reduce_opts){0}));
+        tn_scope_end(ctx, scope);
+    }
+    return tn_ok(ctx);
+}
+
+/* The first step, and the second, before which gradients are laid out anew. */
+static void in_steps(tn_ctx *ctx, tn_mpi *mpi)
+{
+    tn_tensor *x = tn_rand(ctx, TN_F32, TN_SHAPE(9, 1, 4, 4));
+    tn_loader *loader = tn_loader_new(ctx, x, NULL, tn_mpi_share(mpi, (tn_loader_opts){0}));
+    for (int i = 0; i < 2; i++) {
+        int64_t n = 0;
+        do
+            set_victim(n++);
+        while (failed_alike(ctx, !take_step(mpi, loader, ctx)) && n < 1000);
+        CHECK(n > 40 && n < 1000);
+    }
+}
+
 void memory(void)
 {
     tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
@@ -91,6 +120,7 @@ void memory(void)
         set_victim(n++);
     while (failed_alike(ctx, tn_mpi_sum_f64(mpi, 3, values) < 0));
     CHECK(n > 1 && values[2] == size);
+    in_steps(ctx, mpi);
     tn_mpi_free(mpi);
     tn_ctx_free(ctx);
 }
