@@ -118,23 +118,10 @@ static void release(tn_mpi *mpi)
     free(mpi->buffers);
     free(mpi->order);
     free(mpi->ready);
-    free(mpi);
 }
 
-/* A process that has failed already comes here as well: the others are waiting. */
-tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
+static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
 {
-    if (!is_running(ctx))
-        return NULL;
-    if (comm == MPI_COMM_NULL) {
-        tn_fail(ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is MPI_COMM_NULL");
-        return NULL;
-    }
-    tn_mpi *mpi = calloc(1, sizeof *mpi);
-    if (!mpi) {
-        tn_fail(ctx, TN_ERR_MEMORY, "mpi_new: out of memory");
-        return NULL;
-    }
     mpi->ctx = ctx;
     mpi->module = module;
     mpi->control = mpi->scatter = mpi->gather = MPI_COMM_NULL;
@@ -145,9 +132,28 @@ tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts op
         prepare(mpi);
         if (tn__agree(mpi, TN__NEW, (const uint64_t[TN__ITEMS]){mpi->layout}) &&
             tn_mpi_broadcast(mpi) == TN_OK)
-            return mpi;
+            return true;
     }
     release(mpi);
+    return false;
+}
+
+/* A process that has failed already comes here as well, and one without memory for the result: the
+ * others are waiting. */
+tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
+{
+    if (!is_running(ctx))
+        return NULL;
+    if (comm == MPI_COMM_NULL) {
+        tn_fail(ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is MPI_COMM_NULL");
+        return NULL;
+    }
+    tn_mpi *mpi = calloc(1, sizeof *mpi), without = {0};
+    if (!mpi)
+        tn_fail(ctx, TN_ERR_MEMORY, "mpi_new: out of memory");
+    if (begin(mpi ? mpi : &without, ctx, comm, module, opts))
+        return mpi;
+    free(mpi);
     return NULL;
 }
 
@@ -161,6 +167,7 @@ void tn_mpi_free(tn_mpi *mpi)
     }
     tn__agree(mpi, TN__FREE, NULL);
     release(mpi);
+    free(mpi);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */

@@ -82,7 +82,8 @@ struct tn_mpi {
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
     tn_loader *loader;
-    tn_batch batch; /* the next, if `fetched` */
+    int64_t steps, taken; /* with this loader; its batches and ends of epochs that are begun */
+    tn_batch batch;       /* the next, if `fetched` */
     bool fetched;
     int64_t at;      /* micro-batches of this process that are done */
     int64_t current; /* the one whose gradients are computed */

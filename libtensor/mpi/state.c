@@ -218,6 +218,7 @@ tn_status tn_mpi_load_checkpoint(tn_mpi *mpi, tn_checkpoint parts, const char *p
     tn_load_checkpoint_from(mpi->ctx, parts,
                             (tn_source){.data = bytes, .size = size, .name = path});
     free(bytes);
+    mpi->steps = mpi->taken = 0;
     tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){6});
     return tn_error_status(mpi->ctx);
 }

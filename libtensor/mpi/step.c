@@ -20,9 +20,32 @@ tn_rng_state tn__stream_of(tn_rng_state step, int64_t micro_batch)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+/* Is it one of this process's parts? */
+static bool is_own(const tn_mpi *mpi)
+{
+    const int64_t *begin = mpi->tree.begin + mpi->rank;
+    return mpi->batch.parts == mpi->tree.count && mpi->batch.part >= begin[0] &&
+           mpi->batch.part < begin[1];
+}
+
+/* The first part of the batch that this step is to take. Of a step that has failed, processes may
+ * have left several parts, or even all; these are passed over, and so is an end of the epoch that
+ * not all have come to. */
+static bool fetch_first(tn_mpi *mpi)
+{
+    bool fetched;
+    do {
+        fetched = tn_loader_next(mpi->loader, &mpi->batch);
+        if (!tn_ok(mpi->ctx) || (fetched && !is_own(mpi)))
+            return fetched;
+        mpi->taken += !fetched || mpi->batch.part == mpi->tree.begin[mpi->rank];
+    } while (mpi->taken < mpi->steps);
+    return fetched;
+}
+
 bool tn__fetch(tn_mpi *mpi)
 {
-    if (!tn_loader_next(mpi->loader, &mpi->batch))
+    if (mpi->taken < mpi->steps ? !fetch_first(mpi) : !tn_loader_next(mpi->loader, &mpi->batch))
         return false;
     int64_t expected = mpi->tree.begin[mpi->rank] + mpi->at;
     if (mpi->batch.parts != mpi->tree.count || mpi->batch.part != expected)
@@ -36,7 +59,10 @@ bool tn__fetch(tn_mpi *mpi)
 
 static void prepare(tn_mpi *mpi, tn_loader *loader)
 {
+    if (loader != mpi->loader)
+        mpi->steps = mpi->taken = 0;
     mpi->loader = loader;
+    mpi->steps++;
     mpi->at = 0;
     mpi->fetched = false;
     if (!loader)

@@ -66,6 +66,7 @@ void trees(void);     /* tree.c, without MPI */
 void trainings(void); /* trainings.c */
 void norms(void);     /* norms.c */
 void buckets(void);   /* buckets.c */
+void memory(void);    /* memory.c */
 void faults(void);    /* faults.c */
 void calls(void);     /* calls.c: functions one by one */
 void checkpoints(const char *folder);

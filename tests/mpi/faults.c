@@ -148,7 +148,7 @@ static bool step(training *t)
     return true;
 }
 
-/* The others stop where the victim does, know why, and have the same parameters. */
+/* The others stop where the victim does, know why, have the same parameters, and can go on. */
 static void befalls(fault f, tn_status status, const char *text)
 {
     kind = f;
@@ -175,8 +175,9 @@ static void befalls(fault f, tn_status status, const char *text)
         CHECK(strncmp(why, begins, strlen(begins)) == 0);
     CHECK(strstr(why, text) != NULL);
     tn_clear_error(t.ctx);
+    kind = NONE;
     if (t.mpi)
-        CHECK(tn_mpi_check(t.mpi) == TN_OK);
+        CHECK(tn_mpi_check(t.mpi) == TN_OK && step(&t));
     same(NULL, digest(t.ctx, t.net));
     end(&t);
 }

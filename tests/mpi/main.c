@@ -170,6 +170,7 @@ static void run_case(int argc, char **argv)
         trainings();
         norms();
         buckets();
+        memory();
         faults();
         checkpoints(folder);
     }

@@ -8,9 +8,10 @@ $(MPI_BUILD)/tests/%.o: tests/mpi/%.c
 	@mkdir -p $(@D)
 	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Itests -c $< -o $@
 
+# tests/mpi/memory.c says when memory runs out.
 $(MPI_BUILD)/tests/cases: $(MPI_TEST_OBJECTS) $(MPI_STATIC) $(STATIC)
 	$(call SAY,LD,$@)
-	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -o $@ $(MPI_TEST_OBJECTS) $(MPI_STATIC) $(STATIC) $(LIBS)
+	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc -o $@ $(MPI_TEST_OBJECTS) $(MPI_STATIC) $(STATIC) $(LIBS)
 
 mpi-tests: mpi $(MPI_BUILD)/tests/cases $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
 

@@ -115,7 +115,8 @@ TN_API bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader);
  * gradients of the parameters are increased by the sums over the whole batch, so that clipping,
  * accumulation over several steps, schedules and groups work as they do in one process. If a
  * process has failed, the error is recorded in all, gradients are cleared, and buffers and random
- * stream are as before the step.
+ * stream are as before the step. Once the error is cleared in all, the next step takes the next
+ * batch.
  *
  * Buffers. Each micro-batch finds those of the beginning of the step. Where a micro-batch has
  * changed a buffer, it becomes the mean of what all micro-batches made of it, weighted by samples,
