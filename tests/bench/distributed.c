@@ -14,6 +14,9 @@
  *     tape     a step by one process without MPI: its microseconds, those of its forward pass, then
  *              for each parameter, as backward comes to it, the microseconds from the beginning of
  *              backward until its gradient is there, and its bytes; the end of backward, and 0
+ *     where    where the time of a step goes: of each process the microseconds of its loader,
+ *              forward, backward, sums and optimiser, then those of MPI within each of these;
+ *              means over the faster half of the steps
  *     message  a message of process 0 to process 1 and back; the answer is half of that
  *
  * The answers of step and message are the median and the least time in microseconds. Digits are
@@ -24,6 +27,7 @@
 #include <string.h>
 #include <tn/mpi.h>
 #include "bench/models.h"
+#include "bench/mpi_time.h"
 #include "bench/timing.h"
 
 enum { MOST = 4096, QUESTION = 512, WARM = 3, IMAGES = 256, GRADIENTS = 64 };
@@ -231,6 +235,100 @@ static void answer_step(const question *q)
     subject_free(&s);
 }
 
+/* ---- where the time goes --------------------------------------------------------------------- */
+
+enum { LOADER, FORWARD, BACKWARD, SUMS, OPTIMISER, PHASES, SHARES = 2 * PHASES };
+
+/* Seconds of each phase outside of MPI, and in it. The stretch since the last mark is not yet
+ * anyone's. */
+typedef struct lap {
+    double shares[SHARES];
+    double mark, in_mpi;
+} lap;
+
+static void charge(lap *l, int phase)
+{
+    double time = now(), mpi = seconds_in_mpi - l->in_mpi;
+    l->shares[phase] += time - l->mark - mpi;
+    l->shares[PHASES + phase] += mpi;
+    l->mark = time;
+    l->in_mpi = seconds_in_mpi;
+}
+
+static lap step_by_phases(const subject *s)
+{
+    lap l = {.mark = now(), .in_mpi = seconds_in_mpi};
+    tn_batch batch;
+    if (!tn_mpi_step(s->mpi, s->loader))
+        tn_mpi_step(s->mpi, s->loader);
+    while (tn_mpi_next(s->mpi, &batch)) {
+        charge(&l, LOADER);
+        tn_scope scope = tn_scope_begin(s->ctx);
+        tn_tensor *loss = loss_of(s, &batch);
+        charge(&l, FORWARD);
+        tn_mpi_backward(s->mpi, loss);
+        tn_scope_end(s->ctx, scope);
+        charge(&l, BACKWARD);
+    }
+    charge(&l, SUMS);
+    tn_step(s->optim);
+    tn_zero_grad(s->optim);
+    charge(&l, OPTIMISER);
+    return l;
+}
+
+/* The longest that a process took for the step. */
+static double length_of(const lap *l)
+{
+    double length = 0;
+    for (int i = 0; i < SHARES; i++)
+        length += l->shares[i];
+    MPI_Allreduce(MPI_IN_PLACE, &length, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+    return length;
+}
+
+/* Means over the steps that took no longer than the middle one. */
+static lap mean_of_half(const lap *laps, int n)
+{
+    static double lengths[MOST], sorted[MOST];
+    lap mean = {.mark = 0};
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        sorted[i] = lengths[i] = length_of(&laps[i]);
+    double middle = median(sorted, n);
+    for (int i = 0; i < n; i++)
+        if (lengths[i] <= middle) {
+            count++;
+            for (int j = 0; j < SHARES; j++)
+                mean.shares[j] += laps[i].shares[j];
+        }
+    for (int j = 0; j < SHARES; j++)
+        mean.shares[j] /= count;
+    return mean;
+}
+
+static void answer_where(const question *q)
+{
+    static lap laps[MOST];
+    subject s = subject_new(q);
+    if (!s.mpi)
+        fail(q->what, "is asked of a training with micro-batches");
+    for (int i = 0; i < WARM; i++)
+        step(&s);
+    for (int64_t i = 0; i < q->steps; i++)
+        laps[i] = step_by_phases(&s);
+    check(&s, q->what);
+    subject_free(&s);
+    lap mean = mean_of_half(laps, (int)q->steps);
+    double *all = calloc((size_t)size * SHARES, sizeof *all);
+    if (!all)
+        fail(q->what, "out of memory");
+    MPI_Gather(mean.shares, SHARES, MPI_DOUBLE, all, SHARES, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+    for (int i = 0; rank == 0 && i < size * SHARES; i++)
+        printf("%.1f%c", 1e6 * all[i], i + 1 < size * SHARES ? ' ' : '\n');
+    free(all);
+}
+
 /* ---- when gradients are there ---------------------------------------------------------------- */
 
 typedef struct tape {
@@ -328,10 +426,12 @@ int main(int argc, char **argv)
             answer_step(&q);
         else if (strcmp(q.what, "tape") == 0)
             answer_tape(&q);
+        else if (strcmp(q.what, "where") == 0)
+            answer_where(&q);
         else if (strcmp(q.what, "message") == 0)
             answer_message(&q);
         else
-            fail(q.what, "not step, tape or message");
+            fail(q.what, "not step, tape, where or message");
         fflush(stdout);
     }
     MPI_Finalize();

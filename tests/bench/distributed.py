@@ -10,7 +10,7 @@ of one process, with the same micro-batches and without libtensor-mpi (of PyTorc
 "Apart" are two processes that do not speak to each other, the most that this machine allows. A round's value is the
 median of its steps by the wall's clock, which other programs lengthen: most of all that of two processes, which wait
 for each other. So the last columns have the same of each round's fastest step. What else is in the file is for
-distributed_docs.py: when gradients are complete, and how long messages take."""
+distributed_docs.py: when gradients are complete, where the time of a step goes, and how long messages take."""
 import argparse
 import os
 import re
@@ -137,6 +137,23 @@ def of_batches(side, name, network, words, batch, steps):
         yield single(network, name, "batch", micro, 1, b, [side.numbers("step", steps, *question)[0] for _ in range(3)])
 
 
+PHASES = ("loader", "forward", "backward", "sums", "optimiser")
+
+
+def where(sides, network, words, batch, steps):
+    """Where the time of a step goes in each process, outside of MPI and in it: the number of the process is in the place
+    of the batch."""
+    for (name, n), side in sides.items():
+        for how, more in (("where", ""), ("where, no overlap", "overlap=0"))[:n]:
+            if name != "PyTorch":
+                answers = [side.numbers("where", steps, network, words, f"batch={batch}", "micro=2", more)
+                           for _ in range(3)]
+                for i, values in enumerate(zip(*answers)):
+                    process, i = divmod(i, 2 * len(PHASES))
+                    what = f"{how}: {'MPI in ' if i >= len(PHASES) else ''}{PHASES[i % len(PHASES)]}"
+                    yield single(network, name, what, 2, n, process, values)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
@@ -157,7 +174,8 @@ def main():
             show(row)
             file.write(row)
         for row in (*tape(sides[name, 1], name, network, words, batch),
-                    *of_batches(sides[name, 1], name, network, words, batch, steps)):
+                    *of_batches(sides[name, 1], name, network, words, batch, steps),
+                    *where(sides, network, words, batch, 2 * steps)):
             file.write(row)
     for row in messages(sides):
         file.write(row)

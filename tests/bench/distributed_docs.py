@@ -2,7 +2,7 @@
 """The tables of `make bench-mpi CSV=file` for docs/performance, and what distributed_model.py makes of them:
 distributed_docs.py FILE.csv DIRECTORY
 
-Writes distributed.md, and distributed.png by gnuplot."""
+Writes distributed.md, and distributed.png and distributed-step.png by gnuplot."""
 import csv
 import pathlib
 import subprocess
@@ -124,6 +124,72 @@ def draw(costs, png):
     subprocess.run(["gnuplot"], input=commands, text=True, check=True)
 
 
+# ---- where the time of a step goes ----------------------------------------------------------------------
+
+# What a reader is told apart, the phases of distributed.py that belong to it, and its colour.
+SHARES = (("loader", ("loader",), "#bdbdbd"),
+          ("forward, loss", ("forward",), "#9ecae1"),
+          ("backward", ("backward",), "#3182bd"),
+          ("copying and adding sums", ("sums",), "#756bb1"),
+          ("optimiser", ("optimiser",), "#74c476"),
+          ("MPI: agreeing on the step", ("MPI in loader",), "#fdd0a2"),
+          ("MPI: during backward", ("MPI in backward",), "#fd8d3c"),
+          ("MPI: at the end, with waiting", ("MPI in sums",), "#d94801"))
+
+
+def shares_of(rows, network):
+    """(side, how, processes, process) of each bar, and the microseconds of each share."""
+    bars = {}
+    for row in rows:
+        how, _, phase = row["how"].partition(": ")
+        if row["network"] == network and how.startswith("where"):
+            key = row["side"], how, int(row["processes"]), int(row["batch"])
+            bars.setdefault(key, {})[phase] = float(row["median"])
+    return {key: [sum(found[p] for p in phases) for _, phases, _ in SHARES] for key, found in bars.items()}
+
+
+def name_of(bar):
+    side, how, processes, process = bar
+    return f"{side}, {'one process' if processes == 1 else f'process {process}'}{how.removeprefix('where')}"
+
+
+def where(rows, network):
+    yield "| process | " + " | ".join(name for name, _, _ in SHARES) + " | all |"
+    yield "|---|" + "---|" * (len(SHARES) + 1)
+    for bar, shares in shares_of(rows, network).items():
+        yield f"| {name_of(bar)} | " + " | ".join(f"{1e-3 * share:.3g}" for share in (*shares, sum(shares))) + " |"
+
+
+WHERE_PLOT = """set terminal pngcairo size 1000,{height} font "sans,10"
+set output "{png}"
+set multiplot layout {count},1 title "Milliseconds of a step with two micro-batches"
+set style fill solid border lc rgb "white"
+set boxwidth 0.4
+set xrange [0:*]
+set grid x
+"""
+
+
+def draw_where(rows, networks, png):
+    """Bars that lie on their side, the first on top."""
+    commands = WHERE_PLOT.format(png=png, count=len(networks), height=80 + 380 * len(networks))
+    for network in networks:
+        bars = shares_of(rows, network)
+        plots, data = [], ""
+        for i, (title, _, colour) in enumerate(SHARES):
+            plots.append(f"'-' using (($1+$2)/2):3:1:2:($3-0.4):($3+0.4) with boxxyerror lc rgb \"{colour}\" "
+                         f"title \"{title}\"")
+            for y, shares in enumerate(reversed(bars.values())):
+                data += f"{1e-3 * sum(shares[:i])} {1e-3 * sum(shares[:i + 1])} {y}\n"
+            data += "e\n"
+        ticks = ", ".join(f'"{name_of(bar)}" {y}' for y, bar in enumerate(reversed(bars)))
+        commands += (f"set title \"{TITLES[network]}\"\nset ytics ({ticks})\nset yrange [-0.6:{len(bars) - 0.4}]\n"
+                     f"set key outside right top reverse Left font \",9\"\nplot {', '.join(plots)}\n{data}")
+    subprocess.run(["gnuplot"], input=commands, text=True, check=True)
+
+
+# ---- the page ------------------------------------------------------------------------------------------
+
 def text(rows, costs):
     yield from ("# Training by several processes", "",
                 "By `make bench-mpi`; [distributed.md](../distributed.md) says how to train so. Each process has one thread "
@@ -135,6 +201,13 @@ def text(rows, costs):
                 "batch each: the most that the machine allows. Other programs lengthen a step, most of all that of two processes, "
                 "which wait for each other; so the last columns have the fastest step of each round.", "")
     yield from measured(rows)
+    yield from ("", "## Where the time of a step goes", "",
+                "Milliseconds in each process, outside of MPI's functions and in them, as its profiling interface sees them; means "
+                "over the faster half of the steps, the middle one of three runs. Who is ready first waits in MPI for the other.",
+                "", "![Shares of a step](distributed-step.png)")
+    for network in costs:
+        yield from ("", f"{TITLES[network]}:", "")
+        yield from where(rows, network)
     yield from ("", "## A model of cost", "",
                 "tests/bench/distributed_model.py has its formulas; these are their constants. Messages between two processes "
                 "in the memory that they share:", "")
@@ -167,6 +240,7 @@ def main():
              for name in dict.fromkeys(row["network"] for row in rows if row["network"])}
     (directory / "distributed.md").write_text("\n".join(text(rows, costs)) + "\n")
     draw(costs, directory / "distributed.png")
+    draw_where(rows, list(costs), directory / "distributed-step.png")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ check-mpi:
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 
 # Steps of one and two processes, with each MPI, beside PyTorch's DistributedDataParallel: make bench-mpi ROUNDS=5
-$(MPI_BUILD)/tests/bench_distributed: $(MPI_BUILD)/tests/bench/distributed.o $(BUILD)/obj/tests/bench/models.o \
-    $(MPI_STATIC) $(STATIC)
+MPI_BENCH := $(MPI_BUILD)/tests/bench/distributed.o $(MPI_BUILD)/tests/bench/mpi_time.o
+
+$(MPI_BUILD)/tests/bench_distributed: $(MPI_BENCH) $(BUILD)/obj/tests/bench/models.o $(MPI_STATIC) $(STATIC)
 	$(call SAY,LD,$@)
 	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -45,6 +46,6 @@ bench-mpi: | $(BUILD)/bench
 	    $(foreach mpi,$(MPIS),mpirun.$(mpi) $(BUILD)/mpi/mpicc.$(mpi)/tests/bench_distributed)
 	@tests/bench/distributed_docs.py '$(CSV)' '$(DOCS)'
 
--include $(MPI_TEST_OBJECTS:.o=.d) $(MPI_BUILD)/tests/bench/distributed.d
+-include $(MPI_TEST_OBJECTS:.o=.d) $(MPI_BENCH:.o=.d)
 
 .PHONY: mpi-tests check-mpi mpi-bench bench-mpi
