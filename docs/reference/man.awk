@@ -343,10 +343,13 @@ function put_synopsis(h)
     put("\\fB#include <tn/" header[h] ">\\fP")
 }
 
-function put_build()
+# How a program is built that includes the header.
+function put_build(header,    mpi)
 {
+    mpi = header == "mpi.h"
     request(".PP")
-    put("\\fBcc\\fP \\fIprogram.c\\fP \\fB$(pkg\\-config \\-\\-cflags \\-\\-libs libtensor)\\fP")
+    put("\\fB" (mpi ? "mpicc" : "cc") "\\fP \\fIprogram.c\\fP \\fB$(pkg\\-config \\-\\-cflags \\-\\-libs libtensor" \
+        (mpi ? "\\-mpi" : "") ")\\fP")
 }
 
 function put_example(page)
@@ -372,7 +375,7 @@ function write_group(g,    h, u, d, i)
     put_synopsis(h)
     request(".PP")
     put_declarations(first_of[g], last_of[g])
-    put_build()
+    put_build(header[h])
     request(".SH DESCRIPTION")
     if (filled[h] == 1) put_blocks(intro[h])
     put_blocks(lead[g])
@@ -403,7 +406,7 @@ function write_header(h,    g, d, list, n)
     request(".SH NAME")
     put_words(roff(n " - " about[h]))
     put_synopsis(h)
-    put_build()
+    put_build(header[h])
     request(".SH DESCRIPTION")
     put_blocks(intro[h])
     for (g = 1; g <= groups; g++) {
@@ -430,7 +433,7 @@ function write_overview(    line, text, h, words)
     put("tensors, automatic differentiation and small networks for C programs")
     request(".SH SYNOPSIS")
     put("\\fB#include <tn/tn.h>\\fP")
-    put_build()
+    put_build("tn.h")
     request(".SH DESCRIPTION")
     while ((getline line < overview) > 0) {
         if (line ~ /^---- /) {

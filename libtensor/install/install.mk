@@ -21,7 +21,7 @@ endef
 # ---- the reference, from the headers: awk alone is needed -------------------------------------------------
 
 REFERENCE := docs/reference
-DESCRIBED := $(filter-out %/tn.h %/vector_math_real.h %/vector_math_wide.h,$(HEADERS))
+DESCRIBED := $(filter-out %/tn.h %/vector_math_real.h %/vector_math_wide.h,$(HEADERS)) libtensor/mpi/include/tn/mpi.h
 PARTS := $(wildcard $(REFERENCE)/* $(REFERENCE)/examples/*.c) $(DESCRIBED)
 # The day of the commit, which `git archive` has written into the file.
 DATE = $(or $(shell sed '/Format/d' $(REFERENCE)/date),$(shell git log -1 --format=%cs 2>/dev/null))

@@ -80,6 +80,7 @@ uninstall-mpi:
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/tn/mpi.h" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.a" \
 	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(SOVERSION)" \
 	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
+	@rmdir "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" 2>/dev/null || true
 
 # Both, side by side.
 deps-mpi:

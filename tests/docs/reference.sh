@@ -1,7 +1,7 @@
 #!/bin/sh
 # The reference has everything that the library offers: a man page and an anchor for every symbol that
-# the shared library exports, and for every type, macro and constant of the headers; links that lead
-# somewhere; pages that mandoc and groff take without a warning, where they are; examples that compile
+# the shared library exports, for every function of libtensor-mpi, and for every type, macro and constant
+# of the headers; links that lead somewhere; pages that mandoc and groff take without a warning, where they are; examples that compile
 # and print what they say; and no page is made of a header with a function that has no comment.
 # reference.sh BUILD_DIR
 set -eu
@@ -36,7 +36,10 @@ cat "$pages"/*.html | grep -oE ' id="[^"]*"' | sed 's/.*"\(.*\)"/\1/' | sort >"$
 nm -D --defined-only "$build/libtensor.so" | awk 'NF == 3 && $2 == "T" { sub(/@.*/, "", $3); print $3 }' >"$work/symbols"
 [ -s "$work/symbols" ] || fail "$build/libtensor.so exports nothing"
 all_described "symbols" <"$work/symbols"
-for header in libtensor/include/tn/*.h; do
+sed -n 's/^TN_API .*[ *]\(tn_mpi_[a-z0-9_]*\)(.*/\1/p' libtensor/mpi/include/tn/mpi.h >"$work/functions"
+[ "$(wc -l <"$work/functions")" -gt 15 ] || fail "functions of <tn/mpi.h> are not found"
+all_described "functions of <tn/mpi.h>" <"$work/functions"
+for header in libtensor/include/tn/*.h libtensor/mpi/include/tn/mpi.h; do
     case $header in
     *_real.h | *_wide.h) ;;
     *) cat "$header" ;;
@@ -47,6 +50,10 @@ done | awk '
     /^typedef struct tn_[a-z0-9_]+ tn_[a-z0-9_]+;/ { sub(/;/, "", $4); print $4; next }
     /^typedef .*\(\*tn_/ { sub(/.*\(\*/, ""); sub(/\).*/, ""); print; next }
     /^    TN_[A-Z0-9_]+ = -?[0-9]/ { print $1 }' | all_described "types, macros and constants"
+
+# What is of another library is built with it.
+grep -q 'mpicc.*libs libtensor.*mpi' "$man/man3/tn_mpi_new.3" || fail "tn_mpi_new(3) does not say how it is built"
+checks=$((checks + 1))
 
 # Each page by its own anchors, once; what leads to another page, by that page's.
 awk '

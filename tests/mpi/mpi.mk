@@ -24,6 +24,7 @@ check-mpi:
 	@tests/mpi/faces.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/faces-mpi mpirun.$(mpi))
 	@tests/mpi/alexnet.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/alexnet-mpi mpirun.$(mpi))
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
+	+@MAKE="$(MAKE)" tests/mpi/install.sh $(BUILD) $(firstword $(MPIS))
 
 # Steps of one and two processes, with each MPI, beside PyTorch's DistributedDataParallel: make bench-mpi ROUNDS=5
 MPI_BENCH := $(MPI_BUILD)/tests/bench/distributed.o $(MPI_BUILD)/tests/bench/mpi_time.o

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of libtensor-mpi: run.sh PROGRAM MPIRUN [PROGRAM MPIRUN]... Each program is of one MPI, and runs
-# with 1, 2, 3 and 4 processes. What must not depend on their number, or on the MPI, is compared. Ends with
-# the sum in the words of Check.
+# with 1, 2, 3 and 4 processes, and some of the tests with 8. What must not depend on their number, or on the
+# MPI, is compared. Ends with the sum in the words of Check.
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -34,6 +34,8 @@ while [ $# -gt 0 ]; do
     for n in 1 2 3 4; do
         run "$(basename "$mpirun")-$n" "$mpirun" -n $n "$program" all "$work"
     done
+
+    run "$(basename "$mpirun")-8" "$mpirun" -n 8 "$program" eight "$work"
 
     # A process is killed: its MPI ends the others, and another number goes on from the last checkpoint.
     $limit "$mpirun" -n 3 "$program" killed "$work" >"$work/killed" 2>&1 && status=0 || status=$?

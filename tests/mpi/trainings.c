@@ -165,3 +165,9 @@ void trainings(void)
         one_micro_batch();
     statistics_and_sums();
 }
+
+void trainings_by_eight(void)
+{
+    double loss;
+    same("default", train_cnn((tn_mpi_opts){0}, 4, &loss));
+}

@@ -1,0 +1,66 @@
+#!/bin/sh
+# What install-mpi puts somewhere is found by pkg-config, and uninstall-mpi takes all of it away, before and after
+# uninstall: install.sh BUILD MPI. Ends with the sum in the words of Check.
+set -u
+build=$1 mpi=$2
+: "${MAKE:=make}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+stage=$work/stage
+checks=0 failed=0
+
+# check WHAT COMMAND...
+check()
+{
+    what=$1
+    shift
+    checks=$((checks + 1))
+    "$@" >"$work/said" 2>&1 || {
+        echo "    mpicc.$mpi: $what"
+        cat "$work/said"
+        failed=$((failed + 1))
+    }
+}
+
+# goal GOAL...: as in the build that is there.
+goal()
+{
+    "$MAKE" --no-print-directory "$@" BUILD="$build" MPICC=mpicc.$mpi DESTDIR="$stage" PREFIX=/usr LIBDIR=/usr/lib \
+        INCLUDEDIR=/usr/include
+}
+
+# All that is there, and what it holds; what it was like is beside it.
+list()
+{
+    (cd "$stage" && find . | sort && find . -type f -exec cksum {} + | sort) >"$work/$1"
+}
+
+no_files()
+{
+    found=$(find "$stage" ! -type d; find "$stage" -path '*tn*' -o -name pkgconfig)
+    echo "$found"
+    [ -z "$found" ]
+}
+
+check "install" goal install
+list before
+check "install-mpi" goal install-mpi
+for file in include/tn/mpi.h lib/libtensor-mpi.a lib/libtensor-mpi.so lib/pkgconfig/libtensor-mpi.pc; do
+    check "$file is not there" [ -f "$stage/usr/$file" ]
+done
+export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage"
+printf '#include <tn/mpi.h>\nint main(void) { tn_mpi_free(NULL); return tn_mpi_size(NULL); }\n' >"$work/program.c"
+check "a program is not built" mpicc.$mpi "$work/program.c" -o "$work/program" \
+    $(pkg-config --cflags --libs libtensor-mpi) -Wl,-rpath-link,"$stage/usr/lib"
+check "it does not run" env LD_LIBRARY_PATH="$stage/usr/lib" "$work/program"
+check "uninstall-mpi" goal uninstall-mpi
+list after
+check "uninstall-mpi leaves something" cmp "$work/before" "$work/after"
+
+goal install-mpi >/dev/null 2>&1
+check "uninstall" goal uninstall
+check "uninstall-mpi behind it" goal uninstall-mpi
+check "something is left" no_files
+
+echo "$((100 * (checks - failed) / checks))%: Checks: $checks, Failures: $failed, Errors: 0"
+[ $failed = 0 ]
