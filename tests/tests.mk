@@ -26,7 +26,7 @@ $(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_programs: | $(PROGRAMS:%=$(BUILD)/bin/%)
 $(BUILD)/tests/test_serve: | $(BUILD)/bin/serve
-$(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
+$(BUILD)/tests/test_lessons $(BUILD)/tests/test_lessons_lacking: | $(LESSONS:%=$(BUILD)/bin/%)
 
 # Formulas that are compiled as those of the operators are.
 $(BUILD)/obj/tests/unit/test_vector_math.o: TN_CFLAGS += $(KERNEL_CFLAGS)
