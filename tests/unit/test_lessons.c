@@ -1,4 +1,4 @@
-/* The lessons: each prints what its first comment says, with the kernels of each instruction set. */
+/* Each lesson prints what its first comment says, with the kernels of each instruction set. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
