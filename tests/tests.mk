@@ -26,7 +26,7 @@ $(filter $(BUILD)/tests/test_digits_%,$(TESTS)): | $(BUILD)/bin/digits
 $(BUILD)/tests/test_faces $(BUILD)/tests/test_faces_download: | $(BUILD)/bin/faces
 $(BUILD)/tests/test_programs: | $(PROGRAMS:%=$(BUILD)/bin/%)
 $(BUILD)/tests/test_serve: | $(BUILD)/bin/serve
-$(BUILD)/tests/test_lessons: | $(LESSONS:%=$(BUILD)/bin/%)
+$(BUILD)/tests/test_lessons $(BUILD)/tests/test_lessons_lacking: | $(LESSONS:%=$(BUILD)/bin/%)
 
 # Formulas that are compiled as those of the operators are.
 $(BUILD)/obj/tests/unit/test_vector_math.o: TN_CFLAGS += $(KERNEL_CFLAGS)
@@ -267,10 +267,15 @@ $(ONNX)/models: tests/bench/networks_torch.py tests/bench/networks.tsv $(ONNX)/n
 	    $(WITH_TORCH) tests/bench/networks_torch.py export $(ONNX)
 	@touch $@
 
-# gcc and clang, each with all warnings as errors. The objects say which file calls which.
+# gcc and clang, each with all warnings as errors, beside lint.sh, which takes one core. The objects say which
+# file calls which.
+COMPILERS ?= gcc clang
+
 lint: $(OBJECTS)
-	@BUILD=$(BUILD) tests/lint.sh
-	@for cc in gcc clang; do \
+	+@BUILD=$(BUILD) tests/beside.sh $(BUILD)/lint.log tests/lint.sh "$(MAKE) --no-print-directory -s lint-compilers"
+
+lint-compilers:
+	@for cc in $(COMPILERS); do \
 	    command -v $$cc >/dev/null || continue; \
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint-$$cc CC=$$cc CFLAGS="-O2 -Werror" \
 	        lint-objects || exit 1; \
@@ -278,8 +283,13 @@ lint: $(OBJECTS)
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
+# What clang says of these does not depend on what it makes faster; what gcc says does.
+ifneq ($(findstring /lint-clang,$(BUILD)),)
+$(EXAMPLE_OBJECTS) $(TEST_OBJECTS): TN_CFLAGS += -O0
+endif
+
 .PHONY: debug tests check check-tests check-others check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
-        bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-objects
+        bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)
