@@ -8,6 +8,7 @@ DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
 # With their pictures and the examples, and where their links find them.
 PAGES := $(sort $(wildcard docs/*.md docs/*/*.md docs/*/*.png) tests/docs/README.md \
                 $(filter-out %.pyc,$(shell find examples -type f)))
+CMAKE_FILES := cmake/libtensor/libtensor-config.cmake cmake/libtensor/libtensor-config-version.cmake
 # The OpenMP runtime of the compiler, for programs that link the static library.
 OPENMP_LIB = $(if $(OPENMP),$(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp),-pthread)
 
@@ -56,9 +57,7 @@ install: lib man reference
 	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so.$(SOVERSION)"
 	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so"
 	@$(call FILL,libtensor.pc) >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc"
-	@$(call FILL,libtensor-config.cmake) >"$(DESTDIR)$(LIBDIR)/cmake/libtensor/libtensor-config.cmake"
-	@$(call FILL,libtensor-config-version.cmake) \
-	    >"$(DESTDIR)$(LIBDIR)/cmake/libtensor/libtensor-config-version.cmake"
+	@$(foreach file,$(CMAKE_FILES),$(call FILL,$(notdir $(file))) >"$(DESTDIR)$(LIBDIR)/$(file)" &&) true
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
 	@for page in $(PAGES); do \
 	    install -d "$(DESTDIR)$(DOCDIR)/$${page%/*}" && \
@@ -69,10 +68,15 @@ install: lib man reference
 	install -m 644 $(BUILD)/man/man7/* "$(DESTDIR)$(MANDIR)/man7"
 	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)" "$(MANDIR)"
 
-# Takes away what this version put there; headers and the rest only if no other version came after it.
-uninstall:
-	@sh libtensor/install/uninstall.sh $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
-	    "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(MANDIR)" $(DOCUMENTS) $(PAGES)
+# Takes away what this version put there; headers and the rest only if no other version came after it. Of the
+# reference it knows the names, since it makes it anew where it is not there.
+uninstall: man reference
+	@sh libtensor/install/uninstall.sh libtensor $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
+	    -- "$(DESTDIR)$(LIBDIR)" $(CMAKE_FILES) \
+	    -- "$(DESTDIR)$(INCLUDEDIR)" $(HEADERS:libtensor/include/%=%) \
+	    -- "$(DESTDIR)$(DOCDIR)" $(DOCUMENTS) $(PAGES) $$(cd $(BUILD) && ls -d reference/*) \
+	    -- "$(DESTDIR)$(MANDIR)" $$(cd $(BUILD)/man && ls -d man?/*)
+	@rmdir "$(DESTDIR)$(DOCDIR)" 2>/dev/null || true
 
 # The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
 dist:

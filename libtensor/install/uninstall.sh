@@ -1,34 +1,38 @@
 #!/bin/sh
-# Takes away what `make install` of this version put there, and leaves what is another version's:
-# uninstall.sh VERSION SOVERSION LIBDIR INCLUDEDIR DOCDIR MANDIR DOCUMENT...
+# Takes away what `make install` of this version put there, and leaves what is another version's or another's:
+# uninstall.sh NAME VERSION SOVERSION LIBDIR [-- DIRECTORY FILE...]..., the files as they are named below it
 set -eu
-version=$1 soversion=$2 libdir=$3 includedir=$4 docdir=$5 mandir=$6
-shift 6
-pc=$libdir/pkgconfig/libtensor.pc
+name=$1 version=$2 soversion=$3 libdir=$4
+shift 4
+pc=$libdir/pkgconfig/$name.pc
 
-rm -f "$libdir/libtensor.so.$version"
-for link in "$libdir/libtensor.so.$soversion" "$libdir/libtensor.so"; do
-    [ "$(readlink "$link")" != "libtensor.so.$version" ] || rm -f "$link"
+# The file, and the folders that it was the last in.
+remove()
+{
+    rm -f "./$1"
+    case $1 in
+    */*) rmdir -p "${1%/*}" 2>/dev/null || true ;;
+    esac
+}
+
+# Programs find the last patch that is left by the name of the interface.
+rm -f "$libdir/$name.so.$version"
+for link in "$libdir/$name.so.$soversion" "$libdir/$name.so"; do
+    [ "$(readlink "$link")" != "$name.so.$version" ] || rm "$link"
 done
+last=$(ls "$libdir" 2>/dev/null | grep -F "$name.so.$soversion." | sort -t. -k3n -k4n -k5n | tail -n 1)
+[ -z "$last" ] || [ -e "$libdir/$name.so.$soversion" ] || ln -sf "$last" "$libdir/$name.so.$soversion"
+
 if [ -f "$pc" ] && ! grep -qx "Version: $version" "$pc"; then
     echo "$(sed -n 's/^Version: //p' "$pc") came after $version: its headers and archive stay"
     exit 0
 fi
-rm -f "$libdir/libtensor.a" "$pc"
-rm -rf "$includedir/tn" "$libdir/cmake/libtensor" "$docdir/reference"
-
-# The pages say whose they are; the others of section 3 lead to them, in one line.
-for page in "$mandir"/man7/tn.7 "$mandir"/man3/tn_*.3 "$mandir"/man3/TN_*.3; do
-    first=
-    [ ! -f "$page" ] || read -r first <"$page" || true
-    case $first in
-    '.\" libtensor: '* | .so\ man3/tn_* | .so\ man3/TN_*) rm -f "$page" ;;
-    esac
+set -- -- "$libdir" "$name.a" "pkgconfig/$name.pc" "$@"
+while [ $# -gt 0 ]; do
+    directory=$2
+    shift 2
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        [ ! -d "$directory" ] || (cd "$directory" && remove "$1")
+        shift
+    done
 done
-
-# The folder of documents may be one that others have some in.
-for document in "$@"; do
-    rm -f "$docdir/$document"
-done
-find "$docdir" -depth -type d -empty -exec rmdir {} \; 2>/dev/null || true
-rmdir "$libdir/cmake" "$libdir/pkgconfig" 2>/dev/null || true

@@ -77,10 +77,8 @@ install-mpi: mpi
 	    >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
 
 uninstall-mpi:
-	rm -f "$(DESTDIR)$(INCLUDEDIR)/tn/mpi.h" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.a" \
-	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so" "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(SOVERSION)" \
-	    "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
-	@rmdir "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" 2>/dev/null || true
+	@sh libtensor/install/uninstall.sh libtensor-mpi $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
+	    -- "$(DESTDIR)$(INCLUDEDIR)" $(MPI_HEADERS:libtensor/mpi/include/%=%)
 
 # Both, side by side.
 deps-mpi:
