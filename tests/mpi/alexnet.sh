@@ -1,14 +1,14 @@
 #!/bin/sh
 # `alexnet-mpi features` and `train` by several processes: alexnet.sh FACES PROGRAM MPIRUN [PROGRAM MPIRUN]..., where FACES
-# draws the faces. Any number of processes writes the same files, and goes on from a checkpoint of another number.
+# draws the faces. Any number of processes writes the same files; what is wrong is said once.
 set -u
 . "$(dirname "$0")/programs.sh"
 data=$work/faces
 options="--cache $work/cache --no-flip --test-per-class 4 --train 12 --batch 6 --threads 1"
 
-"$1" generate --out "$data" --people 2 --images 20 --size 60 --quiet
+"$1" generate --out "$data" --people 2 --images 17 --size 60 --quiet
 cp -r "$data" "$work/others"
-cp "$data/generated-1/0001.png" "$work/others/generated-2/0020.png"
+cp "$data/generated-1/0001.png" "$work/others/generated-2/0017.png"
 shift
 
 # features N CACHE
@@ -31,7 +31,7 @@ kept()
 while [ $# -gt 0 ]; do
     program=$1 mpirun=$2
     shift 2
-    for n in 1 2 3; do
+    for n in 1 3; do
         [ -d "$work/cache" ] && cache=$work/kept || cache=$work/cache
         features $n "$cache"
         check "$n processes keep other features" kept "$cache"
@@ -43,7 +43,6 @@ while [ $# -gt 0 ]; do
         check "$n processes have another result" same first $name
         check "$n processes do not have one summary" once 'test accuracy'
     done
-    stop_and_go_on --layer conv1.pool --epochs 60 --eval-every 30
 
     words="train --layer conv1.pool --epochs 1 $options --out $work/fails"
     rm -rf "$work/new" "$work/own"

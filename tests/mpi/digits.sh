@@ -4,6 +4,7 @@
 set -u
 . "$(dirname "$0")/programs.sh"
 data=examples/data/mnist
+interrupted=mpirun
 options="--train 1000 --model mlp --batch 90 --threads 1"
 
 while [ $# -gt 0 ]; do

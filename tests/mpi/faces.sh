@@ -5,6 +5,7 @@
 set -u
 . "$(dirname "$0")/programs.sh"
 data=$work/faces
+interrupted=process
 options="--test-per-class 6 --threads 1"
 
 "$1" generate --out "$data" --people 3 --images 14 --size 40 --quiet
@@ -28,11 +29,11 @@ while [ $# -gt 0 ]; do
     shift 2
     for n in 1 2 4; do
         [ -d "$work/first" ] && name=$(basename "$mpirun")-$n || name=first
-        train $name $n --epochs 6 --batch 9 --eval-every 3 --runs 2
+        train $name $n --epochs 4 --batch 9 --eval-every 2 --runs 2
         check "$n processes have another result" all_same first $name
         check "$n processes do not have one summary" once 'test accuracy'
     done
-    stop_and_go_on --epochs 400 --batch 20 --eval-every 100
+    [ -d "$work/whole" ] || stop_and_go_on --epochs 120 --batch 0 --hidden 60 --eval-every 40
 
     words="$options --out $work/fails"
     fails "a folder that one of them misses" 'faces train: process 1: /nowhere: No such file' \

@@ -1,5 +1,6 @@
 # For the scripts that run the programs of `make mpi-examples`: $program by $mpirun. A script sets `data` and
-# `options`, the options of `train` in all its trainings. $said has what a program says.
+# `options`, the options of `train` in all its trainings, and `interrupted`, which is mpirun, or one of the processes
+# that it has started. $said has what a program says.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -47,6 +48,17 @@ once()
     [ "$(grep -cF -e "$1" "$said")" = 1 ]
 }
 
+# receiver TRAINING: who gets the signal. Open MPI passes it on a second later.
+receiver()
+{
+    if [ $interrupted = mpirun ]; then
+        limiter=$(ps -o pid= --ppid $1)
+        [ -z "$limiter" ] || ps -o pid= --ppid $limiter
+    else
+        ps -eo pid=,args= | awk -v program="$program" -v out="$work/stopped" '$2 == program && index($0, out) { print $1; exit }'
+    fi
+}
+
 # interrupt SECONDS OPTIONS...: three processes, so long after the first result could be written.
 interrupt()
 {
@@ -55,13 +67,12 @@ interrupt()
     shift
     train stopped 3 "$@" &
     training=$!
-    for i in $(seq 100); do
+    for i in $(seq 500); do
         [ -d "$work/stopped" ] && break
-        sleep 0.1
+        sleep 0.02
     done
     sleep "$seconds"
-    limiter=$(ps -o pid= --ppid $training)
-    started=$([ -z "$limiter" ] || ps -o pid= --ppid $limiter)
+    started=$(receiver $training)
     [ -z "$started" ] || kill -INT $started
     wait $training
 }
@@ -71,7 +82,7 @@ interrupt()
 stop_and_go_on()
 {
     [ -d "$work/whole" ] || train whole 1 "$@"
-    for seconds in 0.5 0.2 0.1 0; do
+    for seconds in 0.2 0.1 0; do
         interrupt $seconds "$@"
         [ -f "$work/stopped/checkpoint.safetensors" ] && break
     done
