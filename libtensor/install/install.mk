@@ -59,8 +59,8 @@ install: lib man reference
 	@$(call FILL,libtensor.pc) >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc"
 	@$(foreach file,$(CMAKE_FILES),$(call FILL,$(notdir $(file))) >"$(DESTDIR)$(LIBDIR)/$(file)" &&) true
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
+	@for folder in $(sort $(dir $(PAGES))); do install -d "$(DESTDIR)$(DOCDIR)/$$folder" || exit 1; done
 	@for page in $(PAGES); do \
-	    install -d "$(DESTDIR)$(DOCDIR)/$${page%/*}" && \
 	    install -m $$([ -x $$page ] && echo 755 || echo 644) $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
 	done
 	install -m 644 $(BUILD)/reference/* "$(DESTDIR)$(DOCDIR)/reference"
