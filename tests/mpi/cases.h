@@ -71,9 +71,9 @@ void faults(void);    /* faults.c */
 void calls(void);     /* calls.c: functions one by one */
 void checkpoints(const char *folder);
 
-/* What is worth as many processes as there are micro-batches, for each of which one is enough. */
-void trainings_by_eight(void);
-void norms_by_eight(void);
+/* For 8 processes on few cores, and for tools that take long. */
+void some_trainings(void);
+void some_norms(void);
 
 /* Trains and saves checkpoints until process `victim` is killed; goes on from the last one. */
 void killed(const char *folder, int victim);

@@ -186,9 +186,11 @@ static void run_case(int argc, char **argv)
         killed(folder, size - 1);
     } else if (strcmp(name, "resumed") == 0) {
         resumed(folder);
-    } else if (strcmp(name, "eight") == 0) {
-        trainings_by_eight();
-        norms_by_eight();
+    } else if (strcmp(name, "some") == 0) {
+        some_trainings();
+        some_norms();
+        if (size <= 2)
+            memory();
     } else {
         trees();
         calls();

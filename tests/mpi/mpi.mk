@@ -26,6 +26,11 @@ check-mpi:
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 	+@MAKE="$(MAKE)" tests/mpi/install.sh $(BUILD) $(firstword $(MPIS))
 
+valgrind-mpi:
+	$(if $(MPIS),,$(error valgrind-mpi: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
+	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-tests MPICC=mpicc.$$mpi || exit 1; done
+	@tests/mpi/valgrind.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/tests/cases mpirun.$(mpi))
+
 # Steps of one and two processes, with each MPI, beside PyTorch's DistributedDataParallel: make bench-mpi ROUNDS=5
 MPI_BENCH := $(MPI_BUILD)/tests/bench/distributed.o $(MPI_BUILD)/tests/bench/mpi_time.o
 
@@ -49,4 +54,4 @@ bench-mpi: | $(BUILD)/bench
 
 -include $(MPI_TEST_OBJECTS:.o=.d) $(MPI_BENCH:.o=.d)
 
-.PHONY: mpi-tests check-mpi mpi-bench bench-mpi
+.PHONY: mpi-tests check-mpi valgrind-mpi mpi-bench bench-mpi

@@ -312,7 +312,7 @@ void norms(void)
     on_both_sides();
 }
 
-void norms_by_eight(void)
+void some_norms(void)
 {
     same("sync-8", train((tn_mpi_opts){0}));
 }

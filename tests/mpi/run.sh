@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
         run "$(basename "$mpirun")-$n" "$mpirun" -n $n "$program" all "$work"
     done
 
-    run "$(basename "$mpirun")-8" "$mpirun" -n 8 "$program" eight "$work"
+    run "$(basename "$mpirun")-8" "$mpirun" -n 8 "$program" some "$work"
 
     # A process is killed: its MPI ends the others, and another number goes on from the last checkpoint.
     $limit "$mpirun" -n 3 "$program" killed "$work" >"$work/killed" 2>&1 && status=0 || status=$?

@@ -166,7 +166,7 @@ void trainings(void)
     statistics_and_sums();
 }
 
-void trainings_by_eight(void)
+void some_trainings(void)
 {
     double loss;
     same("default", train_cnn((tn_mpi_opts){0}, 4, &loss));
