@@ -3,6 +3,17 @@
 SHAREDIR ?= $(PREFIX)/share
 MANDIR ?= $(SHAREDIR)/man
 DOCDIR ?= $(SHAREDIR)/doc/libtensor
+
+# They are written into what finds the library, from wherever it is asked. A shell leaves the ~ of PREFIX=~/x as
+# it is; DESTDIR may be relative, and a PREFIX without a letter is the root.
+ABSOLUTE = $(filter /%,$(firstword $($(1))))
+WANTED = $(1)=$($(1)) is no absolute path$(if $($(1)),: $(1)="$(if $(filter ~/%,$(firstword $($(1)))),$\
+    $$HOME/$(patsubst ~/%,%,$($(1))),$$PWD/$($(1)))" is one)
+ifneq ($(filter install uninstall install-mpi uninstall-mpi,$(MAKECMDGOALS)),)
+$(foreach place,$(if $(PREFIX),PREFIX) $(if $(filter ~%,$(DESTDIR)),DESTDIR) LIBDIR INCLUDEDIR SHAREDIR MANDIR DOCDIR,\
+    $(if $(call ABSOLUTE,$(place)),,$(error $(call WANTED,$(place)))))
+endif
+
 HEADERS := $(sort $(wildcard libtensor/include/tn/*.h))
 DOCUMENTS := README.md LICENSE CHANGELOG.md SECURITY.md CONTRIBUTING.md
 # With their pictures and the examples, and where their links find them.

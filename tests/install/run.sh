@@ -11,6 +11,7 @@ trap 'rm -rf "$stage"' EXIT
 make="${MAKE:-make} -s --no-print-directory"
 
 sh "$here/symbols.sh" "$build/libtensor.a" "$build/libtensor.so"
+sh "$here/places.sh"
 sh "$here/uninstall.sh" "$build"
 # Tarballs have no debian/.
 [ ! -d "$here/../../debian" ] || sh "$here/debian.sh" "$build/libtensor.so"
@@ -52,13 +53,18 @@ build_and_run()
     run "$stage/$name"
 }
 
-# `make install` says what to set, and with that set the lines of the README work.
-grep -q "PKG_CONFIG_PATH=\"$stage/usr/lib/pkgconfig\"" "$stage/installed" &&
-    grep -q "LD_LIBRARY_PATH=\"$stage/usr/lib\"" "$stage/installed" || fail "it does not say what to set"
+# `make install` says what to set, behind which stays what was set, and with that the lines of the README work.
+said=$(sed -n 's/.*export /export /p' "$stage/installed")
+for mine in "" /of/mine; do
+    set_to=$(PKG_CONFIG_PATH=$mine LD_LIBRARY_PATH=$mine && eval "$said" && echo "$PKG_CONFIG_PATH $LD_LIBRARY_PATH")
+    [ "$set_to" = "$stage/usr/lib/pkgconfig${mine:+:$mine} $stage/usr/lib${mine:+:$mine}" ] ||
+        fail "what it says to set: $set_to"
+done
 
 # Every function has a man page, where man finds those that lead to another, too.
 if command -v man >/dev/null; then
-    ! command -v manpath >/dev/null || grep -q "MANPATH=\"$stage/usr/share/man:\"" "$stage/installed" ||
+    ! command -v manpath >/dev/null ||
+        [ "$(MANPATH=/of/mine && eval "$said" && echo "$MANPATH")" = "$stage/usr/share/man:/of/mine" ] ||
         fail "it does not say what man needs"
     for page in tn tn_conv2d tn_max_pool2d tn_ops.h TN_SHAPE; do
         MANWIDTH=80 man -M "$stage/usr/share/man" "$page" >"$stage/page" 2>&1 && grep -q "^SYNOPSIS" "$stage/page" ||
@@ -177,5 +183,5 @@ $make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
     fail "DESTDIR"
 # What to set, two versions apart and in one process, others' pages, the blank and DESTDIR are six more, and so
-# are the names of symbols.sh, what uninstall.sh tries and the lines of README.
-echo "100%: Checks: $((checks + 9)), Failures: 0, Errors: 0"
+# are the names of symbols.sh, what places.sh and uninstall.sh try and the lines of README.
+echo "100%: Checks: $((checks + 10)), Failures: 0, Errors: 0"
