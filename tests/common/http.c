@@ -63,9 +63,9 @@ static void answer(int connection, int number, size_t from)
                  size, from, a->size - 1, a->size);
     ssize_t written = write(connection, head, strlen(head));
     wait_seconds(a->seconds);
+    pthread_mutex_lock(&counting); /* whoever has the answer finds it counted */
     if (written > 0)
         written = send(connection, (const char *)a->bytes + from, size, MSG_NOSIGNAL);
-    pthread_mutex_lock(&counting);
     asked[number]++;
     sent[number] += written > 0 ? (size_t)written : 0;
     pthread_mutex_unlock(&counting);
