@@ -56,7 +56,9 @@ int recognition_options(recognition_settings *s, const char *const *controls, cl
         {"eval-every", CLI_INT, &t->eval_every, "N", .min = 1, .max = 1e6,
          .help = "epochs from one evaluation to the next", .shown_default = "a 250th of all"},
         {"balance", CLI_FLAG, &s->balance,
-         .help = "weight the loss of each person by 1 / the number of photographs"},
+         .help =
+             "weight the loss of each person by 1 / the number of photographs; not in a program "
+             "of `make mpi-examples`"},
         {"control", CLI_CHOICE, &s->control, .choices = controls,
          .help =
              "deal the labels out at random before training: what is then recognised is chance"},

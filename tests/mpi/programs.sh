@@ -5,7 +5,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 . "$(dirname "$0")/environment.sh"
-limit="timeout --foreground -k 5 ${LIMIT:-60}"
+limit="timeout --foreground -k 5 ${LIMIT:-150}"
 checks=0 failed=0
 
 # check WHAT COMMAND...
