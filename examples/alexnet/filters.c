@@ -36,14 +36,15 @@ typedef struct sheet {
 } sheet;
 
 /* Quotes of the title are doubled for gnuplot. The points of no place bring the scale along. */
-static void put_figure(FILE *to, const sheet *s, int height)
+static void put_figure(FILE *to, const sheet *s, int width, int height)
 {
     double bottom = (double)FOOT / height, top = 1 - (double)HEAD / height;
+    double side = 0.5 * (width - s->picture.width) / width;
     fputs("unset border\nunset tics\nunset grid\nunset key\nset title '", to);
     figure_put_text(to, s->title, (int)sizeof(s->title), false);
     fprintf(to,
             "' offset 0,-0.7 noenhanced\n"
-            "set lmargin at screen 0\nset rmargin at screen 1\n"
+            "set lmargin at screen %g\nset rmargin at screen %g\n"
             "set bmargin at screen %g\nset tmargin at screen %g\n"
             "set xrange [0:%d]\nset yrange [0:%d]\n"
             "set palette gray\nset cbrange [0:1]\n"
@@ -51,8 +52,8 @@ static void put_figure(FILE *to, const sheet *s, int height)
             "set cbtics scale 0 offset 0,0.5 ('%s' 0, '%s' 1)\n"
             "plot '%s_sheet.png' binary filetype=png dx=1 dy=1 with rgbimage, "
             "'+' using (NaN):(NaN):(0) with points palette",
-            bottom, top, s->picture.width, s->picture.height, 0.55 * bottom, 0.25 * bottom,
-            s->least, s->largest, s->name);
+            side, 1 - side, bottom, top, s->picture.width, s->picture.height, 0.55 * bottom,
+            0.25 * bottom, s->least, s->largest, s->name);
 }
 
 /* NAME_sheet.png, and with the title and the scale NAME.png. */
@@ -61,14 +62,16 @@ static bool write_sheet(const run *r, const sheet *s)
     char file[80];
     char *commands = NULL;
     size_t length = 0;
+    int title = figure_text_width(s->title, (int)sizeof(s->title));
+    int width = title > s->picture.width ? title : s->picture.width;
     int height = s->picture.height + HEAD + FOOT;
-    figure drawing = {s->name, s->picture.width, height, NULL};
+    figure drawing = {s->name, width, height, NULL};
     snprintf(file, sizeof(file), "%s_sheet.png", s->name);
     if (!image_write_png(&s->picture, r->out, file))
         return run_unwritten(r, file);
     FILE *to = open_memstream(&commands, &length);
     if (to) {
-        put_figure(to, s, height);
+        put_figure(to, s, width, height);
         if (fclose(to) == 0)
             drawing.commands = commands;
     }

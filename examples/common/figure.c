@@ -60,6 +60,20 @@ void figure_put_text(FILE *to, const char *text, int most, bool format)
     }
 }
 
+/* Letters are 4 to 15 pixels wide in the font of figures; those of three bytes or more may be whole
+ * squares. */
+int figure_text_width(const char *text, int most)
+{
+    int width = 0;
+    for (int i = 0; i < most && *text; i++) {
+        int length = text_character(text) > 0 ? text_character(text) : 1;
+        bool square = length > 2 || strchr("MW@m%", *text), capital = *text >= 'A' && *text <= 'Z';
+        width += square ? 16 : capital || *text == 'w' ? 12 : 8;
+        text += length;
+    }
+    return width;
+}
+
 static bool run_gnuplot(const char *dir, const char *script)
 {
     char shell[] = "sh", option[] = "-c";

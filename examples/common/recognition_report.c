@@ -9,6 +9,7 @@
 #include "common/text.h"
 
 enum { MOST_DRAWN = 30, MOST_NAME = 100 }; /* persons, and letters of a name, in a picture */
+enum { CELL = 60, EDGE = 16, AXIS = 48, HEAD = 64 };        /* pixels of the matrix and around it */
 enum { LEAST_COLUMN = 6, SCORES = 24, MOST_COLUMNS = 120 }; /* of the table that is printed */
 
 /* ---- of the first run ------------------------------------------------------------------------ */
@@ -226,7 +227,7 @@ static bool write_people(const run *r, const recognition *g)
 /* set xtics ('baldwin' 0, 'bracco' 1, ...). */
 static void put_names(FILE *to, const char *axis, const people *p)
 {
-    fprintf(to, "set %s scale 0 noenhanced (", axis);
+    fprintf(to, "set %s scale 0 (", axis);
     for (int i = 0; i < p->persons; i++) {
         fputs(i > 0 ? ", '" : "'", to);
         figure_put_text(to, p->names[i], MOST_NAME, true);
@@ -235,14 +236,70 @@ static void put_names(FILE *to, const char *axis, const people *p)
     fprintf(to, ")\n");
 }
 
-/* Each row in parts of its sum, with the counts written in. */
-static void put_confusion(FILE *to, const training *t)
+/* Counts and shares of all cells, row by row. */
+static void put_cells(FILE *to, const recognition *g)
+{
+    int persons = g->people->persons, cells = persons * persons;
+    fprintf(to, "array counts[%d] = [", cells);
+    for (int cell = 0; cell < cells; cell++)
+        fprintf(to, "%s%lld", cell > 0 ? ", " : "",
+                (long long)confused(g, cell / persons, cell % persons));
+    fprintf(to, "]\narray shares[%d] = [", cells);
+    for (int cell = 0; cell < cells; cell++) {
+        double there = (double)score_of(g, cell / persons).photographs;
+        double share = (double)confused(g, cell / persons, cell % persons) / there;
+        fputs(cell > 0 ? ", " : "", to);
+        if (there > 0)
+            fprintf(to, "%.4f", share);
+        else
+            fputs("NaN", to);
+    }
+    fputs("]\n", to);
+}
+
+/* A matrix with names to its left and, aslant, below it. */
+typedef struct matrix_figure {
+    char title[160];
+    int left, side, bottom, width, height; /* pixels */
+} matrix_figure;
+
+static matrix_figure matrix_of(const training *t)
 {
     const recognition *g = t->payload;
     const people *p = g->people;
-    int persons = p->persons;
+    matrix_figure m = {.side = CELL * p->persons};
+    int widest = 0;
+    for (int i = 0; i < p->persons; i++) {
+        int name = figure_text_width(p->names[i], MOST_NAME);
+        widest = name > widest ? name : widest;
+    }
+    snprintf(m.title, sizeof(m.title), "%lld tests of %s%s",
+             (long long)t->count[PART_TEST] * (long long)t->settings.runs, people_kind(p),
+             g->settings->control ? ", control: labels permuted" : "");
+    int title = figure_text_width(m.title, (int)sizeof(m.title)) + 2 * EDGE;
+    m.left = AXIS + widest;
+    m.bottom = AXIS + (int)(0.71 * widest) + EDGE;
+    m.width = m.left + m.side + EDGE > title ? m.left + m.side + EDGE : title;
+    m.height = HEAD + m.side + m.bottom;
+    return m;
+}
+
+static void put_frame(FILE *to, const matrix_figure *m)
+{
+    double width = m->width, height = m->height;
     fprintf(to,
-            "set title 'who was taken for whom: %lld tests of %s%s'\n"
+            "set label 1 \"who was taken for whom:\\n%s\" at screen 0.5,%g center\n"
+            "set lmargin at screen %g\nset rmargin at screen %g\n"
+            "set bmargin at screen %g\nset tmargin at screen %g\n",
+            m->title, 1 - 24 / height, m->left / width, (m->left + m->side) / width,
+            m->bottom / height, (m->bottom + m->side) / height);
+}
+
+/* Each row in parts of its sum, with the counts written in. */
+static void put_confusion(FILE *to, const recognition *g)
+{
+    int persons = g->people->persons;
+    fprintf(to,
             "set palette defined (0 'white', 1 '#0072B2')\n"
             "set cbrange [0:1]\n"
             "unset colorbox\n"
@@ -251,18 +308,19 @@ static void put_confusion(FILE *to, const training *t)
             "set border 15\n"
             "set xlabel 'answer'\n"
             "set ylabel 'person'\n"
-            "set size ratio 1\n"
             "set xrange [-0.5:%d.5]\n"
-            "set yrange [%d.5:-0.5]\n",
-            (long long)t->count[PART_TEST] * (long long)t->settings.runs, people_kind(p),
-            g->settings->control ? ", control: labels permuted" : "", persons - 1, persons - 1);
-    put_names(to, "xtics rotate by -30", p);
-    put_names(to, "ytics", p);
+            "set yrange [%d.5:-0.5]\n"
+            "set datafile separator whitespace\n"
+            "set termoption noenhanced\n",
+            persons - 1, persons - 1);
+    put_names(to, "xtics rotate by 45 right", g->people);
+    put_names(to, "ytics", g->people);
+    put_cells(to, g);
     fprintf(to,
-            "x(i) = int(i) %% %d\n"
-            "y(i) = int(i) / %d\n"
-            "plot 'confusion.csv' skip 1 using (x($0)):(y($0)):4 with image, "
-            "'' skip 1 using (x($0)):(y($0)):(sprintf('%%d', $3)):($4 > 0.5 ? 0xffffff : 0) "
+            "x(i) = int(i - 1) %% %d\n"
+            "y(i) = int(i - 1) / %d\n"
+            "plot shares using (x($1)):(y($1)):2 with image, "
+            "counts using (x($1)):(y($1)):(sprintf('%%d', $2)):(shares[$1] > 0.5 ? 0xffffff : 0) "
             "with labels textcolor rgb variable",
             persons, persons);
 }
@@ -270,15 +328,16 @@ static void put_confusion(FILE *to, const training *t)
 static bool draw_confusion(const training *t)
 {
     const recognition *g = t->payload;
-    int persons = g->people->persons, side = 260 + 60 * persons;
-    figure picture = {"confusion", side, side, NULL};
     char *commands = NULL;
     size_t length = 0;
-    if (persons > MOST_DRAWN)
+    if (g->people->persons > MOST_DRAWN)
         return true;
+    matrix_figure m = matrix_of(t);
+    figure picture = {"confusion", m.width, m.height, NULL};
     FILE *to = open_memstream(&commands, &length);
     if (to) {
-        put_confusion(to, t);
+        put_frame(to, &m);
+        put_confusion(to, g);
         if (fclose(to) == 0)
             picture.commands = commands;
     }

@@ -8,8 +8,8 @@
 #include "faces/face_net.h"
 #include "faces/faces.h"
 
-enum { MOST_UNITS = 5, CELL = 128, BORDER = 2, LABELS = 100, HEADING = 24 };
-enum { MOST_NAME = 40 }; /* characters in the picture */
+enum { MOST_UNITS = 5, CELL = 128, BORDER = 2, LABELS = 100, HEADING = 24, EDGE = 16 };
+enum { MOST_NAME = 100 }; /* characters in the picture */
 enum { TOGETHER, POSITIVE, NEGATIVE, KINDS };
 
 static const char *const KIND_NAMES[KINDS] = {"together", "positive", "negative"};
@@ -256,8 +256,20 @@ static void put_labels(FILE *to, const settings *s, int size)
                 (1 + column) * size + size / 2, s->face.persons * size + 12);
 }
 
+/* Pixels of the names, so that the longest is whole. */
+static int labels_width(const settings *s)
+{
+    int widest = LABELS;
+    for (int person = 0; person < s->face.persons; person++) {
+        int width = EDGE + figure_text_width(s->face.names[person], MOST_NAME);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
 static bool draw_figure(const settings *s)
 {
+    int labels = labels_width(s);
     int size = s->face.side * zoom_of(s) + BORDER;
     int width = (int)(1 + KINDS * s->units) * size, height = s->face.persons * size;
     char *commands = NULL;
@@ -270,11 +282,11 @@ static bool draw_figure(const settings *s)
             "set title 'what the hidden units see that matter most for each person%s'\n"
             "set lmargin at screen %g\nset rmargin at screen 1\nset bmargin at screen 0\n"
             "set tmargin at screen %g\nset xrange [0:%d]\nset yrange [0:%d]\n",
-            s->people.generated ? " (generated faces)" : "", (double)LABELS / (width + LABELS),
+            s->people.generated ? " (generated faces)" : "", (double)labels / (width + labels),
             (double)height / (height + 2 * HEADING), width, height);
     put_labels(to, s, size);
     fprintf(to, "plot 'sheet.png' binary filetype=png dx=1 dy=1 with rgbimage\nunset label");
-    figure picture = {"weights", width + LABELS, height + 2 * HEADING, NULL};
+    figure picture = {"weights", width + labels, height + 2 * HEADING, NULL};
     if (fclose(to) == 0)
         picture.commands = commands;
     bool drawn =

@@ -350,6 +350,14 @@ int work_lines(const char *name)
     return lines;
 }
 
+/* Commas between quotes are of the text. */
+static const char *next_cell(const char *at)
+{
+    for (bool quoted = false; *at && (quoted || !strchr(",\n", *at)); at++)
+        quoted ^= *at == '"';
+    return at + 1;
+}
+
 double work_cell(const char *name, int line, int column)
 {
     char *text = work_text(name);
@@ -357,7 +365,7 @@ double work_cell(const char *name, int line, int column)
     for (int i = 0; i < line && at; i++)
         at = (at = strchr(at, '\n')) ? at + 1 : NULL;
     for (int i = 0; i < column && at; i++)
-        at += strcspn(at, ",\n") + 1;
+        at = next_cell(at);
     ck_assert_msg(at != NULL, "%s has no line %d", name, line);
     double value = *at == ',' || *at == '\n' ? NAN : strtod(at, NULL);
     free(text);

@@ -8,6 +8,7 @@
 #include "common/check_tn.h"
 #include "common/files.h"
 #include "common/people.h"
+#include "common/photo.h"
 #include "common/programs.h"
 #include "common/report.h"
 
@@ -343,6 +344,107 @@ START_TEST(counts_confusions)
         right += count[i][i];
     }
     ck_assert_double_eq_tol(work_number("out/metrics.json", "test_accuracy"), right / 60, 1e-9);
+}
+END_TEST
+
+/* ---- pictures with the names of people ------------------------------------------------------- */
+
+/* Names of people, some of which gnuplot would take for more than a text. */
+static const char *const folk[] = {"Arnold Schwarzenegger",
+                                   "Helena Bonham Carter",
+                                   "Hubert Wolfeschlegelsteinhausen the Third",
+                                   "\xc3\x9cn\xc3\xaf \"Quote\" , 'x'",
+                                   "a } { # @b 50 % `c` $d",
+                                   "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW"};
+
+#define FOLK ((int)(sizeof folk / sizeof *folk))
+
+static void generate_folk(int persons, int images)
+{
+    generate(persons, images);
+    for (int i = 0; i < persons; i++) {
+        char from[64], to[128];
+        snprintf(from, sizeof from, "faces/generated-%d", i + 1);
+        snprintf(to, sizeof to, "faces/%s", folk[i]);
+        char *drawn = strdup(folder_path(from));
+        ck_assert_int_eq(rename(drawn, folder_path(to)), 0);
+        free(drawn);
+    }
+}
+
+static bool same_ink(const image *p, int a, int b)
+{
+    return memcmp(p->pixels + 3 * a, p->pixels + 3 * b, 3) == 0;
+}
+
+/* A picture that gnuplot has drawn. What is clipped would reach the edges, above and to the left
+ * or, if so, all of them, which have the colour of the paper. */
+static image whole_picture(const char *name, bool all)
+{
+    image picture;
+    photo_error error;
+    ck_assert_msg(photo_read(folder_path(name), &picture, &error), "%s", name);
+    int width = picture.width, height = picture.height;
+    for (int x = 0; x < width; x++)
+        ck_assert_msg(same_ink(&picture, x, 0) &&
+                          (!all || same_ink(&picture, (height - 1) * width + x, 0)),
+                      "%s is clipped above or below, at %d of %d", name, x, width);
+    for (int y = 0; y < height; y++)
+        ck_assert_msg(same_ink(&picture, y * width, 0) &&
+                          (!all || same_ink(&picture, y * width + width - 1, 0)),
+                      "%s is clipped at a side, at %d of %d", name, y, height);
+    return picture;
+}
+
+/* The longest line of one ink from left to right, as that below the matrix. */
+static int longest_line(const image *p)
+{
+    int longest = 0;
+    for (int y = 0; y < p->height; y++) {
+        for (int x = 0, run = 0; x < p->width; x++) {
+            int at = y * p->width + x;
+            run = p->pixels[3 * at] == 0x40 && x > 0 && same_ink(p, at, at - 1) ? run + 1 : 0;
+            longest = run > longest ? run : longest;
+        }
+    }
+    return longest;
+}
+
+/* The numbers of the picture are those of the table, whatever the names are. */
+static void same_confusions(int persons)
+{
+    char counts[2000];
+    int used = snprintf(counts, sizeof counts, "array counts[%d] = [", persons * persons);
+    char *script = work_text("out/confusion.gp");
+    for (int i = 0; i < persons * persons; i++)
+        used += snprintf(counts + used, sizeof counts - (size_t)used, "%s%g", i > 0 ? ", " : "",
+                         work_cell("out/confusion.csv", 1 + i, 2));
+    strcpy(counts + used, "]");
+    ck_assert_msg(strstr(script, counts) != NULL, "%s is not in %s", counts, script);
+    ck_assert_msg(strstr(script, ".csv'") == NULL, "gnuplot reads names");
+    free(script);
+}
+
+/* With names of any length the matrix has its size, and nothing is clipped. */
+START_TEST(draws_people)
+{
+    int persons = _i;
+    generate_folk(persons, 12);
+    ck_assert_int_eq(
+        run_program("faces", TRAIN "--epochs 1 --test-per-class 4 --control permute", true), 0);
+    same_confusions(persons);
+    if (system("gnuplot --version >/dev/null 2>&1") != 0)
+        return;
+    image picture = whole_picture("out/confusion.png", true);
+    ck_assert_int_ge(longest_line(&picture), 50 * persons);
+    image_free(&picture);
+    ck_assert_int_eq(run_program("faces",
+                                 "weights --data @/faces --model @/out/model.safetensors "
+                                 "--out @/weights --threads 1",
+                                 true),
+                     0);
+    picture = whole_picture("weights/weights.png", false);
+    image_free(&picture);
 }
 END_TEST
 
@@ -759,6 +861,7 @@ int main(void)
     tcase_add_test(tc, learns);
     tcase_add_loop_test(tc, learns_what_it_learned, 0, (int)(sizeof losses / sizeof *losses));
     tcase_add_test(tc, counts_confusions);
+    tcase_add_loop_test(tc, draws_people, 2, FOLK + 1);
     tcase_add_test(tc, learns_nothing_from_permuted_labels);
     tcase_add_test(tc, repeats_itself);
     tcase_add_test(tc, stops_early_and_keeps_the_best);
