@@ -206,7 +206,7 @@ START_TEST(answers)
     check_answer("GET", "/metrics", "", 0, 200, "serve_requests_total{status=\"4xx\"} 8");
     stop();
     ck_assert_double_eq(work_number("out/metrics.json", "answered"), 5);
-    ck_assert_double_eq(work_number("out/metrics.json", "refused"), 6);
+    ck_assert_double_eq(work_number("out/metrics.json", "refused"), 8);
     ck_assert_double_eq(work_number("out/metrics.json", "failed"), 0);
 }
 END_TEST
