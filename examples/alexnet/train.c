@@ -313,7 +313,7 @@ static int sweep(settings *s)
     training_summary found[SWEEP];
     int best = 0, status = 0;
     if (count_checkpoints(s, !s->all.training.resume) == 0 && s->all.training.resume) {
-        cli_error(&PROGRAM, "--resume: there is nothing to go on with in %s", s->all.run.out);
+        training_say_ended(&s->all.run);
         return CLI_EXIT_USAGE;
     }
     for (int i = 0; i < SWEEP && status == 0; i++) {

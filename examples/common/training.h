@@ -207,4 +207,7 @@ bool training_load(training *t);
 bool training_is_stopped(const run *r);
 void training_forget(const run *r);
 
+/* Says that the folder has nothing to go on with: a training that has ended, or none. */
+void training_say_ended(const run *r);
+
 #endif

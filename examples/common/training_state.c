@@ -1,6 +1,7 @@
 /* The checkpoint of a training: the library's state of network, optimiser, schedule, loader and
  * random numbers, and beside it as "extra" the settings, a hash of the data, the history, the
  * network that is best so far, and the results of earlier runs. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,9 +166,23 @@ static bool take_results(training *t, const tn_dict *extra, training_results *re
     return results->runs < t->settings.runs || (check_settings(t, extra) && check_data(t, extra));
 }
 
+/* A training removes its checkpoint when it ends, and leaves its results. */
+void training_say_ended(const run *r)
+{
+    if (file_exists(path_join(r->out, "metrics.json").s))
+        cli_error(r->program,
+                  "--resume: the training in %s has ended: nothing is left to go on with", r->out);
+    else
+        cli_error(r->program, "--resume: there is nothing to go on with in %s", r->out);
+}
+
 static int load_results(run *r, void *payload)
 {
     const saved_results *saved = payload;
+    if (!file_exists(path_join(r->out, NAME).s) && errno == ENOENT) {
+        training_say_ended(r);
+        return CLI_EXIT_USAGE;
+    }
     training t = *saved->of;
     t.run = *r;
     tn_dict *dict = tn_load_dict(r->ctx, path_join(r->out, NAME).s);

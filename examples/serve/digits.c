@@ -114,6 +114,13 @@ static void say_refused(http_reply *reply, int status)
                             : "the memory for bodies of requests is full");
 }
 
+/* A page takes POST or, if not, GET and HEAD. */
+static void say_method(http_reply *reply, bool post)
+{
+    say_error(reply, 405, post ? "/classify takes POST" : "this takes GET");
+    reply->allow = post ? "POST" : "GET, HEAD";
+}
+
 static void route(server *s, const http_request *request, http_reply *reply)
 {
     bool post = strcmp(request->method, "POST") == 0;
@@ -125,7 +132,7 @@ static void route(server *s, const http_request *request, http_reply *reply)
     else if (!classifies && !page && !health && !metrics)
         say_error(reply, 404, "there are /, /classify, /health and /metrics");
     else if (classifies ? !post : !get)
-        say_error(reply, 405, classifies ? "/classify takes POST" : "this takes GET");
+        say_method(reply, classifies);
     else if (classifies)
         classify(s, request, reply);
     else if (health)

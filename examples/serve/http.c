@@ -92,8 +92,8 @@ static enum MHD_Result send_reply(const http_server *server, struct MHD_Connecti
     if (!response)
         return MHD_NO;
     MHD_add_response_header(response, "Content-Type", reply->type);
-    if (reply->status == 405)
-        MHD_add_response_header(response, "Allow", "GET, HEAD, POST");
+    if (reply->allow)
+        MHD_add_response_header(response, "Allow", reply->allow);
     if (server->stopping)
         MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result sent = MHD_queue_response(connection, (unsigned)reply->status, response);

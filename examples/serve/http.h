@@ -17,7 +17,8 @@ typedef struct http_request {
 /* What is answered: a text that stays (a literal), or one in the room that is given. */
 typedef struct http_reply {
     int status;
-    const char *type; /* "application/json" */
+    const char *type;  /* "application/json" */
+    const char *allow; /* "GET, HEAD": what the page takes, with status 405 */
     const char *text;
     char room[4096];
 } http_reply;

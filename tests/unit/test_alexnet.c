@@ -407,6 +407,8 @@ START_TEST(sweeps_go_on_where_they_stopped)
     run_well("alexnet", SWEEP " --epochs 1 --out @/first");
     run_in_parts("alexnet", SWEEP, "parts");
     run_well("alexnet", SWEEP " --out @/whole");
+    run_badly("alexnet", SWEEP " --out @/whole --resume", 2,
+              "whole has ended: nothing is left to go on with");
     ck_assert(work_same("whole/sweep.csv", "parts/sweep.csv"));
     ck_assert(work_same("whole/metrics.json", "parts/metrics.json"));
     ck_assert(

@@ -611,7 +611,10 @@ START_TEST(goes_on_only_as_it_began)
 {
     char arguments[256];
     generate(2, 20);
+    run_badly("faces", TRAIN "--resume", 2, "there is nothing to go on with in ");
     run_well("faces", TRAIN "--epochs 1 --test-per-class 5");
+    run_badly("faces", TRAIN "--epochs 1 --test-per-class 5 --resume", 2,
+              "out has ended: nothing is left to go on with");
     copy("out/split.csv", "split.csv");
     ck_assert_int_eq(run_interrupted("faces", INTERRUPTED, at_once, SIGTERM), 143);
     ck_assert(work_has("out/checkpoint.safetensors"));

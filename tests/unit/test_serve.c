@@ -148,15 +148,15 @@ static void check_answer(const char *method, const char *path, const void *body,
         ck_abort_msg("%s %s: not %d with \"%s\", but: %s", method, path, status, expected, text);
 }
 
-/* HEAD has the length of a body that does not come. */
-static void check_head(void)
+/* What is sent before the body, or with its first part. */
+static void check_head(const char *method, const char *page, const char *want, const char * not )
 {
     char text[1024] = "";
     int s = connect_to_it();
-    send_head(s, "HEAD", "/health", 0);
+    send_head(s, method, page, 0);
     ck_assert_int_gt(recv(s, text, sizeof text - 1, 0), 0);
-    ck_assert_ptr_nonnull(strstr(text, "200 OK"));
-    ck_assert_ptr_null(strstr(text, "{"));
+    ck_assert_msg(strstr(text, want) != NULL, "%s %s: %s", method, page, text);
+    ck_assert_msg(strstr(text, not ) == NULL, "%s %s: %s", method, page, text);
     close(s);
 }
 
@@ -192,19 +192,21 @@ START_TEST(answers)
     start("3");
     check_answer("POST", "/classify", ink, PIXELS, 200, want);
     check_answer("GET", "/health", "", 0, 200, "\"network\": \"softmax\"");
-    check_head();
+    check_head("HEAD", "/health", "200 OK", "{"); /* a body that does not come */
     check_answer("GET", "/", "", 0, 200, "<!DOCTYPE html>");
     check_answer("GET", "/classify", "", 0, 405, "/classify takes POST");
     check_answer("DELETE", "/", "", 0, 405, "this takes GET");
+    check_head("GET", "/classify", "Allow: POST\r\n", "GET,");
+    check_head("POST", "/health", "Allow: GET, HEAD\r\n", "POST");
     check_answer("GET", "/classif", "", 0, 404, "there are /, /classify");
     check_answer("POST", "/classify", "", 0, 400, "the body is empty");
     check_answer("POST", "/classify", nothing, 800, 400,
                  "neither JPEG nor PNG, nor 784 bytes of ink, but 800 bytes");
     check_answer("POST", "/classify", "\x89PNG\r\n\x1a\nxxxx", 12, 400, "PNG: ");
-    check_answer("GET", "/metrics", "", 0, 200, "serve_requests_total{status=\"4xx\"} 6");
+    check_answer("GET", "/metrics", "", 0, 200, "serve_requests_total{status=\"4xx\"} 8");
     stop();
     ck_assert_double_eq(work_number("out/metrics.json", "answered"), 5);
-    ck_assert_double_eq(work_number("out/metrics.json", "refused"), 6);
+    ck_assert_double_eq(work_number("out/metrics.json", "refused"), 8);
     ck_assert_double_eq(work_number("out/metrics.json", "failed"), 0);
 }
 END_TEST
