@@ -316,6 +316,7 @@ static int sweep(settings *s)
         training_say_ended(&s->all.run);
         return CLI_EXIT_USAGE;
     }
+    watch_interrupts();
     for (int i = 0; i < SWEEP && status == 0; i++) {
         path out = path_join(s->all.run.out, SWEPT[i]);
         status = train_layer(s, SWEPT[i], out.s, &found[i]);
@@ -326,6 +327,7 @@ static int sweep(settings *s)
         if (status == 0 && interrupted && i + 1 < SWEEP)
             status = stop_before(SWEPT[i + 1]);
     }
+    unwatch_interrupts();
     if (status != 0)
         return status;
     if (!processes_all(!processes_first() ||

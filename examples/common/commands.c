@@ -149,8 +149,12 @@ static void handle(void (*handler)(int))
     }
 }
 
+static int watching; /* how many watch */
+
 void watch_interrupts(void)
 {
+    if (watching++ > 0)
+        return;
     interrupted = 0;
     to_terminal = isatty(STDERR_FILENO);
     handle(interrupt);
@@ -158,7 +162,8 @@ void watch_interrupts(void)
 
 void unwatch_interrupts(void)
 {
-    handle(SIG_DFL);
+    if (--watching == 0)
+        handle(SIG_DFL);
 }
 
 int interrupted_status(void)

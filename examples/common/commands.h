@@ -21,7 +21,7 @@ int commands_run(const char *program, const char *about, const command *commands
 extern volatile sig_atomic_t interrupted; /* 0: none came */
 void watch_interrupts(void);
 
-/* From then on they end the program again. */
+/* From then on they end the program again, unless a caller watches as well. */
 void unwatch_interrupts(void);
 
 /* The exit status of a program that such a signal stopped, as shells have it. */

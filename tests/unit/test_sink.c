@@ -255,7 +255,7 @@ START_TEST(functions_that_fail)
 {
     for (fault how = FAILS; how < FAULTS; how++) {
         make_things(false);
-        check_fault(_i, 7, how);
+        check_fault(_i, 29, how);
         free_things();
         make_things(true);
         check_fault(_i, 20000, how);
