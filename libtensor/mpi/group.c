@@ -55,10 +55,21 @@ static bool duplicate(tn_mpi *mpi, MPI_Comm comm, MPI_Comm *to)
                       "MPI_Comm_set_errhandler");
 }
 
+/* Between two groups there is no process 0 of all. */
+static bool is_one_group(tn_mpi *mpi, MPI_Comm comm)
+{
+    int two = 0;
+    if (!tn__mpi_ok(mpi, MPI_Comm_test_inter(comm, &two), "MPI_Comm_test_inter") || !two)
+        return !mpi->broken;
+    mpi->broken = true;
+    tn_fail(mpi->ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is between two groups");
+    return false;
+}
+
 static void connect(tn_mpi *mpi, MPI_Comm comm)
 {
-    if (duplicate(mpi, comm, &mpi->control) && duplicate(mpi, comm, &mpi->scatter) &&
-        duplicate(mpi, comm, &mpi->gather)) {
+    if (is_one_group(mpi, comm) && duplicate(mpi, comm, &mpi->control) &&
+        duplicate(mpi, comm, &mpi->scatter) && duplicate(mpi, comm, &mpi->gather)) {
         MPI_Comm_rank(mpi->control, &mpi->rank);
         MPI_Comm_size(mpi->control, &mpi->size);
     }

@@ -79,6 +79,7 @@ struct tn_mpi {
 
     /* The step: */
     bool open, refused; /* it is refused if not all processes take it */
+    bool known;         /* the error that is recorded is so in all processes */
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
     tn_loader *loader;

@@ -85,9 +85,11 @@ static void prepare(tn_mpi *mpi, tn_loader *loader)
     tn__keep_buffers(mpi);
 }
 
+/* An error that all processes have agreed on is not agreed on again: who met it in tn_mpi_step has
+ * left the loop, and who was told by tn_mpi_next comes here once more. */
 bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
 {
-    if (!tn__mpi_usable(mpi))
+    if (!tn__mpi_usable(mpi) || (mpi->known && !tn_ok(mpi->ctx)))
         return false;
     if (mpi->open) {
         tn_fail(mpi->ctx, TN_ERR_STATE,

@@ -162,6 +162,9 @@ static void befalls(fault f, tn_status status, const char *text)
     }
     memory_is_gone = false;
     CHECK(done == FAULTY_STEP + (f == IN_OPTIMISER));
+    /* Who was told within the step comes once more to where the loop begins, alone. */
+    if (!is_victim)
+        CHECK(!tn_mpi_step(t.mpi, t.loader));
     CHECK(tn_grad(tn_parameter(t.net, 0, NULL, 0)) == NULL || (f == BREAKS_OFF && is_victim));
     if (f == BREAKS_OFF) {
         tn_mpi_free(t.mpi);

@@ -79,8 +79,8 @@ typedef struct tn_mpi_opts {
 
 /* Collective. `module` and `ctx`, of which the processes have one each, become what they are in
  * process 0: parameters, buffers, and the random stream. The module must outlive the result and
- * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range or
- * more processes than micro-batches; TN_ERR_STATE if MPI is not initialised or the modules differ;
+ * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range,
+ * more processes than micro-batches or a communicator between two groups; TN_ERR_STATE if MPI is not initialised or the modules differ;
  * TN_ERR_MEMORY. To be freed by tn_mpi_free before the context. */
 TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts);
 
@@ -105,8 +105,9 @@ TN_API tn_status tn_mpi_broadcast(tn_mpi *mpi);
 TN_API tn_loader_opts tn_mpi_share(const tn_mpi *mpi, tn_loader_opts opts);
 
 /* Collective: begins the step of the loader's next batch. False at the end of an epoch, in all
- * processes, and on failure. What the program itself draws from the random stream between steps
- * must be the same in all processes, or it is TN_ERR_STATE. */
+ * processes, and on failure. An error that all processes know of is not agreed on again: it is
+ * false at once, until that is cleared. What the program itself draws from the random stream
+ * between steps must be the same in all processes, or it is TN_ERR_STATE. */
 TN_API bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader);
 
 /* The next micro-batch of this process; false after the last one. It is to be given to
