@@ -80,8 +80,9 @@ typedef struct tn_mpi_opts {
 /* Collective. `module` and `ctx`, of which the processes have one each, become what they are in
  * process 0: parameters, buffers, and the random stream. The module must outlive the result and
  * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range,
- * more processes than micro-batches or a communicator between two groups; TN_ERR_STATE if MPI is not initialised or the modules differ;
- * TN_ERR_MEMORY. To be freed by tn_mpi_free before the context. */
+ * more processes than micro-batches or a communicator between two groups; TN_ERR_STATE if MPI is
+ * not initialised or the modules differ; TN_ERR_MEMORY. To be freed by tn_mpi_free before the
+ * context. */
 TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts);
 
 /* Collective, before MPI_Finalize: frees the communicators and the sums. Where a process has failed
