@@ -133,6 +133,7 @@ void tn__wait_all(tn_mpi *mpi);
 
 /* The next part of the loader's batch, in mpi->batch. */
 bool tn__fetch(tn_mpi *mpi);
+double tn__weight_of(const tn_batch *part); /* its samples, of those of the whole batch */
 
 /* Nothing is sent until all processes are known to take the step. */
 bool tn__has_begun(tn_mpi *mpi);

@@ -145,6 +145,19 @@ static inline void add_numbers(const channel *c, tn_dtype dtype, int64_t low, in
     sums[1] = (second[0] + second[1]) + (second[2] + second[3]);
 }
 
+typedef void (*add_fn)(const channel *c, int64_t low, int64_t high, double sums[2]);
+
+/* Both halves, which `add` makes. */
+static void add_halves(add_fn add, const channel *c, int64_t low, int64_t high, double sums[2])
+{
+    double more[2];
+    int64_t middle = low + (high - low) / 2;
+    add(c, low, middle, sums);
+    add(c, middle, high, more);
+    sums[0] += more[0];
+    sums[1] += more[1];
+}
+
 /* Pairwise, over parts of a plane. */
 static void add_plane(const channel *c, int64_t low, int64_t high, double sums[2])
 {
@@ -153,12 +166,7 @@ static void add_plane(const channel *c, int64_t low, int64_t high, double sums[2
     } else if (high - low <= LONGEST) {
         add_numbers(c, TN_F64, low, high, sums);
     } else {
-        double more[2];
-        int64_t middle = low + (high - low) / 2;
-        add_plane(c, low, middle, sums);
-        add_plane(c, middle, high, more);
-        sums[0] += more[0];
-        sums[1] += more[1];
+        add_halves(add_plane, c, low, high, sums);
     }
 }
 
@@ -166,12 +174,7 @@ static void add_plane(const channel *c, int64_t low, int64_t high, double sums[2
 static void add_planes(const channel *c, int64_t low, int64_t high, double sums[2])
 {
     if (high - low > 1) {
-        double more[2];
-        int64_t middle = low + (high - low) / 2;
-        add_planes(c, low, middle, sums);
-        add_planes(c, middle, high, more);
-        sums[0] += more[0];
-        sums[1] += more[1];
+        add_halves(add_planes, c, low, high, sums);
     } else if (high > low) {
         add_plane(c, low * c->stride, low * c->stride + c->size, sums);
     } else {

@@ -206,11 +206,6 @@ static const double *exchange(tn_mpi *mpi, int64_t width, join_fn join)
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-static double weight_of(const tn_batch *batch)
-{
-    return (double)batch->size / (double)batch->whole;
-}
-
 static tn_tensor *run_modules(tn_mpi *mpi, const tn__stage *stage, tn_tensor *x)
 {
     for (int64_t i = stage->first; i < stage->last && x; i++)
@@ -254,7 +249,7 @@ static void run_stage(tn_mpi *mpi, int64_t number)
         tn_tensor *out = run_modules(mpi, stage, number > 0 ? stage->in[i] : s->batches[i].x);
         stage->out[i] = tn_contiguous(mpi->ctx, out);
         s->streams[i] = tn_get_rng_state(mpi->ctx);
-        tn__note_buffers(mpi, i, weight_of(&s->batches[i]));
+        tn__note_buffers(mpi, i, tn__weight_of(&s->batches[i]));
     }
 }
 
@@ -277,7 +272,7 @@ static void learn(tn_mpi *mpi, const tn__stage *stage)
     tn__learn_moments(mpi->ctx, stage->norm, stage->moments);
     for (int64_t i = 0; i < mpi->tree.own; i++)
         if (mpi->stages.batches[i].size > 0)
-            tn__note_buffers(mpi, i, weight_of(&mpi->stages.batches[i]));
+            tn__note_buffers(mpi, i, tn__weight_of(&mpi->stages.batches[i]));
 }
 
 /* What the norm makes is a leaf, whose gradient stays until the norm goes back. */

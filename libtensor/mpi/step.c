@@ -229,12 +229,17 @@ void tn__run_backward(tn_mpi *mpi, int64_t i, const tn_tensor *root, const tn_te
     set_hooks(mpi, NULL);
 }
 
+double tn__weight_of(const tn_batch *part)
+{
+    return (double)part->size / (double)part->whole;
+}
+
 /* The gradient of w L is w times that of L: a mean over the n_m samples of a micro-batch is
  * weighted by n_m / n. */
 static void share_loss(tn_mpi *mpi, const tn_tensor *loss)
 {
     tn_ctx *ctx = mpi->ctx;
-    double weight = (double)mpi->batch.size / (double)mpi->batch.whole;
+    double weight = tn__weight_of(&mpi->batch);
     double share = mpi->opts.reduction == TN_REDUCE_SUM ? 1 : weight;
     tn_tensor *grad = tn_full(ctx, tn_dtype_of(loss), tn_ndim(loss), tn_shape(loss), share);
     if (!grad)

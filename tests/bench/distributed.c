@@ -184,38 +184,69 @@ static tn_tensor *loss_of(const subject *s, const tn_batch *batch)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-static bool step_alone(const subject *s)
+enum { LOADER, FORWARD, BACKWARD, SUMS, OPTIMISER, PHASES, SHARES = 2 * PHASES };
+
+/* Seconds of each phase outside of MPI, and in it. The stretch since the last mark is not yet
+ * anyone's. */
+typedef struct lap {
+    double shares[SHARES];
+    double mark, in_mpi;
+} lap;
+
+static void charge(lap *l, int phase)
 {
-    tn_batch batch;
-    if (!tn_loader_next(s->loader, &batch))
-        return false;
-    tn_scope scope = tn_scope_begin(s->ctx);
-    tn_backward(s->ctx, loss_of(s, &batch));
-    tn_scope_end(s->ctx, scope);
-    return true;
+    double time = now(), mpi = seconds_in_mpi - l->in_mpi;
+    l->shares[phase] += time - l->mark - mpi;
+    l->shares[PHASES + phase] += mpi;
+    l->mark = time;
+    l->in_mpi = seconds_in_mpi;
 }
 
-static bool step_together(const subject *s)
+static void finish_step(const subject *s)
 {
-    tn_batch batch;
-    if (!tn_mpi_step(s->mpi, s->loader))
-        return false;
-    while (tn_mpi_next(s->mpi, &batch)) {
-        tn_scope scope = tn_scope_begin(s->ctx);
-        tn_mpi_backward(s->mpi, loss_of(s, &batch));
-        tn_scope_end(s->ctx, scope);
-    }
-    return true;
+    tn_step(s->optim);
+    tn_zero_grad(s->optim);
 }
 
 /* At the end of an epoch the next one begins. */
+static lap step_together(const subject *s)
+{
+    lap l = {.mark = now(), .in_mpi = seconds_in_mpi};
+    tn_batch batch;
+    if (!tn_mpi_step(s->mpi, s->loader))
+        tn_mpi_step(s->mpi, s->loader);
+    while (tn_mpi_next(s->mpi, &batch)) {
+        charge(&l, LOADER);
+        tn_scope scope = tn_scope_begin(s->ctx);
+        tn_tensor *loss = loss_of(s, &batch);
+        charge(&l, FORWARD);
+        tn_mpi_backward(s->mpi, loss);
+        tn_scope_end(s->ctx, scope);
+        charge(&l, BACKWARD);
+    }
+    charge(&l, SUMS);
+    finish_step(s);
+    charge(&l, OPTIMISER);
+    return l;
+}
+
+static void step_alone(const subject *s)
+{
+    tn_batch batch;
+    if (!tn_loader_next(s->loader, &batch))
+        tn_loader_next(s->loader, &batch);
+    tn_scope scope = tn_scope_begin(s->ctx);
+    tn_backward(s->ctx, loss_of(s, &batch));
+    tn_scope_end(s->ctx, scope);
+    finish_step(s);
+}
+
 static void step(const subject *s)
 {
-    bool (*run)(const subject *) = s->mpi ? step_together : step_alone;
-    if (!run(s))
-        run(s);
-    tn_step(s->optim);
-    tn_zero_grad(s->optim);
+    if (s->mpi)
+        step_together(s);
+    else
+        step_alone(s);
 }
 
 static void answer_step(const question *q)
@@ -236,46 +267,6 @@ static void answer_step(const question *q)
 }
 
 /* ---- where the time goes --------------------------------------------------------------------- */
-
-enum { LOADER, FORWARD, BACKWARD, SUMS, OPTIMISER, PHASES, SHARES = 2 * PHASES };
-
-/* Seconds of each phase outside of MPI, and in it. The stretch since the last mark is not yet
- * anyone's. */
-typedef struct lap {
-    double shares[SHARES];
-    double mark, in_mpi;
-} lap;
-
-static void charge(lap *l, int phase)
-{
-    double time = now(), mpi = seconds_in_mpi - l->in_mpi;
-    l->shares[phase] += time - l->mark - mpi;
-    l->shares[PHASES + phase] += mpi;
-    l->mark = time;
-    l->in_mpi = seconds_in_mpi;
-}
-
-static lap step_by_phases(const subject *s)
-{
-    lap l = {.mark = now(), .in_mpi = seconds_in_mpi};
-    tn_batch batch;
-    if (!tn_mpi_step(s->mpi, s->loader))
-        tn_mpi_step(s->mpi, s->loader);
-    while (tn_mpi_next(s->mpi, &batch)) {
-        charge(&l, LOADER);
-        tn_scope scope = tn_scope_begin(s->ctx);
-        tn_tensor *loss = loss_of(s, &batch);
-        charge(&l, FORWARD);
-        tn_mpi_backward(s->mpi, loss);
-        tn_scope_end(s->ctx, scope);
-        charge(&l, BACKWARD);
-    }
-    charge(&l, SUMS);
-    tn_step(s->optim);
-    tn_zero_grad(s->optim);
-    charge(&l, OPTIMISER);
-    return l;
-}
 
 /* The longest that a process took for the step. */
 static double length_of(const lap *l)
@@ -316,7 +307,7 @@ static void answer_where(const question *q)
     for (int i = 0; i < WARM; i++)
         step(&s);
     for (int64_t i = 0; i < q->steps; i++)
-        laps[i] = step_by_phases(&s);
+        laps[i] = step_together(&s);
     check(&s, q->what);
     subject_free(&s);
     lap mean = mean_of_half(laps, (int)q->steps);

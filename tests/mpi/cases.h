@@ -55,6 +55,15 @@ typedef struct training {
     tn_mpi *mpi;
 } training;
 
+/* One thread, and memory as long as `works` says so. */
+tn_ctx *context_while(bool (*works)(void));
+
+/* The mean loss of a micro-batch through tn_mpi_forward. */
+tn_tensor *sync_loss(const training *t, const tn_batch *batch);
+
+/* Forward and backward of the next batch, over the end of an epoch; false if that fails. */
+bool learn_batch(training *t, tn_tensor *(*loss)(const training *t, const tn_batch *batch));
+
 training begin(tn_ctx *ctx, tn_module *net, digits data, tn_loader_opts loader, tn_mpi_opts opts);
 int64_t run(training *t, int64_t steps);
 tn_checkpoint parts_of(const training *t);

@@ -1,6 +1,5 @@
 /* faults.c - an error in one process is known to all, at the same step, and nobody waits. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <tn/autograd.h>
 #include <tn/op.h>
@@ -26,18 +25,9 @@ static fault kind;
 static bool is_synced; /* the network has a SyncBatchNorm */
 static bool is_victim, is_time, memory_is_gone;
 
-static void *alloc(void *payload, size_t bytes, size_t alignment)
+static bool has_memory(void)
 {
-    (void)payload;
-    return memory_is_gone
-               ? NULL
-               : aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-static void release(void *payload, void *memory, size_t bytes)
-{
-    (void)payload, (void)bytes;
-    free(memory);
+    return !memory_is_gone;
 }
 
 static tn_status get(int64_t sample, void *const *out, tn_text *error, void *payload)
@@ -94,7 +84,7 @@ static training begin_faulty(void)
 {
     training t = {0};
     memory_is_gone = false;
-    t.ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
+    t.ctx = context_while(has_memory);
     t.net = is_synced ? synced(t.ctx) : mlp(t.ctx, TN_F32);
     t.mpi = tn_mpi_new(t.ctx, MPI_COMM_WORLD, t.net, (tn_mpi_opts){.micro_batches = 4});
     t.optim = tn_adam(t.ctx, t.net, (tn_adam_opts){0});
@@ -110,9 +100,7 @@ static training begin_faulty(void)
 static tn_tensor *faulty_loss(const training *t, const tn_batch *batch)
 {
     inject(t->ctx, NO_MEMORY);
-    tn_tensor *loss = is_synced ? tn_cross_entropy(t->ctx, tn_mpi_forward(t->mpi), batch->y,
-                                                   (tn_cross_entropy_opts){0})
-                                : loss_of(t->ctx, t->net, batch);
+    tn_tensor *loss = is_synced ? sync_loss(t, batch) : loss_of(t->ctx, t->net, batch);
     if (kind == NOT_FINITE && is_victim && is_time)
         loss = tn_log(t->ctx, tn_mul_scalar(t->ctx, loss, 0));
     return loss;

@@ -6,8 +6,8 @@ build=$1 mpi=$2
 : "${MAKE:=make}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/environment.sh"
 stage=$work/stage
-checks=0 failed=0
 
 # check WHAT COMMAND...
 check()
@@ -62,5 +62,4 @@ check "uninstall" goal uninstall
 check "uninstall-mpi behind it" goal uninstall-mpi
 check "something is left" no_files
 
-echo "$((100 * (checks - failed) / checks))%: Checks: $checks, Failures: $failed, Errors: 0"
-[ $failed = 0 ]
+sum_up

@@ -142,25 +142,60 @@ training begin(tn_ctx *ctx, tn_module *net, digits data, tn_loader_opts loader, 
     return t;
 }
 
+static bool (*has_memory)(void);
+
+static void *alloc(void *payload, size_t bytes, size_t alignment)
+{
+    (void)payload;
+    return has_memory() ? aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)
+                        : NULL;
+}
+
+static void release(void *payload, void *memory, size_t bytes)
+{
+    (void)payload, (void)bytes;
+    free(memory);
+}
+
+tn_ctx *context_while(bool (*works)(void))
+{
+    has_memory = works;
+    return tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
+}
+
+static tn_tensor *plain_loss(const training *t, const tn_batch *batch)
+{
+    return loss_of(t->ctx, t->net, batch);
+}
+
+tn_tensor *sync_loss(const training *t, const tn_batch *batch)
+{
+    tn_tensor *y = tn_mpi_forward(t->mpi);
+    return tn_cross_entropy(t->ctx, y, batch->y, (tn_cross_entropy_opts){0});
+}
+
+bool learn_batch(training *t, tn_tensor *(*loss)(const training *t, const tn_batch *batch))
+{
+    tn_batch batch;
+    while (!tn_mpi_step(t->mpi, t->loader))
+        if (!tn_ok(t->ctx))
+            return false;
+    while (tn_mpi_next(t->mpi, &batch)) {
+        tn_scope scope = tn_scope_begin(t->ctx);
+        tn_mpi_backward(t->mpi, loss(t, &batch));
+        tn_scope_end(t->ctx, scope);
+    }
+    return tn_ok(t->ctx);
+}
+
 int64_t run(training *t, int64_t steps)
 {
     int64_t done = 0;
-    while (done < steps && tn_ok(t->ctx)) {
-        if (!tn_mpi_step(t->mpi, t->loader))
-            continue;
-        tn_batch batch;
-        while (tn_mpi_next(t->mpi, &batch)) {
-            tn_scope scope = tn_scope_begin(t->ctx);
-            tn_mpi_backward(t->mpi, loss_of(t->ctx, t->net, &batch));
-            tn_scope_end(t->ctx, scope);
-        }
-        if (!tn_ok(t->ctx))
-            break;
+    for (; done < steps && learn_batch(t, plain_loss); done++) {
         tn_clip_grad_norm(t->optim, 1);
         tn_step(t->optim);
         tn_zero_grad(t->optim);
         tn_schedule_step(t->schedule);
-        done++;
     }
     return done;
 }

@@ -1,6 +1,5 @@
 /* memory.c - memory that runs out in one process, at each allocation in turn: all processes return
  * the same status, and can try again. */
-#include <stdlib.h>
 #include <string.h>
 #include "mpi/cases.h"
 
@@ -25,19 +24,6 @@ void *__wrap_malloc(size_t bytes)
 void *__wrap_calloc(size_t count, size_t bytes)
 {
     return works() ? __real_calloc(count, bytes) : NULL;
-}
-
-static void *alloc(void *payload, size_t bytes, size_t alignment)
-{
-    (void)payload;
-    return works() ? aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)
-                   : NULL;
-}
-
-static void release(void *payload, void *memory, size_t bytes)
-{
-    (void)payload, (void)bytes;
-    free(memory);
 }
 
 static tn_module *network(tn_ctx *ctx)
@@ -69,38 +55,30 @@ static void set_victim(int64_t allocations)
     left = rank == size - 1 ? allocations : INT64_MAX;
 }
 
-static bool take_step(tn_mpi *mpi, tn_loader *loader, tn_ctx *ctx)
+static tn_tensor *mean_square(const training *t, const tn_batch *batch)
 {
-    tn_batch batch;
-    while (!tn_mpi_step(mpi, loader))
-        if (!tn_ok(ctx))
-            return false;
-    while (tn_mpi_next(mpi, &batch)) {
-        tn_scope scope = tn_scope_begin(ctx);
-        tn_tensor *y = tn_mpi_forward(mpi);
-        tn_mpi_backward(mpi, tn_mean(ctx, tn_square(ctx, y), (tn_reduce_opts){0}));
-        tn_scope_end(ctx, scope);
-    }
-    return tn_ok(ctx);
+    (void)batch;
+    return tn_mean(t->ctx, tn_square(t->ctx, tn_mpi_forward(t->mpi)), (tn_reduce_opts){0});
 }
 
 /* The first step, and the second, before which gradients are laid out anew. */
 static void in_steps(tn_ctx *ctx, tn_mpi *mpi)
 {
     tn_tensor *x = tn_rand(ctx, TN_F32, TN_SHAPE(9, 1, 4, 4));
-    tn_loader *loader = tn_loader_new(ctx, x, NULL, tn_mpi_share(mpi, (tn_loader_opts){0}));
+    training t = {.ctx = ctx, .mpi = mpi};
+    t.loader = tn_loader_new(ctx, x, NULL, tn_mpi_share(mpi, (tn_loader_opts){0}));
     for (int i = 0; i < 2; i++) {
         int64_t n = 0;
         do
             set_victim(n++);
-        while (failed_alike(ctx, !take_step(mpi, loader, ctx)) && n < 1000);
+        while (failed_alike(ctx, !learn_batch(&t, mean_square)) && n < 1000);
         CHECK(n > 40 && n < 1000);
     }
 }
 
 void memory(void)
 {
-    tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1, .allocator = {alloc, release, NULL}});
+    tn_ctx *ctx = context_while(works);
     tn_module *net = network(ctx);
     tn_mpi *mpi = NULL;
     int64_t n = 0;

@@ -21,30 +21,9 @@ static tn_module *network(tn_ctx *ctx, norm_fn norm, double p)
                          tn_nn_dropout(ctx, p), tn_nn_flatten(ctx), tn_nn_linear(ctx, 100, 10));
 }
 
-/* The loop of <tn/mpi.h>. */
-static tn_tensor *sync_loss(const training *t, const tn_batch *batch)
-{
-    tn_tensor *y = tn_mpi_forward(t->mpi);
-    return tn_cross_entropy(t->ctx, y, batch->y, (tn_cross_entropy_opts){0});
-}
-
-static bool take_step(training *t)
-{
-    tn_batch batch;
-    while (!tn_mpi_step(t->mpi, t->loader))
-        if (!tn_ok(t->ctx))
-            return false;
-    while (tn_mpi_next(t->mpi, &batch)) {
-        tn_scope scope = tn_scope_begin(t->ctx);
-        tn_mpi_backward(t->mpi, sync_loss(t, &batch));
-        tn_scope_end(t->ctx, scope);
-    }
-    return tn_ok(t->ctx);
-}
-
 static void take_steps(training *t, int64_t steps)
 {
-    for (int64_t i = 0; i < steps && take_step(t); i++) {
+    for (int64_t i = 0; i < steps && learn_batch(t, sync_loss); i++) {
         tn_step(t->optim);
         tn_zero_grad(t->optim);
         tn_schedule_step(t->schedule);
@@ -246,7 +225,7 @@ static void fails_to_step(tn_module *net, tn_tensor *x, int64_t batch_size, tn_s
         begin(ctx, net, (digits){x, tn_zeros(ctx, TN_I64, TN_SHAPE(tn_size(x, 0)))},
               (tn_loader_opts){.batch_size = batch_size}, (tn_mpi_opts){.micro_batches = 4});
     uint64_t before = digest(ctx, net);
-    CHECK(!take_step(&t));
+    CHECK(!learn_batch(&t, sync_loss));
     CHECK(tn_error_status(ctx) == status && strstr(tn_error(ctx), text) != NULL);
     tn_clear_error(ctx);
     CHECK(digest(ctx, net) == before && tn_mpi_check(t.mpi) == TN_OK);

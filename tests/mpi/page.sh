@@ -7,7 +7,6 @@ shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 . "$(dirname "$0")/environment.sh"
-checks=0 failed=0
 
 awk '/^```$/ { to = "" } to { print >to } /^```c$/ { to = "'"$work"'/train.c" } /^```text$/ { to = "'"$work"'/expected" }' $page
 for mpi; do
@@ -23,5 +22,4 @@ for mpi; do
     done
 done
 
-echo "$((100 * (checks - failed) / checks))%: Checks: $checks, Failures: $failed, Errors: 0"
-[ $failed = 0 ]
+sum_up

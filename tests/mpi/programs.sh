@@ -6,7 +6,6 @@ trap 'rm -rf "$work"' EXIT
 
 . "$(dirname "$0")/environment.sh"
 limit="timeout --foreground -k 5 ${LIMIT:-150}"
-checks=0 failed=0
 
 # check WHAT COMMAND...
 check()
@@ -103,11 +102,4 @@ fails()
     OMPI_MCA_odls_base_sigkill_timeout=0 $limit "$mpirun" "$@" >"$said" 2>&1 && status=0 || status=$?
     check "$what: status $status" [ $status != 0 ] && check "$what hangs" [ $status != 124 ]
     check "$what is not said once" once "$text"
-}
-
-# The sum in the words of Check.
-sum_up()
-{
-    echo "$((100 * (checks - failed) / checks))%: Checks: $checks, Failures: $failed, Errors: 0"
-    [ $failed = 0 ]
 }
