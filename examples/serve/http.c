@@ -138,6 +138,16 @@ static void forget(void *payload, struct MHD_Connection *connection, void **stat
 
 /* ---- start and stop -------------------------------------------------------------------------- */
 
+/* What comes while the server stops is closed at once. MHD_quiesce_daemon would leave it waiting,
+ * and it ends the program if a thread takes the socket out of its epoll set at the same time
+ * (libmicrohttpd 0.9.75). */
+static enum MHD_Result admit(void *payload, const struct sockaddr *from, socklen_t size)
+{
+    (void)from;
+    (void)size;
+    return ((http_server *)payload)->stopping ? MHD_NO : MHD_YES;
+}
+
 /* The address to listen on; NULL with a reason. */
 static struct addrinfo *address_of(const http_options *o, char *why, size_t room)
 {
@@ -162,7 +172,7 @@ static struct MHD_Daemon *listen_on(http_server *server, const http_options *o,
                                     {MHD_OPTION_END, 0, NULL}};
     if (o->threads == 1)
         pool[0].option = MHD_OPTION_END; /* a pool has two threads at least */
-    return MHD_start_daemon(flags, (uint16_t)o->port, NULL, NULL, handle, server,
+    return MHD_start_daemon(flags, (uint16_t)o->port, admit, server, handle, server,
                             MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
                             (unsigned)o->connections, MHD_OPTION_CONNECTION_TIMEOUT,
                             (unsigned)o->seconds, MHD_OPTION_NOTIFY_COMPLETED, forget, server,
@@ -210,11 +220,8 @@ void http_stop(http_server *server, int seconds)
 {
     enum { TURN = 10 }; /* milliseconds */
     server->stopping = true;
-    MHD_socket listening = MHD_quiesce_daemon(server->daemon);
     for (int turns = 0; open_connections(server) > 0 && turns < seconds * 1000 / TURN; turns++)
         nanosleep(&(struct timespec){.tv_nsec = TURN * 1000000L}, NULL);
     MHD_stop_daemon(server->daemon);
-    if (listening != MHD_INVALID_SOCKET)
-        close(listening);
     free(server);
 }

@@ -66,6 +66,24 @@ tn_allocator counting_allocator(counting *payload)
     return (tn_allocator){.alloc = counting_alloc, .free = counting_free, .payload = payload};
 }
 
+#undef _mark_point
+
+void mark_line(const char *file, int line)
+{
+    static _Thread_local struct {
+        const char *file;
+        int line;
+    } written[8];
+    static _Thread_local unsigned next;
+    for (int i = 0; i < 8; i++)
+        if (written[i].line == line && written[i].file == file)
+            return;
+    written[next].file = file;
+    written[next].line = line;
+    next = (next + 1) % 8;
+    _mark_point(file, line);
+}
+
 static void setup(void)
 {
     memory = (counting){0};

@@ -61,12 +61,14 @@ static void answer(int connection, int number, size_t from)
                  "HTTP/1.1 206 Partial Content\r\nContent-Length: %zu\r\nContent-Range: bytes "
                  "%zu-%zu/%zu\r\nConnection: close\r\n\r\n",
                  size, from, a->size - 1, a->size);
+    pthread_mutex_lock(&counting); /* whoever has the answer finds it counted */
+    asked[number]++;
+    pthread_mutex_unlock(&counting);
     ssize_t written = write(connection, head, strlen(head));
     wait_seconds(a->seconds);
-    pthread_mutex_lock(&counting); /* whoever has the answer finds it counted */
+    pthread_mutex_lock(&counting);
     if (written > 0)
         written = send(connection, (const char *)a->bytes + from, size, MSG_NOSIGNAL);
-    asked[number]++;
     sent[number] += written > 0 ? (size_t)written : 0;
     pthread_mutex_unlock(&counting);
 }

@@ -1,14 +1,17 @@
 /* programs.c - runs the example programs and reads what they leave. */
-#define _XOPEN_SOURCE 700 /* terminals */
+#define _XOPEN_SOURCE 700 /* terminals, and nftw */
 #include "common/programs.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,11 +23,22 @@
 
 char printed[16384], complained[4096];
 
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status, (void)kind, (void)where;
+    return remove(path);
+}
+
+/* A folder with all that is in it, if it is there. */
+static void remove_tree(const char *path)
+{
+    ck_assert_msg(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT,
+                  "%s stays: %s", path, strerror(errno));
+}
+
 void remove_work(void)
 {
-    char command[1200];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder_path(""));
-    ck_assert_int_eq(system(command), 0);
+    remove_tree(folder_path(""));
 }
 
 char *text_of(const char *path)
@@ -246,11 +260,8 @@ static int run_once_in_parts(const char *name, const char *arguments, const char
 
 void run_in_parts(const char *name, const char *arguments, const char *folder)
 {
-    char command[1200];
-    for (int first = 200; run_once_in_parts(name, arguments, folder, first) == 0; first /= 2) {
-        snprintf(command, sizeof command, "rm -rf '%s'", folder_path(folder));
-        ck_assert_int_eq(system(command), 0);
-    }
+    for (int first = 200; run_once_in_parts(name, arguments, folder, first) == 0; first /= 2)
+        remove_tree(folder_path(folder));
 }
 
 void link_root(void)

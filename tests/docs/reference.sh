@@ -27,12 +27,12 @@ all_described()
     checks=$((checks + $(wc -l <"$work/names")))
     while read -r name; do
         [ -f "$man/man3/$name.3" ] || echo "$name has no man page"
-        grep -qxF -- "$name" "$work/anchors" || echo "$name has no anchor"
     done <"$work/names" >"$work/missing"
+    comm -23 "$work/names" "$work/anchors" | sed 's/$/ has no anchor/' >>"$work/missing"
     [ ! -s "$work/missing" ] || fail "$1: $(cat "$work/missing")"
 }
 
-cat "$pages"/*.html | grep -oE ' id="[^"]*"' | sed 's/.*"\(.*\)"/\1/' | sort >"$work/anchors"
+cat "$pages"/*.html | grep -oE ' id="[^"]*"' | sed 's/.*"\(.*\)"/\1/' | sort -u >"$work/anchors"
 nm -D --defined-only "$build/libtensor.so" | awk 'NF == 3 && $2 == "T" { sub(/@.*/, "", $3); print $3 }' >"$work/symbols"
 [ -s "$work/symbols" ] || fail "$build/libtensor.so exports nothing"
 all_described "symbols" <"$work/symbols"
@@ -83,12 +83,11 @@ checks=$((checks + 1))
 
 # Each line of an index that leads to another page leads to one that is there.
 for page in "$man"/man3/*; do
-    target=$(sed -n '1s/^\.so //p' "$page")
-    if [ -n "$target" ]; then
-        [ -f "$man/$target" ] || fail "$page leads to $target"
-    else
-        echo "$page"
-    fi
+    read -r first <"$page"
+    case $first in
+    .so\ *) [ -f "$man/${first#.so }" ] || fail "$page leads to ${first#.so }" ;;
+    *) echo "$page" ;;
+    esac
 done >"$work/pages"
 echo "$man/man7/tn.7" >>"$work/pages"
 checks=$((checks + 1))

@@ -52,7 +52,7 @@ own_macros()
     echo "headers: $*: <tn/tn.h> defines" $foreign | cut -c1-200
 }
 
-# What a header does not include, it lacks in the standards between these, too.
+# What a header does not include, it lacks in the standards between these and for other compilers, too.
 each_alone()
 {
     for header in "$include"/tn/*.h; do
@@ -72,7 +72,7 @@ check_language()
         # Nothing that comes after our headers sees more of them than the macros below.
         systems="0 1"
         case $standard in
-        "$oldest" | "$newest") systems="0 1 2" && each_alone ;;
+        "$oldest" | "$newest") systems="0 1 2" && $alone ;;
         esac
         for system in $systems; do
             compiles "$command, host.c, SYSTEM $system" $command -DSYSTEM=$system "$here/host.c"
@@ -90,7 +90,9 @@ languages()
     wait
 }
 
+alone=each_alone
 languages gcc g++
+[ ! -s "$log/done" ] || alone=:
 languages clang clang++
 [ -s "$log/done" ] || languages "${CC:-cc}" "${CXX:-c++}"
 
