@@ -77,6 +77,7 @@ void norms(void);     /* norms.c */
 void buckets(void);   /* buckets.c */
 void memory(void);    /* memory.c */
 void faults(void);    /* faults.c */
+void hooks(void);     /* hooks.c */
 void calls(void);     /* calls.c: functions one by one */
 void checkpoints(const char *folder);
 

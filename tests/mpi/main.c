@@ -229,6 +229,7 @@ static void run_case(int argc, char **argv)
     } else {
         trees();
         calls();
+        hooks();
         trainings();
         norms();
         buckets();

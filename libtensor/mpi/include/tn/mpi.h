@@ -128,9 +128,15 @@ TN_API bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch);
 
 /* In place of tn_backward, for the loss of the micro-batch, of one element. While gradients of the
  * last micro-batch are computed, those that are complete are sent, in the order in which the first
- * step has made them in process 0. Parameters that are frozen take
- * no part; they must be the same in all processes. tn_on_grad of parameters is used by it. A NULL
- * loss whose error is recorded is passed on. */
+ * step has made them in process 0. Parameters that are frozen take no part; they must be the same
+ * in all processes. A NULL loss whose error is recorded is passed on.
+ *
+ * Hooks. What the program has set by tn_on_grad for a parameter is called once in a step, in the
+ * tn_mpi_next that ends it, if no process has failed: with the sum over the whole batch, which is
+ * added to the gradient if the hook returns true. So it sees what it sees in one process without
+ * MPI, the same bits in all of them, one parameter after another in the same order, and what it
+ * draws from the random stream is the same as well. All processes have the same hooks where these
+ * change anything. Hooks of other tensors are called for each micro-batch, as tn_on_grad says. */
 TN_API tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss);
 
 /* In place of tn_forward of the module that tn_mpi_new was given: what it makes of the x of this
