@@ -86,7 +86,8 @@ struct tn_mpi {
     bool known;         /* the error that is recorded is so in all processes */
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
-    tn_loader *loader;
+    tn_loader *loader;  /* of this step; later there may be another one at its address, */
+    int64_t loader_id;  /* with another number */
     int64_t steps, taken; /* with this loader; its batches and ends of epochs that are begun */
     tn_batch batch;       /* the next, if `fetched` */
     bool fetched;

@@ -59,9 +59,10 @@ bool tn__fetch(tn_mpi *mpi)
 
 static void prepare(tn_mpi *mpi, tn_loader *loader)
 {
-    if (loader != mpi->loader)
+    if (tn_loader_id(loader) != mpi->loader_id)
         mpi->steps = mpi->taken = 0;
     mpi->loader = loader;
+    mpi->loader_id = tn_loader_id(loader);
     mpi->steps++;
     mpi->at = 0;
     mpi->fetched = false;
@@ -99,10 +100,11 @@ bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
     }
     prepare(mpi, loader);
     mpi->rng = tn_get_rng_state(mpi->ctx);
-    uint64_t number = mpi->fetched ? (uint64_t)mpi->batch.number : UINT64_MAX;
+    uint64_t number = mpi->fetched ? (uint64_t)mpi->batch.number + 1 : 0;
     uint64_t whole = mpi->fetched ? (uint64_t)mpi->batch.whole : 0;
-    tn__agree_begin(mpi, TN__STEP,
-                    (uint64_t[]){mpi->layout, number, whole, mpi->rng.seed, mpi->rng.position});
+    tn__agree_begin(
+        mpi, TN__STEP,
+        (const uint64_t[TN__ITEMS]){mpi->layout, number, whole, mpi->rng.seed, mpi->rng.position});
     mpi->open = mpi->fetched && tn_ok(mpi->ctx);
     mpi->refused = false;
     if (!mpi->open)

@@ -86,7 +86,8 @@ typedef struct tn_mpi_opts {
 TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts);
 
 /* Collective, before MPI_Finalize: frees the communicators and the sums. Where a process has failed
- * and calls this alone, the others' next call fails. NULL is allowed. */
+ * and calls this alone, the others' next call fails. After MPI_Finalize it frees what is left, and
+ * is not collective; every other call is TN_ERR_STATE then. NULL is allowed. */
 TN_API void tn_mpi_free(tn_mpi *mpi);
 
 TN_API int tn_mpi_rank(const tn_mpi *mpi); /* the number of this process, from 0; 0 for NULL */
