@@ -41,6 +41,9 @@ bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function);
 /* MPI_Finalize was called. */
 bool tn__mpi_is_over(void);
 
+/* Between MPI_Init and MPI_Finalize; otherwise the error of `what`. */
+bool tn__mpi_is_running(tn_ctx *ctx, const char *what);
+
 /* Can the processes go on? Otherwise an error is recorded. NULL cannot. */
 bool tn__mpi_usable(tn_mpi *mpi);
 

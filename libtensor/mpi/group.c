@@ -113,12 +113,12 @@ static void prepare(tn_mpi *mpi)
         tn__layout(mpi);
 }
 
-static bool is_running(tn_ctx *ctx)
+bool tn__mpi_is_running(tn_ctx *ctx, const char *what)
 {
     int begun = 0;
     MPI_Initialized(&begun);
     if (!begun || tn__mpi_is_over())
-        tn_fail(ctx, TN_ERR_STATE, "mpi_new: MPI_Init %s",
+        tn_fail(ctx, TN_ERR_STATE, "%s: MPI_Init %s", what,
                 begun ? "is over: MPI_Finalize was called" : "was not called");
     return begun && !tn__mpi_is_over();
 }
@@ -158,6 +158,7 @@ static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn
     mpi->control = mpi->scatter = mpi->gather = MPI_COMM_NULL;
     mpi->loss = (double)NAN;
     set_options(mpi, &opts);
+    tn_mpi_check_launcher(ctx);
     connect(mpi, comm);
     if (!mpi->broken) {
         prepare(mpi);
@@ -172,7 +173,7 @@ static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn
  * others are waiting. */
 tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
 {
-    if (!is_running(ctx))
+    if (!tn__mpi_is_running(ctx, "mpi_new"))
         return NULL;
     if (comm == MPI_COMM_NULL) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is MPI_COMM_NULL");

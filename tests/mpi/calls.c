@@ -1,5 +1,7 @@
 /* calls.c - the functions of <tn/mpi.h>, one by one: what they do, and what they refuse. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "mpi/cases.h"
 
@@ -249,6 +251,48 @@ static void two_groups(void)
     MPI_Comm_free(&half);
 }
 
+/* Of a process that is alone, whatever its launcher says of others; mpirun has set two of these. */
+static void launched(const char *mpirun, const char *mpiexec, const char *slurm, const char *text)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
+    const char *values[] = {mpirun, mpiexec, slurm};
+    char before[3][20] = {"", "", ""};
+    for (int i = 0; i < 3; i++) {
+        if (getenv(names[i]))
+            snprintf(before[i], sizeof before[i], "%s", getenv(names[i]));
+        setenv(names[i], values[i], true);
+    }
+    tn_ctx *ctx = context();
+    tn_mpi *mpi = tn_mpi_new(ctx, MPI_COMM_WORLD, mlp(ctx, TN_F32), (tn_mpi_opts){0});
+    if (text) {
+        CHECK(!mpi && tn_error_status(ctx) == TN_ERR_STATE);
+        CHECK(strncmp(tn_error(ctx), text, strlen(text)) == 0);
+        CHECK(strstr(tn_error(ctx), "MPI, MPICH") || strstr(tn_error(ctx), "MPI, Open MPI"));
+    } else {
+        CHECK(mpi && tn_ok(ctx));
+    }
+    tn_mpi_free(mpi);
+    tn_ctx_free(ctx);
+    for (int i = 0; i < 3; i++)
+        if (!*before[i] || setenv(names[i], before[i], true) != 0)
+            unsetenv(names[i]);
+}
+
+static void launchers(void)
+{
+    if (size > 1) {
+        launched("7", "", "", NULL);
+        return;
+    }
+    launched("", "", "", NULL);
+    launched("2", "", "",
+             "mpi: Open MPI's mpirun has started 2 processes (OMPI_COMM_WORLD_SIZE), ");
+    launched("", "3", "1", "mpi: the mpiexec of MPICH or a relative of it has started 3 processes");
+    launched("", "", "4", "mpi: srun has started 4 processes (SLURM_STEP_NUM_TASKS), ");
+    launched("2", "1", "", NULL);
+    launched("1", "", "4", NULL);
+}
+
 static void of_null(void)
 {
     tn_batch batch;
@@ -415,6 +459,7 @@ void calls(void)
     models();
     one_rank();
     two_groups();
+    launchers();
     of_null();
     order();
     within_a_step();

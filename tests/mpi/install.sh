@@ -53,6 +53,9 @@ printf '#include <tn/mpi.h>\nint main(void) { tn_mpi_free(NULL); return tn_mpi_s
 check "a program is not built" mpicc.$mpi "$work/program.c" -o "$work/program" \
     $(pkg-config --cflags --libs libtensor-mpi) -Wl,-rpath-link,"$stage/usr/lib"
 check "it does not run" env LD_LIBRARY_PATH="$stage/usr/lib" "$work/program"
+check "it is not found by its rpath" mpicc.$mpi "$work/program.c" -o "$work/program" \
+    $(pkg-config --cflags --libs libtensor-mpi) -Wl,-rpath,"$stage/usr/lib" -Wl,-rpath-link,"$stage/usr/lib"
+check "it does not run by its rpath" "$work/program"
 check "uninstall-mpi" goal uninstall-mpi
 list after
 check "uninstall-mpi leaves something" cmp "$work/before" "$work/after"

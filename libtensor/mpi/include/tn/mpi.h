@@ -77,12 +77,19 @@ typedef struct tn_mpi_opts {
     bool allreduce;
 } tn_mpi_opts;
 
+/* TN_ERR_STATE if the environment says that several processes were started while MPI_COMM_WORLD has
+ * this one alone: a program that was built with one MPI and started by the mpirun of another is as
+ * many programs, each of which takes itself for the only one. It looks for OMPI_COMM_WORLD_SIZE,
+ * PMI_SIZE and, where neither is there, SLURM_STEP_NUM_TASKS; who wants such processes unsets them.
+ * tn_mpi_new begins with it. For a program that prints or writes before: not collective. */
+TN_API tn_status tn_mpi_check_launcher(tn_ctx *ctx);
+
 /* Collective. `module` and `ctx`, of which the processes have one each, become what they are in
  * process 0: parameters, buffers, and the random stream. The module must outlive the result and
  * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range,
  * more processes than micro-batches or a communicator between two groups; TN_ERR_STATE if MPI is
- * not initialised or the modules differ; TN_ERR_MEMORY. To be freed by tn_mpi_free before the
- * context. */
+ * not initialised, the modules or the options differ, or tn_mpi_check_launcher fails;
+ * TN_ERR_MEMORY. To be freed by tn_mpi_free before the context. */
 TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts);
 
 /* Collective, before MPI_Finalize: frees the communicators and the sums. Where a process has failed
@@ -90,7 +97,9 @@ TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_
  * is not collective; every other call is TN_ERR_STATE then. NULL is allowed. */
 TN_API void tn_mpi_free(tn_mpi *mpi);
 
-TN_API int tn_mpi_rank(const tn_mpi *mpi); /* the number of this process, from 0; 0 for NULL */
+/* The number of this process, from 0. 0 for NULL, in every process: a program that goes on where
+ * tn_mpi_new has failed asks MPI_Comm_rank who is to print. */
+TN_API int tn_mpi_rank(const tn_mpi *mpi);
 TN_API int tn_mpi_size(const tn_mpi *mpi); /* how many processes there are; 0 for NULL */
 
 /* Collective: parameters, buffers and the random stream become those of process 0 again, for
