@@ -80,7 +80,8 @@ static int run_words(const char *program, const char *about, const command *comm
     bool help = is_one_of(name, HELP);
     char option[] = "--help", *of_command[] = {option, NULL};
     if (is_one_of(name, VERSION)) {
-        printf("%s (libtensor %s)\n", program, tn_version());
+        const char *library = processes_library();
+        printf("%s (libtensor %s%s%s)\n", program, tn_version(), *library ? ", " : "", library);
         return flush_output(program, 0);
     }
     if (help && argc < 3) {
@@ -104,8 +105,9 @@ int commands_run(const char *program, const char *about, const command *commands
                  char **argv)
 {
     open_standard_streams();
-    processes_begin(&argc, &argv);
-    int status = run_words(program, about, commands, argc, argv);
+    int status = CLI_EXIT_FAILURE;
+    if (processes_begin(program, &argc, &argv))
+        status = run_words(program, about, commands, argc, argv);
     processes_end();
     return status;
 }

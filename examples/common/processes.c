@@ -1,10 +1,17 @@
 /* processes.c - one process, which trains alone. */
 #include "common/processes.h"
 
-void processes_begin(int *argc, char ***argv)
+bool processes_begin(const char *program, int *argc, char ***argv)
 {
+    (void)program;
     (void)argc;
     (void)argv;
+    return true;
+}
+
+const char *processes_library(void)
+{
+    return "";
 }
 
 void processes_end(void)

@@ -7,9 +7,12 @@
 #include <tn/tn.h>
 
 /* Before anything is printed, and when all is done. From then on what the others print on standard
- * output is lost. */
-void processes_begin(int *argc, char ***argv);
+ * output is lost. False where they are not together, which is said on standard error. */
+bool processes_begin(const char *program, int *argc, char ***argv);
 void processes_end(void);
+
+/* What brings them together, "" for one process. */
+const char *processes_library(void);
 
 int processes_count(void);
 bool processes_first(void); /* whether this is the first of them */

@@ -16,6 +16,22 @@ static void set_hook(tn_ctx *ctx, tn__var *leaf, tn_grad_hook hook, void *payloa
     leaf->payload = payload;
 }
 
+/* While an error is recorded, it stays the only one. */
+static bool check_leaf(tn_ctx *ctx, const tn_tensor *leaf)
+{
+    if (!tn_ok(ctx))
+        return tn__is_live(leaf) && !tn__without_gradient(ctx, leaf) && !leaf->var->node;
+    if (!tn_check_input(ctx, "on_grad", "leaf", leaf))
+        return false;
+    if (tn__without_gradient(ctx, leaf))
+        tn_fail(ctx, TN_ERR_STATE, "on_grad: a tensor of shape %s %s", TN_SHAPE_TEXT(leaf),
+                tn__without_gradient(ctx, leaf));
+    else if (leaf->var->node)
+        tn_fail(ctx, TN_ERR_STATE, "on_grad: a tensor of shape %s that %s made is not a leaf",
+                TN_SHAPE_TEXT(leaf), leaf->var->node->op->name);
+    return tn_ok(ctx);
+}
+
 tn_status tn_on_grad(tn_ctx *ctx, tn_tensor *leaf, tn_grad_hook hook, void *payload)
 {
     if (!hook) {
@@ -23,17 +39,17 @@ tn_status tn_on_grad(tn_ctx *ctx, tn_tensor *leaf, tn_grad_hook hook, void *payl
             set_hook(leaf->var->ctx, leaf->var, NULL, NULL);
         return TN_OK;
     }
-    if (!tn_check_input(ctx, "on_grad", "leaf", leaf))
-        return tn_error_status(ctx);
-    if (tn__without_gradient(ctx, leaf))
-        return tn_fail(ctx, TN_ERR_STATE, "on_grad: a tensor of shape %s %s", TN_SHAPE_TEXT(leaf),
-                       tn__without_gradient(ctx, leaf));
-    if (leaf->var->node)
-        return tn_fail(ctx, TN_ERR_STATE,
-                       "on_grad: a tensor of shape %s that %s made is not a leaf",
-                       TN_SHAPE_TEXT(leaf), leaf->var->node->op->name);
-    set_hook(ctx, leaf->var, hook, payload);
+    if (check_leaf(ctx, leaf))
+        set_hook(ctx, leaf->var, hook, payload);
     return tn_error_status(ctx);
+}
+
+tn_grad_hook tn_get_grad_hook(const tn_tensor *leaf, void **payload)
+{
+    const tn__var *var = tn__is_live(leaf) ? leaf->var : NULL;
+    if (payload)
+        *payload = var ? var->payload : NULL;
+    return var ? var->hook : NULL;
 }
 
 void tn__find_last(tn_ctx *ctx, tn__var *root)

@@ -27,8 +27,9 @@ struct tn_ctx {
     tn_rng_state rng;
     tn__hash_key hash_key; /* of names */
     tn__object *objects;
-    tn__kept *kept; /* buffers as they were before the forward passes that run */
-    int passes;     /* how many of them run, one inside the other */
+    int64_t loaders; /* that were made */
+    tn__kept *kept;  /* buffers as they were before the forward passes that run */
+    int passes;      /* how many of them run, one inside the other */
 
     tn__failure *failure;
     tn__memory *memory;

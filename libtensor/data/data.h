@@ -81,6 +81,7 @@ typedef struct tn__prefetch tn__prefetch;
 struct tn_loader {
     tn__object object;
     tn_ctx *ctx;
+    int64_t id;
     tn_loader_opts opts; /* without tensors */
     tn__samples samples;
     tn__sampler sampler;

@@ -98,6 +98,7 @@ static tn_loader *loader_new(tn_ctx *ctx)
         return NULL;
     tn__object_add(ctx, &l->object, free_object);
     l->ctx = ctx;
+    l->id = ++ctx->loaders;
     return l;
 }
 
@@ -232,6 +233,11 @@ tn_loader *tn_loader_from(tn_ctx *ctx, tn_dataset dataset, tn_loader_opts opts)
 int64_t tn_loader_batches(const tn_loader *loader)
 {
     return loader ? loader->batches : 0;
+}
+
+int64_t tn_loader_id(const tn_loader *loader)
+{
+    return loader ? loader->id : 0;
 }
 
 static void begin_epoch(tn_loader *l)

@@ -14,9 +14,20 @@ static const char *const calls[] = {"",
                                     "tn_mpi_sum",
                                     "a checkpoint"};
 
-/* What stands at each place, for messages; the first is the call. */
-static const char *const names[] = {
-    "call", "parameters, buffers or options", "batch", "samples", "random stream", "random stream"};
+/* A hash of what has no number that says something. */
+static const char SHAPES[] = "parameters or buffers of other shapes or dtypes, others that are "
+                             "frozen, or other SyncBatchNorms";
+
+/* What stands behind each call, for messages. */
+static const char *const names[][TN__ITEMS - 1] = {
+    [TN__NEW] = {"micro_batches", "reduction", "first_bucket_bytes", "bucket_bytes", "allreduce",
+                 "the number of parameters", "the number of buffers", SHAPES},
+    [TN__BROADCAST] = {SHAPES},
+    [TN__STEP] = {SHAPES, "the batch (from 1; 0: the end of the epoch)",
+                  "the number of samples in the batch", "the seed of the random stream",
+                  "the position of the random stream"},
+    [TN__SUM] = {"the kind of numbers (0: int64_t, 1: double)", "the number of numbers"},
+    [TN__CHECKPOINT] = {"what is done (1, 2: to save, 3 to 6: to load)"}};
 
 bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function)
 {
@@ -32,6 +43,10 @@ bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function)
 
 bool tn__mpi_usable(tn_mpi *mpi)
 {
+    if (mpi && !mpi->broken && tn__mpi_is_over()) {
+        mpi->broken = true;
+        tn_fail(mpi->ctx, TN_ERR_STATE, "mpi: MPI_Finalize was called; only tn_mpi_free is left");
+    }
     if (mpi && mpi->broken)
         tn_fail(mpi->ctx, TN_ERR_STATE,
                 "mpi: the processes do no longer the same; only tn_mpi_free is left");
@@ -54,14 +69,25 @@ typedef struct reason {
     char text[TN__REASON];
 } reason;
 
+/* An error that another process has told of has the number of that already. */
+static bool names_process(const char *text)
+{
+    int length = 0;
+    return sscanf(text, "process %*d: %n", &length) == 0 && length > 0;
+}
+
 static void share_failure(tn_mpi *mpi, int process)
 {
     reason why = {.status = tn_error_status(mpi->ctx)};
     snprintf(why.text, sizeof why.text, "%s", mpi->ctx ? tn_error(mpi->ctx) : "it has no context");
     if (tn__mpi_ok(mpi, MPI_Bcast(&why, (int)sizeof why, MPI_BYTE, process, mpi->control),
                    "MPI_Bcast") &&
-        process != mpi->rank)
-        tn_fail(mpi->ctx, why.status, "process %d: %.500s", process, why.text);
+        process != mpi->rank) {
+        if (names_process(why.text))
+            tn_fail(mpi->ctx, why.status, "%.500s", why.text);
+        else
+            tn_fail(mpi->ctx, why.status, "process %d: %.500s", process, why.text);
+    }
 }
 
 /* The first process that differs from process 0 in an item, and both values. */
@@ -99,10 +125,15 @@ static void tell_call(tn_mpi *mpi)
 static void tell_item(tn_mpi *mpi, int item)
 {
     uint64_t first, other;
+    uint64_t call = mpi->agreement.sent[0];
+    const char *name = names[call][item - 1];
     int process = find_other(mpi, item, &first, &other);
-    if (process >= 0)
-        tn_fail(mpi->ctx, TN_ERR_STATE, "mpi: %s: process %d has another %s than process 0",
-                calls[mpi->agreement.sent[0]], process, names[item]);
+    if (process >= 0 && name == SHAPES)
+        tn_fail(mpi->ctx, TN_ERR_STATE, "mpi: %s: process %d has %s than process 0", calls[call],
+                process, name);
+    else if (process >= 0)
+        tn_fail(mpi->ctx, TN_ERR_STATE, "mpi: %s: %s is %lld in process %d, but %lld in process 0",
+                calls[call], name, (long long)other, process, (long long)first);
 }
 
 /* ---- agreeing -------------------------------------------------------------------------------- */
@@ -135,7 +166,7 @@ bool tn__agree_end(tn_mpi *mpi)
     if (!a->pending)
         return false;
     a->pending = false;
-    if (!tn__mpi_ok(mpi, MPI_Wait(&a->request, MPI_STATUS_IGNORE), "MPI_Wait"))
+    if (tn__mpi_is_over() || !tn__mpi_ok(mpi, MPI_Wait(&a->request, MPI_STATUS_IGNORE), "MPI_Wait"))
         return false;
     uint64_t failed = a->got[2 * TN__ITEMS];
     int different = 0;

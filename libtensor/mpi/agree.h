@@ -4,7 +4,7 @@
 
 #include <tn/mpi.h>
 
-enum { TN__ITEMS = 6, TN__REASON = 512 };
+enum { TN__ITEMS = 9, TN__REASON = 512 };
 
 /* What processes agree on: each sends what it has and the complement of that, and gets the largest
  * and, as a complement, the smallest of all; and the first process that has failed. */
@@ -37,6 +37,12 @@ bool tn__agree(tn_mpi *mpi, tn__call call, const uint64_t *items);
 /* True if an MPI function succeeded; otherwise its error is recorded, and nothing is sent any
  * more. */
 bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function);
+
+/* MPI_Finalize was called. */
+bool tn__mpi_is_over(void);
+
+/* Between MPI_Init and MPI_Finalize; otherwise the error of `what`. */
+bool tn__mpi_is_running(tn_ctx *ctx, const char *what);
 
 /* Can the processes go on? Otherwise an error is recorded. NULL cannot. */
 bool tn__mpi_usable(tn_mpi *mpi);

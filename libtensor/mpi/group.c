@@ -47,6 +47,13 @@ static void check_options(tn_mpi *mpi)
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
 
+bool tn__mpi_is_over(void)
+{
+    int ended = 0;
+    MPI_Finalized(&ended);
+    return ended;
+}
+
 /* Errors of MPI come back, whatever the program has set for its own communicator. */
 static bool duplicate(tn_mpi *mpi, MPI_Comm comm, MPI_Comm *to)
 {
@@ -106,21 +113,20 @@ static void prepare(tn_mpi *mpi)
         tn__layout(mpi);
 }
 
-static bool is_running(tn_ctx *ctx)
+bool tn__mpi_is_running(tn_ctx *ctx, const char *what)
 {
-    int begun = 0, ended = 0;
+    int begun = 0;
     MPI_Initialized(&begun);
-    MPI_Finalized(&ended);
-    if (!begun || ended)
-        tn_fail(ctx, TN_ERR_STATE, "mpi_new: MPI_Init %s",
+    if (!begun || tn__mpi_is_over())
+        tn_fail(ctx, TN_ERR_STATE, "%s: MPI_Init %s", what,
                 begun ? "is over: MPI_Finalize was called" : "was not called");
-    return begun && !ended;
+    return begun && !tn__mpi_is_over();
 }
 
 static void release(tn_mpi *mpi)
 {
     MPI_Comm *all[] = {&mpi->control, &mpi->scatter, &mpi->gather};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3 && !tn__mpi_is_over(); i++)
         if (*all[i] != MPI_COMM_NULL)
             MPI_Comm_free(all[i]);
     tn__layout_free(mpi);
@@ -131,6 +137,20 @@ static void release(tn_mpi *mpi)
     free(mpi->ready);
 }
 
+static bool agree_on_options(tn_mpi *mpi)
+{
+    const tn_mpi_opts *o = &mpi->opts;
+    uint64_t items[TN__ITEMS] = {(uint64_t)o->micro_batches,
+                                 (uint64_t)o->reduction,
+                                 (uint64_t)o->first_bucket_bytes,
+                                 (uint64_t)o->bucket_bytes,
+                                 o->allreduce,
+                                 (uint64_t)mpi->n_params,
+                                 (uint64_t)mpi->n_stats,
+                                 mpi->layout};
+    return tn__agree(mpi, TN__NEW, items);
+}
+
 static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
 {
     mpi->ctx = ctx;
@@ -138,11 +158,11 @@ static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn
     mpi->control = mpi->scatter = mpi->gather = MPI_COMM_NULL;
     mpi->loss = (double)NAN;
     set_options(mpi, &opts);
+    tn_mpi_check_launcher(ctx);
     connect(mpi, comm);
     if (!mpi->broken) {
         prepare(mpi);
-        if (tn__agree(mpi, TN__NEW, (const uint64_t[TN__ITEMS]){mpi->layout}) &&
-            tn_mpi_broadcast(mpi) == TN_OK)
+        if (agree_on_options(mpi) && tn_mpi_broadcast(mpi) == TN_OK)
             return true;
     }
     release(mpi);
@@ -153,7 +173,7 @@ static bool begin(tn_mpi *mpi, tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn
  * others are waiting. */
 tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts)
 {
-    if (!is_running(ctx))
+    if (!tn__mpi_is_running(ctx, "mpi_new"))
         return NULL;
     if (comm == MPI_COMM_NULL) {
         tn_fail(ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is MPI_COMM_NULL");
@@ -168,15 +188,25 @@ tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts op
     return NULL;
 }
 
-void tn_mpi_free(tn_mpi *mpi)
+/* Behind MPI_Finalize nothing can be said to the others any more. */
+static void part(tn_mpi *mpi)
 {
-    if (!mpi)
+    if (tn__mpi_is_over()) {
+        tn__stages_leave(mpi);
         return;
+    }
     if (mpi->open) {
         tn_fail(mpi->ctx, TN_ERR_STATE, "mpi_free: within a step");
         tn__finish(mpi);
     }
     tn__agree(mpi, TN__FREE, NULL);
+}
+
+void tn_mpi_free(tn_mpi *mpi)
+{
+    if (!mpi)
+        return;
+    part(mpi);
     release(mpi);
     free(mpi);
 }

@@ -8,9 +8,11 @@
 #ifndef TN_MPI_GROUP_H
 #define TN_MPI_GROUP_H
 
+#include <tn/autograd.h>
 #include <tn/mpi.h>
 #include "mpi/agree.h"
 #include "mpi/buffers.h"
+#include "mpi/exchange.h"
 #include "mpi/norm.h"
 #include "mpi/stages.h"
 #include "mpi/tree.h"
@@ -25,16 +27,18 @@ typedef struct tn__lane {
     char *received; /* of each bucket, [partials, chunk] */
 } tn__lane;
 
-typedef struct tn__leaf {
+struct tn__leaf {
     struct tn_mpi *mpi;
-    tn_tensor *param; /* NULL: it stands for the loss and the buffers */
-    int64_t number;   /* of the parameter */
-    bool wanted;      /* its gradient is */
-    int64_t done;     /* micro-batches of this process that are added up */
+    tn_tensor *param;  /* NULL: it stands for the loss and the buffers */
+    tn_grad_hook hook; /* the program's, while another one stands for it */
+    void *payload;     /* of that */
+    int64_t number;    /* of the parameter */
+    bool wanted;       /* its gradient is */
+    int64_t done;      /* micro-batches of this process that are added up */
     int lane;
     int64_t at, numel;   /* in the lane; the count follows */
     int64_t first, last; /* buckets */
-} tn__leaf;
+};
 
 typedef struct tn__bucket {
     int lane;
@@ -82,7 +86,8 @@ struct tn_mpi {
     bool known;         /* the error that is recorded is so in all processes */
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
-    tn_loader *loader;
+    tn_loader *loader;  /* of this step; later there may be another one at its address, */
+    int64_t loader_id;  /* with another number */
     int64_t steps, taken; /* with this loader; its batches and ends of epochs that are begun */
     tn_batch batch;       /* the next, if `fetched` */
     bool fetched;
@@ -108,26 +113,6 @@ void *tn__zeros(tn_mpi *mpi, int64_t count, size_t size);
 
 /* FNV-1a over what has to be the same in all processes. */
 uint64_t tn__mix(uint64_t hash, int64_t value);
-
-/* ---- sums.c: one micro-batch after another --------------------------------------------------- */
-
-/* Adds a leaf's numbers for micro-batch i of this process, and zeros for those before it that had
- * none. False if it has numbers for that one. */
-bool tn__add_leaf(tn__leaf *leaf, int64_t i, const void *numbers);
-
-/* Zeros for what has no numbers by now. */
-void tn__complete_leaves(tn_mpi *mpi);
-
-/* a[i] += b[i] */
-void tn__add_numbers(tn_dtype dtype, int64_t n, void *a, const void *b);
-
-/* ---- exchange.c: between processes ----------------------------------------------------------- */
-
-/* Sends the buckets that are complete, in order, or all of them; and goes on with those that are on
- * their way, as far as that needs no waiting. */
-void tn__post(tn_mpi *mpi, bool all);
-void tn__poll(tn_mpi *mpi);
-void tn__wait_all(tn_mpi *mpi);
 
 /* ---- step.c ---------------------------------------------------------------------------------- */
 

@@ -20,7 +20,16 @@ mpi-compiler:
 	    exit 1; \
 	}
 
-$(MPI_BUILD)/obj/%.o: libtensor/mpi/%.c | mpi-compiler
+# What the compiler is. Another one may have its name later, or its name in another folder; what was built by
+# the last one is built again then.
+MPI_COMPILER := $(MPI_BUILD)/compiler
+
+$(MPI_COMPILER): mpi-compiler
+	@mkdir -p $(@D)
+	@{ readlink -f "$$(command -v $(MPICC))"; $(MPICC) -show; } >$@.now 2>&1
+	@cmp -s $@.now $@ && rm $@.now || mv $@.now $@
+
+$(MPI_BUILD)/obj/%.o: libtensor/mpi/%.c $(MPI_COMPILER)
 	@mkdir -p $(@D)
 	$(call SAY,MPICC,$@)
 	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) -O3 $(MPI_WARNINGS) -Ilibtensor/mpi/include -c $< -o $@
@@ -49,7 +58,7 @@ mpi: lib $(MPI_STATIC) $(MPI_SHARED)
 MPI_PROGRAMS := alexnet digits faces
 MPI_PROCESSES := $(MPI_BUILD)/obj/examples/processes.o
 
-$(MPI_PROCESSES): examples/common/mpi/processes.c | mpi-compiler
+$(MPI_PROCESSES): examples/common/mpi/processes.c $(MPI_COMPILER)
 	@mkdir -p $(@D)
 	$(call SAY,MPICC,$@)
 	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Iexamples -c $< -o $@
@@ -62,6 +71,9 @@ $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi): $(MPI_BUILD)/bin/%-mpi: $(BUILD)/bin/%
 	    $(filter-out %/processes.o,$(COMMON)) $(MPI_STATIC) $(STATIC) $(EXAMPLE_LIBS) $(LIBS)
 
 mpi-examples: mpi $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
+	@last=$(BUILD)/mpi/examples; [ ! -f $$last ] || cmp -s $(MPI_COMPILER) $$last || \
+	    echo "mpi-examples: $(MPI_PROGRAMS:%=$(BUILD)/bin/%-mpi) were of another MPI, and are of $(MPICC) now"
+	@cp $(MPI_COMPILER) $(BUILD)/mpi/examples
 	@for program in $(MPI_PROGRAMS:%=%-mpi); do cp $(MPI_BUILD)/bin/$$program $(BUILD)/bin; done
 
 # Beside libtensor: `make install` comes first.

@@ -59,9 +59,10 @@ bool tn__fetch(tn_mpi *mpi)
 
 static void prepare(tn_mpi *mpi, tn_loader *loader)
 {
-    if (loader != mpi->loader)
+    if (tn_loader_id(loader) != mpi->loader_id)
         mpi->steps = mpi->taken = 0;
     mpi->loader = loader;
+    mpi->loader_id = tn_loader_id(loader);
     mpi->steps++;
     mpi->at = 0;
     mpi->fetched = false;
@@ -99,10 +100,11 @@ bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
     }
     prepare(mpi, loader);
     mpi->rng = tn_get_rng_state(mpi->ctx);
-    uint64_t number = mpi->fetched ? (uint64_t)mpi->batch.number : UINT64_MAX;
+    uint64_t number = mpi->fetched ? (uint64_t)mpi->batch.number + 1 : 0;
     uint64_t whole = mpi->fetched ? (uint64_t)mpi->batch.whole : 0;
-    tn__agree_begin(mpi, TN__STEP,
-                    (uint64_t[]){mpi->layout, number, whole, mpi->rng.seed, mpi->rng.position});
+    tn__agree_begin(
+        mpi, TN__STEP,
+        (const uint64_t[TN__ITEMS]){mpi->layout, number, whole, mpi->rng.seed, mpi->rng.position});
     mpi->open = mpi->fetched && tn_ok(mpi->ctx);
     mpi->refused = false;
     if (!mpi->open)
@@ -194,11 +196,25 @@ static bool take_gradient(tn_ctx *ctx, const tn_tensor *grad, void *payload)
     return false;
 }
 
-static void set_hooks(tn_mpi *mpi, tn_grad_hook hook)
+/* The program's own hooks have nothing to do with a micro-batch: they wait for the sum. */
+static void set_hooks(tn_mpi *mpi)
 {
-    for (int64_t i = 1; i < mpi->n_leaves; i++)
-        if (mpi->leaves[i].wanted)
-            tn_on_grad(mpi->ctx, mpi->leaves[i].param, hook, &mpi->leaves[i]);
+    for (int64_t i = 1; i < mpi->n_leaves; i++) {
+        tn__leaf *leaf = &mpi->leaves[i];
+        if (!leaf->wanted)
+            continue;
+        leaf->hook = tn_get_grad_hook(leaf->param, &leaf->payload);
+        tn_on_grad(mpi->ctx, leaf->param, take_gradient, leaf);
+    }
+}
+
+static void put_hooks_back(tn_mpi *mpi)
+{
+    for (int64_t i = 1; i < mpi->n_leaves; i++) {
+        const tn__leaf *leaf = &mpi->leaves[i];
+        if (leaf->wanted)
+            tn_on_grad(mpi->ctx, leaf->param, leaf->hook, leaf->payload);
+    }
 }
 
 static bool check_loss(tn_mpi *mpi, const tn_tensor *loss)
@@ -224,9 +240,9 @@ static bool check_loss(tn_mpi *mpi, const tn_tensor *loss)
 void tn__run_backward(tn_mpi *mpi, int64_t i, const tn_tensor *root, const tn_tensor *grad)
 {
     mpi->current = i;
-    set_hooks(mpi, take_gradient);
+    set_hooks(mpi);
     tn_backward_with(mpi->ctx, root, grad);
-    set_hooks(mpi, NULL);
+    put_hooks_back(mpi);
 }
 
 double tn__weight_of(const tn_batch *part)
@@ -272,6 +288,7 @@ static bool was_used(const tn__leaf *leaf, const char *sums)
     return lane->dtype == TN_F32 ? *(const float *)count > 0 : *(const double *)count > 0;
 }
 
+/* This backward begins at the parameter itself, whose hook is called. */
 static void deliver(tn__leaf *leaf)
 {
     const tn__lane *lane = &leaf->mpi->lanes[leaf->lane];
@@ -285,8 +302,11 @@ static void deliver(tn__leaf *leaf)
         tn_backward_with(ctx, leaf->param, grad);
 }
 
+/* What a hook draws is the same in all processes: the stream is that of a micro-batch behind the
+ * last one. */
 static void deliver_all(tn_mpi *mpi)
 {
+    tn_set_rng_state(mpi->ctx, tn__stream_of(mpi->rng, mpi->tree.count));
     tn_scope scope = tn_scope_begin(mpi->ctx);
     for (int64_t i = 1; i < mpi->n_leaves && tn_ok(mpi->ctx); i++)
         if (mpi->leaves[i].wanted)
@@ -304,8 +324,8 @@ static void undo(tn_mpi *mpi)
     tn_set_rng_state(mpi->ctx, mpi->rng);
 }
 
-/* A process that has failed sends what is there: the others wait for it, and will know that it is
- * nothing. */
+/* A process that has failed sends what is there: the others wait for it, and know that it is
+ * nothing before anything is delivered. Delivering may fail as well. */
 void tn__finish(tn_mpi *mpi)
 {
     mpi->open = false;
@@ -316,9 +336,12 @@ void tn__finish(tn_mpi *mpi)
         if (tn_ok(mpi->ctx))
             tn__complete_leaves(mpi);
         tn__post(mpi, true);
+        tn__agree_begin(mpi, TN__STEP_ENDS, NULL);
         tn__wait_all(mpi);
-        if (tn_ok(mpi->ctx))
-            deliver_all(mpi);
+        well = tn__agree_end(mpi);
+    }
+    if (well) {
+        deliver_all(mpi);
         well = tn__agree(mpi, TN__STEP_ENDS, NULL);
     }
     tn__stages_leave(mpi);

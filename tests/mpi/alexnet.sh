@@ -4,6 +4,7 @@
 set -u
 . "$(dirname "$0")/programs.sh"
 data=$work/faces
+interrupted=process
 options="--cache $work/cache --no-flip --test-per-class 4 --train 12 --batch 6 --threads 1"
 
 "$1" generate --out "$data" --people 2 --images 17 --size 60 --quiet
@@ -43,6 +44,8 @@ while [ $# -gt 0 ]; do
         check "$n processes have another result" same first $name
         check "$n processes do not have one summary" once 'test accuracy'
     done
+
+    [ -d "$work/whole" ] || stop_and_go_on --layer conv1.pool --epochs 300 --eval-every 100
 
     words="train --layer conv1.pool --epochs 1 $options --out $work/fails"
     rm -rf "$work/new" "$work/own"

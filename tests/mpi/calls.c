@@ -1,5 +1,7 @@
 /* calls.c - the functions of <tn/mpi.h>, one by one: what they do, and what they refuse. */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "mpi/cases.h"
 
@@ -197,11 +199,98 @@ static void models(void)
         tn_module *net = odd ? cnn(ctx) : mlp(ctx, TN_F32);
         CHECK(tn_mpi_new(ctx, MPI_COMM_WORLD, net, (tn_mpi_opts){0}) == NULL);
         CHECK_ERROR(ctx, TN_ERR_STATE,
-                    "mpi: tn_mpi_new: process %d has another parameters, buffers or options than "
+                    "mpi: tn_mpi_new: the number of parameters is 10 in process %d, but 6 in "
                     "process 0",
+                    size - 1);
+        tn_freeze(ctx, net = mlp(ctx, TN_F32), odd);
+        CHECK(tn_mpi_new(ctx, MPI_COMM_WORLD, net, (tn_mpi_opts){0}) == NULL);
+        CHECK_ERROR(ctx, TN_ERR_STATE,
+                    "mpi: tn_mpi_new: process %d has parameters or buffers of other shapes or "
+                    "dtypes, others that are frozen, or other SyncBatchNorms than process 0",
+                    size - 1);
+        tn_mpi_opts opts = {.micro_batches = odd ? 12 : 0};
+        CHECK(tn_mpi_new(ctx, MPI_COMM_WORLD, mlp(ctx, TN_F32), opts) == NULL);
+        CHECK_ERROR(ctx, TN_ERR_STATE,
+                    "mpi: tn_mpi_new: micro_batches is 12 in process %d, but 8 in process 0",
                     size - 1);
     }
     tn_ctx_free(ctx);
+}
+
+/* An error that is known to all keeps the number of the process that it began in, whoever tells of
+ * it again. */
+static void one_rank(void)
+{
+    tn_ctx *ctx = context();
+    tn_mpi *mpi = tn_mpi_new(ctx, MPI_COMM_WORLD, mlp(ctx, TN_F32), (tn_mpi_opts){0});
+    if (rank == size - 1)
+        tn_fail(ctx, TN_ERR_FILE, "disk full");
+    CHECK(tn_mpi_check(mpi) == TN_ERR_FILE);
+    if (rank == size - 1)
+        tn_clear_error(ctx);
+    CHECK(tn_mpi_check(mpi) == (size > 1 ? TN_ERR_FILE : TN_OK));
+    if (size > 1)
+        CHECK_ERROR(ctx, TN_ERR_FILE, "process %d: disk full", size - 1);
+    tn_mpi_free(mpi);
+    tn_ctx_free(ctx);
+}
+
+/* Two groups, of which the processes of even numbers are one: there is no process 0 of all. */
+static void two_groups(void)
+{
+    if (size == 1)
+        return;
+    MPI_Comm half, between;
+    MPI_Comm_split(MPI_COMM_WORLD, rank % 2, rank, &half);
+    MPI_Intercomm_create(half, 0, MPI_COMM_WORLD, 1 - rank % 2, 0, &between);
+    tn_ctx *ctx = context();
+    CHECK(tn_mpi_new(ctx, between, mlp(ctx, TN_F32), (tn_mpi_opts){0}) == NULL);
+    CHECK_ERROR(ctx, TN_ERR_ARGUMENT, "mpi_new: the communicator is between two groups");
+    tn_ctx_free(ctx);
+    MPI_Comm_free(&between);
+    MPI_Comm_free(&half);
+}
+
+/* Of a process that is alone, whatever its launcher says of others; mpirun has set two of these. */
+static void launched(const char *mpirun, const char *mpiexec, const char *slurm, const char *text)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"};
+    const char *values[] = {mpirun, mpiexec, slurm};
+    char before[3][20] = {"", "", ""};
+    for (int i = 0; i < 3; i++) {
+        if (getenv(names[i]))
+            snprintf(before[i], sizeof before[i], "%s", getenv(names[i]));
+        setenv(names[i], values[i], true);
+    }
+    tn_ctx *ctx = context();
+    tn_mpi *mpi = tn_mpi_new(ctx, MPI_COMM_WORLD, mlp(ctx, TN_F32), (tn_mpi_opts){0});
+    if (text) {
+        CHECK(!mpi && tn_error_status(ctx) == TN_ERR_STATE);
+        CHECK(strncmp(tn_error(ctx), text, strlen(text)) == 0);
+        CHECK(strstr(tn_error(ctx), "MPI, MPICH") || strstr(tn_error(ctx), "MPI, Open MPI"));
+    } else {
+        CHECK(mpi && tn_ok(ctx));
+    }
+    tn_mpi_free(mpi);
+    tn_ctx_free(ctx);
+    for (int i = 0; i < 3; i++)
+        if (!*before[i] || setenv(names[i], before[i], true) != 0)
+            unsetenv(names[i]);
+}
+
+static void launchers(void)
+{
+    if (size > 1) {
+        launched("7", "", "", NULL);
+        return;
+    }
+    launched("", "", "", NULL);
+    launched("2", "", "",
+             "mpi: Open MPI's mpirun has started 2 processes (OMPI_COMM_WORLD_SIZE), ");
+    launched("", "3", "1", "mpi: the mpiexec of MPICH or a relative of it has started 3 processes");
+    launched("", "", "4", "mpi: srun has started 4 processes (SLURM_STEP_NUM_TASKS), ");
+    launched("2", "1", "", NULL);
+    launched("1", "", "4", NULL);
 }
 
 static void of_null(void)
@@ -276,13 +365,39 @@ static void other_stream(void)
     tn_ctx *ctx = context();
     training t = begin(ctx, mlp(ctx, TN_F32), digits_of(ctx, 64),
                        (tn_loader_opts){.batch_size = 16}, (tn_mpi_opts){.micro_batches = 4});
+    int position = (int)tn_get_rng_state(ctx).position;
     if (rank == size - 1)
         tn_rand(ctx, TN_F32, TN_SHAPE(1));
     CHECK(run(&t, 1) == (size == 1));
     if (size > 1)
         CHECK_ERROR(ctx, TN_ERR_STATE,
-                    "mpi: tn_mpi_step: process %d has another random stream than process 0",
-                    size - 1);
+                    "mpi: tn_mpi_step: the position of the random stream is %d in process %d, but "
+                    "%d in process 0",
+                    position + 1, size - 1, position);
+    end(&t);
+}
+
+/* A new loader begins with its first batch, at the address of the last one, too, of which a step
+ * has failed. */
+static void another_loader(void)
+{
+    tn_ctx *ctx = context();
+    digits data = digits_of(ctx, 64);
+    tn_loader_opts opts = {.batch_size = 16};
+    training t = begin(ctx, mlp(ctx, TN_F32), data, opts, (tn_mpi_opts){.micro_batches = 4});
+    if (rank == size - 1)
+        tn_fail(ctx, TN_ERR_FILE, "disk full");
+    CHECK(run(&t, 1) == 0 && tn_error_status(ctx) == TN_ERR_FILE);
+    tn_clear_error(ctx);
+    tn_loader_free(t.loader);
+    t.loader = tn_loader_new(ctx, data.x, data.y, tn_mpi_share(t.mpi, opts));
+    tn_batch batch;
+    CHECK(tn_mpi_step(t.mpi, t.loader));
+    while (tn_mpi_next(t.mpi, &batch)) {
+        CHECK(batch.number == 0);
+        tn_mpi_backward(t.mpi, loss_of(ctx, t.net, &batch));
+    }
+    CHECK(tn_ok(ctx));
     end(&t);
 }
 
@@ -305,6 +420,31 @@ static void alone(void)
     end(&t);
 }
 
+/* What is left behind MPI_Finalize, in the middle of a step, too. */
+static training left;
+
+void leave(void)
+{
+    tn_ctx *ctx = context();
+    tn_batch batch;
+    left = begin(ctx, mlp(ctx, TN_F32), digits_of(ctx, 64), (tn_loader_opts){.batch_size = 16},
+                 (tn_mpi_opts){.micro_batches = 16});
+    CHECK(tn_mpi_step(left.mpi, left.loader) && tn_mpi_next(left.mpi, &batch));
+    CHECK(tn_mpi_backward(left.mpi, loss_of(ctx, left.net, &batch)) == TN_OK);
+}
+
+void behind_the_end(void)
+{
+    tn_batch batch;
+    CHECK(!tn_mpi_next(left.mpi, &batch));
+    CHECK_ERROR(left.ctx, TN_ERR_STATE, "mpi: MPI_Finalize was called; only tn_mpi_free is left");
+    CHECK(tn_mpi_check(left.mpi) == TN_ERR_STATE);
+    tn_clear_error(left.ctx);
+    CHECK(!tn_mpi_new(left.ctx, MPI_COMM_WORLD, left.net, (tn_mpi_opts){0}));
+    CHECK_ERROR(left.ctx, TN_ERR_STATE, "mpi_new: MPI_Init is over: MPI_Finalize was called");
+    end(&left);
+}
+
 void calls(void)
 {
     one_model();
@@ -317,9 +457,13 @@ void calls(void)
     unused();
     options();
     models();
+    one_rank();
+    two_groups();
+    launchers();
     of_null();
     order();
     within_a_step();
     other_stream();
+    another_loader();
     alone();
 }

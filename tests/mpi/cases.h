@@ -71,13 +71,16 @@ void end(training *t);
 
 /* ---- the tests ------------------------------------------------------------------------------- */
 
-void trees(void);     /* tree.c, without MPI */
-void trainings(void); /* trainings.c */
-void norms(void);     /* norms.c */
-void buckets(void);   /* buckets.c */
-void memory(void);    /* memory.c */
-void faults(void);    /* faults.c */
-void calls(void);     /* calls.c: functions one by one */
+void trees(void);          /* tree.c, without MPI */
+void trainings(void);      /* trainings.c */
+void norms(void);          /* norms.c */
+void buckets(void);        /* buckets.c */
+void memory(void);         /* memory.c */
+void faults(void);         /* faults.c */
+void hooks(void);          /* hooks.c */
+void calls(void);          /* calls.c: functions one by one */
+void leave(void);          /* calls.c: what is freed behind MPI_Finalize, */
+void behind_the_end(void); /* and that it can be */
 void checkpoints(const char *folder);
 
 /* For 8 processes on few cores, and for tools that take long. */

@@ -49,10 +49,14 @@ for file in include/tn/mpi.h lib/libtensor-mpi.a lib/libtensor-mpi.so lib/pkgcon
     check "$file is not there" [ -f "$stage/usr/$file" ]
 done
 export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage"
-printf '#include <tn/mpi.h>\nint main(void) { tn_mpi_free(NULL); return tn_mpi_size(NULL); }\n' >"$work/program.c"
+printf '#include <tn/mpi.h>\nint main(void) { tn_mpi_free(NULL); return tn_mpi_size(NULL) + !*tn_version(); }\n' \
+    >"$work/program.c"
 check "a program is not built" mpicc.$mpi "$work/program.c" -o "$work/program" \
     $(pkg-config --cflags --libs libtensor-mpi) -Wl,-rpath-link,"$stage/usr/lib"
 check "it does not run" env LD_LIBRARY_PATH="$stage/usr/lib" "$work/program"
+check "it is not found by its rpath" mpicc.$mpi "$work/program.c" -o "$work/program" \
+    $(pkg-config --cflags --libs libtensor-mpi) -Wl,-rpath,"$stage/usr/lib" -Wl,-rpath-link,"$stage/usr/lib"
+check "it does not run by its rpath" "$work/program"
 check "uninstall-mpi" goal uninstall-mpi
 list after
 check "uninstall-mpi leaves something" cmp "$work/before" "$work/after"
@@ -61,5 +65,29 @@ goal install-mpi >/dev/null 2>&1
 check "uninstall" goal uninstall
 check "uninstall-mpi behind it" goal uninstall-mpi
 check "something is left" no_files
+
+# compiler FOLDER: what the build notes of the mpicc there.
+compiler()
+{
+    "$MAKE" --no-print-directory -s BUILD="$work/build" MPICC="$work/$1/mpicc" "$work/build/mpi/mpicc/compiler"
+}
+
+# newer: than what was built.
+newer()
+{
+    [ -n "$(find "$work/build/mpi/mpicc/compiler" -newer "$work/built")" ]
+}
+
+mkdir "$work/one" "$work/other"
+printf '#!/bin/sh\nexec mpicc.%s "$@"\n' "$mpi" >"$work/one/mpicc"
+printf '#!/bin/sh\necho another compiler\n' >"$work/other/mpicc"
+chmod +x "$work/one/mpicc" "$work/other/mpicc"
+check "the compiler is not noted" compiler one
+sleep 0.02
+touch "$work/built"
+compiler one
+check "the same compiler builds again" eval '! newer'
+compiler other
+check "another compiler of that name builds nothing" newer
 
 sum_up

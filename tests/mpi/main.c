@@ -229,6 +229,7 @@ static void run_case(int argc, char **argv)
     } else {
         trees();
         calls();
+        hooks();
         trainings();
         norms();
         buckets();
@@ -246,11 +247,13 @@ int main(int argc, char **argv)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     run_case(argc, argv);
+    leave();
     long long mine[] = {checks, failures}, all[2] = {0, 0};
     MPI_Reduce(mine, all, 2, MPI_LONG_LONG, MPI_SUM, 0, MPI_COMM_WORLD);
     if (rank == 0)
         printf("%lld%%: Checks: %lld, Failures: %lld, Errors: 0\n",
                all[0] ? 100 * (all[0] - all[1]) / all[0] : 0, all[0], all[1]);
     MPI_Finalize();
+    behind_the_end();
     return failures > 0;
 }

@@ -4,7 +4,7 @@ MPIS ?= $(foreach mpi,openmpi mpich,$(if $(shell command -v mpicc.$(mpi)),$(mpi)
 MPI_TESTS := $(sort $(wildcard tests/mpi/*.c))
 MPI_TEST_OBJECTS := $(MPI_TESTS:tests/mpi/%.c=$(MPI_BUILD)/tests/%.o)
 
-$(MPI_BUILD)/tests/%.o: tests/mpi/%.c
+$(MPI_BUILD)/tests/%.o: tests/mpi/%.c $(MPI_COMPILER)
 	@mkdir -p $(@D)
 	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Itests -c $< -o $@
 
@@ -21,6 +21,7 @@ check-mpi:
 	@tests/mpi/symbols.sh $(BUILD)
 	@tests/mpi/run.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/tests/cases mpirun.$(mpi))
 	@tests/mpi/digits.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi mpirun.$(mpi))
+	@tests/mpi/launchers.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi mpirun.$(mpi))
 	@tests/mpi/faces.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/faces-mpi mpirun.$(mpi))
 	@tests/mpi/alexnet.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/alexnet-mpi mpirun.$(mpi))
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
@@ -38,7 +39,7 @@ $(MPI_BUILD)/tests/bench_distributed: $(MPI_BENCH) $(BUILD)/obj/tests/bench/mode
 	$(call SAY,LD,$@)
 	$(Q)$(MPI_CC) $(THREADING) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(MPI_BUILD)/tests/bench/%.o: tests/bench/%.c
+$(MPI_BUILD)/tests/bench/%.o: tests/bench/%.c $(MPI_COMPILER)
 	@mkdir -p $(@D)
 	$(Q)$(MPI_CC) $(DEPFLAGS) $(TN_CFLAGS) $(MPI_WARNINGS) -Ilibtensor/mpi/include -Itests -c $< -o $@
 

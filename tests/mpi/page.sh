@@ -20,6 +20,14 @@ for mpi; do
             failed=$((failed + 1))
         }
     done
+    # Where there is no tn_mpi, one process alone is the first, too.
+    checks=$((checks + 1))
+    OMPI_MCA_odls_base_sigkill_timeout=0 timeout -k 5 60 mpirun.$mpi -n 9 "$work/train" >"$work/printed" 2>&1
+    [ "$(grep -c '9 processes share 8 micro-batches' "$work/printed")" = 1 ] || {
+        echo "    $page does not say once that there are too many processes of $mpi"
+        cat "$work/printed"
+        failed=$((failed + 1))
+    }
 done
 
 sum_up

@@ -64,6 +64,7 @@ static void autograd_rows(void)
     GRADIENTS(tn_backward_with, "f32[3]", in[0]);
     GRADIENTS(tn_detect_anomaly, "f32[3] f32[3]", watched(shared_leaves()));
     ASKS(tn_on_grad, "f32[2]", tn_on_grad(ctx, in[0], look, NULL));
+    ASKS(tn_get_grad_hook, "f32[2]", tn_get_grad_hook(in[0], NULL) == look);
     GRADIENTS(tn_on_grad, "f32[3] f32[3]", with_hook());
     ASKS(tn_set_grad_enabled, "", tn_set_grad_enabled(ctx, true));
     ASKS(tn_is_grad_enabled, "", tn_is_grad_enabled(ctx));

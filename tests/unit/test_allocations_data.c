@@ -72,6 +72,7 @@ static void data_rows(void)
     CALLS(tn_loader_new, "i64[3]", tn_loader_new(ctx, turned, in[0], opts));
     ASKS(tn_loader_next, "", next_sum());
     ASKS(tn_loader_batches, "", tn_loader_batches(loader));
+    ASKS(tn_loader_id, "", tn_loader_id(loader));
     CALLS(tn_loader_state_dict, "", tn_loader_state_dict(loader));
     ASKS(tn_loader_load_state_dict, "", tn_loader_load_state_dict(loader, loader_state));
     CALLS(tn_loader_of, "i64[3] f64[3,2]",

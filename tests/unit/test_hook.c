@@ -171,19 +171,42 @@ START_TEST(taken_away)
 }
 END_TEST
 
+static bool complain(tn_ctx *c, const tn_tensor *grad, void *payload)
+{
+    (void)payload;
+    tn_fail(c, TN_ERR_NUMBER, "a gradient of shape %s", TN_SHAPE_TEXT(grad));
+    return true;
+}
+
+/* What stands for a hook for a while can be put out of its place again, after an error, too. */
+START_TEST(put_back)
+{
+    tn_tensor *x = LEAF(2);
+    seen s = {.name = 'x'};
+    void *payload = &s;
+    ck_assert(!tn_get_grad_hook(NULL, NULL) && !tn_get_grad_hook(x, &payload) && !payload);
+    tn_on_grad(ctx, x, look, &s);
+    ck_assert(tn_get_grad_hook(x, &payload) == look && payload == &s);
+    tn_on_grad(ctx, x, complain, NULL);
+    ck_assert_int_eq(tn_backward(ctx, tn_square(ctx, x)), TN_ERR_NUMBER);
+    ck_assert_int_eq(tn_on_grad(ctx, x, look, payload), TN_ERR_NUMBER);
+    ck_assert_int_eq(tn_on_grad(ctx, tn_grad(x), look, payload), TN_ERR_NUMBER);
+    ck_tn_error(TN_ERR_NUMBER, "a gradient of shape [1]");
+    ck_assert(tn_get_grad_hook(x, NULL) == look);
+    begin();
+    tn_backward(ctx, tn_square(ctx, x));
+    ck_assert_str_eq(events, "x");
+    tn_set_requires_grad(ctx, x, false);
+    ck_assert(!tn_get_grad_hook(x, &payload) && !payload);
+}
+END_TEST
+
 static bool start_another(tn_ctx *c, const tn_tensor *grad, void *payload)
 {
     (void)grad;
     bool before = tn_set_grad_enabled(c, true);
     tn_backward(c, tn_square(c, payload));
     tn_set_grad_enabled(c, before);
-    return true;
-}
-
-static bool complain(tn_ctx *c, const tn_tensor *grad, void *payload)
-{
-    (void)payload;
-    tn_fail(c, TN_ERR_NUMBER, "a gradient of shape %s", TN_SHAPE_TEXT(grad));
     return true;
 }
 
@@ -287,6 +310,7 @@ int main(void)
     tcase_add_test(tc, last_user_gets_nothing);
     tcase_add_test(tc, loss_is_the_leaf);
     tcase_add_test(tc, taken_away);
+    tcase_add_test(tc, put_back);
     tcase_add_test(tc, errors_of_hooks);
     tcase_add_test(tc, record_stays_while_backward_runs);
     tcase_add_test(tc, scopes_around_operators_stay);

@@ -80,6 +80,21 @@ START_TEST(numbers_of_batches)
 }
 END_TEST
 
+/* None is the number of one that is gone, wherever the new one lies. */
+START_TEST(each_has_its_number)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(3));
+    int64_t last = 0;
+    for (int i = 0; i < 4; i++) {
+        tn_loader *l = tn_loader_new(ctx, x, NULL, (tn_loader_opts){0});
+        ck_assert_int_gt(tn_loader_id(l), last);
+        last = tn_loader_id(l);
+        tn_loader_free(l);
+    }
+    ck_assert_int_eq(tn_loader_id(NULL), 0);
+}
+END_TEST
+
 #define N 23
 
 /* One epoch: every sample once, with its own label. */
@@ -323,6 +338,7 @@ int main(void)
     TCase *tc = tn_case(suite, "loader");
     tcase_add_test(tc, batches_in_order);
     tcase_add_test(tc, numbers_of_batches);
+    tcase_add_test(tc, each_has_its_number);
     tcase_add_loop_test(tc, leaf_without_memory, 0, 2);
     tcase_add_test(tc, shuffles);
     tcase_add_loop_test(tc, scales_every_dtype, 0, TN_DTYPES);

@@ -24,6 +24,7 @@ static void hook_rows(void)
             tn_on_grad(ctx, y, deliver, NULL));
     WORKS(tn_on_grad, tn_on_grad(ctx, p, deliver, NULL));
     HOLDS(tn_on_grad, tn_on_grad(ctx, NULL, NULL, NULL) == TN_OK);
+    HOLDS(tn_get_grad_hook, !tn_get_grad_hook(NULL, NULL) && !tn_get_grad_hook(y, NULL));
 }
 
 static void autograd_rows(void)

@@ -248,6 +248,7 @@ static void data_rows(void)
             tn_loader_next(loader, NULL));
     WORKS(tn_loader_next, tn_loader_next(loader, &batch));
     HOLDS(tn_loader_batches, tn_loader_batches(NULL) == 0);
+    HOLDS(tn_loader_id, tn_loader_id(NULL) == 0);
     HOLDS(tn_loader_state_dict, !tn_loader_state_dict(NULL));
     WORKS(tn_loader_state_dict, tn_loader_state_dict(loader));
     HOLDS(tn_loader_load_state_dict, tn_loader_load_state_dict(NULL, dict) == TN_ERR_ARGUMENT);

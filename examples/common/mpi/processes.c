@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tn/mpi.h>
 
@@ -24,12 +25,52 @@ static int rank_of(void)
     return rank;
 }
 
-void processes_begin(int *argc, char ***argv)
+/* Of processes that do not know of each other each is the first; their launcher numbers them. */
+static bool is_launched_first(void)
+{
+    static const char *const NUMBERS[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++) {
+        const char *number = getenv(NUMBERS[i]);
+        if (number && strcmp(number, "0") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The others end well: a launcher kills them all when one has failed, the first one before it has
+ * said why, too. */
+static bool are_together(const char *program)
+{
+    tn_ctx *ctx = tn_ctx_new(&(tn_ctx_opts){.threads = 1});
+    bool together = tn_mpi_check_launcher(ctx) == TN_OK, first = is_launched_first();
+    if (!together && first)
+        fprintf(stderr, "%s: %s\n", program, tn_error(ctx));
+    tn_ctx_free(ctx);
+    if (!together && !first) {
+        MPI_Finalize();
+        exit(EXIT_SUCCESS);
+    }
+    return together;
+}
+
+bool processes_begin(const char *program, int *argc, char ***argv)
 {
     int provided;
     MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
     if (!processes_first() && !freopen("/dev/null", "w", stdout))
         fclose(stdout);
+    return are_together(program);
+}
+
+const char *processes_library(void)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",\r\n")] = '\0';
+    for (char *tab = text; (tab = strchr(tab, '\t'));)
+        *tab = ' ';
+    return text;
 }
 
 void processes_end(void)
@@ -58,6 +99,13 @@ void processes_keep(const char *program, const char *line)
     snprintf(kept.text, sizeof(kept.text), "%s", line);
 }
 
+/* An error that libtensor-mpi has told of has the number of its process already. */
+static bool names_process(const char *line)
+{
+    int length = 0;
+    return sscanf(line, "process %*d: %n", &length) == 0 && length > 0;
+}
+
 bool processes_all(bool well)
 {
     int rank = rank_of(), mine = well ? INT_MAX : rank, failed = INT_MAX;
@@ -66,7 +114,9 @@ bool processes_all(bool well)
         return true;
     if (failed > 0) {
         MPI_Bcast(&kept, sizeof(kept), MPI_BYTE, failed, MPI_COMM_WORLD);
-        if (rank == 0)
+        if (rank == 0 && names_process(kept.text))
+            fprintf(stderr, "%s: %s\n", kept.program, kept.text);
+        else if (rank == 0)
             fprintf(stderr, "%s: process %d: %s\n", kept.program, failed, kept.text);
     }
     kept.text[0] = '\0';

@@ -51,9 +51,14 @@ typedef bool (*tn_grad_hook)(tn_ctx *ctx, const tn_tensor *grad, void *payload);
  * recorded then, and what it makes is freed when it returns. An error that it records is that of
  * the backward; tn_backward inside of it is TN_ERR_STATE. What hooks have used before a backward
  * fails, they have used. TN_ERR_STATE for a tensor that is no leaf that requires a gradient; a
- * leaf that stops to require one, as tn_freeze makes it, loses its hook. NULL takes the hook away,
- * while an error is recorded, too. torch.Tensor.register_hook. */
+ * leaf that stops to require one, as tn_freeze makes it, loses its hook. NULL takes the hook away.
+ * Both work while an error is recorded, too, so that a hook can be put back that another one has
+ * stood for. torch.Tensor.register_hook. */
 TN_API tn_status tn_on_grad(tn_ctx *ctx, tn_tensor *leaf, tn_grad_hook hook, void *payload);
+
+/* The hook of a tensor, and its payload in *payload unless that is NULL; NULL where there is none,
+ * and for NULL. */
+TN_API tn_grad_hook tn_get_grad_hook(const tn_tensor *leaf, void **payload);
 
 /* Enables or disables recording and returns what was set before, so that calls nest:
  *

@@ -119,6 +119,10 @@ TN_API bool tn_loader_next(tn_loader *loader, tn_batch *batch);
 
 TN_API int64_t tn_loader_batches(const tn_loader *loader); /* in an epoch */
 
+/* A number, from 1 on, that no other loader of its context has or had: a new one may lie at the
+ * address of one that was freed. 0 for NULL. */
+TN_API int64_t tn_loader_id(const tn_loader *loader);
+
 /* A weight for each of the labels, [n] integers from 0 on: n / (classes * how many have the label),
  * where classes are those that occur. TN_F64 [n]; their sum is n. Scikit-learn's "balanced". */
 TN_API tn_tensor *tn_balanced_weights(tn_ctx *ctx, const tn_tensor *labels);

@@ -77,19 +77,29 @@ typedef struct tn_mpi_opts {
     bool allreduce;
 } tn_mpi_opts;
 
+/* TN_ERR_STATE if the environment says that several processes were started while MPI_COMM_WORLD has
+ * this one alone: a program that was built with one MPI and started by the mpirun of another is as
+ * many programs, each of which takes itself for the only one. It looks for OMPI_COMM_WORLD_SIZE,
+ * PMI_SIZE and, where neither is there, SLURM_STEP_NUM_TASKS; who wants such processes unsets them.
+ * tn_mpi_new begins with it. For a program that prints or writes before: not collective. */
+TN_API tn_status tn_mpi_check_launcher(tn_ctx *ctx);
+
 /* Collective. `module` and `ctx`, of which the processes have one each, become what they are in
  * process 0: parameters, buffers, and the random stream. The module must outlive the result and
  * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range,
  * more processes than micro-batches or a communicator between two groups; TN_ERR_STATE if MPI is
- * not initialised or the modules differ; TN_ERR_MEMORY. To be freed by tn_mpi_free before the
- * context. */
+ * not initialised, the modules or the options differ, or tn_mpi_check_launcher fails;
+ * TN_ERR_MEMORY. To be freed by tn_mpi_free before the context. */
 TN_API tn_mpi *tn_mpi_new(tn_ctx *ctx, MPI_Comm comm, tn_module *module, tn_mpi_opts opts);
 
 /* Collective, before MPI_Finalize: frees the communicators and the sums. Where a process has failed
- * and calls this alone, the others' next call fails. NULL is allowed. */
+ * and calls this alone, the others' next call fails. After MPI_Finalize it frees what is left, and
+ * is not collective; every other call is TN_ERR_STATE then. NULL is allowed. */
 TN_API void tn_mpi_free(tn_mpi *mpi);
 
-TN_API int tn_mpi_rank(const tn_mpi *mpi); /* the number of this process, from 0; 0 for NULL */
+/* The number of this process, from 0. 0 for NULL, in every process: a program that goes on where
+ * tn_mpi_new has failed asks MPI_Comm_rank who is to print. */
+TN_API int tn_mpi_rank(const tn_mpi *mpi);
 TN_API int tn_mpi_size(const tn_mpi *mpi); /* how many processes there are; 0 for NULL */
 
 /* Collective: parameters, buffers and the random stream become those of process 0 again, for
@@ -128,9 +138,15 @@ TN_API bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch);
 
 /* In place of tn_backward, for the loss of the micro-batch, of one element. While gradients of the
  * last micro-batch are computed, those that are complete are sent, in the order in which the first
- * step has made them in process 0. Parameters that are frozen take
- * no part; they must be the same in all processes. tn_on_grad of parameters is used by it. A NULL
- * loss whose error is recorded is passed on. */
+ * step has made them in process 0. Parameters that are frozen take no part; they must be the same
+ * in all processes. A NULL loss whose error is recorded is passed on.
+ *
+ * Hooks. What the program has set by tn_on_grad for a parameter is called once in a step, in the
+ * tn_mpi_next that ends it, if no process has failed: with the sum over the whole batch, which is
+ * added to the gradient if the hook returns true. So it sees what it sees in one process without
+ * MPI, the same bits in all of them, one parameter after another in the same order, and what it
+ * draws from the random stream is the same as well. All processes have the same hooks where these
+ * change anything. Hooks of other tensors are called for each micro-batch, as tn_on_grad says. */
 TN_API tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss);
 
 /* In place of tn_forward of the module that tn_mpi_new was given: what it makes of the x of this
