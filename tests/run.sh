@@ -6,6 +6,8 @@
 set -u
 # Threads of programs that run side by side should wait asleep, not spin, and BLAS start none.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" OPENBLAS_NUM_THREADS=1
+# Each test has its memory anew, which comes in few large pages where the system has such.
+export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}"
 # What tests write is for a moment: it waits for no disk, where memory has two gigabytes of room for files.
 if [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'NR == 2 { print ($4 > 2097152) }')" = 1 ]; then
     export TMPDIR=/dev/shm

@@ -77,13 +77,6 @@ typedef struct tn_mpi_opts {
     bool allreduce;
 } tn_mpi_opts;
 
-/* TN_ERR_STATE if the environment says that several processes were started while MPI_COMM_WORLD has
- * this one alone: a program that was built with one MPI and started by the mpirun of another is as
- * many programs, each of which takes itself for the only one. It looks for OMPI_COMM_WORLD_SIZE,
- * PMI_SIZE and, where neither is there, SLURM_STEP_NUM_TASKS; who wants such processes unsets them.
- * tn_mpi_new begins with it. For a program that prints or writes before: not collective. */
-TN_API tn_status tn_mpi_check_launcher(tn_ctx *ctx);
-
 /* Collective. `module` and `ctx`, of which the processes have one each, become what they are in
  * process 0: parameters, buffers, and the random stream. The module must outlive the result and
  * keep its modules. NULL on failure, in all processes: TN_ERR_ARGUMENT for options out of range,
@@ -105,6 +98,13 @@ TN_API int tn_mpi_size(const tn_mpi *mpi); /* how many processes there are; 0 fo
 /* Collective: parameters, buffers and the random stream become those of process 0 again, for
  * instance after that has read a file. */
 TN_API tn_status tn_mpi_broadcast(tn_mpi *mpi);
+
+/* TN_ERR_STATE if the environment says that several processes were started while MPI_COMM_WORLD has
+ * this one alone: a program that was built with one MPI and started by the mpirun of another is as
+ * many programs, each of which takes itself for the only one. It looks for OMPI_COMM_WORLD_SIZE,
+ * PMI_SIZE and, where neither is there, SLURM_STEP_NUM_TASKS; who wants such processes unsets them.
+ * tn_mpi_new begins with it. For a program that prints or writes before: not collective. */
+TN_API tn_status tn_mpi_check_launcher(tn_ctx *ctx);
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
