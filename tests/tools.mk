@@ -17,7 +17,8 @@ tsan-run: $(THREAD_TESTS) $(BUILD)/tests/test_prefetch
 
 HELGRIND := valgrind -q --tool=helgrind --error-exitcode=9
 
-# Helgrind knows locks, not atomic loads: threads that sleep at once do without those.
+# Helgrind knows locks; what is ordered without them it is told by base/threads.c. Threads sleep at once, since one
+# that spins keeps the others from running.
 helgrind: $(BUILD)/tests/test_threads
 	@CK_FORK=no CK_RUN_CASE=threads OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive WRAPPER="$(HELGRIND)" tests/run.sh $^
 
