@@ -11,7 +11,7 @@
 #include "digits/sets.h"
 
 enum { SEPARATE, BACKPROP, METHODS };
-enum { MOST_WIDTHS = 8 };
+enum { MOST_WIDTHS = 8, MEASUREMENTS = 3 };
 
 static const double LEAST_SECONDS = 0.01; /* that a measurement takes */
 static const double TOLERANCE = 1e-10;    /* of derivatives, relative to the largest one */
@@ -100,43 +100,50 @@ static bool make_chain(const run *s, const study *t, const tn_module *net, const
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-/* Seconds of one backpropagation. */
-static double time_backpropagation(chain *c)
+/* What is timed: derivatives of a layer, or one backpropagation. */
+typedef struct job {
+    chain *c;
+    int layer;
+    int64_t count;
+    double error;
+} job;
+
+/* Seconds of one call: the least of some measurements, since other work on the machine only adds to
+ * them. */
+static double time_calls(void (*call)(job *), job *j)
 {
-    for (int64_t times = 1;; times *= 2) {
+    double least = INFINITY;
+    int64_t times = 1;
+    for (int measured = 0; measured < MEASUREMENTS;) {
         double start = seconds_now();
         for (int64_t i = 0; i < times; i++)
-            chain_backpropagate(c);
+            call(j);
         double seconds = seconds_now() - start;
+        least = fmin(least, seconds / (double)times);
         if (seconds >= LEAST_SECONDS)
-            return seconds / (double)times;
+            measured++;
+        else
+            times *= 2;
     }
+    return least;
 }
 
-/* Computes `count` derivatives of a layer, evenly spread over its weights; returns the largest
+static void backpropagate(job *j)
+{
+    chain_backpropagate(j->c);
+}
+
+/* Computes `count` derivatives of the layer, evenly spread over its weights, and finds the largest
  * difference from backpropagation. */
-static double derive(chain *c, int layer, int64_t count)
+static void derive(job *j)
 {
-    int64_t weights = chain_weights(c, layer), in = c->size[layer];
-    double worst = 0;
-    for (int64_t k = 0; k < count; k++) {
-        int64_t at = k * weights / count;
-        double d = chain_derivative(c, layer, (int)(at / in), (int)(at % in));
-        worst = fmax(worst, fabs(d - c->gradient[layer][at]));
-    }
-    return worst;
-}
-
-/* Seconds that the derivatives of all weights of a layer take; `count` of them are computed. */
-static double time_layer(chain *c, int layer, int64_t count, double *error)
-{
-    for (int64_t times = 1;; times *= 2) {
-        double start = seconds_now();
-        for (int64_t i = 0; i < times; i++)
-            *error = derive(c, layer, count);
-        double seconds = seconds_now() - start;
-        if (seconds >= LEAST_SECONDS)
-            return seconds / (double)times * (double)chain_weights(c, layer) / (double)count;
+    chain *c = j->c;
+    int64_t weights = chain_weights(c, j->layer), in = c->size[j->layer];
+    j->error = 0;
+    for (int64_t k = 0; k < j->count; k++) {
+        int64_t at = k * weights / j->count;
+        double d = chain_derivative(c, j->layer, (int)(at / in), (int)(at % in));
+        j->error = fmax(j->error, fabs(d - c->gradient[j->layer][at]));
     }
 }
 
@@ -163,8 +170,8 @@ static double compare_gradients(const chain *c, const tn_module *net)
 
 static void measure_chain(study *t, chain *c, const tn_module *net, cost *found)
 {
-    double scale = 0, error = 0;
-    found->seconds[BACKPROP] = time_backpropagation(c);
+    double scale = 0;
+    found->seconds[BACKPROP] = time_calls(backpropagate, &(job){.c = c});
     found->adds[BACKPROP] = chain_backpropagation_cost(c);
     found->adds[SEPARATE] = chain_derivatives_cost(c);
     for (int l = 0; l < c->layers; l++)
@@ -173,8 +180,10 @@ static void measure_chain(study *t, chain *c, const tn_module *net, cost *found)
         int64_t weights = chain_weights(c, l), count = weights < t->sample ? weights : t->sample;
         found->weights += weights;
         found->sampled += count;
-        found->seconds[SEPARATE] += time_layer(c, l, count, &error);
-        t->separate_error = fmax(t->separate_error, error / scale);
+        job j = {.c = c, .layer = l, .count = count};
+        double seconds = time_calls(derive, &j);
+        found->seconds[SEPARATE] += seconds * (double)weights / (double)count;
+        t->separate_error = fmax(t->separate_error, j.error / scale);
     }
     t->library_error = fmax(t->library_error, compare_gradients(c, net) / scale);
 }
