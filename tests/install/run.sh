@@ -177,7 +177,7 @@ rm "$stage/usr/share/doc/libtensor/another"
 
 # By README's line, and with the static library alone, below a name with a blank and all that means something to sed
 # or a shell but is taken as it is.
-blank="$stage/a blank, R&D, it's (a|b) @LIBDIR@"
+blank="$stage/a blank, R&D, it's a|b @LIBDIR@"
 $make install BUILD="$build" PREFIX="$blank/usr" >"$stage/installed"
 [ "$(ls "$stage" | grep -c "^a")" = 1 ] || fail "a name with a blank becomes two"
 eval "$(sed -n 's/.*export /export /p' "$stage/installed")"
