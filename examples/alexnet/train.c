@@ -201,18 +201,35 @@ static void set_shape(settings *s)
         s->shape.in[i] = i + 1 < f->ndim ? f->shape[i + 1] : 1;
 }
 
-/* How many layers have a checkpoint; those are removed if the sweep begins anew or is over. */
-static int count_checkpoints(const settings *s, bool remove)
+/* Whether a layer has a checkpoint. */
+static bool sweep_is_stopped(const settings *s)
 {
-    int count = 0;
+    bool stopped = false;
     for (int i = 0; i < SWEEP; i++) {
         path out = path_join(s->all.run.out, SWEPT[i]);
-        const run of_layer = {.out = out.s};
-        count += training_is_stopped(&of_layer);
-        if (remove)
-            training_forget(&of_layer);
+        stopped |= training_is_stopped(&(run){.out = out.s});
     }
-    return count;
+    return stopped;
+}
+
+static void forget_sweep(const settings *s)
+{
+    for (int i = 0; i < SWEEP; i++) {
+        path out = path_join(s->all.run.out, SWEPT[i]);
+        training_forget(&(run){.out = out.s});
+    }
+}
+
+/* A sweep goes on with what there is, or begins where there is nothing. */
+static bool may_sweep(const settings *s)
+{
+    path layers = path_join(s->all.run.out, "*");
+    bool stopped = sweep_is_stopped(s), resume = s->all.training.resume;
+    if (resume && !stopped)
+        training_say_ended(&s->all.run);
+    else if (!resume && stopped)
+        training_say_stopped(&(run){.program = &PROGRAM, .out = layers.s});
+    return resume == stopped;
 }
 
 /* A summary is asked for by a sweep, of which the layer is a part. */
@@ -239,9 +256,8 @@ static int train_layer(settings *s, const char *layer, const char *out, training
                          .cache = s->cache,
                          .threads = tn_threads(s->all.run.ctx),
                          .quiet = s->all.run.quiet,
-                         .again = summary && count_checkpoints(s, false) > 0
-                                      ? "with --resume the same command"
-                                      : "the same command"};
+                         .again = summary && sweep_is_stopped(s) ? "with --resume the same command"
+                                                                 : "the same command"};
     if (!features_load(&PROGRAM, s->all.run.ctx, &s->alexnet, &s->people, &opts, &s->features))
         return interrupted ? interrupted_status() : CLI_EXIT_FAILURE;
     set_shape(s);
@@ -312,10 +328,8 @@ static int sweep(settings *s)
 {
     training_summary found[SWEEP];
     int best = 0, status = 0;
-    if (count_checkpoints(s, !s->all.training.resume) == 0 && s->all.training.resume) {
-        training_say_ended(&s->all.run);
+    if (!may_sweep(s))
         return CLI_EXIT_USAGE;
-    }
     watch_interrupts();
     for (int i = 0; i < SWEEP && status == 0; i++) {
         path out = path_join(s->all.run.out, SWEPT[i]);
@@ -333,7 +347,7 @@ static int sweep(settings *s)
     if (!processes_all(!processes_first() ||
                        (write_sweep(s, found) && write_metrics(s, found, best) && draw_sweep(s))))
         return CLI_EXIT_FAILURE;
-    count_checkpoints(s, true);
+    forget_sweep(s);
     if (s->all.run.quiet)
         return 0;
     printf("\n  %-12s  %10s  %8s\n", "layer", "validation", "test");

@@ -60,15 +60,16 @@ void figure_put_text(FILE *to, const char *text, int most, bool format)
     }
 }
 
-/* Letters are 4 to 15 pixels wide in the font of figures; those of three bytes or more may be whole
- * squares. */
+/* Letters are 4 to 15 pixels wide in the font of figures, most small ones and digits 9; what is no
+ * ASCII may be as wide as it is high. */
 int figure_text_width(const char *text, int most)
 {
     int width = 0;
     for (int i = 0; i < most && *text; i++) {
         int length = text_character(text) > 0 ? text_character(text) : 1;
-        bool square = length > 2 || strchr("MW@m%", *text), capital = *text >= 'A' && *text <= 'Z';
-        width += square ? 16 : capital || *text == 'w' ? 12 : 8;
+        bool square = length > 1 || strchr("MW@m%#+<=>^~", *text),
+             capital = *text >= 'A' && *text <= 'Z';
+        width += square ? 16 : capital || strchr("w&", *text) ? 12 : 10;
         text += length;
     }
     return width;

@@ -257,7 +257,8 @@ static void put_cells(FILE *to, const recognition *g)
     fputs("]\n", to);
 }
 
-/* A matrix with names to its left and, aslant, below it. */
+/* A matrix with names to its left and, aslant, below it. What the axes are stands at the edges, for
+ * gnuplot would put it where it thinks that names end. */
 typedef struct matrix_figure {
     char title[160];
     int left, side, bottom, width, height; /* pixels */
@@ -289,10 +290,13 @@ static void put_frame(FILE *to, const matrix_figure *m)
     double width = m->width, height = m->height;
     fprintf(to,
             "set label 1 \"who was taken for whom:\\n%s\" at screen 0.5,%g center\n"
+            "set label 2 'person' at screen %g,%g center rotate\n"
+            "set label 3 'answer' at screen %g,%g center\n"
             "set lmargin at screen %g\nset rmargin at screen %g\n"
             "set bmargin at screen %g\nset tmargin at screen %g\n",
-            m->title, 1 - 24 / height, m->left / width, (m->left + m->side) / width,
-            m->bottom / height, (m->bottom + m->side) / height);
+            m->title, 1 - 24 / height, EDGE / width, (m->bottom + m->side / 2) / height,
+            (m->left + m->side / 2) / width, EDGE / height, m->left / width,
+            (m->left + m->side) / width, m->bottom / height, (m->bottom + m->side) / height);
 }
 
 /* Each row in parts of its sum, with the counts written in. */
@@ -306,8 +310,6 @@ static void put_confusion(FILE *to, const recognition *g)
             "unset grid\n"
             "unset key\n"
             "set border 15\n"
-            "set xlabel 'answer'\n"
-            "set ylabel 'person'\n"
             "set xrange [-0.5:%d.5]\n"
             "set yrange [%d.5:-0.5]\n"
             "set datafile separator whitespace\n"

@@ -376,6 +376,10 @@ static int train_all(const training_task *task, const run *r, const training_set
 {
     int status = 0;
     const training of_all = {.task = task, .settings = *s, .payload = payload, .run = *r};
+    if (!s->resume && training_is_stopped(r)) {
+        training_say_stopped(r);
+        return CLI_EXIT_USAGE;
+    }
     if (s->resume && !processes_all(training_load_results(&of_all, results)))
         return CLI_EXIT_USAGE;
     int64_t done = results->runs;

@@ -210,4 +210,8 @@ void training_forget(const run *r);
 /* Says that the folder has nothing to go on with: a training that has ended, or none. */
 void training_say_ended(const run *r);
 
+/* Says how to go on with what is in the folder, which a training that begins anew would lose, or
+ * to begin anew. */
+void training_say_stopped(const run *r);
+
 #endif

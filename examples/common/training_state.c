@@ -150,6 +150,14 @@ static bool damaged(const run *r)
     return false;
 }
 
+void training_say_stopped(const run *r)
+{
+    cli_error(r->program,
+              "%s/%s is of a training that was stopped: train --resume goes on with it; to begin "
+              "anew, remove it or choose another --out",
+              r->out, NAME);
+}
+
 typedef struct saved_results {
     const training *of;
     training_results *results;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/commands.h"
+#include "common/training.h"
 #include "digits/digits.h"
 #include "digits/sets.h"
 
@@ -70,6 +71,17 @@ static void tell_how_to_go_on(const words *w)
     fprintf(stderr, " --resume\n");
 }
 
+/* Before hours are spent on what comes first. */
+static bool may_train(const run *r)
+{
+    path out = path_join(r->out, "train");
+    const run later = {.program = r->program, .out = out.s};
+    if (!training_is_stopped(&later))
+        return true;
+    training_say_stopped(&later);
+    return false;
+}
+
 static int run_part(const run *r, const digit_source *source, size_t part)
 {
     words w = {.count = 0};
@@ -105,6 +117,8 @@ int digits_all(int argc, char **argv)
     };
     cli_result parsed = cli_parse(&PROGRAM, options, argc, argv);
     int status = parsed == CLI_RUN ? 0 : (int)parsed;
+    if (parsed == CLI_RUN && !may_train(&r))
+        return CLI_EXIT_USAGE;
     for (size_t i = 0; i < COUNT && parsed == CLI_RUN && status == 0; i++)
         status = run_part(&r, &source, i);
     return status;

@@ -227,11 +227,13 @@ static int list_settings(const training *t, training_setting *list)
     const train_run *own = t->payload;
     const train_settings *s = &own->settings;
     const training_settings *all = &t->settings;
+    static const char *const unless_given[] = {"none", NULL};
     const training_setting settings[] = {{"model", s->model, MODEL_NAMES},
                                          {"train", (double)s->source.use, NULL},
                                          {"validation", s->validation, NULL},
                                          {"batch", (double)all->batch, NULL},
                                          {"micro-batches", (double)all->micro_batches, NULL},
+                                         {"epochs", (double)s->epochs, unless_given},
                                          {"iterations", (double)all->rounds, NULL},
                                          {"optimizer", s->optimizer, OPTIMIZERS},
                                          {"lr", all->lr, NULL},

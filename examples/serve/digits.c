@@ -156,7 +156,7 @@ static void answer(void *payload, const http_request *request, http_reply *reply
 static bool write_metrics(const server *s, double seconds)
 {
     report to;
-    if (!run_make_out(&s->run) || !run_open_metrics(&s->run, &to))
+    if (!run_open_metrics(&s->run, &to))
         return false;
     run_put_machine(&to, &s->run);
     json_string(&to, "network", s->service.kind);
@@ -217,6 +217,8 @@ static int work(run *r, void *payload)
                   (int)s->megabytes);
         return CLI_EXIT_USAGE;
     }
+    if (s->run.out && !run_make_out(&s->run))
+        return CLI_EXIT_USAGE;
     s->http.most_bytes = (size_t)s->megabytes << 20;
     s->http.most_memory = (size_t)s->all_megabytes << 20;
     bool open = service_open(&s->service, r->ctx, s->model, (int)s->http.threads, why, sizeof why);

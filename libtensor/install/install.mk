@@ -9,7 +9,24 @@ DOCDIR ?= $(SHAREDIR)/doc/libtensor
 ABSOLUTE = $(filter /%,$(firstword $($(1))))
 WANTED = $(1)=$($(1)) is no absolute path$(if $($(1)),: $(1)="$(if $(filter ~/%,$(firstword $($(1)))),$\
     $$HOME/$(patsubst ~/%,%,$($(1))),$$PWD/$($(1)))" is one)
+
+# Double quotes of a shell do not hide the first of these; the others end a name for pkg-config or CMake, or in
+# the lists of directories that programs look through. For make itself, $x is a variable without $(x).
+IN_QUOTES := " ` \ $$
+IN_LISTS := \# : ;
+REFERENCE_BEGINS := $$( $${
+UNEXPANDED = $(subst $(lastword $(REFERENCE_BEGINS)),,$(subst $(firstword $(REFERENCE_BEGINS)),,$(value $(1))))
+TAKEN = $(strip $(foreach character,$(2),$(findstring $(character),$($(1)))) $(findstring $$,$(UNEXPANDED)))
+define NEWLINE
+
+
+endef
+REFUSE = $(if $(findstring $(NEWLINE),$($(1))),$(error $(1) has a line break))$\
+    $(if $(TAKEN),$(error $(1)=$(value $(1)) has a $(firstword $(TAKEN)): choose a name without any of $(2)))
+
 ifneq ($(filter install uninstall install-mpi uninstall-mpi,$(MAKECMDGOALS)),)
+$(foreach place,PREFIX LIBDIR INCLUDEDIR SHAREDIR MANDIR DOCDIR,\
+    $(call REFUSE,$(place),$(IN_QUOTES) $(IN_LISTS)))$(call REFUSE,DESTDIR,$(IN_QUOTES))
 $(foreach place,$(if $(PREFIX),PREFIX) $(if $(filter ~%,$(DESTDIR)),DESTDIR) LIBDIR INCLUDEDIR SHAREDIR MANDIR DOCDIR,\
     $(if $(call ABSOLUTE,$(place)),,$(error $(call WANTED,$(place)))))
 endif
@@ -23,11 +40,13 @@ CMAKE_FILES := cmake/libtensor/libtensor-config.cmake cmake/libtensor/libtensor-
 # The OpenMP runtime of the compiler, for programs that link the static library.
 OPENMP_LIB = $(if $(OPENMP),$(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp),-pthread)
 
-# Names with blanks stay whole. The files are the templates of this folder, filled in.
+# FILL,FOLDER,FILE: its template there, filled in, is for everybody to read below LIBDIR, as all else.
+FILLED = $(BUILD)/$(notdir $(2))
 define FILL
-sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SOVERSION@|$(SOVERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
-    -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@LIBS@|$(LIBS) $(OPENMP_LIB)|g' \
-    'libtensor/install/$(1).in'
+VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
+    LIBS='$(LIBS) $(OPENMP_LIB)' MPI='$(MPI)' \
+    awk -f libtensor/install/fill.awk $(1)/$(notdir $(2)).in >$(FILLED) && \
+    install -m 644 $(FILLED) "$(DESTDIR)$(LIBDIR)/$(2)"
 endef
 
 # ---- the reference, from the headers: awk alone is needed -------------------------------------------------
@@ -57,18 +76,27 @@ reference: $(BUILD)/reference/index.html man
 
 # ---- installing --------------------------------------------------------------------------------------------
 
+# What it puts there, but for the shared library; and where it is listed. Of the reference it knows the names, since
+# uninstall makes it anew where it is not there.
+NAMES = sh libtensor/install/names.sh -- "$(LIBDIR)" libtensor.a pkgconfig/libtensor.pc $(CMAKE_FILES) \
+    -- "$(INCLUDEDIR)" $(HEADERS:libtensor/include/%=%) \
+    -- "$(DOCDIR)" $(DOCUMENTS) $(PAGES) $$(cd $(BUILD) && ls -d reference/*) \
+    -- "$(MANDIR)" $$(cd $(BUILD)/man && ls -d man?/*)
+LIST = $(DOCDIR)/libtensor.installed
+
 # An older version whose shared library stays beside this one is not touched.
 install: lib man reference
 	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" \
 	    "$(DESTDIR)$(LIBDIR)/cmake/libtensor" "$(DESTDIR)$(DOCDIR)/reference" \
 	    "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7"
+	@$(NAMES) | sh libtensor/install/record.sh "$(DESTDIR)$(LIST)"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/tn"
 	install -m 644 $(STATIC) "$(DESTDIR)$(LIBDIR)"
 	install -m 755 $(SHARED).$(VERSION) "$(DESTDIR)$(LIBDIR)"
 	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so.$(SOVERSION)"
 	ln -sf libtensor.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor.so"
-	@$(call FILL,libtensor.pc) >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor.pc"
-	@$(foreach file,$(CMAKE_FILES),$(call FILL,$(notdir $(file))) >"$(DESTDIR)$(LIBDIR)/$(file)" &&) true
+	@$(call FILL,libtensor/install,pkgconfig/libtensor.pc)
+	@$(foreach file,$(CMAKE_FILES),$(call FILL,libtensor/install,$(file)) &&) true
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
 	@for folder in $(sort $(dir $(PAGES))); do install -d "$(DESTDIR)$(DOCDIR)/$$folder" || exit 1; done
 	@for page in $(PAGES); do \
@@ -79,15 +107,10 @@ install: lib man reference
 	install -m 644 $(BUILD)/man/man7/* "$(DESTDIR)$(MANDIR)/man7"
 	@sh libtensor/install/where.sh "$(LIBDIR)" "$(DESTDIR)" "$(MANDIR)"
 
-# Takes away what this version put there; headers and the rest only if no other version came after it. Of the
-# reference it knows the names, since it makes it anew where it is not there.
+# Takes away what this version put there, and the list says that earlier ones did; headers and the rest only if no
+# other version came after it.
 uninstall: man reference
-	@sh libtensor/install/uninstall.sh libtensor $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
-	    -- "$(DESTDIR)$(LIBDIR)" $(CMAKE_FILES) \
-	    -- "$(DESTDIR)$(INCLUDEDIR)" $(HEADERS:libtensor/include/%=%) \
-	    -- "$(DESTDIR)$(DOCDIR)" $(DOCUMENTS) $(PAGES) $$(cd $(BUILD) && ls -d reference/*) \
-	    -- "$(DESTDIR)$(MANDIR)" $$(cd $(BUILD)/man && ls -d man?/*)
-	@rmdir "$(DESTDIR)$(DOCDIR)" 2>/dev/null || true
+	@$(NAMES) | sh libtensor/install/uninstall.sh libtensor $(VERSION) $(SOVERSION) "$(DESTDIR)" "$(LIBDIR)" "$(LIST)"
 
 # The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
 dist:

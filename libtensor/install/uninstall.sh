@@ -1,9 +1,9 @@
 #!/bin/sh
 # Takes away what `make install` of this version put there, and leaves what is another version's or another's:
-# uninstall.sh NAME VERSION SOVERSION LIBDIR [-- DIRECTORY FILE...]..., the files as they are named below it
+# uninstall.sh NAME VERSION SOVERSION DESTDIR LIBDIR LIST <NAMES, those of names.sh; LIST has those that were installed
 set -eu
-name=$1 version=$2 soversion=$3 libdir=$4
-shift 4
+name=$1 version=$2 soversion=$3 destdir=$4 list=$4$6
+libdir=$destdir$5
 pc=$libdir/pkgconfig/$name.pc
 
 # The file, and the folders that it was the last in.
@@ -15,24 +15,29 @@ remove()
     esac
 }
 
+# The last patch that is there. A copy with a word behind it, or a library whose name ends alike, is another's.
+last_patch()
+{
+    interface=$(echo "$name.so.$soversion" | sed 's/[.]/[.]/g')
+    ls "$libdir" 2>/dev/null | grep -Ex "$interface([.][0-9]+)+" | grep -Ex '.*[.]so([.][0-9]+){3}' |
+        sort -t. -k3n -k4n -k5n | tail -n 1
+}
+
 # Programs find the last patch that is left by the name of the interface.
 rm -f "$libdir/$name.so.$version"
 for link in "$libdir/$name.so.$soversion" "$libdir/$name.so"; do
     [ "$(readlink "$link")" != "$name.so.$version" ] || rm "$link"
 done
-last=$(ls "$libdir" 2>/dev/null | grep -F "$name.so.$soversion." | sort -t. -k3n -k4n -k5n | tail -n 1)
+last=$(last_patch)
 [ -z "$last" ] || [ -e "$libdir/$name.so.$soversion" ] || ln -sf "$last" "$libdir/$name.so.$soversion"
 
-if [ -f "$pc" ] && ! grep -qx "Version: $version" "$pc"; then
+if [ -f "$pc" ] && ! grep -qxF "Version: $version" "$pc"; then
     echo "$(sed -n 's/^Version: //p' "$pc") came after $version: its headers and archive stay"
     exit 0
 fi
-set -- -- "$libdir" "$name.a" "pkgconfig/$name.pc" "$@"
-while [ $# -gt 0 ]; do
-    directory=$2
-    shift 2
-    while [ $# -gt 0 ] && [ "$1" != -- ]; do
-        [ ! -d "$directory" ] || (cd "$directory" && remove "$1")
-        shift
-    done
+cat - "$list" 2>/dev/null | sort -u | while IFS= read -r file; do
+    directory=$destdir${file%//*}
+    [ ! -d "$directory" ] || (cd "$directory" && remove "${file##*//}")
 done
+rm -f "$list"
+rmdir "${list%/*}" 2>/dev/null || true

@@ -1,4 +1,5 @@
 /* load.c - dictionaries from and to files of any format. */
+#include <stdio.h>
 #include <string.h>
 #include <tn/io.h>
 #include "base/text.h"
@@ -39,10 +40,22 @@ static bool is_pickle(const unsigned char *p)
     return p[0] == 0x80 && p[1] >= 2 && p[1] <= 5;
 }
 
+/* Says how it begins, as far as there is something. */
+static void fail_unknown(tn__file *file, const unsigned char *p, int known)
+{
+    char bytes[16] = "";
+    int count = known < 4 ? known : 4;
+    for (int i = 0; i < count; i++)
+        snprintf(bytes + 3 * i, sizeof bytes - 3 * (size_t)i, " %02x", p[i]);
+    tn__file_fail(file, "neither .npz nor safetensors nor .pth: it %s%s",
+                  count > 0 ? "begins with" : "is empty", bytes);
+}
+
 static tn_dict *read_any(tn__file *file)
 {
     unsigned char p[9] = {0};
-    if (!tn__file_read(file, 0, p, file->size < 9 ? file->size : 9))
+    int known = file->size < 9 ? (int)file->size : 9;
+    if (!tn__file_read(file, 0, p, known))
         return NULL;
     if (is_safetensors(p, file->size))
         return tn__read_safetensors(file);
@@ -52,8 +65,7 @@ static tn_dict *read_any(tn__file *file)
         return tn__read_pth(file, NULL);
     if (p[8] == '{')
         return tn__read_safetensors(file); /* which says what is wrong with the length */
-    tn__file_fail(file, "neither .npz nor safetensors nor .pth: it begins with %02x %02x %02x %02x",
-                  p[0], p[1], p[2], p[3]);
+    fail_unknown(file, p, known);
     return NULL;
 }
 

@@ -76,21 +76,24 @@ mpi-examples: mpi $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
 	@cp $(MPI_COMPILER) $(BUILD)/mpi/examples
 	@for program in $(MPI_PROGRAMS:%=%-mpi); do cp $(MPI_BUILD)/bin/$$program $(BUILD)/bin; done
 
+MPI_NAMES = sh libtensor/install/names.sh -- "$(LIBDIR)" libtensor-mpi.a pkgconfig/libtensor-mpi.pc \
+    -- "$(INCLUDEDIR)" $(MPI_HEADERS:libtensor/mpi/include/%=%)
+MPI_LIST = $(DOCDIR)/libtensor-mpi.installed
+
 # Beside libtensor: `make install` comes first.
 install-mpi: mpi
-	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(DOCDIR)"
+	@$(MPI_NAMES) | sh libtensor/install/record.sh "$(DESTDIR)$(MPI_LIST)"
 	install -m 644 $(MPI_HEADERS) "$(DESTDIR)$(INCLUDEDIR)/tn"
 	install -m 644 $(MPI_STATIC) "$(DESTDIR)$(LIBDIR)"
 	install -m 755 $(MPI_SHARED).$(VERSION) "$(DESTDIR)$(LIBDIR)"
 	ln -sf libtensor-mpi.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so.$(SOVERSION)"
 	ln -sf libtensor-mpi.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libtensor-mpi.so"
-	@sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' -e 's|@MPI@|$(MPI)|g' libtensor/mpi/libtensor-mpi.pc.in \
-	    >"$(DESTDIR)$(LIBDIR)/pkgconfig/libtensor-mpi.pc"
+	@$(call FILL,libtensor/mpi,pkgconfig/libtensor-mpi.pc)
 
 uninstall-mpi:
-	@sh libtensor/install/uninstall.sh libtensor-mpi $(VERSION) $(SOVERSION) "$(DESTDIR)$(LIBDIR)" \
-	    -- "$(DESTDIR)$(INCLUDEDIR)" $(MPI_HEADERS:libtensor/mpi/include/%=%)
+	@$(MPI_NAMES) | sh libtensor/install/uninstall.sh libtensor-mpi $(VERSION) $(SOVERSION) "$(DESTDIR)" "$(LIBDIR)" \
+	    "$(MPI_LIST)"
 
 # Both, side by side.
 deps-mpi:

@@ -15,7 +15,7 @@ sh "$here/places.sh"
 sh "$here/uninstall.sh" "$build"
 # Tarballs have no debian/.
 [ ! -d "$here/../../debian" ] || sh "$here/debian.sh" "$build/libtensor.so"
-$make install BUILD="$build" PREFIX="$stage/usr" >"$stage/installed"
+(umask 077 && $make install BUILD="$build" PREFIX="$stage/usr") >"$stage/installed"
 export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" LD_LIBRARY_PATH="$stage/usr/lib"
 
 checks=0
@@ -25,6 +25,10 @@ fail()
     echo "install: $*"
     exit 1
 }
+
+# Whatever its umask, what root installs is for everybody.
+hidden=$(find "$stage/usr" ! -type l ! -perm -444 -o -type d ! -perm -555)
+[ -z "$hidden" ] || fail "these are for their owner alone:" $hidden
 
 # The programs are the same in both languages, so all of them print the same numbers.
 run()
@@ -116,7 +120,7 @@ awk '/^```/ { inside = /^```c$/ && !seen++; next } inside' "$readme" >"$stage/re
     {
         command cc "$@" && ./a.out >>printed && cp a.out "last.$(ls | grep -c '^last')"
     }
-    eval "$(echo "$lines" | grep -v '^make install')"
+    eval "$(echo "$lines" | grep -v '^make install' | grep -v '^eval')"
 ) >"$stage/log" 2>&1 || fail "README's lines: $(tail -5 "$stage/log")"
 [ "$(sort "$stage/reader/printed" | uniq -c | awk '{ print $1 }' | sort -u)" = 2 ] || fail "README's programs differ"
 ldd "$stage/reader/last.0" | grep -q libtensor || fail "README's first line does not take the shared library"
@@ -171,11 +175,16 @@ rm "$stage/usr/share/man/man3/tn_of_another.3" || fail "uninstall took a man pag
 rm "$stage/usr/share/doc/libtensor/another"
 [ -z "$(find "$stage/usr" ! -type d)" ] || fail "uninstall left $(find "$stage/usr" ! -type d)"
 
-# The static library alone, below a name with a blank.
-$make install BUILD="$build" PREFIX="$stage/a blank/usr" >/dev/null
+# By README's line, and with the static library alone, below a name with a blank and all that means something to sed
+# or a shell but is taken as it is.
+blank="$stage/a blank, R&D, it's a|b @LIBDIR@"
+$make install BUILD="$build" PREFIX="$blank/usr" >"$stage/installed"
 [ "$(ls "$stage" | grep -c "^a")" = 1 ] || fail "a name with a blank becomes two"
-rm "$stage/a blank/usr/lib"/libtensor.so*
-export PKG_CONFIG_PATH="$stage/a blank/usr/lib/pkgconfig"
+eval "$(sed -n 's/.*export /export /p' "$stage/installed")"
+[ "$PKG_CONFIG_PATH" = "$blank/usr/lib/pkgconfig:$stage/usr/lib/pkgconfig" ] || fail "it says to set $PKG_CONFIG_PATH"
+(cd "$stage/reader" && eval "$(echo "$lines" | grep '^eval')" && ./a.out) >"$stage/log" 2>&1 ||
+    fail "README's line for a name with a blank: $(tail -5 "$stage/log")"
+rm "$blank/usr/lib"/libtensor.so*
 eval "build_and_run c-static $CC -std=c11 '$here/outside.c' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
 eval "build_and_run c++-static $CXX '$here/outside.cpp' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
 
@@ -183,5 +192,5 @@ $make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
     fail "DESTDIR"
 # What to set, two versions apart and in one process, others' pages, the blank and DESTDIR are six more, and so
-# are the names of symbols.sh, what places.sh and uninstall.sh try and the lines of README.
-echo "100%: Checks: $((checks + 10)), Failures: 0, Errors: 0"
+# are who may read, the names of symbols.sh, what places.sh and uninstall.sh try and the lines of README.
+echo "100%: Checks: $((checks + 12)), Failures: 0, Errors: 0"

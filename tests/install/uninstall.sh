@@ -62,7 +62,9 @@ for directory in lib/pkgconfig lib/cmake/libtensor include/tn share/man/man3 sha
     echo "of others" >"$prefix/$directory/of_others"
 done
 touch "$prefix/include/tn/of_others.h" "$prefix/share/doc/libtensor/reference/mine.html" \
-    "$prefix/share/man/man3/tn_of_others.3" "$prefix/lib/libtensor.so.0.2.0"
+    "$prefix/share/man/man3/tn_of_others.3" "$prefix/lib/libtensor.so.0.2.0" \
+    "$prefix/lib/libtensor.so.0.1.0.bak" "$prefix/lib/mylibtensor.so.0.1.7" "$prefix/lib/libtensor.so.0.1.x" \
+    "$prefix/lib/libtensor.so.0.1.0.1"
 echo ".so man3/tn_of_others.3" >"$prefix/share/man/man3/tn_others.3"
 listing >"$stage/others"
 cp "$stage/others" "$stage/before"
@@ -91,9 +93,12 @@ else
     echo "not tried, for it is not here: ${MPICC:-mpicc}"
 fi
 
-# Where nobody else has anything, nothing stays but the folders that many libraries share.
+# Where nobody else has anything, nothing stays but the folders that many libraries share: what was put there before
+# goes, too, though the last one to be installed has neither those headers nor pages.
 rm -rf "$prefix"
 $make install BUILD="$build" >/dev/null
-$make uninstall BUILD="$build"
+fewer="HEADERS=libtensor/include/tn/tn.h PAGES=LICENSE DOCUMENTS=LICENSE"
+$make install BUILD="$build" $fewer >/dev/null
+$make uninstall BUILD="$build" $fewer
 left=$(cd "$prefix" && find . -mindepth 1 | sort | tr '\n' ' ')
 [ "$left" = "./include ./lib ./share ./share/doc ./share/man " ] || fail "it left $left"

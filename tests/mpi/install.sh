@@ -35,6 +35,14 @@ list()
     (cd "$stage" && find . | sort && find . -type f -exec cksum {} + | sort) >"$work/$1"
 }
 
+# Whatever the umask of the one who installs.
+everybody_reads()
+{
+    hidden=$(find "$stage" ! -type l ! -perm -444)
+    echo "$hidden"
+    [ -z "$hidden" ]
+}
+
 no_files()
 {
     found=$(find "$stage" ! -type d; find "$stage" -path '*tn*' -o -name pkgconfig)
@@ -44,7 +52,10 @@ no_files()
 
 check "install" goal install
 list before
+umask 077
 check "install-mpi" goal install-mpi
+umask 022
+check "something is for its owner alone" everybody_reads
 for file in include/tn/mpi.h lib/libtensor-mpi.a lib/libtensor-mpi.so lib/pkgconfig/libtensor-mpi.pc; do
     check "$file is not there" [ -f "$stage/usr/$file" ]
 done

@@ -433,6 +433,9 @@ START_TEST(sweeps_go_on_only_as_they_began)
     run_badly("alexnet", SWEEP " --out @/out --resume", 2, "there is nothing to go on with");
     ck_assert_int_eq(
         run_interrupted("alexnet", SWEEP " --out @/out", first_layer_is_finished, SIGINT), 130);
+    run_badly("alexnet", SWEEP " --out @/out", 2,
+              "/out/*/checkpoint.safetensors is of a training that was stopped");
+    ck_assert(work_has("out/conv1.pool/checkpoint.safetensors"));
     run_badly("alexnet", SWEEP " --out @/out --resume --lr 0.5", 2,
               "was made with --lr 0.0003, not 0.5");
     run_badly("alexnet", SWEEP " --out @/out --resume --seed 2", 2, "not 2");

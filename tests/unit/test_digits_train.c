@@ -133,6 +133,8 @@ static const char *const others[][2] = {
     {"--model cnn", "was made with --model mlp, not cnn"},
     {"--lr 0.5", "was made with --lr 0.002, not 0.5"},
     {"--seed 3", "was made with --seed 1, not 3"},
+    {"--epochs 900", "was made with --epochs 1000, not 900"},
+    {"--iterations 900", "was made with --epochs 1000, not none"},
 };
 
 START_TEST(goes_on_only_as_it_began)
@@ -140,13 +142,21 @@ START_TEST(goes_on_only_as_it_began)
     char arguments[256];
     ck_assert_int_eq(
         run_interrupted("digits", TRAIN "out --model mlp --epochs 1000", at_once, SIGINT), 130);
-    for (int i = 0; i < 4; i++) {
-        snprintf(arguments, sizeof arguments, TRAIN "out --resume %s%s",
-                 i == 1 ? "" : "--model mlp ", others[i][0]);
-        snprintf(arguments + strlen(arguments), sizeof arguments - strlen(arguments),
-                 i == 1 ? "" : " --epochs 1000");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(arguments, sizeof arguments, TRAIN "out --resume %s%s%s",
+                 i == 1 ? "" : "--model mlp ", others[i][0],
+                 i == 1 || i > 3 ? "" : " --epochs 1000");
         run_badly("digits", arguments, 2, others[i][1]);
     }
+    size_t size, after;
+    unsigned char *left = read_bytes(folder_path("out/checkpoint.safetensors"), &size);
+    run_badly("digits", TRAIN "out --model mlp --epochs 1", 2,
+              "out/checkpoint.safetensors is of a training that was stopped: train --resume goes "
+              "on with it; to begin anew, remove it or choose another --out");
+    unsigned char *kept = read_bytes(folder_path("out/checkpoint.safetensors"), &after);
+    ck_assert(after == size && memcmp(kept, left, size) == 0);
+    free(left);
+    free(kept);
     char command[2400];
     snprintf(command, sizeof command,
              "cp -r examples/data/mnist '%s' && cd '%s' && mv t10k-images* x && "
@@ -227,6 +237,10 @@ START_TEST(runs_everything_by_default)
     ck_assert_double_eq(work_number("out/gradcheck/metrics.json", "train_images"), 100);
     ck_assert_double_eq(work_number("out/forward/metrics.json", "train_images"), 10000);
     ck_assert(work_has("out/train/checkpoint.safetensors") && !work_has("out/compare"));
+    char *said = strdup(complained);
+    run_badly("digits", "all --data examples/data/mnist --out @/out", 2, "train --resume goes on");
+    strcpy(complained, said);
+    free(said);
     const char *line = strstr(complained, "digits all: to go on with that: digits train ");
     ck_assert_ptr_nonnull(line);
     char arguments[1200];

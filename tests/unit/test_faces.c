@@ -350,7 +350,7 @@ END_TEST
 /* ---- pictures with the names of people ------------------------------------------------------- */
 
 /* Names of people, some of which gnuplot would take for more than a text. */
-static const char *const folk[] = {"Arnold Schwarzenegger",
+static const char *const folk[] = {"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn",
                                    "Helena Bonham Carter",
                                    "Hubert Wolfeschlegelsteinhausen the Third",
                                    "\xc3\x9cn\xc3\xaf \"Quote\" , 'x'",
@@ -425,7 +425,17 @@ static void same_confusions(int persons)
     free(script);
 }
 
-/* With names of any length the matrix has its size, and nothing is clipped. */
+static bool has_ink(const image *p, int left, int top, int right, int bottom)
+{
+    for (int y = top; y < bottom; y++)
+        for (int x = left; x < right; x++)
+            if (!same_ink(p, y * p->width + x, 0))
+                return true;
+    return false;
+}
+
+/* With names of any length the matrix has its size, and nothing is clipped; what the axes are is
+ * said at the edges. */
 START_TEST(draws_people)
 {
     int persons = 2 * _i;
@@ -437,6 +447,8 @@ START_TEST(draws_people)
         return;
     image picture = whole_picture("out/confusion.png", true);
     ck_assert_int_ge(longest_line(&picture), 50 * persons);
+    ck_assert(has_ink(&picture, 0, 64, 28, picture.height));
+    ck_assert(has_ink(&picture, 28, picture.height - 28, picture.width, picture.height));
     image_free(&picture);
     ck_assert_int_eq(run_program("faces",
                                  "weights --data @/faces --model @/out/model.safetensors "
@@ -622,6 +634,7 @@ START_TEST(goes_on_only_as_it_began)
         snprintf(arguments, sizeof arguments, INTERRUPTED "--resume --quiet %s", others[i][0]);
         run_badly("faces", arguments, 2, others[i][1]);
     }
+    run_badly("faces", INTERRUPTED, 2, "is of a training that was stopped");
     copy("faces/generated-2/0001.png", "faces/generated-1/0001.png");
     run_badly("faces", INTERRUPTED "--resume --quiet", 2, "was made from other data");
 }

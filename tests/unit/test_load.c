@@ -23,11 +23,9 @@ START_TEST(refuses_other_formats)
     const char *path = write_temporary("ab", 2);
     ck_assert_ptr_null(tn_load_dict(ctx, path));
     check_error(TN_ERR_FORMAT,
-                "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 61 62 00 00",
-                path);
+                "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 61 62", path);
     ck_assert_ptr_null(tn_load_dict(ctx, write_temporary("", 0)));
-    check_error(TN_ERR_FORMAT,
-                "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 00 00 00 00",
+    check_error(TN_ERR_FORMAT, "load_dict: %: neither .npz nor safetensors nor .pth: it is empty",
                 path);
     remove_temporary();
     ck_assert_ptr_null(tn_load_dict(ctx, "no/such/file"));
@@ -111,7 +109,7 @@ static const struct {
     {"PK\5\6\0\0\0\0{}", 10, "load_dict: %: not a zip archive: it has no end record"},
     {"PK\1\2\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22,
      "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 50 4b 01 02"},
-    {"PK\3", 3, "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 50 4b 03 00"},
+    {"PK\3", 3, "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 50 4b 03"},
     {"\200\1.\0\0\0\0\0\0\0", 10,
      "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 80 01 2e 00"},
     {"\200\6.\0\0\0\0\0\0\0", 10,
@@ -120,7 +118,7 @@ static const struct {
      "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 78 03 2e 00"},
     {"abcdefgh", 8,
      "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 61 62 63 64"},
-    {"\200", 1, "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 80 00 00 00"},
+    {"\200", 1, "load_dict: %: neither .npz nor safetensors nor .pth: it begins with 80"},
     {"\200\0\0\0\0\0\0\0{}", 10,
      "load_dict: %: a header of 128 bytes is promised, but the file holds 2"},
     {"\3\0\0\0\0\0\0\0{}", 10,

@@ -440,6 +440,8 @@ START_TEST(says_why_it_does_not_begin)
     run_badly("serve", "digits --model @other.safetensors", 2, "is no network of digits train");
     run_badly("serve", "digits --model @model.safetensors --host nowhere", 1, "nowhere: ");
     run_badly("serve", "digits --threads 0", 2, "--threads");
+    run_badly("serve", "digits --model @model.safetensors --host nowhere --out /proc/x", 2,
+              "/proc/x: no results can be written there: ");
     run_badly("serve", "digits --model @model.safetensors --most 9 --memory 8", 2,
               "--memory 8 is less than --most 9");
     start("1");
