@@ -47,6 +47,11 @@ tn_status tn_error_status(const tn_ctx *ctx)
     return ctx ? ctx->status : TN_ERR_ARGUMENT;
 }
 
+int64_t tn_error_count(const tn_ctx *ctx)
+{
+    return ctx ? (int64_t)ctx->failure->count : 0;
+}
+
 void tn_clear_error(tn_ctx *ctx)
 {
     if (!ctx || ctx->failure->in_hook)

@@ -141,7 +141,6 @@ static void tell_item(tn_mpi *mpi, int item)
 void tn__agree_begin(tn_mpi *mpi, tn__call call, const uint64_t *items)
 {
     tn__agreement *a = &mpi->agreement;
-    mpi->known = mpi->known && !tn_ok(mpi->ctx);
     a->sent[0] = call;
     for (int i = 1; i < TN__ITEMS; i++)
         a->sent[i] = items ? items[i - 1] : 0;
@@ -174,13 +173,13 @@ bool tn__agree_end(tn_mpi *mpi)
         different++;
     if (!failed && different == TN__ITEMS)
         return true;
-    mpi->known = true;
     if (failed && (different == 0 || a->got[0] != TN__FREE))
         share_failure(mpi, mpi->size - (int)failed);
     if (different == 0)
         tell_call(mpi);
     else if (!failed)
         tell_item(mpi, different);
+    mpi->known = tn_error_count(mpi->ctx);
     return false;
 }
 

@@ -56,6 +56,13 @@ typedef struct tn__stat {
     int64_t at; /* among the numbers of the lane, with a count behind */
 } tn__stat;
 
+/* Steps with a loader, and its batches and ends of epochs that are begun in this process. */
+typedef struct tn__progress {
+    int64_t id, steps, taken; /* id: tn_loader_id */
+} tn__progress;
+
+enum { TN__LOADERS = 8 };
+
 struct tn_mpi {
     tn_ctx *ctx;
     tn_module *module;
@@ -75,7 +82,8 @@ struct tn_mpi {
     tn_dict *memory;         /* of lanes and buffers */
     tn__lane lanes[TN__LANES];
     int64_t n_leaves, n_buckets;
-    tn__leaf *leaves; /* the first is no parameter */
+    tn__leaf *leaves;    /* the first is no parameter */
+    tn__leaf **by_param; /* the others, as the module has its parameters */
     tn__stat *stats;
     tn__bucket *buckets;
     double *numbers; /* of the first leaf: for one micro-batch, or with stages for each */
@@ -83,13 +91,12 @@ struct tn_mpi {
 
     /* The step: */
     bool open, refused; /* it is refused if not all processes take it */
-    bool known;         /* the error that is recorded is so in all processes */
+    int64_t known;      /* the number of the last error that all processes know of */
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
-    tn_loader *loader;  /* of this step; later there may be another one at its address, */
-    int64_t loader_id;  /* with another number */
-    int64_t steps, taken; /* with this loader; its batches and ends of epochs that are begun */
-    tn_batch batch;       /* the next, if `fetched` */
+    tn_loader *loader;  /* of this step */
+    tn__progress loaders[TN__LOADERS], *with; /* the last ones, and that of this step */
+    tn_batch batch;                           /* the next, if `fetched` */
     bool fetched;
     int64_t at;      /* micro-batches of this process that are done */
     int64_t current; /* the one whose gradients are computed */
@@ -115,6 +122,9 @@ void *tn__zeros(tn_mpi *mpi, int64_t count, size_t size);
 uint64_t tn__mix(uint64_t hash, int64_t value);
 
 /* ---- step.c ---------------------------------------------------------------------------------- */
+
+/* What is known of the loader, if it is one of the last few. */
+tn__progress *tn__progress_of(tn_mpi *mpi, const tn_loader *loader);
 
 /* The next part of the loader's batch, in mpi->batch. */
 bool tn__fetch(tn_mpi *mpi);

@@ -56,7 +56,8 @@ tn_status tn_mpi_check_launcher(tn_ctx *ctx)
     char library[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     name_library(library);
     return tn_fail(ctx, TN_ERR_STATE,
-                   "mpi: %s has started %d processes (%s), but each of them is alone: the program "
-                   "was built with another MPI, %.80s, whose mpirun is to start it",
-                   l->name, processes_of(l), l->variable, library);
+                   "mpi: %s has started %d processes (%s), but this one is alone: it is of %.80s, "
+                   "whose mpirun is to start it, or srun with the --mpi of that; one that is to be "
+                   "alone is started without %s",
+                   l->name, processes_of(l), l->variable, library, l->variable);
 }

@@ -13,11 +13,13 @@ void tn__layout_free(tn_mpi *mpi)
     }
     tn__stages_close(mpi);
     free(mpi->leaves);
+    free(mpi->by_param);
     free(mpi->stats);
     free(mpi->buckets);
     free(mpi->numbers);
     tn_dict_free(mpi->memory);
     mpi->leaves = NULL;
+    mpi->by_param = NULL;
     mpi->stats = NULL;
     mpi->buckets = NULL;
     mpi->numbers = NULL;
@@ -86,6 +88,7 @@ static void place_leaves(tn_mpi *mpi)
         tn__leaf *leaf = &mpi->leaves[i];
         leaf->number = mpi->order[i - 1];
         leaf->param = mpi->params[leaf->number];
+        mpi->by_param[leaf->number] = leaf;
         leaf->wanted = tn_requires_grad(leaf->param);
         if (leaf->wanted)
             place_leaf(mpi, leaf, tn_dtype_of(leaf->param) == TN_F64 ? TN__LANE_F64 : TN__LANE_F32,
@@ -254,10 +257,11 @@ bool tn__layout(tn_mpi *mpi)
     tn__stages_open(mpi);
     mpi->n_leaves = 1 + mpi->n_params;
     mpi->leaves = tn__zeros(mpi, mpi->n_leaves, sizeof *mpi->leaves);
+    mpi->by_param = tn__zeros(mpi, mpi->n_params, sizeof *mpi->by_param);
     mpi->stats = tn__zeros(mpi, mpi->n_stats, sizeof *mpi->stats);
     for (int i = 0; i < TN__LANES; i++)
         mpi->lanes[i] = (tn__lane){.dtype = i == TN__LANE_F32 ? TN_F32 : TN_F64};
-    if (mpi->leaves && mpi->stats)
+    if (mpi->leaves && mpi->by_param && mpi->stats)
         place_leaves(mpi);
     if (tn_ok(mpi->ctx))
         make_lanes(mpi);

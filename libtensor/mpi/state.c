@@ -218,7 +218,8 @@ tn_status tn_mpi_load_checkpoint(tn_mpi *mpi, tn_checkpoint parts, const char *p
     tn_load_checkpoint_from(mpi->ctx, parts,
                             (tn_source){.data = bytes, .size = size, .name = path});
     free(bytes);
-    mpi->steps = mpi->taken = 0;
+    if (parts.loader)
+        *tn__progress_of(mpi, parts.loader) = (tn__progress){.id = tn_loader_id(parts.loader)};
     tn__agree(mpi, TN__CHECKPOINT, (const uint64_t[TN__ITEMS]){6});
     return tn_error_status(mpi->ctx);
 }

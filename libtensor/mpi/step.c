@@ -1,4 +1,5 @@
 /* step.c - a training step that several processes share. */
+#include <string.h>
 #include <tn/autograd.h>
 #include "mpi/group.h"
 
@@ -20,6 +21,17 @@ tn_rng_state tn__stream_of(tn_rng_state step, int64_t micro_batch)
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+tn__progress *tn__progress_of(tn_mpi *mpi, const tn_loader *loader)
+{
+    int64_t id = tn_loader_id(loader);
+    for (int i = 0; i < TN__LOADERS; i++)
+        if (mpi->loaders[i].id == id)
+            return &mpi->loaders[i];
+    memmove(mpi->loaders + 1, mpi->loaders, (TN__LOADERS - 1) * sizeof *mpi->loaders);
+    mpi->loaders[0] = (tn__progress){.id = id};
+    return &mpi->loaders[0];
+}
+
 /* Is it one of this process's parts? */
 static bool is_own(const tn_mpi *mpi)
 {
@@ -38,14 +50,15 @@ static bool fetch_first(tn_mpi *mpi)
         fetched = tn_loader_next(mpi->loader, &mpi->batch);
         if (!tn_ok(mpi->ctx) || (fetched && !is_own(mpi)))
             return fetched;
-        mpi->taken += !fetched || mpi->batch.part == mpi->tree.begin[mpi->rank];
-    } while (mpi->taken < mpi->steps);
+        mpi->with->taken += !fetched || mpi->batch.part == mpi->tree.begin[mpi->rank];
+    } while (mpi->with->taken < mpi->with->steps);
     return fetched;
 }
 
 bool tn__fetch(tn_mpi *mpi)
 {
-    if (mpi->taken < mpi->steps ? !fetch_first(mpi) : !tn_loader_next(mpi->loader, &mpi->batch))
+    bool first = mpi->with->taken < mpi->with->steps;
+    if (first ? !fetch_first(mpi) : !tn_loader_next(mpi->loader, &mpi->batch))
         return false;
     int64_t expected = mpi->tree.begin[mpi->rank] + mpi->at;
     if (mpi->batch.parts != mpi->tree.count || mpi->batch.part != expected)
@@ -59,11 +72,9 @@ bool tn__fetch(tn_mpi *mpi)
 
 static void prepare(tn_mpi *mpi, tn_loader *loader)
 {
-    if (tn_loader_id(loader) != mpi->loader_id)
-        mpi->steps = mpi->taken = 0;
     mpi->loader = loader;
-    mpi->loader_id = tn_loader_id(loader);
-    mpi->steps++;
+    mpi->with = tn__progress_of(mpi, loader);
+    mpi->with->steps++;
     mpi->at = 0;
     mpi->fetched = false;
     if (!loader)
@@ -90,7 +101,7 @@ static void prepare(tn_mpi *mpi, tn_loader *loader)
  * left the loop, and who was told by tn_mpi_next comes here once more. */
 bool tn_mpi_step(tn_mpi *mpi, tn_loader *loader)
 {
-    if (!tn__mpi_usable(mpi) || (mpi->known && !tn_ok(mpi->ctx)))
+    if (!tn__mpi_usable(mpi) || (!tn_ok(mpi->ctx) && mpi->known == tn_error_count(mpi->ctx)))
         return false;
     if (mpi->open) {
         tn_fail(mpi->ctx, TN_ERR_STATE,
@@ -203,6 +214,11 @@ static void set_hooks(tn_mpi *mpi)
         tn__leaf *leaf = &mpi->leaves[i];
         if (!leaf->wanted)
             continue;
+        if (!tn_requires_grad(leaf->param))
+            tn_fail(mpi->ctx, TN_ERR_STATE,
+                    "mpi_backward: a parameter of shape %s was frozen within the step: freeze it "
+                    "before tn_mpi_step",
+                    TN_SHAPE_TEXT(leaf->param));
         leaf->hook = tn_get_grad_hook(leaf->param, &leaf->payload);
         tn_on_grad(mpi->ctx, leaf->param, take_gradient, leaf);
     }
@@ -302,22 +318,23 @@ static void deliver(tn__leaf *leaf)
         tn_backward_with(ctx, leaf->param, grad);
 }
 
-/* What a hook draws is the same in all processes: the stream is that of a micro-batch behind the
- * last one. */
+/* What a hook draws is the same for any number of processes: the stream is that of a micro-batch
+ * behind the last one, and the order that of the parameters, not that in which they were ready. */
 static void deliver_all(tn_mpi *mpi)
 {
     tn_set_rng_state(mpi->ctx, tn__stream_of(mpi->rng, mpi->tree.count));
     tn_scope scope = tn_scope_begin(mpi->ctx);
-    for (int64_t i = 1; i < mpi->n_leaves && tn_ok(mpi->ctx); i++)
-        if (mpi->leaves[i].wanted)
-            deliver(&mpi->leaves[i]);
+    for (int64_t i = 0; i < mpi->n_params && tn_ok(mpi->ctx); i++)
+        if (mpi->by_param[i]->wanted)
+            deliver(mpi->by_param[i]);
     tn_scope_end(mpi->ctx, scope);
     if (tn_ok(mpi->ctx))
         tn__take_numbers(mpi);
 }
 
-static void undo(tn_mpi *mpi)
+static void undo(tn_mpi *mpi, double loss)
 {
+    mpi->loss = loss;
     for (int64_t i = 1; i < mpi->n_leaves; i++)
         tn_clear_grad(mpi->leaves[i].param);
     tn__restore_buffers(mpi);
@@ -329,6 +346,7 @@ static void undo(tn_mpi *mpi)
 void tn__finish(tn_mpi *mpi)
 {
     mpi->open = false;
+    double loss = mpi->loss;
     bool well = tn__has_begun(mpi);
     if (well) {
         if (mpi->stages.count > 1)
@@ -346,7 +364,7 @@ void tn__finish(tn_mpi *mpi)
     }
     tn__stages_leave(mpi);
     if (!well) {
-        undo(mpi);
+        undo(mpi, loss);
         return;
     }
     tn__take_order(mpi);

@@ -267,7 +267,7 @@ static void launched(const char *mpirun, const char *mpiexec, const char *slurm,
     if (text) {
         CHECK(!mpi && tn_error_status(ctx) == TN_ERR_STATE);
         CHECK(strncmp(tn_error(ctx), text, strlen(text)) == 0);
-        CHECK(strstr(tn_error(ctx), "MPI, MPICH") || strstr(tn_error(ctx), "MPI, Open MPI"));
+        CHECK(strstr(tn_error(ctx), "is of MPICH") || strstr(tn_error(ctx), "is of Open MPI"));
     } else {
         CHECK(mpi && tn_ok(ctx));
     }

@@ -80,6 +80,15 @@ static tn_module *synced(tn_ctx *ctx)
                          tn_nn_flatten(ctx), tn_nn_linear(ctx, 128, 10));
 }
 
+static tn_loader *faulty_loader(const training *t)
+{
+    tn_dataset data = {.size = 160, .count = 2, .get = get};
+    data.fields[0] = (tn_field){TN_F32, TN_SHAPE(1, 28, 28)};
+    data.fields[1] = (tn_field){TN_I64, TN_SCALAR};
+    return tn_loader_from(t->ctx, data,
+                          tn_mpi_share(t->mpi, (tn_loader_opts){.batch_size = BATCH}));
+}
+
 static training begin_faulty(void)
 {
     training t = {0};
@@ -88,11 +97,7 @@ static training begin_faulty(void)
     t.net = is_synced ? synced(t.ctx) : mlp(t.ctx, TN_F32);
     t.mpi = tn_mpi_new(t.ctx, MPI_COMM_WORLD, t.net, (tn_mpi_opts){.micro_batches = 4});
     t.optim = tn_adam(t.ctx, t.net, (tn_adam_opts){0});
-    tn_dataset data = {.size = 160, .count = 2, .get = get};
-    data.fields[0] = (tn_field){TN_F32, TN_SHAPE(1, 28, 28)};
-    data.fields[1] = (tn_field){TN_I64, TN_SCALAR};
-    t.loader =
-        tn_loader_from(t.ctx, data, tn_mpi_share(t.mpi, (tn_loader_opts){.batch_size = BATCH}));
+    t.loader = faulty_loader(&t);
     tn_detect_anomaly(t.ctx, kind == NOT_FINITE);
     return t;
 }
@@ -173,6 +178,47 @@ static void befalls(fault f, tn_status status, const char *text)
     end(&t);
 }
 
+/* The same error once more, of which the others do not know, though its words are the same. */
+static void befalls_again(void)
+{
+    kind = BETWEEN;
+    is_victim = rank == size - 1;
+    is_time = false;
+    training t = begin_faulty();
+    CHECK(step(&t));
+    is_time = true;
+    for (int i = 0; i < 2; i++) {
+        CHECK(!step(&t));
+        MPI_Barrier(MPI_COMM_WORLD); /* which is behind a program's loop */
+        CHECK(tn_error_status(t.ctx) == TN_ERR_FILE);
+        tn_clear_error(t.ctx);
+    }
+    is_time = false;
+    CHECK(step(&t));
+    same(NULL, digest(t.ctx, t.net));
+    end(&t);
+}
+
+/* A process that has not come as far catches up with each of its loaders. */
+static void befalls_one_of_two_loaders(void)
+{
+    enum { STEPS = 8, FAULTY = 2 };
+    kind = BETWEEN;
+    is_victim = rank == size - 1;
+    training t = begin_faulty();
+    tn_loader *both[] = {t.loader, faulty_loader(&t)};
+    for (int i = 0; i < STEPS; i++) {
+        is_time = i == FAULTY;
+        t.loader = both[i % 2];
+        CHECK(step(&t) == (i != FAULTY));
+        tn_clear_error(t.ctx);
+    }
+    same(NULL, digest(t.ctx, t.net));
+    tn_loader_free(both[1]);
+    t.loader = both[0];
+    end(&t);
+}
+
 static void befall(bool with_norms)
 {
     is_synced = with_norms;
@@ -188,6 +234,8 @@ static void befall(bool with_norms)
 void faults(void)
 {
     befall(false);
+    befalls_again();
+    befalls_one_of_two_loaders();
     befall(true);
     befalls(IN_A_STAGE, TN_ERR_MEMORY, "out of memory");
     befalls(IN_BACKWARD, TN_ERR_MEMORY, "out of memory");

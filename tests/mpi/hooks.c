@@ -56,6 +56,29 @@ static void each_step(tn_module *(*network)(tn_ctx *ctx), const char *name)
     end(&t);
 }
 
+/* Hooks are called as the module has its parameters, whichever gradient is there first. */
+static bool take_place(tn_ctx *ctx, const tn_tensor *grad, void *payload)
+{
+    static int64_t calls;
+    (void)ctx, (void)grad;
+    *(int64_t *)payload = calls++;
+    return true;
+}
+
+static void in_order(void)
+{
+    training t = begin_heard(cnn);
+    int64_t place[16], n = 0;
+    for (tn_tensor *p; (p = tn_parameter(t.net, n, NULL, 0)); n++)
+        tn_on_grad(t.ctx, p, take_place, &place[n]);
+    for (int i = 0; i < 2; i++) {
+        CHECK(learn_batch(&t, sync_loss));
+        for (int64_t k = 1; k < n; k++)
+            CHECK(place[k] == place[k - 1] + 1);
+    }
+    end(&t);
+}
+
 static tn_tensor *loss_that_fails(const training *t, const tn_batch *batch)
 {
     tn_tensor *loss = sync_loss(t, batch);
@@ -74,11 +97,28 @@ static void failing(void)
     tn_clear_error(t.ctx);
     CHECK(learn_batch(&t, sync_loss) && h.calls == 1);
     h.fails = rank == size - 1;
-    CHECK(!learn_batch(&t, sync_loss) && h.calls == 2);
+    double loss = tn_mpi_loss(t.mpi);
+    CHECK(!learn_batch(&t, sync_loss) && h.calls == 2 && tn_mpi_loss(t.mpi) == loss);
     CHECK_ERROR(t.ctx, TN_ERR_NUMBER, h.fails ? "too large" : "process %d: too large", size - 1);
     CHECK(!tn_grad(tn_parameter(t.net, 0, NULL, 0)));
     h.fails = false;
     CHECK(learn_batch(&t, sync_loss) && h.calls == 3);
+    end(&t);
+}
+
+/* What is wanted of a step is said before it. */
+static void frozen(void)
+{
+    tn_batch batch;
+    training t = begin_heard(cnn);
+    tn_tensor *p = tn_parameter(t.net, 0, NULL, 0);
+    CHECK(tn_mpi_step(t.mpi, t.loader));
+    tn_set_requires_grad(t.ctx, p, false);
+    while (tn_mpi_next(t.mpi, &batch))
+        tn_mpi_backward(t.mpi, sync_loss(&t, &batch));
+    CHECK(strstr(tn_error(t.ctx), "of shape [6,1,5,5] was frozen within the step") != NULL);
+    tn_clear_error(t.ctx);
+    CHECK(learn_batch(&t, sync_loss) && !tn_grad(p));
     end(&t);
 }
 
@@ -93,5 +133,7 @@ void hooks(void)
 {
     each_step(cnn, "hook");
     each_step(synced, "hook-synced");
+    in_order();
     failing();
+    frozen();
 }

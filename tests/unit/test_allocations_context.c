@@ -27,6 +27,7 @@ static void context_rows(void)
     ASKS(tn_ctx_free, "", (tn_ctx_free(NULL), 0));
     ASKS(tn_error, "", tn_error(ctx)[0]);
     ASKS(tn_error_status, "", tn_error_status(ctx));
+    ASKS(tn_error_count, "", tn_error_count(ctx) >= 0);
     ASKS(tn_clear_error, "", (tn_clear_error(ctx), 0));
     ASKS(tn_on_error, "", (tn_on_error(ctx, NULL, NULL), 0));
     CALLS(tn_scope_begin, "", nest_scopes());

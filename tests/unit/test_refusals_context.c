@@ -26,6 +26,7 @@ static void context_rows(void)
     HOLDS(tn_ctx_free, (tn_ctx_free(NULL), true));
     HOLDS(tn_error, strcmp(tn_error(NULL), "the context is NULL") == 0);
     HOLDS(tn_error_status, tn_error_status(NULL) == TN_ERR_ARGUMENT);
+    HOLDS(tn_error_count, tn_error_count(NULL) == 0);
     HOLDS(tn_clear_error, (tn_clear_error(NULL), true));
     HOLDS(tn_on_error, (tn_on_error(NULL, NULL, NULL), true));
     HOLDS(tn_scope_begin, tn_scope_end(NULL, tn_scope_begin(NULL)) == TN_ERR_ARGUMENT);

@@ -147,6 +147,10 @@ TN_API const char *tn_error(const tn_ctx *ctx);
 /* The status of the first error, or TN_OK. TN_ERR_ARGUMENT for a NULL context. */
 TN_API tn_status tn_error_status(const tn_ctx *ctx);
 
+/* How many errors have been recorded in the context until now: it tells two with the same words
+ * apart. 0 for NULL. */
+TN_API int64_t tn_error_count(const tn_ctx *ctx);
+
 /* Forgets the error: calls work again. Inside of the hook of tn_on_error it does nothing: the call
  * that failed has not returned yet. */
 TN_API void tn_clear_error(tn_ctx *ctx);

@@ -144,9 +144,11 @@ TN_API bool tn_mpi_next(tn_mpi *mpi, tn_batch *batch);
  * Hooks. What the program has set by tn_on_grad for a parameter is called once in a step, in the
  * tn_mpi_next that ends it, if no process has failed: with the sum over the whole batch, which is
  * added to the gradient if the hook returns true. So it sees what it sees in one process without
- * MPI, the same bits in all of them, one parameter after another in the same order, and what it
- * draws from the random stream is the same as well. All processes have the same hooks where these
- * change anything. Hooks of other tensors are called for each micro-batch, as tn_on_grad says. */
+ * MPI, the same bits in all of them, one parameter after another as the module has them, and what
+ * it draws from the random stream is the same as well, for any number of processes. All processes
+ * have the same hooks where these change anything; where one fails, the step fails in all, and what
+ * others have done by then stays. Hooks of other tensors are called for each micro-batch, as
+ * tn_on_grad says. */
 TN_API tn_status tn_mpi_backward(tn_mpi *mpi, const tn_tensor *loss);
 
 /* In place of tn_forward of the module that tn_mpi_new was given: what it makes of the x of this
