@@ -41,6 +41,23 @@ bool tn__mpi_ok(tn_mpi *mpi, int code, const char *function)
     return false;
 }
 
+bool tn__mpi_is_over(void)
+{
+    int ended = 0;
+    MPI_Finalized(&ended);
+    return ended;
+}
+
+bool tn__mpi_is_running(tn_ctx *ctx, const char *what)
+{
+    int begun = 0;
+    MPI_Initialized(&begun);
+    if (!begun || tn__mpi_is_over())
+        tn_fail(ctx, TN_ERR_STATE, "%s: MPI_Init %s", what,
+                begun ? "is over: MPI_Finalize was called" : "was not called");
+    return begun && !tn__mpi_is_over();
+}
+
 bool tn__mpi_usable(tn_mpi *mpi)
 {
     if (mpi && !mpi->broken && tn__mpi_is_over()) {
@@ -70,24 +87,26 @@ typedef struct reason {
 } reason;
 
 /* An error that another process has told of has the number of that already. */
-static bool names_process(const char *text)
+static void describe(const tn_mpi *mpi, reason *why)
 {
-    int length = 0;
-    return sscanf(text, "process %*d: %n", &length) == 0 && length > 0;
+    why->status = tn_error_status(mpi->ctx);
+    if (mpi->ctx && mpi->told == tn_error_count(mpi->ctx))
+        snprintf(why->text, sizeof why->text, "%.500s", tn_error(mpi->ctx));
+    else
+        snprintf(why->text, sizeof why->text, "process %d: %.500s", mpi->rank,
+                 mpi->ctx ? tn_error(mpi->ctx) : "it has no context");
 }
 
 static void share_failure(tn_mpi *mpi, int process)
 {
-    reason why = {.status = tn_error_status(mpi->ctx)};
-    snprintf(why.text, sizeof why.text, "%s", mpi->ctx ? tn_error(mpi->ctx) : "it has no context");
-    if (tn__mpi_ok(mpi, MPI_Bcast(&why, (int)sizeof why, MPI_BYTE, process, mpi->control),
-                   "MPI_Bcast") &&
-        process != mpi->rank) {
-        if (names_process(why.text))
-            tn_fail(mpi->ctx, why.status, "%.500s", why.text);
-        else
-            tn_fail(mpi->ctx, why.status, "process %d: %.500s", process, why.text);
-    }
+    reason why = {0};
+    describe(mpi, &why);
+    if (!tn__mpi_ok(mpi, MPI_Bcast(&why, (int)sizeof why, MPI_BYTE, process, mpi->control),
+                    "MPI_Bcast") ||
+        process == mpi->rank || !tn_ok(mpi->ctx))
+        return;
+    tn_fail(mpi->ctx, why.status, "%s", why.text);
+    mpi->told = tn_error_count(mpi->ctx);
 }
 
 /* The first process that differs from process 0 in an item, and both values. */

@@ -4,7 +4,7 @@
 
 #include <tn/mpi.h>
 
-enum { TN__ITEMS = 9, TN__REASON = 512 };
+enum { TN__ITEMS = 9, TN__REASON = 528 };
 
 /* What processes agree on: each sends what it has and the complement of that, and gets the largest
  * and, as a complement, the smallest of all; and the first process that has failed. */

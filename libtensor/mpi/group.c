@@ -47,13 +47,6 @@ static void check_options(tn_mpi *mpi)
 
 /* ---- making and freeing ---------------------------------------------------------------------- */
 
-bool tn__mpi_is_over(void)
-{
-    int ended = 0;
-    MPI_Finalized(&ended);
-    return ended;
-}
-
 /* Errors of MPI come back, whatever the program has set for its own communicator. */
 static bool duplicate(tn_mpi *mpi, MPI_Comm comm, MPI_Comm *to)
 {
@@ -111,16 +104,6 @@ static void prepare(tn_mpi *mpi)
         tn_fail(mpi->ctx, TN_ERR_MEMORY, "mpi_new: out of memory");
     else
         tn__layout(mpi);
-}
-
-bool tn__mpi_is_running(tn_ctx *ctx, const char *what)
-{
-    int begun = 0;
-    MPI_Initialized(&begun);
-    if (!begun || tn__mpi_is_over())
-        tn_fail(ctx, TN_ERR_STATE, "%s: MPI_Init %s", what,
-                begun ? "is over: MPI_Finalize was called" : "was not called");
-    return begun && !tn__mpi_is_over();
 }
 
 static void release(tn_mpi *mpi)

@@ -91,7 +91,8 @@ struct tn_mpi {
 
     /* The step: */
     bool open, refused; /* it is refused if not all processes take it */
-    int64_t known;      /* the number of the last error that all processes know of */
+    int64_t known;      /* the number of the last error that all processes know of, */
+    int64_t told;       /* and of the last one that another process has told of */
     bool given, passed; /* a micro-batch to the program, and to tn_mpi_backward, or none is there */
     bool ran;           /* one did, and may have changed buffers */
     tn_loader *loader;  /* of this step */

@@ -209,9 +209,7 @@ static uint64_t mix_tensor(uint64_t hash, const tn_tensor *t)
 
 static uint64_t hash_of(const tn_mpi *mpi)
 {
-    const tn_mpi_opts *o = &mpi->opts;
-    uint64_t hash = tn__mix(tn__mix(0xcbf29ce484222325, o->micro_batches), o->reduction);
-    hash = tn__mix(tn__mix(tn__mix(hash, o->first_bucket_bytes), o->bucket_bytes), o->allreduce);
+    uint64_t hash = 0xcbf29ce484222325;
     for (int64_t i = 0; i < mpi->n_params; i++)
         hash = mix_tensor(hash, mpi->params[i]);
     for (int64_t i = 0; i < mpi->n_stats; i++)

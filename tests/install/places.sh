@@ -1,5 +1,6 @@
 #!/bin/sh
-# Places that are no absolute paths, or have characters that would be taken for others, are refused in one line, before anything is built or written. places.sh
+# Places that are no absolute paths, or have characters that would be taken for others, are refused in one line,
+# before anything is built or written.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)

@@ -120,7 +120,7 @@ awk '/^```/ { inside = /^```c$/ && !seen++; next } inside' "$readme" >"$stage/re
     {
         command cc "$@" && ./a.out >>printed && cp a.out "last.$(ls | grep -c '^last')"
     }
-    eval "$(echo "$lines" | grep -v '^make install' | grep -v '^eval')"
+    eval "$(echo "$lines" | grep -vE '^(make install|eval)')"
 ) >"$stage/log" 2>&1 || fail "README's lines: $(tail -5 "$stage/log")"
 [ "$(sort "$stage/reader/printed" | uniq -c | awk '{ print $1 }' | sort -u)" = 2 ] || fail "README's programs differ"
 ldd "$stage/reader/last.0" | grep -q libtensor || fail "README's first line does not take the shared library"
