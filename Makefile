@@ -246,6 +246,7 @@ help:
 	@echo "deps-mpi   installs Open MPI and MPICH (Debian, Ubuntu)"
 	@echo "check      builds and runs the tests"
 	@echo "check-mpi  runs those of libtensor-mpi by 1 to 8 processes, with each MPI that is there; valgrind-mpi: under valgrind"
+	@echo "check-cores  products by CBLAS with each of OpenBLAS's sets of kernels that this processor can run"
 	@echo "check-docs runs the C and the shell lines of the documents, and looks up links and the reference"
 	@echo "gradcheck  checks every operator's gradient and prints a table"
 	@echo "soak       100,000 training steps, in which memory stays flat; ten million parallel loops"

@@ -88,6 +88,15 @@ check-docs: lib man reference
 	    tests/docs/run.sh $(BUILD)
 	@CC="$(CC)" $(PART) "the reference" tests/docs/reference.sh $(BUILD)
 
+# Those of numbers whose products CBLAS makes, with each of OpenBLAS's sets of kernels.
+PRODUCT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(shell \
+    grep -lE 'tn_matmul|tn_linear|tn_conv|gemm' $(NUMERIC_TESTS:$(BUILD)/tests/%=tests/unit/%.c)))
+
+check-cores: $(TESTS)
+	@rm -f $(BUILD)/checks
+	@$(PART) "products by CBLAS" tests/cores.sh $(PRODUCT_TESTS)
+	@$(PART)
+
 # 100,000 training steps in the same memory; ten million parallel loops, none of which is stuck.
 soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
 	@$(BUILD)/tests/test_soak --soak
@@ -293,8 +302,8 @@ ifneq ($(findstring /lint-clang,$(BUILD)),)
 $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): TN_CFLAGS += -O0
 endif
 
-.PHONY: debug tests check check-tests check-others check-docs soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores \
-        bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects
+.PHONY: debug tests check check-tests check-others check-docs check-cores soak mutants mutants-run asan asan-run \
+        valgrind bench bench-against bench-cores bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

@@ -25,6 +25,11 @@
 /* What OpenBLAS maps for each caller. */
 #define BUFFER_BYTES ((size_t)128 << 20)
 
+/* Multiplications of what is a small product to OpenBLAS, a little more than its 100^3, and the
+ * columns of A that it is given of such a one at a time. */
+#define SMALL_PRODUCT 0x1p20
+#define SMALL_BLOCK 256
+
 /* OpenBLAS has these functions, other libraries need not. If their names were hidden, as all of
  * libtensor.c is, they would be looked for in the program alone. */
 #if defined(__GNUC__)
@@ -220,6 +225,15 @@ static int distance(int64_t ld)
     return ld > 1 ? (int)ld : 1;
 }
 
+tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end)
+{
+    tn__gemm_args part = *g;
+    part.k = end - begin;
+    part.a = (const char *)g->a + bytes(g, begin * (g->trans_a ? g->lda : 1));
+    part.b = (const char *)g->b + bytes(g, begin * (g->trans_b ? 1 : g->ldb));
+    return part;
+}
+
 static void begin_with_bias(const tn__gemm_args *g)
 {
     for (int64_t i = 0; i < g->m; i++)
@@ -228,21 +242,40 @@ static void begin_with_bias(const tn__gemm_args *g)
 
 /* With k = 0 this is C = beta C. Constants go as they are: each CBLAS names their type in its own
  * way. */
-static void gemm(const tn__gemm_args *g)
+static void call_cblas(const tn__gemm_args *g)
 {
     unsigned ta = g->trans_a ? CblasTrans : CblasNoTrans;
     unsigned tb = g->trans_b ? CblasTrans : CblasNoTrans;
     int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     int lda = distance(g->lda), ldb = distance(g->ldb), ldc = distance(g->ldc);
-    bool adds = g->adds || g->bias;
+    if (g->dtype == TN_F32)
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, (float)g->adds, g->c,
+                    ldc);
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, g->adds, g->c, ldc);
+}
+
+/* OpenBLAS multiplies large matrices in blocks of some hundred columns of A. Its kernels for small
+ * ones, of up to 100^3 multiplications, add up all the columns one after another, and their error
+ * grows with k: these get the blocks from here. */
+static int64_t blocks_of(const tn__gemm_args *g)
+{
+    bool is_small = (double)g->m * (double)g->n * (double)g->k <= SMALL_PRODUCT;
+    return is_small ? tn__max(1, tn__divide_up(g->k, SMALL_BLOCK)) : 1;
+}
+
+static void gemm(const tn__gemm_args *g)
+{
+    int64_t blocks = blocks_of(g);
     if (g->bias && !g->adds)
         begin_with_bias(g);
     enter();
-    if (g->dtype == TN_F32)
-        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, (float)adds, g->c,
-                    ldc);
-    else
-        cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, 1, g->a, lda, g->b, ldb, adds, g->c, ldc);
+    for (int64_t i = 0; i < blocks; i++) {
+        tn__gemm_args block =
+            tn__gemm_middle(g, tn__cut(g->k, blocks, i), tn__cut(g->k, blocks, i + 1));
+        block.adds = g->adds || g->bias || i > 0;
+        call_cblas(&block);
+    }
     leave();
 }
 
@@ -289,15 +322,6 @@ static void share(tn_ctx *ctx, const tn__gemm_args *g)
     double per_line = (double)tn__min(g->m, g->n) * (double)g->k;
     tn__parallel(ctx, longest, tn__grain(TN__GRAIN_BLAS, per_line),
                  g->m > g->n ? rows_range : columns_range, &shared);
-}
-
-tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end)
-{
-    tn__gemm_args part = *g;
-    part.k = end - begin;
-    part.a = (const char *)g->a + bytes(g, begin * (g->trans_a ? g->lda : 1));
-    part.b = (const char *)g->b + bytes(g, begin * (g->trans_b ? 1 : g->ldb));
-    return part;
 }
 
 /* BLAS adds up blocks of k one after another, and its error grows with their number. */

@@ -39,6 +39,23 @@ START_TEST(test_matmul)
 }
 END_TEST
 
+/* Products that are small, around where BLAS takes other kernels for them. */
+START_TEST(test_small_products)
+{
+    static const int64_t lines[] = {1, 3, 16, 61, 123}, ks[] = {255, 257, 1000, 8192, 16385};
+    for (int i = 0; i < 5 * 5 * 5; i++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        int64_t m = lines[i / 25], n = lines[i / 5 % 5], k = ks[i % 5];
+        double sum = (double)A * B * (double)k;
+        tn_tensor *a = full((int64_t[]){m, k}, 2, A), *b = full((int64_t[]){k, n}, 2, B);
+        check_elements_near(tn_matmul(ctx, a, b), sum, "matmul");
+        tn_tensor *bt = tn_transpose(ctx, full((int64_t[]){n, k}, 2, B), 0, 1);
+        check_elements_near(tn_matmul(ctx, a, bt), sum, "matmul with B's transpose");
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
 /* A matrix [lines, k], or its transpose, whose later half of k is twice the number. */
 static tn_tensor *halves(int64_t lines, int64_t k, bool turned, double number)
 {
@@ -252,6 +269,7 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_gemm, test_linear, test_conv2d,
-                 test_deep_and_wide, test_many_channels_of_3x3, test_many_channels_of_y,
-                 test_large_kernels, test_averages, test_gradients_of_pools)
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_small_products, test_gemm, test_linear,
+                 test_conv2d, test_deep_and_wide, test_many_channels_of_3x3,
+                 test_many_channels_of_y, test_large_kernels, test_averages,
+                 test_gradients_of_pools)
