@@ -45,7 +45,7 @@ while [ $# -gt 0 ]; do
         check "$n processes do not have one summary" once 'test accuracy'
     done
 
-    [ -d "$work/whole" ] || stop_and_go_on --layer conv1.pool --epochs 300 --eval-every 100
+    [ -d "$work/whole" ] || stop_and_go_on epoch 300 --layer conv1.pool
 
     words="train --layer conv1.pool --epochs 1 $options --out $work/fails"
     rm -rf "$work/new" "$work/own"

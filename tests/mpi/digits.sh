@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
         check "$n processes have another result" same first $name
         check "$n processes do not have one summary" once 'test accuracy'
     done
-    stop_and_go_on --iterations 400 --eval-every 200 --schedule cosine
+    stop_and_go_on iteration 400 --schedule cosine
 
     out="--out $work/fails --threads 1"
     fails "a folder that one of them misses" 'digits train: process 1: /nowhere: there is no such' \

@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
         check "$n processes have another result" all_same first $name
         check "$n processes do not have one summary" once 'test accuracy'
     done
-    [ -d "$work/whole" ] || stop_and_go_on --epochs 120 --batch 0 --hidden 60 --eval-every 40
+    [ -d "$work/whole" ] || stop_and_go_on epoch 120 --batch 0 --hidden 60
 
     words="$options --out $work/fails"
     fails "a folder that one of them misses" 'faces train: process 1: /nowhere: No such file' \

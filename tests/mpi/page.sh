@@ -14,7 +14,7 @@ for mpi; do
         "$build/mpi/mpicc.$mpi/libtensor-mpi.a" "$build/libtensor.a" -fopenmp $libs || failed=$((failed + 1))
     for n in 1 2 4; do
         checks=$((checks + 1))
-        timeout -k 5 60 mpirun.$mpi -n $n "$work/train" >"$work/printed" 2>&1
+        timeout -k 5 600 mpirun.$mpi -n $n "$work/train" >"$work/printed" 2>&1
         diff "$work/expected" "$work/printed" || {
             echo "    $page prints something else by $n processes of $mpi"
             failed=$((failed + 1))
@@ -22,7 +22,7 @@ for mpi; do
     done
     # Where there is no tn_mpi, one process alone is the first, too.
     checks=$((checks + 1))
-    OMPI_MCA_odls_base_sigkill_timeout=0 timeout -k 5 60 mpirun.$mpi -n 9 "$work/train" >"$work/printed" 2>&1
+    OMPI_MCA_odls_base_sigkill_timeout=0 timeout -k 5 600 mpirun.$mpi -n 9 "$work/train" >"$work/printed" 2>&1
     [ "$(grep -c '9 processes share 8 micro-batches' "$work/printed")" = 1 ] || {
         echo "    $page does not say once that there are too many processes of $mpi"
         cat "$work/printed"

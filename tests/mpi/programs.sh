@@ -5,7 +5,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 . "$(dirname "$0")/environment.sh"
-limit="timeout --foreground -k 5 ${LIMIT:-150}"
+limit="timeout --foreground -k 5 ${LIMIT:-600}"
 
 # check WHAT COMMAND...
 check()
@@ -58,36 +58,59 @@ receiver()
     fi
 }
 
-# interrupt SECONDS OPTIONS...: three processes, so long after the first result could be written.
+# interrupt OPTIONS...: three processes get the signal $pause tenths of a second after the first result could be written.
 interrupt()
 {
-    rm -rf "$work/stopped"
-    seconds=$1
-    shift
-    train stopped 3 "$@" &
+    rm -rf "$work/stopped" "$work/over"
+    {
+        export OMPI_MCA_odls_base_sigkill_timeout=$grace
+        train stopped 3 "$@"
+        echo $? >"$work/over"
+    } &
     training=$!
-    for i in $(seq 500); do
-        [ -d "$work/stopped" ] && break
+    until [ -d "$work/stopped" ] || [ -e "$work/over" ]; do
         sleep 0.02
     done
-    sleep "$seconds"
+    sleep ${pause}e-1
     started=$(receiver $training)
     [ -z "$started" ] || kill -INT $started
     wait $training
 }
 
-# stop_and_go_on OPTIONS...: three processes are interrupted, sooner where they came to the end before, and two
+# stop UNIT OPTIONS...: three processes are interrupted behind their first round and before their last, however fast they
+# are. Where there was no round yet, the next signal comes later; where they came to the end, the next training has more
+# rounds; where they say nothing, Open MPI has killed them before, and next time it waits for more than $grace seconds.
+stop()
+{
+    unit=$1 said=$work/stopped.said pause=2 grace=1
+    shift
+    for attempt in $(seq 8); do
+        interrupt --${unit}s $rounds --eval-every $((rounds / 2)) "$@"
+        if [ "$(cat "$work/over")" = 124 ]; then
+            return
+        elif grep -q "stopped at $unit 0 of" "$said"; then
+            pause=$((2 * pause))
+        elif [ -f "$work/stopped/metrics.json" ]; then
+            rounds=$((2 * rounds))
+        elif ! grep -q 'stopped at' "$said" && [ $grace -lt 16 ]; then
+            grace=$((2 * grace))
+        else
+            return
+        fi
+    done
+}
+
+# stop_and_go_on UNIT ROUNDS OPTIONS...: three processes are interrupted in a training of so many rounds, or more, and two
 # go on to where one comes without an interruption.
 stop_and_go_on()
 {
-    [ -d "$work/whole" ] || train whole 1 "$@"
-    for seconds in 0.2 0.1 0; do
-        interrupt $seconds "$@"
-        [ -f "$work/stopped/checkpoint.safetensors" ] && break
-    done
-    said=$work/stopped.said
+    unit=$1 rounds=$2
+    shift 2
+    stop $unit "$@"
     check "no checkpoint" [ -f "$work/stopped/checkpoint.safetensors" ]
     check "stopping is not said once" once 'with --resume the same command goes on'
+    set -- --${unit}s $rounds --eval-every $((rounds / 2)) "$@"
+    train whole 1 "$@"
     train stopped 2 "$@" --resume
     check "2 processes do not go on as 3 began" same whole stopped
     rm -rf "$work/stopped"

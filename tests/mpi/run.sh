@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 . "$(dirname "$0")/environment.sh"
-limit="timeout -k 5 ${LIMIT:-120}"
+limit="timeout -k 5 ${LIMIT:-600}"
 failed=0
 
 wrong()
