@@ -262,7 +262,7 @@ help:
 	@echo "bench-memory prints the most memory that AlexNet's training takes; THREADS=n"
 	@echo "bench-cores shows that times do not depend on what OpenBLAS takes the processor for"
 	@echo "bench-serve asks examples/serve by wrk, and Node.js with ONNX Runtime; SECONDS=n THREADS=n"
-	@echo "bench-mpi  trains by one process and by two, with each MPI, beside PyTorch's; ROWS=digits CSV=file"
+	@echo "bench-mpi  trains by one process and by two, with each MPI, beside PyTorch's; ROWS=digits BATCH=n CSV=file"
 	@echo "bench-against times every operator and network beside another version, BASE=directory"
 	@echo "bench-gemm times products beside OpenBLAS's; THREADS=n REAL=f64 CORE=SkylakeX"
 	@echo "debug      the library in $(BUILD)/debug, under sanitizers, to find errors of a program"

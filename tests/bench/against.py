@@ -62,7 +62,7 @@ def save(path, rows):
 
 def networks(options, threads):
     sides = [side(program, threads) for program in (options.networks, options.base_networks)]
-    for name, sizes, what, *_, words in table("networks.tsv"):
+    for name, sizes, what, *_, words in table("networks.tsv", options.rows):
         pairs = rounds_of(sides, options.rounds, what, options.milliseconds, name, sizes)
         report(words, pairs, 0)
 
@@ -71,7 +71,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--rows", default="", help="the operators, with their arguments, that match alone")
+    parser.add_argument("--rows", default="", help="the operators and networks, with their arguments, that match alone")
     parser.add_argument("--milliseconds", type=float, default=5, help="for each measurement")
     parser.add_argument("--csv", help="a file for the table of operators")
     parser.add_argument("ops")
@@ -85,7 +85,7 @@ def main():
         if of_threads:
             print(summary([ours / base for *_, ours, base, _ in of_threads]))
         rows += of_threads
-        if options.base_networks and not options.rows:
+        if options.base_networks:
             networks(options, threads)
     if options.csv:
         save(options.csv, rows)

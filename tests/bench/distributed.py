@@ -2,7 +2,7 @@
 """Training by one process and by two, with each MPI, beside PyTorch's DistributedDataParallel over gloo
 (distributed_torch.py), in alternating rounds, so that whatever else the machine does falls on all alike.
 
-    distributed.py [--rounds N] [--rows REGEX] [--csv FILE] [MPIRUN PROGRAM]...
+    distributed.py [--rounds N] [--rows REGEX] [--batch N] [--csv FILE] [MPIRUN PROGRAM]...
 
 Each process has one thread and a core of its own. The batch is the same for one process and for two, which share it. A
 line has the samples per second, medians over the rounds with the quartiles of single rounds, and how many times that is
@@ -158,6 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--rows", default="", help="the networks that match alone")
+    parser.add_argument("--batch", type=int, help="samples of a step, in place of each network's own number")
     parser.add_argument("--csv", help="a file for the table, as distributed_docs.py takes it")
     parser.add_argument("programs", nargs="+", help="mpirun and the program of each MPI")
     options = parser.parse_args()
@@ -168,6 +169,7 @@ def main():
     for network, words, batch, steps in NETWORKS:
         if not re.search(options.rows, network):
             continue
+        batch = options.batch or batch
         rates = measure(options, sides, network, words, batch, steps)
         for line in rates:
             row = row_of(line, rates, network, batch)

@@ -49,7 +49,8 @@ bench-mpi: CSV = $(BUILD)/bench/distributed.csv
 bench-mpi: | $(BUILD)/bench
 	$(if $(MPIS),,$(error bench-mpi: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
 	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-bench MPICC=mpicc.$$mpi || exit 1; done
-	@tests/bench/distributed.py --rounds $(ROUNDS) $(if $(ROWS),--rows '$(ROWS)') --csv '$(CSV)' \
+	@tests/bench/distributed.py --rounds $(ROUNDS) $(if $(ROWS),--rows '$(ROWS)') \
+	    $(if $(BATCH),--batch $(BATCH)) --csv '$(CSV)' \
 	    $(foreach mpi,$(MPIS),mpirun.$(mpi) $(BUILD)/mpi/mpicc.$(mpi)/tests/bench_distributed)
 	@tests/bench/distributed_docs.py '$(CSV)' '$(DOCS)'
 
