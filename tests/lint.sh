@@ -143,4 +143,28 @@ grep -v '^#' tests/coverage.tsv | while IFS=$tab read -r source function rest; d
     esac
 done | grep . && fail "tests/coverage.tsv names functions that are not there"
 
+# A reason why a finding is none is of one line of its file, and one why a mutant survives of a statement of the
+# sources, whose blanks and ends of lines are as one.
+grep -v '^#' tests/analyze.tsv | while IFS=$tab read -r source check text reason; do
+    count=$(grep -cF -- "$text" "$source")
+    [ "$count" = 1 ] || echo "$source: \"$text\" stands in ${count:-0} lines"
+done | grep . && fail "tests/analyze.tsv names lines that are not there alone"
+awk -F '\t' '
+    function seek(    i)
+    {
+        for (i in text)
+            found[i] = found[i] || index(words, text[i])
+        words = ""
+    }
+    FILENAME ~ /[.]tsv$/ { text[FILENAME ":" FNR] = $2; next }
+    FNR == 1 { seek() }
+    { gsub(/[ \t]+/, " "); sub(/^ /, ""); words = words (words == "" ? "" : " ") $0 }
+    END {
+        seek()
+        for (i in text)
+            if (!found[i])
+                print i ": " text[i]
+    }' tests/mutants/survivors.tsv tests/mutants/speed.tsv $library | grep . &&
+    fail "no source has these lines of tests/mutants"
+
 exit $status

@@ -40,10 +40,12 @@ ANALYZER_LOGS := $(foreach tool,$(ANALYZERS),$(ANALYZED:%=$(BUILD)/analyze/%.$(t
 
 # Warnings are the matter of `make lint`, and analysers do not follow OpenMP.
 ANALYZE_CFLAGS = $(filter-out -W% -f%,$(TN_CFLAGS)) $(BLAS_CFLAGS) $(PNG_CFLAGS) -Iexamples
-# Of cppcheck, what is about taste: where a variable is declared, and that it may have a function's name.
+# Of cppcheck, what is about taste: where a variable is declared, that it may have a function's name, and that a
+# loop without a body says `continue`.
 # knownConditionTrueFalse takes what holds on one path for what holds always.
 CPPCHECK := -q --enable=warning,style,performance,portability --inline-suppr \
-            --suppress=variableScope --suppress=shadowFunction --suppress=knownConditionTrueFalse
+            --suppress=variableScope --suppress=shadowFunction --suppress=redundantContinue \
+            --suppress=knownConditionTrueFalse
 
 # Of a kernel, one scalar type and one set of instructions are enough.
 $(BUILD)/analyze/libtensor/kernels/%: ANALYZE_CFLAGS += -DTN_REAL_f32 -DTN_ISA_baseline

@@ -294,8 +294,8 @@ static void put_frame(FILE *to, const matrix_figure *m)
             "set label 3 'answer' at screen %g,%g center\n"
             "set lmargin at screen %g\nset rmargin at screen %g\n"
             "set bmargin at screen %g\nset tmargin at screen %g\n",
-            m->title, 1 - 24 / height, EDGE / width, (m->bottom + m->side / 2) / height,
-            (m->left + m->side / 2) / width, EDGE / height, m->left / width,
+            m->title, 1 - 24 / height, EDGE / width, (m->bottom + m->side / 2.0) / height,
+            (m->left + m->side / 2.0) / width, EDGE / height, m->left / width,
             (m->left + m->side) / width, m->bottom / height, (m->bottom + m->side) / height);
 }
 

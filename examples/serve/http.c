@@ -56,13 +56,12 @@ static bool make_room(http_server *server, collected *c, size_t size)
     if (!reserve(server, room - c->room))
         return false;
     uint8_t *bytes = realloc(c->bytes, room);
-    if (!bytes) {
+    if (bytes) {
+        c->bytes = bytes;
+        c->room = room;
+    } else
         atomic_fetch_sub(&server->memory, room - c->room);
-        return false;
-    }
-    c->bytes = bytes;
-    c->room = room;
-    return true;
+    return bytes != NULL;
 }
 
 /* What cannot be kept is read to its end and dropped, so that the client hears why. */

@@ -415,7 +415,7 @@ static const tn__field sampler_fields[] = {
     {"num_samples", TN__FIELD_I64, offsetof(tn_loader, sampler.drawn), true, 0, 0},
 };
 
-#define COUNT_OF(array) ((int)(sizeof array / sizeof *array))
+#define COUNT_OF(array) ((int)(sizeof(array) / sizeof *(array)))
 
 static bool has_parts(const tn_loader *l)
 {
