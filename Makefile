@@ -245,6 +245,7 @@ help:
 	@echo "mpi-examples programs that mpirun starts: $(MPI_PROGRAMS:%=$(BUILD)/bin/%-mpi)"
 	@echo "deps-mpi   installs Open MPI and MPICH (Debian, Ubuntu)"
 	@echo "check      builds and runs the tests"
+	@echo "check-apart runs the tests again, each in a process of its own"
 	@echo "check-mpi  runs those of libtensor-mpi by 1 to 8 processes, with each MPI that is there; valgrind-mpi: under valgrind"
 	@echo "check-cores  products by CBLAS with each of OpenBLAS's sets of kernels that this processor can run"
 	@echo "check-docs runs the C and the shell lines of the documents, and looks up links and the reference"

@@ -64,13 +64,10 @@ check: lib man reference $(TESTS)
 	    "$(MAKE) --no-print-directory check-tests" || { $(PART); exit 1; }
 	@$(PART)
 
-# Those that have passed in processes of their own do it again in one, which is ended if it is stuck.
-AGAIN := BRIEF=1 CK_FORK=no WRAPPER="timeout 600"
-
 check-tests: lib $(TESTS)
 	@$(PART) "the tests" tests/run.sh $(TESTS)
 	@for isa in baseline v3; do \
-	    TN_ISA=$$isa $(AGAIN) $(PART) "those of numbers, with the kernels of $$isa" \
+	    TN_ISA=$$isa BRIEF=1 $(PART) "those of numbers, with the kernels of $$isa" \
 	        tests/run.sh $(NUMERIC_TESTS) || exit 1; \
 	done
 
@@ -81,6 +78,10 @@ check-others: lib man reference
 	    tests/install/headers.sh libtensor/include
 	+@CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
 	+@$(MAKE) --no-print-directory check-docs
+
+# Each test in a process of its own, where it is the first to use the library, as in .ci/run.
+check-apart: lib $(TESTS)
+	@CK_FORK=yes tests/run.sh $(TESTS)
 
 # What the documents say, done: tests/docs/README.md.
 check-docs: lib man reference
@@ -302,8 +303,9 @@ ifneq ($(findstring /lint-clang,$(BUILD)),)
 $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): TN_CFLAGS += -O0
 endif
 
-.PHONY: debug tests check check-tests check-others check-docs check-cores soak mutants mutants-run asan asan-run \
-        valgrind bench bench-against bench-cores bench-gemm bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects
+.PHONY: debug tests check check-tests check-others check-apart check-docs check-cores soak mutants mutants-run asan \
+        asan-run valgrind bench bench-against bench-cores bench-gemm bench-growth bench-memory bench-onnx bench-ops \
+        bench-serve lint lint-compilers lint-objects
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

@@ -12,8 +12,8 @@ tsan:
 	$(MAKE) BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" tsan-run
 
 tsan-run: $(THREAD_TESTS) $(BUILD)/tests/test_prefetch
-	@TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(THREAD_TESTS)
-	@CK_RUN_CASE=threads TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(BUILD)/tests/test_prefetch
+	@CK_FORK=yes TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(THREAD_TESTS)
+	@CK_FORK=yes CK_RUN_CASE=threads TSAN_OPTIONS=exitcode=66 OMP_NUM_THREADS=2 tests/run.sh $(BUILD)/tests/test_prefetch
 
 HELGRIND := valgrind -q --tool=helgrind --error-exitcode=9
 
