@@ -159,9 +159,9 @@ int run_on_terminal(const char *name, const char *arguments, const char *term, b
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
-/* What proc(5) shows of signals: those that wait for the process and its thread, those that are held
- * back, as a signal is while its handler runs, and those that have a handler; as bits, from signal 1
- * in the lowest one. */
+/* What proc(5) shows of signals: those that wait for the process and its thread, those that are
+ * held back, as a signal is while its handler runs, and those that have a handler; as bits, from
+ * signal 1 in the lowest one. */
 typedef struct signal_state {
     unsigned long long process, thread, blocked, caught;
     char name[64]; /* of the program that the process has become */
@@ -189,16 +189,16 @@ static bool has(unsigned long long set, int signal_number)
     return set >> (signal_number - 1) & 1;
 }
 
-/* Whether the process has become the program, and has its handlers, of which that of SIGINT comes and
- * goes first, and that of SIGHUP last. */
+/* Whether the process has become the program, and has its handlers, of which that of SIGINT comes
+ * and goes first, and that of SIGHUP last. */
 static bool waits_for_interrupts(pid_t process, const char *name)
 {
     signal_state s = signals_of(process);
     return strcmp(s.name, name) == 0 && has(s.caught, SIGINT) && has(s.caught, SIGHUP);
 }
 
-/* Starts the line; Ctrl-C ends it unless it waits for one, even where this program ignores it, and so
- * does SIGHUP. */
+/* Starts the line; Ctrl-C ends it unless it waits for one, even where this program ignores it, and
+ * so does SIGHUP. */
 static pid_t start_line(const char *name, const char *arguments)
 {
     make_line("exec", name, arguments, NULL);

@@ -11,8 +11,8 @@
 #include <tn/train.h>
 #include <unistd.h>
 
-/* The clock of this program, in the place of the C library's: it goes by what the tests say, so that
- * lines are the same on every machine. */
+/* The clock of this program, in the place of the C library's: it goes by what the tests say, so
+ * that lines are the same on every machine. */
 static int64_t passed = 1000000; /* in milliseconds */
 
 int clock_gettime(clockid_t clock, struct timespec *t)
