@@ -121,16 +121,18 @@ static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNAL_COUNT = sizeof(SIGNALS) / sizeof(SIGNALS[0]) };
 
 static const double SAME_SECONDS = 0.25;
-static double first_second; /* when the first signal came */
+static volatile double first_second; /* when the first signal came */
 static volatile sig_atomic_t to_terminal;
 
+/* The second signal may come to another thread than the first, and at the same time: who finds
+ * `interrupted` set finds the time, too. */
 static void interrupt(int number)
 {
     static const char NOTE[] = "\rstopping as soon as possible; a second Ctrl-C ends at once\n";
     int reason = errno;
     if (!interrupted) {
-        interrupted = number;
         first_second = seconds_now();
+        interrupted = number;
         if (to_terminal && write(STDERR_FILENO, NOTE, sizeof(NOTE) - 1) < 0)
             to_terminal = 0;
     } else if (seconds_now() - first_second > SAME_SECONDS) {

@@ -29,8 +29,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-/* A folder with all that is in it, if it is there. */
-static void remove_tree(const char *path)
+void remove_tree(const char *path)
 {
     ck_assert_msg(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT,
                   "%s stays: %s", path, strerror(errno));
@@ -160,23 +159,46 @@ int run_on_terminal(const char *name, const char *arguments, const char *term, b
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
-/* Whether the process has become the program, and has a handler for Ctrl-C: proc(5) shows the
- * signals that are caught as bits, from signal 1 in the lowest one. */
-static bool waits_for_interrupts(pid_t process, const char *name)
+/* What proc(5) shows of signals: those that wait for the process and its thread, those that are
+ * held back, as a signal is while its handler runs, and those that have a handler; as bits, from
+ * signal 1 in the lowest one. */
+typedef struct signal_state {
+    unsigned long long process, thread, blocked, caught;
+    char name[64]; /* of the program that the process has become */
+} signal_state;
+
+static signal_state signals_of(pid_t process)
 {
-    char path[64], line[256], is[64] = "";
-    unsigned long long caught = 0;
+    char path[64], line[256];
+    signal_state s = {.caught = 0};
     snprintf(path, sizeof path, "/proc/%d/status", (int)process);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "Name: %63s", is) != 1)
-            sscanf(line, "SigCgt: %llx", &caught);
+        if (sscanf(line, "Name: %63s", s.name) != 1 &&
+            sscanf(line, "SigPnd: %llx", &s.thread) != 1 &&
+            sscanf(line, "ShdPnd: %llx", &s.process) != 1 &&
+            sscanf(line, "SigBlk: %llx", &s.blocked) != 1)
+            sscanf(line, "SigCgt: %llx", &s.caught);
     if (file)
         fclose(file);
-    return strcmp(is, name) == 0 && caught >> (SIGINT - 1) & 1;
+    return s;
 }
 
-/* Starts the line; Ctrl-C ends it unless it waits for one, even where this program ignores it. */
+static bool has(unsigned long long set, int signal_number)
+{
+    return set >> (signal_number - 1) & 1;
+}
+
+/* Whether the process has become the program, and has its handlers, of which that of SIGINT comes
+ * and goes first, and that of SIGHUP last. */
+static bool waits_for_interrupts(pid_t process, const char *name)
+{
+    signal_state s = signals_of(process);
+    return strcmp(s.name, name) == 0 && has(s.caught, SIGINT) && has(s.caught, SIGHUP);
+}
+
+/* Starts the line; Ctrl-C ends it unless it waits for one, even where this program ignores it, and
+ * so does SIGHUP. */
 static pid_t start_line(const char *name, const char *arguments)
 {
     make_line("exec", name, arguments, NULL);
@@ -184,6 +206,7 @@ static pid_t start_line(const char *name, const char *arguments)
     ck_assert_int_ge(process, 0);
     if (process == 0) {
         signal(SIGINT, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
         execl("/bin/sh", "sh", "-c", line_of_shell, (char *)NULL);
         _exit(127);
     }
@@ -195,39 +218,101 @@ static void wait_milliseconds(int count)
     nanosleep(&(struct timespec){count / 1000, count % 1000 * 1000000L}, NULL);
 }
 
-/* False, with its status, if the program ends before it waits for a signal. */
-static bool wait_until_ready(pid_t process, const char *name, bool (*ready)(void), int *status)
+/* The process stands still, so that it is the same when the signal comes as when it was looked at.
+ * False, with its status, if it has ended. */
+static bool hold(pid_t process, int *status)
+{
+    kill(process, SIGSTOP);
+    return waitpid(process, status, WUNTRACED) == process && WIFSTOPPED(*status);
+}
+
+/* It stands still and waits for a signal. False, with its status, if it ends before. */
+static bool hold_when_ready(pid_t process, const char *name, bool (*ready)(void), int *status)
 {
     while (waitpid(process, status, WNOHANG) == 0) {
-        if (waits_for_interrupts(process, name) && ready())
-            return true;
+        if (waits_for_interrupts(process, name) && ready()) {
+            if (!hold(process, status) || waits_for_interrupts(process, name))
+                return WIFSTOPPED(*status);
+            kill(process, SIGCONT);
+        }
         wait_milliseconds(1);
     }
     return false;
 }
 
-/* The signal arrives twice, as when timeout(1) sends it to a process and to its group. */
+/* It gets the signal and goes on. */
+static void signal_held(pid_t process, int signal_number)
+{
+    kill(process, signal_number);
+    kill(process, SIGCONT);
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Both signals come while the process waits for them, the second one a moment after the first, as
+ * when timeout(1) sends it to a process and to its group. Returns how many seconds it went on. */
+static double interrupt(pid_t process, const char *name, int signal_number, int *status)
+{
+    double begin = seconds_now();
+    signal_held(process, signal_number);
+    if (hold(process, status)) {
+        if (waits_for_interrupts(process, name))
+            kill(process, signal_number);
+        kill(process, SIGCONT);
+        waitpid(process, status, 0);
+    }
+    return seconds_now() - begin;
+}
+
+/* Whom a second signal ends may have been told of it a quarter of a second late, by a machine that
+ * has more to do: it is run again. */
 int run_interrupted(const char *name, const char *arguments, bool (*ready)(void), int signal_number)
 {
     int status;
-    pid_t process = start_line(name, arguments);
-    if (wait_until_ready(process, name, ready, &status)) {
-        kill(process, signal_number);
-        kill(process, signal_number);
-        waitpid(process, &status, 0);
+    bool late = true;
+    while (late) {
+        pid_t process = start_line(name, arguments);
+        late = hold_when_ready(process, name, ready, &status) &&
+               interrupt(process, name, signal_number, &status) >= 0.25 && WIFSIGNALED(status);
     }
     return take_results(status);
 }
 
+/* Until its handler has run. */
+static void wait_until_told(pid_t process)
+{
+    signal_state s;
+    do {
+        wait_milliseconds(1);
+        s = signals_of(process);
+    } while (has(s.process | s.thread | s.blocked, SIGINT));
+}
+
+/* It stands still between the two, or a fast machine would come to its end. */
+static void interrupt_twice(pid_t process, int *status)
+{
+    signal_held(process, SIGINT);
+    wait_until_told(process);
+    if (hold(process, status)) {
+        wait_milliseconds(500);
+        signal_held(process, SIGINT);
+        waitpid(process, status, 0);
+    }
+}
+
+/* It is run again where it ends before the second one comes. */
 int run_interrupted_twice(const char *name, const char *arguments, bool (*ready)(void))
 {
-    int status;
-    pid_t process = start_line(name, arguments);
-    if (wait_until_ready(process, name, ready, &status)) {
-        kill(process, SIGINT);
-        wait_milliseconds(500);
-        kill(process, SIGINT);
-        waitpid(process, &status, 0);
+    int status = 0;
+    for (int tries = 0; tries < 5 && !WIFSIGNALED(status); tries++) {
+        pid_t process = start_line(name, arguments);
+        if (hold_when_ready(process, name, ready, &status))
+            interrupt_twice(process, &status);
     }
     return status;
 }

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Removes the folder that make_folder made (files.h), with the folders in it. */
+/* Removes a folder with all that is in it, if it is there; and the one that make_folder made
+ * (files.h). */
+void remove_tree(const char *path);
 void remove_work(void);
 
 /* Runs build/bin/NAME with arguments as for a shell, in which @ stands for the folder, and returns
@@ -23,7 +25,7 @@ int run_without_room(const char *name, const char *arguments);
 int run_on_terminal(const char *name, const char *arguments, const char *term, bool no_color);
 
 /* The same with a signal, once the program waits for Ctrl-C and `ready` says true; that is asked
- * every millisecond. A program that has ended before gets none. */
+ * every millisecond. A program that has ended before gets none. It may be run more than once. */
 int run_interrupted(const char *name, const char *arguments, bool (*ready)(void),
                     int signal_number);
 

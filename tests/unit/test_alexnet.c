@@ -427,12 +427,22 @@ static bool first_layer_is_finished(void)
     return work_has("out/conv1.pool/metrics.json");
 }
 
+/* Again, where all layers are finished before the signal comes. */
+static int run_first_layer(void)
+{
+    int status = 0;
+    while (status == 0) {
+        remove_tree(folder_path("out"));
+        status = run_interrupted("alexnet", SWEEP " --out @/out", first_layer_is_finished, SIGINT);
+    }
+    return status;
+}
+
 START_TEST(sweeps_go_on_only_as_they_began)
 {
     generate(2, 8);
     run_badly("alexnet", SWEEP " --out @/out --resume", 2, "there is nothing to go on with");
-    ck_assert_int_eq(
-        run_interrupted("alexnet", SWEEP " --out @/out", first_layer_is_finished, SIGINT), 130);
+    ck_assert_int_eq(run_first_layer(), 130);
     run_badly("alexnet", SWEEP " --out @/out", 2,
               "/out/*/checkpoint.safetensors is of a training that was stopped");
     ck_assert(work_has("out/conv1.pool/checkpoint.safetensors"));

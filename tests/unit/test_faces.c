@@ -617,7 +617,7 @@ static const char *const others[][2] = {
     {"--split @/split.csv", "checkpoint.safetensors was made from other data"},
 };
 
-#define INTERRUPTED TRAIN "--test-per-class 5 --epochs 90000 "
+#define INTERRUPTED TRAIN "--test-per-class 5 --epochs 90000 --patience 0 "
 
 START_TEST(goes_on_only_as_it_began)
 {
