@@ -84,6 +84,11 @@ NAMES = sh libtensor/install/names.sh -- "$(LIBDIR)" libtensor.a pkgconfig/libte
     -- "$(MANDIR)" $$(cd $(BUILD)/man && ls -d man?/*)
 LIST = $(DOCDIR)/libtensor.installed
 
+# Those of a folder at once.
+PAGE_FOLDERS = $(sort $(dir $(PAGES)))
+INSTALL_PAGES = install -d "$(DESTDIR)$(DOCDIR)/$(folder)" && \
+    install -m 644 $(foreach page,$(PAGES),$(if $(filter $(folder),$(dir $(page))),$(page))) "$(DESTDIR)$(DOCDIR)/$(folder)"
+
 # An older version whose shared library stays beside this one is not touched.
 install: lib man reference
 	install -d "$(DESTDIR)$(INCLUDEDIR)/tn" "$(DESTDIR)$(LIBDIR)/pkgconfig" \
@@ -98,10 +103,8 @@ install: lib man reference
 	@$(call FILL,libtensor/install,pkgconfig/libtensor.pc)
 	@$(foreach file,$(CMAKE_FILES),$(call FILL,libtensor/install,$(file)) &&) true
 	install -m 644 $(DOCUMENTS) "$(DESTDIR)$(DOCDIR)"
-	@for folder in $(sort $(dir $(PAGES))); do install -d "$(DESTDIR)$(DOCDIR)/$$folder" || exit 1; done
-	@for page in $(PAGES); do \
-	    install -m $$([ -x $$page ] && echo 755 || echo 644) $$page "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; \
-	done
+	@$(foreach folder,$(PAGE_FOLDERS),$(INSTALL_PAGES) &&) true
+	@for page in $(PAGES); do [ ! -x $$page ] || chmod 755 "$(DESTDIR)$(DOCDIR)/$$page" || exit 1; done
 	install -m 644 $(BUILD)/reference/* "$(DESTDIR)$(DOCDIR)/reference"
 	install -m 644 $(BUILD)/man/man3/* "$(DESTDIR)$(MANDIR)/man3"
 	install -m 644 $(BUILD)/man/man7/* "$(DESTDIR)$(MANDIR)/man7"

@@ -6,15 +6,6 @@ name=$1 version=$2 soversion=$3 destdir=$4 list=$4$6
 libdir=$destdir$5
 pc=$libdir/pkgconfig/$name.pc
 
-# The file, and the folders that it was the last in.
-remove()
-{
-    rm -f "./$1"
-    case $1 in
-    */*) rmdir -p "${1%/*}" 2>/dev/null || true ;;
-    esac
-}
-
 # The last patch that is there. A copy with a word behind it, or a library whose name ends alike, is another's.
 last_patch()
 {
@@ -35,9 +26,16 @@ if [ -f "$pc" ] && ! grep -qxF "Version: $version" "$pc"; then
     echo "$(sed -n 's/^Version: //p' "$pc") came after $version: its headers and archive stay"
     exit 0
 fi
-cat - "$list" 2>/dev/null | sort -u | while IFS= read -r file; do
-    directory=$destdir${file%//*}
-    [ ! -d "$directory" ] || (cd "$directory" && remove "${file##*//}")
+names=$(mktemp)
+trap 'rm -f "$names"' EXIT
+cat - "$list" 2>/dev/null | sort -u >"$names"
+
+# All at once: a process for each would take seconds. xargs takes every character behind a \ as it is.
+DESTDIR=$destdir awk '{ print ENVIRON["DESTDIR"] $0 }' "$names" | sed 's/[^A-Za-z0-9_.\/-]/\\&/g' | xargs rm -f
+
+# The folders that they were the last in, below those that many libraries share.
+sed -n 's|\(.*//.*\)/.*|\1|p' "$names" | sort -u | while IFS= read -r folder; do
+    (cd "$destdir${folder%//*}" && rmdir -p "${folder##*//}") 2>/dev/null || true
 done
 rm -f "$list"
 rmdir "${list%/*}" 2>/dev/null || true

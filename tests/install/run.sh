@@ -187,6 +187,9 @@ eval "$(sed -n 's/.*export /export /p' "$stage/installed")"
 rm "$blank/usr/lib"/libtensor.so*
 eval "build_and_run c-static $CC -std=c11 '$here/outside.c' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
 eval "build_and_run c++-static $CXX '$here/outside.cpp' $swish $($PKG_CONFIG --static --cflags --libs libtensor)"
+$make uninstall BUILD="$build" PREFIX="$blank/usr"
+[ -z "$(find "$blank" ! -type d)" ] || fail "uninstall left $(find "$blank" ! -type d)"
+checks=$((checks + 1))
 
 $make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
