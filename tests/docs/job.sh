@@ -20,7 +20,7 @@ run_program()
     $compiler -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -Ilibtensor/include $inside -c -o "$name.o" "$file" &&
         $CXX -fopenmp -pthread -o "$name" "$name.o" "$work/by_lines.o" "$build/libtensor.a" $LIBS || exit 1
     mkdir "$name.d" && ln -s "$root/examples" "$name.d" && cd "$name.d" || exit 1
-    timeout 60 "$name" >"$name.printed" 2>&1
+    timeout 600 "$name" >"$name.printed" 2>&1
     status=$?
     compare "$name" "$start" || exit 1
     [ $status = 0 ] || { echo "$page:$start: the program ends with $status"; exit 1; }
@@ -32,7 +32,7 @@ follow_page()
     name=${file%.sh}
     mkdir "$name.home"
     env -i HOME="$name.home" PATH="$PATH" BUILD="$build" CC="$CC" OMP_WAIT_POLICY="$OMP_WAIT_POLICY" out="$name" \
-        page="$page" here="$root/$here" timeout 120 sh "$here/follow.sh" || exit 1
+        page="$page" here="$root/$here" timeout 600 sh "$here/follow.sh" || exit 1
 }
 
 cd "$root" || exit 1

@@ -315,7 +315,7 @@ static void note_mask(int64_t begin, int64_t end, void *payload)
     (void)end;
     pthread_sigmask(SIG_SETMASK, NULL, &set);
     atomic_fetch_add(&m->begun, 1);
-    for (int i = 0; i < 10000 && atomic_load(&m->begun) < 2; i++)
+    while (atomic_load(&m->begun) < 2)
         usleep(1000);
     if (pthread_equal(pthread_self(), m->main)) {
         atomic_fetch_add(&m->open, !sigismember(&set, SIGINT));

@@ -535,11 +535,10 @@ START_TEST(helpers_sleep_between_calls)
     int count[1000] = {0}, quiet = 0;
     tn__parallel(ctx, 1000, 1, mark, count);
     ck_assert_int_eq(ctx->pool->n_helpers, 1);
-    for (int i = 0; quiet < 20 && i < 1000; i++) {
+    while (quiet < 20) {
         usleep(2000);
         quiet = is_somebody_busy() ? 0 : quiet + 1;
     }
-    ck_assert_int_eq(quiet, 20);
 }
 END_TEST
 

@@ -99,9 +99,8 @@ START_TEST(again_and_again)
         plugin p = load();
         use(&p);
         first = i == 0 ? threads() : first;
-        for (int tries = 0; threads() > first && tries < 1000; tries++)
+        while (threads() > first)
             usleep(1000);
-        ck_assert_int_le(threads(), first);
         ck_assert(is_mapped());
         ck_assert_int_eq(dlclose(p.handle), 0);
         ck_assert(!is_mapped());
