@@ -212,7 +212,8 @@ static bool fork_is_late(void)
     return at_rest - before > 2;
 }
 
-/* One is forgiven: this thread may lose the processor just before it forks. */
+/* Four are forgiven: this thread may lose the processor just before it forks. Six to ten are late
+ * where those who leave the gate enter at once. */
 START_TEST(fork_has_its_turn)
 {
     atomic_bool stop = false;
@@ -227,7 +228,7 @@ START_TEST(fork_has_its_turn)
     atomic_store(&stop, true);
     for (int i = 0; i < 2; i++)
         pthread_join(multipliers[i], NULL);
-    ck_assert_int_le(late, 1);
+    ck_assert_int_le(late, 4);
 }
 END_TEST
 

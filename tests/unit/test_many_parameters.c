@@ -185,7 +185,7 @@ int main(void)
     tcase_add_test(tc, conversion);
     tcase_add_test(tc, picture);
     tc = tn_case(suite, "hundreds of thousands");
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 180);
     tcase_add_test(tc, optimiser_of_many_groups);
     tcase_add_test(tc, module_of_many_names);
     tcase_add_test(tc, sequence_of_many_modules);

@@ -509,7 +509,6 @@ int main(void)
 {
     Suite *suite = suite_create("product");
     TCase *tc = tn_case(suite, "product");
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, tiles);
     tcase_add_test(tc, depths);
     tcase_add_test(tc, rows);

@@ -108,7 +108,6 @@ int main(void)
 {
     Suite *suite = suite_create("thin");
     TCase *tc = tn_case(suite, "thin");
-    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, linear);
     tcase_add_test(tc, outer);
     return tn_run(suite);
