@@ -138,6 +138,43 @@ START_TEST(last_user_gets_nothing)
 }
 END_TEST
 
+/* What is computed with, but not learned, has no hook to call. */
+START_TEST(inputs_without_gradient)
+{
+    tn_tensor *x = F64(5, 7), *weight = LEAF(2, 3);
+    seen s = {.name = 'w'};
+    tn_on_grad(ctx, weight, look, &s);
+    ck_assert_int_eq(tn_on_grad(ctx, x, NULL, NULL), TN_OK);
+    begin();
+    tn_backward(ctx, sum_of(tn_mul(ctx, x, weight)));
+    ck_assert_str_eq(events, "w");
+    ck_assert_double_eq(s.sum, 12);
+    ck_tn_equal(tn_grad(weight), 5, 7);
+}
+END_TEST
+
+static void fail_after(tn_ctx *c, tn_node *node, const tn_tensor *dy)
+{
+    tn_add_grad(c, node, 0, dy);
+    tn_fail(c, TN_ERR_NUMBER, "no more of shape %s", TN_SHAPE_TEXT(dy));
+}
+
+/* A gradient that arrived from an operator that fails is none. */
+START_TEST(operator_fails)
+{
+    static const tn_op op = {.name = "fails", .backward = fail_after};
+    tn_tensor *x = LEAF(2);
+    seen s = {.name = 'x'};
+    tn_on_grad(ctx, x, look, &s);
+    begin();
+    tn_tensor *y = tn_record(ctx, &op, F64(1), (tn_record_args){.inputs = {x}});
+    ck_assert_int_eq(tn_backward(ctx, y), TN_ERR_NUMBER);
+    ck_tn_error(TN_ERR_NUMBER, "no more of shape [1]");
+    ck_assert_str_eq(events, "");
+    ck_assert_ptr_null(tn_grad(x));
+}
+END_TEST
+
 START_TEST(loss_is_the_leaf)
 {
     tn_tensor *x = LEAF(2);
@@ -308,6 +345,8 @@ int main(void)
     tcase_add_test(tc, used_by_the_hook);
     tcase_add_test(tc, other_graphs_on_the_tape);
     tcase_add_test(tc, last_user_gets_nothing);
+    tcase_add_test(tc, inputs_without_gradient);
+    tcase_add_test(tc, operator_fails);
     tcase_add_test(tc, loss_is_the_leaf);
     tcase_add_test(tc, taken_away);
     tcase_add_test(tc, put_back);

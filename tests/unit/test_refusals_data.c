@@ -85,9 +85,13 @@ static void option_rows(void)
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.parts = 1048577}));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: first_part is 1 of 1",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.first_part = 1}));
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: first_part is -1 of 4",
+            tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.parts = 4, .first_part = -1}));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: 3 parts from number 2 on, of 4",
             tn_loader_new(ctx, T("u8[4,3]"), NULL,
                           (tn_loader_opts){.parts = 4, .first_part = 2, .part_count = 3}));
+    REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: -1 parts from number 0 on, of 4",
+            tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.parts = 4, .part_count = -1}));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: prefetch is 1025, not 0 to 1024",
             tn_loader_new(ctx, T("u8[4,3]"), NULL, (tn_loader_opts){.prefetch = 1025}));
     REFUSES(tn_loader_new, TN_ERR_ARGUMENT, "loader: prefetch is -1, not 0 to 1024",
