@@ -59,6 +59,7 @@ static bool in_child(child_fn test, const double expected[NUMBERS])
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
         alarm(PATIENCE / 2);
+        look_for_no_leaks();
         leave_child(test(expected) ? 0 : 1);
     }
     ck_assert_int_gt(child, 0);
