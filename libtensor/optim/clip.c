@@ -13,7 +13,7 @@ static bool check(const tn_optim *opt, const char *what, const char *option, dou
         return false;
     if (!(limit >= 0))
         tn_fail(opt->ctx, TN_ERR_ARGUMENT, "%s: %s %g", what, option, limit);
-    return tn_ok(opt->ctx);
+    return tn_ok(opt->ctx) && tn__check_params(opt, what);
 }
 
 static double norm_of(const tn_optim *opt)

@@ -1,5 +1,6 @@
 /* optim.c - making, grouping, stepping and freeing optimisers. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <tn/autograd.h>
 #include "autograd/tape.h"
@@ -73,6 +74,17 @@ bool tn__make_moments(tn_optim *opt, tn__slot *slot)
         tn__disown(moment);
         slot->moments[j] = moment;
     }
+    return true;
+}
+
+bool tn__check_params(const tn_optim *opt, const char *what)
+{
+    for (int64_t i = 0; i < opt->count; i++)
+        if (!tn__is_live(opt->slots[i].param)) {
+            tn_text name = {""};
+            snprintf(name.s, sizeof name.s, "parameter %lld", (long long)i);
+            return tn_check_input(opt->ctx, what, name.s, opt->slots[i].param);
+        }
     return true;
 }
 
@@ -330,7 +342,7 @@ tn_status tn_step(tn_optim *opt)
 {
     if (!opt)
         return TN_ERR_ARGUMENT;
-    if (!tn_ok(opt->ctx))
+    if (!tn_ok(opt->ctx) || !tn__check_params(opt, opt->name))
         return tn_error_status(opt->ctx);
     for (int64_t i = 0; i < opt->count && prepare(opt, &opt->slots[i]); i++)
         ;
@@ -342,6 +354,8 @@ tn_status tn_step(tn_optim *opt)
 
 void tn_zero_grad(tn_optim *opt)
 {
+    if (opt)
+        tn__check_params(opt, "zero_grad");
     for (int64_t i = 0; opt && i < opt->count; i++)
         tn_clear_grad(opt->slots[i].param);
 }

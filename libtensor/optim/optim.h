@@ -52,6 +52,9 @@ tn_optim *tn__optim_of_module(tn_ctx *ctx, const tn_optim *model, tn_module *mod
 /* Gives the parameter its moments, full of 0, if it has none yet: all of them, or none. */
 bool tn__make_moments(tn_optim *opt, tn__slot *slot);
 
+/* False with TN_ERR_STATE if a parameter was freed, unless there is an error already. */
+bool tn__check_params(const tn_optim *opt, const char *what);
+
 /* tn_optim_load_state_dict and its kin for those who load more than one thing, see dict/entries.h:
  * called twice, `apply` the second time. Errors begin with `what`. */
 bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool apply);

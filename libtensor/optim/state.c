@@ -198,7 +198,7 @@ static bool load_slot(tn_optim *opt, int64_t i, const char *what, const tn_dict 
 
 bool tn__optim_load(tn_optim *opt, const char *what, const tn_dict *dict, bool apply)
 {
-    if (!tn__check_text(dict, what, "name", opt->name) ||
+    if (!tn__check_params(opt, what) || !tn__check_text(dict, what, "name", opt->name) ||
         !tn__get_fields(dict, what, "", opt->fields, opt->n_fields, opt->opts, apply) ||
         !load_groups(opt, what, dict, apply))
         return false;

@@ -246,6 +246,51 @@ START_TEST(left_by_a_transform)
 }
 END_TEST
 
+/* ---- optimisers ------------------------------------------------------------------------------ */
+
+static const char *const with_optim[] = {"sgd", "clip_grad_norm", "clip_grad_value", "zero_grad",
+                                         "optim_load_state_dict"};
+
+static tn_status call_with_optim(int i, tn_optim *opt, tn_dict *state)
+{
+    switch (i) {
+    case 0:
+        return tn_step(opt);
+    case 1:
+        return isnan(tn_clip_grad_norm(opt, 1)) ? TN_ERR_STATE : TN_OK;
+    case 2:
+        return tn_clip_grad_value(opt, 1);
+    case 3:
+        tn_zero_grad(opt);
+        return TN_ERR_STATE;
+    default:
+        return tn_optim_load_state_dict(opt, state);
+    }
+}
+
+/* The second of two parameters goes with its scope; the first one stays as it was. */
+START_TEST(parameters_of_an_optimiser)
+{
+    tn_ctx *c = poisoning();
+    tn_tensor *w[] = {tn_full(c, TN_F32, TN_SHAPE(2), 3), NULL};
+    tn_set_requires_grad(c, w[0], true);
+    tn_scope scope = tn_scope_begin(c);
+    w[1] = tn_ones(c, TN_F32, TN_SHAPE(2));
+    tn_set_requires_grad(c, w[1], true);
+    tn_optim *opt = tn_sgd_of(c, 2, w, (tn_sgd_opts){.lr = 1, .momentum = 0.5});
+    tn_dict *state = tn_optim_state_dict(opt);
+    tn_backward(c, tn_sum(c, tn_add(c, w[0], w[1]), (tn_reduce_opts){0}));
+    ck_assert_str_eq(tn_error(c), "");
+    tn_scope_end(c, scope);
+    ck_assert_int_eq(call_with_optim(_i, opt, state), TN_ERR_STATE);
+    tn_text expected;
+    snprintf(expected.s, sizeof expected.s, "%s: parameter 1" FREED, with_optim[_i]);
+    ck_assert_str_eq(tn_error(c), expected.s);
+    ck_assert_double_eq(*tn_data_f32(w[0]), 3);
+    tn_ctx_free(c);
+}
+END_TEST
+
 /* ---- what asks without a context ------------------------------------------------------------- */
 
 static void ask(tn_ctx *c, tn_tensor *t)
@@ -344,6 +389,7 @@ int main(void)
     tcase_add_test(tc, after_others);
     tcase_add_test(tc, freed_twice);
     tcase_add_test(tc, left_by_a_transform);
+    tcase_add_loop_test(tc, parameters_of_an_optimiser, 0, sizeof with_optim / sizeof *with_optim);
     tcase_add_test(tc, questions_get_nothing);
     tcase_add_test(tc, elements_are_poisoned);
     tcase_add_test(tc, training_has_the_same_bits);

@@ -104,11 +104,11 @@ TN_API tn_optim *tn_rmsprop_of(tn_ctx *ctx, int64_t count, tn_tensor *const *par
                                tn_rmsprop_opts opts);
 
 /* Changes every parameter that has a gradient, or none: TN_ERR_MEMORY, or TN_ERR_STATE for one that
- * was converted. Nothing happens while an error is recorded: the status of that error is returned,
- * so checking this call checks the whole step. */
+ * was converted or freed. Nothing happens while an error is recorded: the status of that error is
+ * returned, so checking this call checks the whole step. */
 TN_API tn_status tn_step(tn_optim *opt);
 
-/* Clears the gradients of the parameters. */
+/* Clears the gradients of the parameters. TN_ERR_STATE is recorded if one of them was freed. */
 TN_API void tn_zero_grad(tn_optim *opt);
 
 /* Frees the optimiser and its state; its schedules must be gone. NULL is allowed. */
@@ -162,7 +162,8 @@ TN_API double tn_group_lr(const tn_optim *opt, int64_t group);
 TN_API tn_status tn_set_group_lr(tn_optim *opt, int64_t group, double lr);
 
 /* ---- limits -----------------------------------------------------------------------------------
- * Between tn_backward and tn_step. Parameters without a gradient count for nothing. */
+ * Between tn_backward and tn_step. Parameters without a gradient count for nothing; TN_ERR_STATE if
+ * one was freed. */
 
 /* Scales the gradients of all parameters by max_norm / (norm + 1e-6) if that is below 1; norm is
  * the root of the sum of all squares. Returns the norm before, which is to be looked at: if it is
