@@ -102,18 +102,20 @@ static bool has_other_shape(const tn_dict *dict, const tn_dict *state)
 }
 
 /* The first two bytes of the lists are "; ". */
-static bool fail(tn_ctx *ctx, const char *what, const tn_dict *state, const tn_load_report *r,
-                 bool lenient)
+static bool fail(tn_ctx *ctx, const char *what, const tn__state_load *load, const tn_load_report *r,
+                 tn_load_opts opts)
 {
     char lists[TN_ERROR_SIZE] = "";
     tn__text text = {lists, sizeof lists, 0};
-    bool names = !lenient && (tn_dict_count(r->missing) || tn_dict_count(r->unexpected));
-    list_mismatched(&text, r->mismatched, state);
+    bool names = !opts.lenient && (tn_dict_count(r->missing) || tn_dict_count(r->unexpected));
+    list_mismatched(&text, r->mismatched, load->state);
     if (names) {
         list_names(&text, "; missing ", r->missing);
         list_names(&text, "; unexpected ", r->unexpected);
     }
-    tn_fail(ctx, names || has_other_shape(r->mismatched, state) ? TN_ERR_SHAPE : TN_ERR_DTYPE,
+    if (names && opts.prefix && tn_dict_count(load->dict) == 0)
+        tn__append(&text, "; no name begins with %.60s", opts.prefix);
+    tn_fail(ctx, names || has_other_shape(r->mismatched, load->state) ? TN_ERR_SHAPE : TN_ERR_DTYPE,
             "%s: %s", what, lists + 2);
     return false;
 }
@@ -134,7 +136,7 @@ static bool check(const tn__state_load *load, tn_ctx *ctx, const char *what, tn_
     bool ok = tn_ok(ctx);
     if (ok && (tn_dict_count(r.mismatched) ||
                (!opts.lenient && (tn_dict_count(r.missing) || tn_dict_count(r.unexpected)))))
-        ok = fail(ctx, what, load->state, &r, opts.lenient);
+        ok = fail(ctx, what, load, &r, opts);
     if (opts.report && tn_error_status(ctx) != TN_ERR_MEMORY)
         *opts.report = r;
     else

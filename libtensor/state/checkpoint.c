@@ -113,9 +113,18 @@ static void begin_extra(loading *l)
     tn_dict_free(found);
 }
 
+static bool is_checkpoint(const loading *l)
+{
+    if (tn_dict_get(l->dict, "checkpoint"))
+        return tn__get_integers(l->dict, what_of(l, "").s, "checkpoint", 1, 1, VERSION, NULL);
+    tn_fail(l->ctx, TN_ERR_FORMAT, "%s: no checkpoint, for it has no entry of that name",
+            what_of(l, "").s);
+    return false;
+}
+
 static bool begin(loading *l)
 {
-    if (!tn__get_integers(l->dict, what_of(l, "").s, "checkpoint", 1, 1, VERSION, NULL))
+    if (!is_checkpoint(l))
         return false;
     l->optim = select_part(l, l->parts.optim, "optim.");
     l->loader = select_part(l, l->parts.loader, "loader.");

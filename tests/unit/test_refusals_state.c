@@ -29,13 +29,14 @@ static void model_rows(void)
     WORKS(tn_save_to, tn_save_to(ctx, net, TN_BYTES(tn_bytes_new(ctx))));
     FILE_ROWS_OF(tn_load_checkpoint, "load_checkpoint", (tn_checkpoint){0});
     REFUSES(tn_load_checkpoint, TN_ERR_FORMAT,
-            "load_checkpoint: tests/data/none.npz: checkpoint is missing",
+            "load_checkpoint: tests/data/none.npz: no checkpoint, for it has no entry of that name",
             tn_load_checkpoint(ctx, (tn_checkpoint){0}, "tests/data/none.npz"));
     REFUSES(tn_load_checkpoint_from, TN_ERR_ARGUMENT,
             "load_checkpoint_from: memory: a source of -1 bytes",
             tn_load_checkpoint_from(ctx, (tn_checkpoint){0}, TN_MEMORY("", -1)));
     REFUSES(tn_load_checkpoint_from, TN_ERR_FORMAT,
-            "load_checkpoint_from: tests/data/none.npz: checkpoint is missing",
+            "load_checkpoint_from: tests/data/none.npz: no checkpoint, for it has no entry of that "
+            "name",
             tn_load_checkpoint_from(ctx, (tn_checkpoint){0}, source_of("tests/data/none.npz")));
     WORKS(tn_load_checkpoint_from,
           tn_load_checkpoint_from(ctx, (tn_checkpoint){.module = net},

@@ -281,6 +281,8 @@ START_TEST(strips_a_prefix)
     check_same(tn_state_dict(ctx, net), tn_state_dict(ctx, other));
     ck_assert_int_eq(tn_load_state_dict(ctx, net, dict, (tn_load_opts){.prefix = "net."}),
                      TN_ERR_SHAPE);
+    const char *error = tn_error(ctx), *end = "; no name begins with net.";
+    ck_assert_str_eq(error + strlen(error) - strlen(end), end);
     tn_clear_error(ctx);
 }
 END_TEST
