@@ -141,6 +141,15 @@ double effort(clock_t since)
     return hash == 0 ? 0 : TIMES * (double)(now - since) / (double)hashing;
 }
 
+const char *this_program(void)
+{
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    ck_assert(length > 0);
+    path[length] = '\0';
+    return path;
+}
+
 void look_for_no_leaks(void)
 {
 #if defined(VALGRIND_CLO_CHANGE)

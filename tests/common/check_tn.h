@@ -87,6 +87,10 @@ bool is_watched(void);
 /* Runs and frees the suite; the status of main. */
 int tn_run(Suite *suite);
 
+/* The path of this program, which starts itself again. By /proc/self/exe it would start valgrind,
+ * where that runs it. */
+const char *this_program(void);
+
 /* For the child of a fork beside a thread that was inside of a context: that one is left alone for
  * ever (docs/threads.md), and valgrind takes it for lost. */
 void look_for_no_leaks(void);

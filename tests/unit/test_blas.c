@@ -176,7 +176,7 @@ static int status_of(const char *what)
         alarm(PATIENCE / 2);
         setenv("OPENBLAS_NUM_THREADS", "1", 1);
         setenv("OPENBLAS_CORETYPE", "Prescott", 1);
-        execl("/proc/self/exe", "test_blas", what, (char *)NULL);
+        execl(this_program(), "test_blas", what, (char *)NULL);
         _exit(127);
     }
     return waitpid(child, &status, 0) == child ? status : -1;

@@ -240,7 +240,7 @@ static void resume_elsewhere(int i, const char *from, const char *to)
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
         ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
-        execl("/proc/self/exe", "test_checkpoint", "--resume", number, from, to, (char *)NULL);
+        execl(this_program(), "test_checkpoint", "--resume", number, from, to, (char *)NULL);
         _exit(127);
     }
     int status;
