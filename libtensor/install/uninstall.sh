@@ -14,6 +14,14 @@ last_patch()
         sort -t. -k3n -k4n -k5n | tail -n 1
 }
 
+# The other directories that have this library, by the list: they share all that is not in LIBDIR. A link is none.
+elsewhere()
+{
+    sed -n "s|//pkgconfig/$name[.]pc\$||p" "$list" 2>/dev/null | while IFS= read -r directory; do
+        [ ! -f "$destdir$directory/pkgconfig/$name.pc" ] || [ "$destdir$directory" -ef "$libdir" ] || echo "$directory"
+    done
+}
+
 # Programs find the last patch that is left by the name of the interface.
 rm -f "$libdir/$name.so.$version"
 for link in "$libdir/$name.so.$soversion" "$libdir/$name.so"; do
@@ -26,9 +34,13 @@ if [ -f "$pc" ] && ! grep -qxF "Version: $version" "$pc"; then
     echo "$(sed -n 's/^Version: //p' "$pc") came after $version: its headers and archive stay"
     exit 0
 fi
+others=$(elsewhere)
 names=$(mktemp)
-trap 'rm -f "$names"' EXIT
-cat - "$list" 2>/dev/null | sort -u >"$names"
+left=$(mktemp)
+trap 'rm -f "$names" "$left"' EXIT
+cat - "$list" 2>/dev/null | sort -u | OWN=${others:+$5//} LEFT=$left awk '
+    substr($0, 1, length(ENVIRON["OWN"])) != ENVIRON["OWN"] { print >ENVIRON["LEFT"]; next }
+    { print }' >"$names"
 
 # All at once: a process for each would take seconds. xargs takes every character behind a \ as it is.
 DESTDIR=$destdir awk '{ print ENVIRON["DESTDIR"] $0 }' "$names" | sed 's/[^A-Za-z0-9_.\/-]/\\&/g' | xargs rm -f
@@ -37,5 +49,10 @@ DESTDIR=$destdir awk '{ print ENVIRON["DESTDIR"] $0 }' "$names" | sed 's/[^A-Za-
 sed -n 's|\(.*//.*\)/.*|\1|p' "$names" | sort -u | while IFS= read -r folder; do
     (cd "$destdir${folder%//*}" && rmdir -p "${folder##*//}") 2>/dev/null || true
 done
+if [ -n "$others" ]; then
+    echo "$others has $name, too: what they share stays"
+    install -m 644 "$left" "$list"
+    exit 0
+fi
 rm -f "$list"
 rmdir "${list%/*}" 2>/dev/null || true

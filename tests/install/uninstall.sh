@@ -1,6 +1,7 @@
 #!/bin/sh
-# Uninstalling takes what was installed and no more: files of others stay, libtensor-mpi does, and so does the
-# name by which programs find another patch of the same interface. uninstall.sh BUILD_DIR
+# Uninstalling takes what was installed and no more: files of others stay, libtensor-mpi does, and so do the
+# name by which programs find another patch of the same interface, and what the libraries of another LIBDIR need.
+# uninstall.sh BUILD_DIR
 set -eu
 build=$1
 stage=$(mktemp -d)
@@ -92,6 +93,30 @@ if command -v "${MPICC:-mpicc}" >/dev/null; then
 else
     echo "not tried, for it is not here: ${MPICC:-mpicc}"
 fi
+
+# Two directories of libraries share headers and documents: those go with the last, whichever that is. A link to the
+# directory, and its name with a slash, are no second one.
+documents=$prefix/share/doc/libtensor
+for second in "BUILD=$build" "$patch"; do
+    rm -rf "$prefix"
+    $make install $second >/dev/null
+    listing >"$stage/before"
+    cp "$documents/libtensor.installed" "$stage/installed"
+    $make install BUILD="$build" LIBDIR="$prefix/lib64" >/dev/null
+    $make install $second >/dev/null
+    $make uninstall BUILD="$build" LIBDIR="$prefix/lib64" >/dev/null
+    rmdir "$prefix/lib64" || fail "it left $(ls "$prefix/lib64")"
+    is_as_before "beside the libraries of another directory, $second"
+    cmp "$documents/libtensor.installed" "$stage/installed" || fail "the list has other names, $second"
+    $make install BUILD="$build" LIBDIR="$prefix/lib64" >/dev/null
+    $make uninstall $second >/dev/null
+    [ -f "$prefix/include/tn/tn.h" ] || fail "the headers of the other directory are gone, $second"
+    ln -s lib64 "$prefix/lib32"
+    $make install BUILD="$build" LIBDIR="$prefix/lib32" >/dev/null
+    $make uninstall BUILD="$build" LIBDIR="$prefix/lib64/"
+    rm "$prefix/lib32"
+    [ -z "$(find "$prefix" ! -type d)" ] || fail "two directories left" $(find "$prefix" ! -type d)
+done
 
 # Where nobody else has anything, nothing stays but the folders that many libraries share: what was put there before
 # goes, too, though the last one to be installed has neither those headers nor pages.
