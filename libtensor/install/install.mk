@@ -115,12 +115,16 @@ install: lib man reference
 uninstall: man reference
 	@$(NAMES) | sh libtensor/install/uninstall.sh libtensor $(VERSION) $(SOVERSION) "$(DESTDIR)" "$(LIBDIR)" "$(LIST)"
 
-# The same bytes from the same commit. Debian's part is no part of it: it has versions of its own.
+# The same bytes from the same commit. Debian's part is no part of it: it has versions of its own. A pipe to gzip
+# would hide that git fails.
+TAR = $(BUILD)/libtensor-$(VERSION).tar
 dist:
+	@git ls-files --error-unmatch Makefile >/dev/null 2>&1 || \
+	    { echo "dist: $(CURDIR) is no checkout of git, whose last commit is packed"; exit 1; }
 	@mkdir -p $(BUILD)
-	git -c tar.umask=0022 archive --format=tar --prefix=libtensor-$(VERSION)/ HEAD -- . ':!debian' | \
-	    gzip -n9 >$(BUILD)/libtensor-$(VERSION).tar.gz
-	@echo $(BUILD)/libtensor-$(VERSION).tar.gz
+	git -c tar.umask=0022 archive --format=tar --prefix=libtensor-$(VERSION)/ HEAD -- . ':!debian' >$(TAR) && \
+	    gzip -fn9 $(TAR) || { rm -f $(TAR) $(TAR).gz; exit 1; }
+	@echo $(TAR).gz
 
 # The tarball in another directory: is it whole, and does it pass its tests? GOAL=lib only builds it.
 GOAL ?= check

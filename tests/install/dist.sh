@@ -1,6 +1,7 @@
 #!/bin/sh
 # The tarball of `make dist` is the same each time, has all files of the commit, and builds elsewhere, without
-# git, what is built here; with the goal `check` its tests pass, too: dist.sh BUILD VERSION GOAL
+# git, what is built here; with the goal `check` its tests pass, too. There `make dist` says what it lacks:
+# dist.sh BUILD VERSION GOAL
 set -eu
 build=$1 version=$2 goal=$3
 make="${MAKE:-make} -s --no-print-directory"
@@ -10,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 fail()
 {
-    echo "dist: $1"
+    echo "dist: $*"
     exit 1
 }
 
@@ -24,6 +25,15 @@ tree=$work/libtensor-$version
 git ls-tree -r --name-only HEAD | grep -v '^debian/' | sort >"$work/commit"
 (cd "$tree" && find . -type f | sed 's|^\./||' | sort) >"$work/files"
 diff "$work/commit" "$work/files" || fail "the tarball has not the files of the commit"
+
+# No commit to be packed: alone, and below a checkout of something else.
+for place in alone below; do
+    [ $place = alone ] || git init -q "$work"
+    ! $make -C "$tree" dist BUILD="$work/none" >"$work/log" 2>&1 || fail "make dist of a tarball, $place, goes on"
+    [ "$(wc -l <"$work/log")" -le 2 ] && grep -q "^dist: $tree is no checkout" "$work/log" || fail "$(cat "$work/log")"
+    [ ! -e "$work/none" ] || fail "make dist of a tarball, $place, leaves" $(find "$work/none")
+done
+rm -r "$work/.git"
 
 # A build of the same sources elsewhere: apart from what debuggers read, the same bytes.
 (cd "$tree" && GIT_DIR=/nowhere $make $goal) >"$work/log" 2>&1 || {
