@@ -139,7 +139,8 @@ static void state_dict_rows(void)
             tn_load_state_dict(ctx, net, NULL, (tn_load_opts){0}));
     REFUSES(tn_load_state_dict, TN_ERR_SHAPE, "load_state_dict: missing weight, bias; unexpected a",
             tn_load_state_dict(ctx, net, dict, (tn_load_opts){0}));
-    REFUSES(tn_load_state_dict, TN_ERR_SHAPE, "load_state_dict: missing weight, bias",
+    REFUSES(tn_load_state_dict, TN_ERR_SHAPE,
+            "load_state_dict: missing weight, bias; no name begins with model.",
             tn_load_state_dict(ctx, net, dict, (tn_load_opts){.prefix = "model."}));
     WORKS(tn_load_state_dict, tn_load_state_dict(ctx, net, dict, (tn_load_opts){.lenient = true}));
     WORKS(tn_load_state_dict, tn_load_state_dict(ctx, net, net_state, (tn_load_opts){0}));
