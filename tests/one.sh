@@ -5,6 +5,9 @@
 # CK_FORK or WRAPPER in the environment the program runs once, as these say.
 set -u
 program=$1 name=${1##*/} log=$2/${1##*/}.log
+# The time is kept of all the tests in one process alone.
+seconds=$program.seconds
+[ "${CK_FORK:-no}${WRAPPER:-}${BRIEF:-}" = no ] || seconds=
 
 # passes COMMAND...: the program behind the words of a command ends well, and Check has summed up.
 passes()
@@ -13,7 +16,7 @@ passes()
     status=$?
     times >"$log.times"
     awk -v name="$name" -v status=$status -v brief="${BRIEF:-}" \
-        -v seconds="$([ -n "${WRAPPER:-}${BRIEF:-}" ] || echo "$program.seconds")" '
+        -v seconds="$seconds" '
         FILENAME ~ /[.]times$/ {
             split($0, took, /[ms ]+/)
             if (FNR == 2 && seconds) print 60 * (took[1] + took[3]) + took[2] + took[4] >seconds
@@ -43,7 +46,7 @@ export CK_FORK=no
 passes timeout 600 && exit 0
 [ $status != 124 ] || echo "This was stuck, and was ended." >>"$log"
 mv "$log" "$log.together"
-export CK_FORK=yes BRIEF=1
+export CK_FORK=yes BRIEF=1 seconds=
 if passes; then
     mv "$log.together" "$log"
     echo "So it is in one process. Each test passes alone." >>"$log"
