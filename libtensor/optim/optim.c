@@ -354,8 +354,9 @@ tn_status tn_step(tn_optim *opt)
 
 void tn_zero_grad(tn_optim *opt)
 {
-    if (opt)
-        tn__check_params(opt, "zero_grad");
-    for (int64_t i = 0; opt && i < opt->count; i++)
+    if (!opt)
+        return;
+    tn__check_params(opt, "zero_grad");
+    for (int64_t i = 0; i < opt->count; i++)
         tn_clear_grad(opt->slots[i].param);
 }
