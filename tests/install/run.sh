@@ -11,9 +11,6 @@ trap 'rm -rf "$stage"' EXIT
 make="${MAKE:-make} -s --no-print-directory"
 
 sh "$here/symbols.sh" "$build/libtensor.a" "$build/libtensor.so"
-sh "$here/places.sh"
-sh "$here/uninstall.sh" "$build"
-sh "$here/moved.sh" "$build"
 # Tarballs have no debian/.
 [ ! -d "$here/../../debian" ] || sh "$here/debian.sh" "$build/libtensor.so"
 (umask 077 && $make install BUILD="$build" PREFIX="$stage/usr") >"$stage/installed"
@@ -196,5 +193,5 @@ $make install BUILD="$build" DESTDIR="$stage/root" PREFIX=/usr
 [ -f "$stage/root/usr/include/tn/tn.h" ] && grep -q '^prefix=/usr$' "$stage/root/usr/lib/pkgconfig/libtensor.pc" ||
     fail "DESTDIR"
 # What to set, two versions apart and in one process, others' pages, the blank and DESTDIR are six more, and so
-# are who may read, the names of symbols.sh, what places.sh, uninstall.sh and moved.sh try and the lines of README.
-echo "100%: Checks: $((checks + 13)), Failures: 0, Errors: 0"
+# are who may read, the names of symbols.sh and the lines of README.
+echo "100%: Checks: $((checks + 9)), Failures: 0, Errors: 0"
