@@ -14,7 +14,7 @@ amalgamation=$build/amalgamation
 : "${CC:=cc}" "${LIBS:=-lopenblas -lz -lm}" "${CHECK_LIBS:=-lcheck -lsubunit -lrt -lm -pthread}"
 all=$(mktemp -d)
 trap 'rm -rf "$all"' EXIT
-export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive CK_FORK=no
 warnings="-Wall -Wextra -Werror"
 tests=${TESTS:-golden}
 work=$all
