@@ -137,11 +137,12 @@ soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
-# With their checks the library is so large that two hundred programs had better share it.
+# With their checks the library is so large that two hundred programs had better share it. Reports name lines, and
+# nothing else that debuggers read.
 IN_ONE = TESTED='$$(BUILD)/tests/libtensor-tested.so'
 
 # With checks in them, kernels take gcc minutes at -O3. The second option lets products and sums be one, as there.
-ASAN = $(MAKE) BUILD=$(BUILD)/asan $(IN_ONE) CFLAGS="-O1 -g -DTN_DEBUG -fvisibility=default $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+ASAN = $(MAKE) BUILD=$(BUILD)/asan $(IN_ONE) CFLAGS="-O1 -g1 -DTN_DEBUG -fvisibility=default $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
     KERNEL_CFLAGS="$(subst -O3,-O1 -fexpensive-optimizations,$(KERNEL_CFLAGS))"
 
 asan:
@@ -157,7 +158,7 @@ UBSAN_SANITIZE := -fsanitize=undefined,float-cast-overflow,implicit-conversion
 
 UBSAN = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(MAKE) BUILD=$(BUILD)/ubsan $(IN_ONE) CC=clang \
     KERNEL_CFLAGS=-ffp-contract=on LDFLAGS="$(UBSAN_SANITIZE)" \
-    CFLAGS="-O1 -g -Wno-pass-failed -DTN_DEBUG -fvisibility=default $(UBSAN_SANITIZE)"
+    CFLAGS="-O1 -g1 -Wno-pass-failed -DTN_DEBUG -fvisibility=default $(UBSAN_SANITIZE)"
 
 ubsan:
 	+$(UBSAN) asan-run
