@@ -1,5 +1,8 @@
 # libtensor: `make help` lists the targets. Everything that is built goes under build/.
 
+# Every rule is here. To look for others takes make longer than all it does where nothing has changed.
+MAKEFLAGS += --no-builtin-rules
+
 VERSION := $(shell sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)
 # A name of its own for each interface: of every minor version, as long as the major one is 0.
 SOVERSION := $(shell echo $(VERSION) | sed 's/^0\.\([0-9]*\)\..*/0.\1/; t; s/\..*//')

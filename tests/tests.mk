@@ -7,10 +7,25 @@ TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit
 
 $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedantic
 
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(STATIC)
+# Two hundred programs, each with all of the library: gold takes half of the usual linker's time.
+LINKER = $(eval LINKER := $(shell echo 'int main(void) { return 0; }' | \
+             $(CC) -fuse-ld=gold -x c -o /dev/null - 2>/dev/null && echo -fuse-ld=gold))$(LINKER)
+
+# Or, where the archive is large, all of it in one shared library, if CFLAGS hide nothing.
+TESTED ?= $(STATIC)
+$(BUILD)/tests/libtensor-tested.so: $(OBJECTS)
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(Q)$(CC) -shared $(THREADING) -Wl,-soname,$(abspath $@) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# A library that is loaded by its path would take its functions from that one.
+$(BUILD)/tests/test_unload: TESTED := $(STATIC)
+$(BUILD)/tests/test_unload: $(STATIC)
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(TESTED)
 	@mkdir -p $(@D)
 	$(call SAY_ONCE,LD,$@)
-	$(Q)$(CC) $(THREADING) $(LDFLAGS) -o $@ $(filter %.o,$^) $(STATIC) $(CHECK_LIBS) $(LIBS)
+	$(Q)$(CC) $(THREADING) $(LINKER) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TESTED) $(CHECK_LIBS) $(LIBS)
 
 # The rows of each public header are a program of their own: test_refusals_ops has those of ops.h.
 $(filter $(BUILD)/tests/test_refusals_%,$(TESTS)): $(BUILD)/obj/tests/rows/refusals.o
@@ -79,9 +94,24 @@ check-others: lib man reference
 	+@CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
 	+@$(MAKE) --no-print-directory check-docs
 
-# Each test in a process of its own, where it is the first to use the library, as in .ci/run.
+# Installing and uninstalling by other names of directories, beside others' files and by several versions, and moving.
+check-install: lib man reference
+	+@for corner in places uninstall moved; do \
+	    CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/install/$$corner.sh $(BUILD) || exit 1; \
+	    echo "    $$corner ok"; \
+	done
+
+# Each test in a process of its own, where it is the first to use the library; the quick ones as in .ci/run.
 check-apart: lib $(TESTS)
 	@CK_FORK=yes tests/run.sh $(TESTS)
+
+check-apart-quick: lib $(TESTS:%=%.seconds)
+	@CK_FORK=yes tests/run.sh $(QUICK)
+
+# Those that take less than a second of a processor, as the last run of each has shown; of another build, its folder.
+QUICK = $$(for test in $(TESTS:$(BUILD)/tests/%=%); do \
+    read -r seconds <$(BUILD)/tests/$$test.seconds; \
+    case $$seconds in 0*) echo $(BUILD)/$(1)tests/$$test ;; esac; done)
 
 # What the documents say, done: tests/docs/README.md.
 check-docs: lib man reference
@@ -107,33 +137,34 @@ soak: $(BUILD)/tests/test_soak $(BUILD)/tests/test_threads
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
+# With their checks the library is so large that two hundred programs had better share it. Reports name lines, and
+# nothing else that debuggers read.
+IN_ONE = TESTED='$$(BUILD)/tests/libtensor-tested.so'
+
 # With checks in them, kernels take gcc minutes at -O3. The second option lets products and sums be one, as there.
-ASAN = $(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -DTN_DEBUG $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+ASAN = $(MAKE) BUILD=$(BUILD)/asan $(IN_ONE) CFLAGS="-O1 -g1 -DTN_DEBUG -fvisibility=default $(SANITIZE)" LDFLAGS="$(SANITIZE)" \
     KERNEL_CFLAGS="$(subst -O3,-O1 -fexpensive-optimizations,$(KERNEL_CFLAGS))"
 
 asan:
 	+$(ASAN) asan-run
 
-# Those that take less than a second of a processor without the sanitizers, as the last run of each has shown.
-QUICK = TESTS="$$(awk -v to=$(1)/tests/ \
-    '$$1 < 1 { name = FILENAME; gsub(/.*\/|\.seconds$$/, "", name); printf "%s ", to name }' $^)"
-
 asan-quick: $(TESTS:%=%.seconds)
-	@+$(ASAN) asan-run $(call QUICK,$(BUILD)/asan)
+	@+$(ASAN) asan-run TESTS="$(call QUICK,asan/)"
 
 # What clang looks for and gcc does not: sums of NULL and zero, conversions that lose something. Programs end at the
 # first report because they are told to when they run: compiled to end there, kernels take clang minutes. Checks come
 # between a product and its sum, so these are one instruction where they are one expression, for every method the same.
 UBSAN_SANITIZE := -fsanitize=undefined,float-cast-overflow,implicit-conversion
 
-UBSAN = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(MAKE) BUILD=$(BUILD)/ubsan CC=clang \
-    KERNEL_CFLAGS=-ffp-contract=on CFLAGS="-O1 -g -Wno-pass-failed -DTN_DEBUG $(UBSAN_SANITIZE)" LDFLAGS="$(UBSAN_SANITIZE)"
+UBSAN = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(MAKE) BUILD=$(BUILD)/ubsan $(IN_ONE) CC=clang \
+    KERNEL_CFLAGS=-ffp-contract=on LDFLAGS="$(UBSAN_SANITIZE)" \
+    CFLAGS="-O1 -g1 -Wno-pass-failed -DTN_DEBUG -fvisibility=default $(UBSAN_SANITIZE)"
 
 ubsan:
 	+$(UBSAN) asan-run
 
 ubsan-quick: $(TESTS:%=%.seconds)
-	@+$(UBSAN) asan-run $(call QUICK,$(BUILD)/ubsan)
+	@+$(UBSAN) asan-run TESTS="$(call QUICK,ubsan/)"
 
 $(BUILD)/tests/%.seconds: $(BUILD)/tests/%
 	@tests/run.sh $<
@@ -293,17 +324,18 @@ lint-compilers:
 	@for cc in $(COMPILERS); do \
 	    command -v $$cc >/dev/null || continue; \
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint-$$cc CC=$$cc CFLAGS="-O2 -Werror" \
-	        lint-objects || exit 1; \
+	        $$([ $$cc != clang ] || echo REALS=f32) lint-objects || exit 1; \
 	done
 
 lint-objects: $(OBJECTS) $(EXAMPLE_OBJECTS) $(TEST_OBJECTS)
 
-# What clang says of these does not depend on what it makes faster; what gcc says does.
+# What clang says of these does not depend on what it makes faster, nor what it says of kernels on the scalar type; what
+# gcc says does.
 ifneq ($(findstring /lint-clang,$(BUILD)),)
 $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): TN_CFLAGS += -O0
 endif
 
-.PHONY: debug tests check check-tests check-others check-apart check-docs check-cores soak mutants mutants-run asan \
+.PHONY: debug tests check check-tests check-others check-apart check-apart-quick check-install check-docs check-cores soak mutants mutants-run asan \
         asan-run valgrind bench bench-against bench-cores bench-gemm bench-growth bench-memory bench-onnx bench-ops \
         bench-serve lint lint-compilers lint-objects
 

@@ -20,7 +20,7 @@ static const cli_program PROGRAM = {
         "Answers over HTTP which digit a picture shows, by a network of digits train: POST a "
         "PNG or JPEG file, or 784 bytes of ink, to /classify. / is a page to draw on, "
         "/health says that all is well, /metrics counts for Prometheus. Ctrl-C or SIGTERM "
-        "ends it: what has been asked is answered first.",
+        "ends it: what has been asked is answered first, within 5 seconds.",
 };
 
 typedef struct server {

@@ -462,6 +462,11 @@ SOURCE = """/* libtensor.c - libtensor %(version)s in one file, to be compiled w
  * every instruction set, which the compiler is told here, and the context picks. -O2 is enough: what needs
  * other options says so below. clang takes no advice about errno: with it, square roots are faster with
  * -fno-math-errno. The processor of the program decides at run time, so no -march is wanted. */
+#if defined(__cplusplus)
+#error "libtensor.c is C: compile it by a C compiler, and include tn.h in C++"
+#elif __STDC_VERSION__ < 201112L
+#error "libtensor.c is C11: compile it with -std=c11 or a later standard"
+#endif
 """
 
 REGIONS = """

@@ -14,7 +14,7 @@ amalgamation=$build/amalgamation
 : "${CC:=cc}" "${LIBS:=-lopenblas -lz -lm}" "${CHECK_LIBS:=-lcheck -lsubunit -lrt -lm -pthread}"
 all=$(mktemp -d)
 trap 'rm -rf "$all"' EXIT
-export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
+export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive CK_FORK=no
 warnings="-Wall -Wextra -Werror"
 tests=${TESTS:-golden}
 work=$all
@@ -126,6 +126,16 @@ same_bits()
     done
 }
 
+# refuses WORDS COMMAND...: the first thing that a compiler says of libtensor.c.
+refuses()
+{
+    words=$1
+    shift
+    ! "$@" -fsyntax-only "$amalgamation/libtensor.c" >"$work/log" 2>&1 && grep -m1 error "$work/log" | grep -qF "$words" ||
+        fail "$* does not say \"$words\": $(head -3 "$work/log")"
+    counts 1
+}
+
 # by COMPILER C++_COMPILER: the line of libtensor.c, the programs and the tests.
 by()
 {
@@ -137,12 +147,14 @@ by()
             passes $1 -std=$standard $warnings $flags -fsyntax-only "$amalgamation/libtensor.c"
         done
     done
+    refuses "libtensor.c is C11" $1 -std=c99
     object=$work/libtensor.o
     passes $1 -O2 -fopenmp $warnings -c "$amalgamation/libtensor.c" -o "$object"
     names_of "$object"
     passes $1 -I"$amalgamation" -c "$work/swish.c" -o "$work/swish.o"
     learns "$1" "$work/outside.c" "$object"
     if command -v "$2" >/dev/null; then
+        refuses "libtensor.c is C: compile it by a C compiler" $2 -x c++
         header "$2" c++ c++11 c++14 c++17 c++20 c++2b
         learns "$2" "$work/outside.cpp" "$object"
     fi

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Each public header alone, twice, in the oldest and the newest standard of C and C++ that a compiler knows; in
-# every standard all of them after the system's headers of mathematics, in these two before them, and beside a
-# program's own macros and names; and the macros that they define, which begin with TN_ or tn_: headers.sh INCLUDE_DIRECTORY
+# Each public header alone, twice, in the oldest standard of C and C++ that a compiler knows; in every standard all of
+# them after the system's headers of mathematics, in the oldest and the newest before them, and beside a program's own
+# macros and names; and the macros that they define, which begin with TN_ or tn_: headers.sh INCLUDE_DIRECTORY
 #
 # By gcc and clang, those that are installed, or else by CC and CXX; warnings are errors.
 set -u
@@ -52,7 +52,7 @@ own_macros()
     echo "headers: $*: <tn/tn.h> defines" $foreign | cut -c1-200
 }
 
-# What a header does not include, it lacks in the standards between these and for other compilers, too.
+# What a header does not include, it lacks in other standards and for other compilers, too.
 each_alone()
 {
     for header in "$include"/tn/*.h; do
@@ -72,8 +72,9 @@ check_language()
         # Nothing that comes after our headers sees more of them than the macros below.
         systems="0 1"
         case $standard in
-        "$oldest" | "$newest") systems="0 1 2" && $alone ;;
+        "$oldest" | "$newest") systems="0 1 2" ;;
         esac
+        [ "$standard" != "$oldest" ] || $alone
         for system in $systems; do
             compiles "$command, host.c, SYSTEM $system" $command -DSYSTEM=$system "$here/host.c"
         done

@@ -111,6 +111,16 @@ static bool options_nest(tn_ctx *ctx)
     return has_shape(tn_sum(ctx, a, opts), TN_SHAPE(1, 1));
 }
 
+// Bytes that are no file; their number is of another type than the library's.
+static bool bytes_arrive(tn_ctx *ctx)
+{
+    const std::vector<char> bytes(3);
+    const bool refused = !tn_load_npy_from(ctx, TN_MEMORY(bytes.data(), bytes.size())) &&
+                         tn_error_status(ctx) == TN_ERR_FORMAT;
+    tn_clear_error(ctx);
+    return refused;
+}
+
 static bool is_context(tn_ctx *ctx)
 {
     const bool made = tn_error_status(ctx) == TN_OK && ctx;
@@ -152,7 +162,7 @@ int main()
 {
     tn_ctx *ctx = tn_ctx_new(TN_OPTS(tn_ctx_opts, .seed = 1, .threads = 1));
     if (!contexts_are_made() || !literals_arrive() || !lists_arrive(ctx) || !options_nest(ctx) ||
-        !options_arrive(tn_zeros(ctx, TN_F32, TN_SCALAR))) {
+        !bytes_arrive(ctx) || !options_arrive(tn_zeros(ctx, TN_F32, TN_SCALAR))) {
         std::fprintf(stderr, "lists or options do not arrive: %s\n", tn_error(ctx));
         return 1;
     }

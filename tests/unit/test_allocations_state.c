@@ -11,12 +11,20 @@ static tn_checkpoint everything(void)
                            .extra = dict};
 }
 
-static void model_rows(void)
+static void loading_rows(void)
 {
     CALLS(tn_load, "", tn_load(ctx, net, folder_path("net.npz"), (tn_load_opts){0}));
     CALLS(tn_load, "", tn_load(ctx, net, folder_path("net.safetensors"), (tn_load_opts){0}));
     CALLS(tn_load_from, "",
           tn_load_from(ctx, net, source_of(folder_path("net.npz")), (tn_load_opts){0}));
+    CALLS(tn_load_checkpoint, "",
+          tn_load_checkpoint(ctx, everything(), folder_path("checkpoint.npz")));
+    CALLS(tn_load_checkpoint_from, "",
+          tn_load_checkpoint_from(ctx, everything(), source_of(folder_path("checkpoint.npz"))));
+}
+
+static void saving_rows(void)
+{
     CALLS(tn_save, "", tn_save(ctx, net, folder_path("x.npz")));
     CALLS(tn_save_to, "", TO_MEMORY(tn_save_to(ctx, net, TN_BYTES(filled))));
     CALLS(tn_save_checkpoint_to, "",
@@ -24,10 +32,6 @@ static void model_rows(void)
     CALLS(tn_save_checkpoint, "", tn_save_checkpoint(ctx, everything(), folder_path("x.npz")));
     CALLS(tn_save_checkpoint, "",
           tn_save_checkpoint(ctx, everything(), folder_path("x.safetensors")));
-    CALLS(tn_load_checkpoint, "",
-          tn_load_checkpoint(ctx, everything(), folder_path("checkpoint.npz")));
-    CALLS(tn_load_checkpoint_from, "",
-          tn_load_checkpoint_from(ctx, everything(), source_of(folder_path("checkpoint.npz"))));
 }
 
 /* Other values than those that the rows find; what the rows write is there already. */
@@ -52,8 +56,9 @@ static void make_files(void)
 static void file_rows(void)
 {
     make_files();
+    loading_rows();
     writing = true;
-    model_rows();
+    saving_rows();
     remove_folder();
 }
 

@@ -464,6 +464,15 @@ START_TEST(changes_nothing_unless_all_fits)
 }
 END_TEST
 
+static void refuses_version(training t, const char *path, int version, const char *why)
+{
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_dict_set(dict, "checkpoint", tn_full(ctx, TN_I64, TN_SHAPE(1), version));
+    ck_assert_int_eq(tn_save_dict(ctx, dict, path), TN_OK);
+    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, path), TN_ERR_FORMAT);
+    check_error(TN_ERR_FORMAT, why, path);
+}
+
 START_TEST(refuses_other_files)
 {
     training t = training_new(ctx, 0);
@@ -472,11 +481,8 @@ START_TEST(refuses_other_files)
     ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, path), TN_ERR_FORMAT);
     check_error(TN_ERR_FORMAT,
                 "load_checkpoint: %: no checkpoint, for it has no entry of that name", path);
-    tn_dict *dict = tn_dict_new(ctx);
-    tn_dict_set(dict, "checkpoint", tn_full(ctx, TN_I64, TN_SHAPE(1), 2));
-    ck_assert_int_eq(tn_save_dict(ctx, dict, path), TN_OK);
-    ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, path), TN_ERR_FORMAT);
-    check_error(TN_ERR_FORMAT, "load_checkpoint: %: checkpoint[0] is 2", path);
+    refuses_version(t, path, 0, "load_checkpoint: %: checkpoint[0] is 0");
+    refuses_version(t, path, 2, "load_checkpoint: %: checkpoint[0] is 2");
     ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, "no/such/file"), TN_ERR_FILE);
     check_error(TN_ERR_FILE, "load_checkpoint: %: No such file or directory", "no/such/file");
     ck_assert_int_eq(tn_load_checkpoint(ctx, t.parts, NULL), TN_ERR_ARGUMENT);

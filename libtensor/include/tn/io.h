@@ -46,7 +46,7 @@ typedef struct tn_source {
 } tn_source;
 
 /* A source of memory: tn_load_dict_from(ctx, TN_MEMORY(bytes, sizeof bytes)). */
-#define TN_MEMORY(data, size) (TN_STRUCT_(tn_source){(data), (int64_t)(size), NULL, NULL, NULL})
+#define TN_MEMORY(data, size) (TN_STRUCT_(tn_source){(data), TN_INT64_(size), NULL, NULL, NULL})
 
 /* ---- sinks ----------------------------------------------------------------------------------- */
 

@@ -31,10 +31,11 @@
 #ifndef __cplusplus
 #define TN_OPTS(type, ...) ((type){__VA_ARGS__})
 
-/* What the macros of the other headers are made of: an array, its length, and a struct. */
+/* What the macros of the other headers are made of: an array, its length, a struct, and a size. */
 #define TN_ARRAY_(type, ...) ((type const[]){__VA_ARGS__})
 #define TN_COUNT_(type, ...) ((int)(sizeof((type[]){__VA_ARGS__}) / sizeof(type)))
 #define TN_STRUCT_(type) (type)
+#define TN_INT64_(size) ((int64_t)(size))
 
 #else
 
@@ -50,6 +51,7 @@
 #define TN_ARRAY_(type, ...) \
     (tn_literal::make_array<type, TN_COUNT_(type, __VA_ARGS__)>({__VA_ARGS__}).data())
 #define TN_STRUCT_(type) type
+#define TN_INT64_(size) (static_cast<int64_t>(size))
 
 /* Counted by the preprocessor: a lambda, which TN_OPTS is, may be no operand of sizeof. */
 #define TN_COUNT_(type, ...)                                                                       \
