@@ -9,6 +9,8 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 : "${CC:=cc}" "${CXX:=c++}" "${PKG_CONFIG:=pkg-config}"
 make="${MAKE:-make} -s --no-print-directory"
+interface=$(sed -n 's/.*define TN_VERSION "\(.*\)\..*"/\1/p' "$here/../../libtensor/include/tn/context.h")
+following=${interface%.*}.$((${interface#*.} + 1))
 
 sh "$here/symbols.sh" "$build/libtensor.a" "$build/libtensor.so"
 # Tarballs have no debian/.
@@ -134,7 +136,6 @@ if command -v cmake >/dev/null; then
     done
     wants_no_libtensor "$stage/cmake/cmake-static"
     # The package of a later patch.
-    interface=$(sed -n 's/.*define TN_VERSION "\(.*\)\..*"/\1/p' "$stage/usr/include/tn/context.h")
     cp -r "$stage/usr/lib/cmake/libtensor" "$stage/patch"
     sed -i "s/^set(PACKAGE_VERSION .*/set(PACKAGE_VERSION \"$interface.5\")/" "$stage/patch/libtensor-config-version.cmake"
     cmake -S "$here/cmake/ranges" -B "$stage/ranges" -DPACKAGE="$stage/patch" -DINTERFACE="$interface" \
@@ -157,17 +158,17 @@ else
 fi
 
 # Another version beside it: programs keep theirs, and the older one goes alone.
-next="BUILD=$stage/next VERSION=0.2.0"
+next="BUILD=$stage/next VERSION=$following.0"
 mkdir "$stage/next"
 $CC -shared -fPIC -DNAME=first $cflags "$here/both.c" -o "$stage/libfirst.so" $shared
 cp -al "$build/obj" "$stage/next" 2>/dev/null || cp -rp "$build/obj" "$stage/next"
 $make lib install $next PREFIX="$stage/usr" >/dev/null
 run "$stage/c-shared"
 build_and_run c-next $CC -std=c11 $cflags "$here/outside.c" "$swish" $shared
-ldd "$stage/c-next" | grep -q "libtensor.so.0.2 =>" || fail "the next version has the name of this one"
+ldd "$stage/c-next" | grep -q "libtensor.so.$following =>" || fail "the next version has the name of this one"
 $CC -shared -fPIC -DNAME=second $cflags "$here/both.c" -o "$stage/libsecond.so" $shared
 $CC $cflags "$here/both.c" -o "$stage/both" -L"$stage" -lfirst -lsecond -Wl,-rpath,"$stage" -Wl,-rpath-link,"$stage/usr/lib"
-"$stage/both" | sed 's/.*libtensor/libtensor/' | tr '\n' ' ' | grep -qx 'libtensor.so.0.1 libtensor.so.0.2 ' ||
+"$stage/both" | sed 's/.*libtensor/libtensor/' | tr '\n' ' ' | grep -qx "libtensor.so.$interface libtensor.so.$following " ||
     fail "two versions in one process take each other's functions:" $("$stage/both")
 echo "of others" >"$stage/usr/share/doc/libtensor/another"
 $make uninstall BUILD="$build" PREFIX="$stage/usr" >/dev/null

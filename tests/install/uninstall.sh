@@ -8,7 +8,10 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 prefix=$stage/usr
 make="${MAKE:-make} -s --no-print-directory PREFIX=$prefix"
-patch="BUILD=$stage/patch VERSION=0.1.99"
+older=$(sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)
+interface=${older%.*}
+following=${interface%.*}.$((${interface#*.} + 1))
+patch="BUILD=$stage/patch VERSION=$interface.99"
 
 fail()
 {
@@ -30,8 +33,8 @@ is_as_before()
 
 leads_to()
 {
-    [ "$(readlink "$prefix/lib/$1.so.0.1")" = "$1.so.$2" ] ||
-        fail "$1.so.0.1 leads to $(readlink "$prefix/lib/$1.so.0.1" || echo nothing), not to $2"
+    [ "$(readlink "$prefix/lib/$1.so.$interface")" = "$1.so.$2" ] ||
+        fail "$1.so.$interface leads to $(readlink "$prefix/lib/$1.so.$interface" || echo nothing), not to $2"
 }
 
 # Each patch in turn is the last: LIBRARY, and the targets that install it and take it away. Without the pages,
@@ -39,16 +42,15 @@ leads_to()
 patches()
 {
     make="$make PAGES="
-    older=$(sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)
     $make $2 BUILD="$build" >/dev/null
     listing >"$stage/before"
     $make $2 $patch >/dev/null
-    leads_to "$1" 0.1.99
+    leads_to "$1" $interface.99
     $make $3 $patch
     leads_to "$1" "$older"
     $make $2 $patch >/dev/null
     $make $3 BUILD="$build" >/dev/null
-    leads_to "$1" 0.1.99
+    leads_to "$1" $interface.99
     [ -f "$prefix/lib/$1.a" ] || fail "the archive of the patch that came last is gone"
     $make $3 $patch
 }
@@ -63,9 +65,9 @@ for directory in lib/pkgconfig lib/cmake/libtensor include/tn share/man/man3 sha
     echo "of others" >"$prefix/$directory/of_others"
 done
 touch "$prefix/include/tn/of_others.h" "$prefix/share/doc/libtensor/reference/mine.html" \
-    "$prefix/share/man/man3/tn_of_others.3" "$prefix/lib/libtensor.so.0.2.0" \
-    "$prefix/lib/libtensor.so.0.1.0.bak" "$prefix/lib/mylibtensor.so.0.1.7" "$prefix/lib/libtensor.so.0.1.x" \
-    "$prefix/lib/libtensor.so.0.1.0.1"
+    "$prefix/share/man/man3/tn_of_others.3" "$prefix/lib/libtensor.so.$following.0" \
+    "$prefix/lib/libtensor.so.$older.bak" "$prefix/lib/mylibtensor.so.$interface.7" "$prefix/lib/libtensor.so.$interface.x" \
+    "$prefix/lib/libtensor.so.$older.1"
 echo ".so man3/tn_of_others.3" >"$prefix/share/man/man3/tn_others.3"
 listing >"$stage/others"
 cp "$stage/others" "$stage/before"
