@@ -96,11 +96,11 @@ check-others: lib man reference
 	+@$(MAKE) --no-print-directory check-docs
 
 # Installing and uninstalling by other names of directories, beside others' files and by several versions, and moving.
-check-install: lib man reference
-	+@for corner in places uninstall moved; do \
-	    CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/install/$$corner.sh $(BUILD) || exit 1; \
-	    echo "    $$corner ok"; \
-	done
+CORNERS := check-install-uninstall check-install-moved check-install-places
+check-install: $(CORNERS)
+
+$(CORNERS): check-install-%: lib man reference
+	+@CC="$(CC)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/install/$*.sh $(BUILD) && echo "    $* ok"
 
 # Each test in a process of its own, where it is the first to use the library; the quick ones as in .ci/run.
 check-apart: lib $(TESTS)
@@ -112,7 +112,7 @@ check-apart-quick: lib $(TESTS:%=%.seconds)
 # Those that take less than a second of a processor, as the last run of each has shown; of another build, its folder.
 QUICK = $$(for test in $(TESTS:$(BUILD)/tests/%=%); do \
     read -r seconds <$(BUILD)/tests/$$test.seconds; \
-    case $$seconds in 0*) echo $(BUILD)/$(1)tests/$$test ;; esac; done)
+    case $$seconds in 0*) printf '%s ' $(BUILD)/$(1)tests/$$test ;; esac; done)
 
 # What the documents say, done: tests/docs/README.md.
 check-docs: lib man reference
@@ -341,9 +341,9 @@ ifneq ($(findstring /lint-clang,$(BUILD)),)
 $(EXAMPLE_OBJECTS) $(TEST_OBJECTS): TN_CFLAGS += -O0
 endif
 
-.PHONY: debug tests check check-tests check-others check-apart check-apart-quick check-install check-docs check-cores soak mutants mutants-run asan \
-        asan-run valgrind bench bench-against bench-cores bench-gemm bench-growth bench-memory bench-onnx bench-ops \
-        bench-serve lint lint-compilers lint-objects lint-others
+.PHONY: debug tests check check-tests check-others check-apart check-apart-quick check-install $(CORNERS) check-docs \
+        check-cores soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores bench-gemm \
+        bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects lint-others
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

@@ -115,7 +115,7 @@ tn_status tn_fail(tn_ctx *ctx, tn_status status, const char *format, ...)
     status = status < 0 ? status : TN_ERR_ARGUMENT;
     ctx->status = status;
     failure->count++;
-    if (failure->hook && !failure->in_hook) {
+    if (failure->hook) {
         failure->in_hook = true;
         failure->hook(status, failure->text, failure->hook_payload);
         failure->in_hook = false;

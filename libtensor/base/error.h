@@ -11,7 +11,7 @@ struct tn__failure {
     uint64_t count; /* errors so far; a cleared one still counts */
     tn_error_hook hook;
     void *hook_payload;
-    bool in_hook;       /* an error inside the hook does not call it again */
+    bool in_hook;       /* nothing clears the error, so none in the hook calls it again */
     const char *advice; /* that ends what is said of a wrong dtype; NULL: none */
 };
 

@@ -67,7 +67,7 @@ tn__target tn__in_sink(const tn_sink *sink)
 
 bool tn__target_ends_in(tn__target target, const char *ending)
 {
-    return target.path && !tn__target_is_nameless(target) && tn__ends_in(target.path, ending);
+    return target.path && tn__ends_in(target.path, ending);
 }
 
 bool tn__target_is_nameless(tn__target target)
@@ -78,8 +78,6 @@ bool tn__target_is_nameless(tn__target target)
 bool tn__check_sink(tn_ctx *ctx, const char *what, const tn_sink *sink)
 {
     const char *name = tn__in_sink(sink).path;
-    if (!tn_ok(ctx))
-        return false;
     if (!sink->bytes && !sink->write)
         tn_fail(ctx, TN_ERR_ARGUMENT, "%s: %s: a sink without bytes or write", what, name);
     else if (sink->bytes && sink->bytes->object.ctx != ctx)

@@ -353,7 +353,7 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
 
 void tn__blas_gemm(tn_ctx *ctx, const tn__gemm_args *g)
 {
-    if (g->m == 0 || g->n == 0 || !tn__blas_ready(ctx))
+    if (!tn__blas_ready(ctx))
         return;
     if (g->k > 2 * TN__GEMM_LONG)
         share_in_parts(ctx, g);

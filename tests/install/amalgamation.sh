@@ -158,11 +158,12 @@ by()
         header "$2" c++ c++11 c++14 c++17 c++20 c++2b
         learns "$2" "$work/outside.cpp" "$object"
     fi
-    # The library's bits are those of its compiler.
+    # The library's bits are those of its compiler. By another one the first of the tests is enough.
+    passed=${tests%% *}
     case $("${CC##* }" --version)/$1 in
-    *clang*/clang | *"Free Software"*/gcc) same_bits "$object" ;;
+    *clang*/clang | *"Free Software"*/gcc) same_bits "$object" && passed=$tests ;;
     esac
-    for test in $tests; do
+    for test in $passed; do
         passes_test "$test" "$object"
     done
     touch "$work/done"

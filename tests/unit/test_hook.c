@@ -107,8 +107,10 @@ START_TEST(other_graphs_on_the_tape)
     tn_on_grad(ctx, b, look, &of_b);
     begin();
     tn_tensor *other = tn_square(ctx, b);
+    tn_tensor *gone = tn_square(ctx, b);
     tn_tensor *loss = tn_mul(ctx, noted(a, '1'), b);
     tn_tensor *later = tn_square(ctx, b);
+    tn_free(gone);
     tn_backward(ctx, loss);
     ck_assert_str_eq(events, "b1a");
     tn_backward(ctx, tn_add(ctx, other, later));
@@ -135,6 +137,23 @@ START_TEST(last_user_gets_nothing)
     tn_backward(ctx, tn_mul(ctx, stopped, x));
     ck_assert_str_eq(events, "x");
     ck_tn_equal(tn_grad(x), 1);
+}
+END_TEST
+
+/* Nor need the leaf itself get any. */
+START_TEST(leaf_gets_nothing)
+{
+    static const tn_op op = {.name = "stop", .backward = pass_nothing};
+    tn_tensor *x = LEAF(2), *y = LEAF(3);
+    seen of_x = {.name = 'x'}, of_y = {.name = 'y'};
+    tn_on_grad(ctx, x, look, &of_x);
+    tn_on_grad(ctx, y, look, &of_y);
+    begin();
+    tn_tensor *stopped = tn_record(ctx, &op, F64(5), (tn_record_args){.inputs = {x}});
+    tn_backward(ctx, tn_mul(ctx, stopped, y));
+    ck_assert_str_eq(events, "y");
+    ck_assert_ptr_null(tn_grad(x));
+    ck_tn_equal(tn_grad(y), 5);
 }
 END_TEST
 
@@ -345,6 +364,7 @@ int main(void)
     tcase_add_test(tc, used_by_the_hook);
     tcase_add_test(tc, other_graphs_on_the_tape);
     tcase_add_test(tc, last_user_gets_nothing);
+    tcase_add_test(tc, leaf_gets_nothing);
     tcase_add_test(tc, inputs_without_gradient);
     tcase_add_test(tc, operator_fails);
     tcase_add_test(tc, loss_is_the_leaf);
