@@ -1,7 +1,7 @@
 # The tests of libtensor-mpi, for each MPI that is there: MPIS="openmpi mpich".
 
 MPIS ?= $(foreach mpi,openmpi mpich,$(if $(shell command -v mpicc.$(mpi)),$(mpi)))
-MPI_TESTS := $(sort $(wildcard tests/mpi/*.c))
+MPI_TESTS := $(sort $(filter-out %/give_way.c,$(wildcard tests/mpi/*.c)))
 MPI_TEST_OBJECTS := $(MPI_TESTS:tests/mpi/%.c=$(MPI_BUILD)/tests/%.o)
 
 $(MPI_BUILD)/tests/%.o: tests/mpi/%.c $(MPI_COMPILER)
@@ -15,7 +15,13 @@ $(MPI_BUILD)/tests/cases: $(MPI_TEST_OBJECTS) $(MPI_STATIC) $(STATIC)
 
 mpi-tests: mpi $(MPI_BUILD)/tests/cases $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
 
-check-mpi:
+GIVE_WAY := $(abspath $(BUILD))/mpi/give_way.so
+$(GIVE_WAY): tests/mpi/give_way.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TN_CFLAGS) -fvisibility=default -shared $(LDFLAGS) -o $@ $< -ldl
+
+check-mpi: export GIVE_WAY := $(GIVE_WAY)
+check-mpi: $(GIVE_WAY)
 	$(if $(MPIS),,$(error check-mpi: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
 	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-tests MPICC=mpicc.$$mpi || exit 1; done
 	@tests/mpi/symbols.sh $(BUILD)
