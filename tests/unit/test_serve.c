@@ -308,12 +308,13 @@ static void leave_at(const char *bytes, size_t size)
     close(s);
 }
 
+/* A request whose client goes in the middle of its body. */
+static const char cut[] = "POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 784\r\n\r\nabc";
+
 /* What is cut off, too large or no HTTP ends its own connection and nothing else. */
 START_TEST(survives_clients)
 {
     static char large[2 << 20], text[4096];
-    static const char cut[] =
-        "POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 784\r\n\r\nabc";
     start("2");
     for (size_t n = 0; n < sizeof cut; n += 3)
         leave_at(cut, n);
@@ -338,7 +339,7 @@ START_TEST(leaves_who_says_nothing)
     start_with("1", "2");
     int before = open_files();
     for (int i = 0; i < 20; i++)
-        leave_at("POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 784\r\n\r\nabc", 60);
+        leave_at(cut, sizeof cut - 1);
     int idle = connect_to_it();
     ck_assert_int_eq(recv(idle, text, sizeof text, 0), 0);
     close(idle);
