@@ -2,7 +2,8 @@
 
 CHECK_LIBS = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck -lsubunit -lrt -lm -pthread)
 TEST_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/common/*.c)))
-TEST_OBJECTS := $(TEST_COMMON) $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c tests/rows/*.c))
+TEST_OBJECTS := $(TEST_COMMON) \
+    $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/test_*.c tests/rows/*.c tests/sanitizers/*.c))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/unit/test_*.c)))
 
 $(BUILD)/obj/tests/%.o: TN_CFLAGS += -Itests -Wno-missing-prototypes -Wno-pedantic
@@ -31,6 +32,12 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_COMMON) $(TESTED)
 $(filter $(BUILD)/tests/test_refusals_%,$(TESTS)): $(BUILD)/obj/tests/rows/refusals.o
 $(filter $(BUILD)/tests/test_allocations_%,$(TESTS)): $(BUILD)/obj/tests/rows/allocations.o \
     $(BUILD)/obj/tests/rows/world.o
+
+# Programs that fork beside threads that allocate. The functions of at_fork.c are seen by all libraries.
+FORKING := $(addprefix $(BUILD)/tests/test_,blas_gate fork prefetch)
+$(FORKING): $(BUILD)/obj/tests/sanitizers/at_fork.o
+$(FORKING): CHECK_LIBS += -rdynamic
+$(BUILD)/obj/tests/sanitizers/at_fork.o: TN_CFLAGS += -fno-omit-frame-pointer # reports name its callers
 
 # The example programs are run by their tests, which read the pictures that they write.
 $(BUILD)/obj/tests/common/programs.o $(BUILD)/obj/tests/unit/test_serve.o: TN_CFLAGS += -DTN_TEST_PROGRAMS='"$(BUILD)/bin"'
