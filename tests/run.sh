@@ -14,13 +14,15 @@ export GLIBC_TUNABLES="${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1:$kept}"
 if [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'NR == 2 { print ($4 > 2097152) }')" = 1 ]; then
     export TMPDIR=/dev/shm
 fi
+# nproc(1) says what OMP_NUM_THREADS does, which is of each program.
+cores=$(env -u OMP_NUM_THREADS nproc)
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
 for program in "$@"; do
     read -r seconds 2>/dev/null <"$program.seconds" || seconds=0
     echo "$seconds $program"
-done | sort -s -k 1,1rn | cut -d ' ' -f 2- | xargs -P "$(nproc)" -I{} "$(dirname "$0")/one.sh" {} "$log"
+done | sort -s -k 1,1rn | cut -d ' ' -f 2- | xargs -P "$cores" -I{} "$(dirname "$0")/one.sh" {} "$log"
 
 # What reads files that are not part of the repository passes without them.
 skipped=$(cat "$log"/*.log | grep -c '^skipped: ')

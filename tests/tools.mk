@@ -72,7 +72,7 @@ endif
 
 # As many files at once as there are processors, if make was not told how many.
 analyze:
-	+@$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) analyze-logs
+	+@$(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell env -u OMP_NUM_THREADS nproc)) analyze-logs
 	@tests/analyze.sh $(BUILD)/analyze $(ANALYZED)
 
 .PHONY: analyze analyze-logs

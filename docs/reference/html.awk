@@ -1,6 +1,7 @@
 # Writes the reference as pages from the public headers: index.html, a page for each header, and index.js
 # for the search, which search.js does.
-# awk -v out=DIR -v version=0.1.0 -v examples=DIR -v overview=FILE -f parse.awk -f prose.awk -f html.awk HEADERS
+# awk -v out=DIR -v version=0.1.0 -v examples=DIR -v overview=FILE -v pytorch=FILE -f parse.awk -f prose.awk \
+#     -f html.awk HEADERS
 
 # ---- text ----------------------------------------------------------------------------------------------
 
@@ -321,34 +322,67 @@ function other_names(d,    text, words, m)
     return substr(words, 2)
 }
 
-# [name, address, kind, what it is, other names]
-function put_entry(n, k, what, others)
+# The tables of coming-from-pytorch.md have PyTorch's words in the first column, ours in the second.
+function read_pytorch(    line, column, text, n)
+{
+    while ((getline line < pytorch) > 0) {
+        if (line !~ /^\| `/ || split(line, column, / \| /) < 2) continue
+        for (text = column[2]; match(text, /(tn|TN)_[a-zA-Z0-9_]+/); text = substr(text, RSTART + RLENGTH)) {
+            n = substr(text, RSTART, RLENGTH)
+            in_pytorch[n] = in_pytorch[n] " " substr(column[1], 3)
+        }
+    }
+    close(pytorch)
+}
+
+# What is said of a declaration beside its first sentence.
+function all_words(d,    text, m)
+{
+    text = prose[of_unit[d]] " " note[d] in_pytorch[name[d]]
+    for (m = member_first[d]; m && m <= member_last[d]; m++)
+        text = text " " member_note[m]
+    return text
+}
+
+# What stands below a heading and belongs to no declaration.
+function words_of_group(g,    text, u)
+{
+    text = lead[g]
+    for (u = 1; u <= units; u++)
+        if (of_group[u] == g && !first[u]) text = text " " prose[u]
+    return text
+}
+
+# [name, address, kind, what it is, other names, what else is said of it]
+function put_entry(n, k, what, others, words)
 {
     put("[" quoted(n) "," quoted(n in home ? address(n) : others) "," quoted(k) "," quoted(what) "," \
-        quoted(n in home ? others : "") "],")
+        quoted(n in home ? others : "") "," quoted(words) "],")
 }
 
 function write_index(    d, m, h, g, n, seen)
 {
     file = out "/index.js"
+    read_pytorch()
     put("const names = [")
     for (h = 1; h <= headers; h++)
-        put_entry(header[h], "header", about[h], page_of_header(h))
+        put_entry(header[h], "header", about[h], page_of_header(h), intro[h])
     for (g = 1; g <= groups; g++)
         if (first_of[g] && filled[of_header[g]] > 1)
-            put_entry(title[g], "section of " header[of_header[g]], "", page_of_header(of_header[g]) "#" slug(title[g]))
+            put_entry(title[g], "section of " header[of_header[g]], "", \
+                page_of_header(of_header[g]) "#" slug(title[g]), words_of_group(g))
     for (d = 1; d <= declarations; d++) {
         if (name[d] in seen) continue
         seen[name[d]] = 1
-        put_entry(name[d], kind[d], summary(d), other_names(d))
+        put_entry(name[d], kind[d], summary(d), other_names(d), all_words(d))
         n = "tn_" tolower(substr(name[d], 4))
         if ((n "_f32") in behind) {
-            put_entry(n "_f32", "function", name[d] " for float", "")
-            put_entry(n "_f64", "function", name[d] " for double", "")
+            put_entry(n "_f32", "function", name[d] " for float", "", "")
+            put_entry(n "_f64", "function", name[d] " for double", "", "")
         }
         if (kind[d] == "enum")
             for (m = member_first[d]; m <= member_last[d]; m++)
-                put_entry(constant[m], "constant", member_note[m], "")
+                put_entry(constant[m], "constant", member_note[m], "", "")
     }
     put("]")
     close(file)

@@ -1,33 +1,49 @@
-/* The search over `names` (index.js): [name, address, kind, what it is, other names]. */
+/* The search over `names` (index.js): [name, address, kind, what it is, other names, what else is said of it]. */
 'use strict';
 
 const box = document.getElementById('search');
 const list = document.getElementById('found');
 let chosen = 0;
 
-/* How well an entry fits one word; 0 if it does not. tn_ and TN_ need not be typed. */
+/* In small letters, and with one spelling of optimizer and optimiser. */
+const plain = text => text.toLowerCase().replace(/iz(?=[aei])/g, 'is');
+
+/* Where a word of a text begins so; -1 if none does. */
+const place = (text, word) =>
+    plain(text).search(new RegExp('(^|[^a-z0-9])' + word.replace(/[^a-z0-9_]/g, '\\$&')));
+
+/* How well an entry fits one word; 0 if it does not. tn_ and TN_ need not be typed, nor the _ between words, which
+ * PyTorch's names of classes have not. */
 function fit(entry, word) {
-    const name = entry[0].toLowerCase();
+    const name = plain(entry[0]);
     const bare = name.replace(/^tn_(err_|nn_)?/, '');
     const wanted = word.replace(/^tn_/, '');
     if (name === word) return 100;
     if (bare === wanted) return 90;
+    if (bare.replace(/_/g, '') === wanted) return 80;
     if (bare.startsWith(wanted)) return 70 - bare.length / 10;
     if (name.includes('_' + wanted)) return 55 - name.length / 10;
     if (name.includes(wanted)) return 45 - name.length / 10;
-    const others = entry[4].toLowerCase().split(' ');
+    const others = plain(entry[4]).split(' ');
     if (others.some(other => other === word || other.endsWith('.' + word))) return 40;
     if (others.some(other => other.includes(word))) return 25;
-    const at = entry[3].toLowerCase().search(new RegExp('(^|[^a-z])' + word.replace(/[^a-z0-9_]/g, '\\$&')));
-    return at < 0 ? 0 : 20 - Math.min(at, 90) / 10;
+    const at = place(entry[3], word);
+    if (at >= 0) return 20 - Math.min(at, 90) / 10;
+    if (place(entry[5], word) >= 0) return 5;
+    return word.length > 3 && plain(entry[5]).includes(word) ? 3 : 0;
+}
+
+/* A name with a module before it, as F.relu, or a member's with its struct, fits by its last part, too. */
+function fit_part(entry, word) {
+    return Math.max(fit(entry, word), fit(entry, word.replace(/.*[.](?=.)/, '')));
 }
 
 function search(text) {
-    const words = text.toLowerCase().split(/[\s,()]+/).filter(word => word);
+    const words = plain(text).split(/[\s,()-]+/).filter(word => word);
     const found = [];
     if (!words.length) return found;
     for (const entry of names) {
-        const fits = words.map(word => fit(entry, word));
+        const fits = words.map(word => fit_part(entry, word));
         if (fits.every(score => score > 0))
             found.push([fits.reduce((a, b) => a + b) + (entry[2] === 'function' ? 2 : 0), entry]);
     }
@@ -55,7 +71,7 @@ function show() {
         add(link, 'code', '', entry[0]);
         if (entry[3]) add(link, 'span', 'what', entry[3]);
     }
-    if (!found.length) add(list, 'li', 'none', 'Nothing has this name, and no first sentence these words.');
+    if (!found.length) add(list, 'li', 'none', 'Nothing has this name, and nothing that is said these words.');
     choose(0);
 }
 

@@ -198,7 +198,7 @@ int faces_generate(int argc, char **argv)
         {"seed", CLI_INT, &s.seed, "S", .max = 1e6, .help = "of the random numbers"},
         {"threads", CLI_INT, &s.threads, "N", .max = 1024, .help = "0: as many as there are cores"},
         {"sheet", CLI_STRING, &s.sheet, "FILE",
-         .help = "put ten faces of each on one picture, too"},
+         .help = "put ten faces of each on one picture, a PNG, too"},
         {"out", CLI_STRING, &s.out, "DIR", .help = "folder for the faces"},
         {"quiet", CLI_FLAG, &s.quiet, .help = "show neither progress nor summary"},
         {.name = NULL},

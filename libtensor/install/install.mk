@@ -53,6 +53,7 @@ endef
 
 REFERENCE := docs/reference
 DESCRIBED := $(filter-out %/tn.h %/vector_math_real.h %/vector_math_wide.h,$(HEADERS)) libtensor/mpi/include/tn/mpi.h
+PYTORCH := docs/coming-from-pytorch.md
 PARTS := $(wildcard $(REFERENCE)/* $(REFERENCE)/examples/*.c) $(DESCRIBED)
 # The day of the commit, which `git archive` has written into the file.
 DATE = $(or $(shell sed '/Format/d' $(REFERENCE)/date),$(shell git log -1 --format=%cs 2>/dev/null))
@@ -65,10 +66,10 @@ $(BUILD)/man/pages: $(PARTS)
 	$(Q)$(DESCRIBE) -f $(REFERENCE)/man.awk $(DESCRIBED)
 	@touch $@
 
-$(BUILD)/reference/index.html: $(PARTS)
+$(BUILD)/reference/index.html: $(PARTS) $(PYTORCH)
 	$(call SAY,HTML,$(@D))
 	@rm -rf $(@D) && mkdir -p $(@D)
-	$(Q)$(DESCRIBE) -f $(REFERENCE)/html.awk $(DESCRIBED)
+	$(Q)$(DESCRIBE) -v pytorch=$(PYTORCH) -f $(REFERENCE)/html.awk $(DESCRIBED)
 	@cp $(REFERENCE)/style.css $(REFERENCE)/search.js $(@D)
 
 man: $(BUILD)/man/pages

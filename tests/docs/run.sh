@@ -25,7 +25,7 @@ $CC -c -o "$work/by_lines.o" $here/by_lines.c
 # Those that take longest begin.
 find "$work" -name 'follow.sh' >"$work/jobs"
 find "$work" -name 'programs.*.c*' | sort >>"$work/jobs"
-xargs -P "$(nproc)" -n 1 sh $here/job.sh <"$work/jobs" || touch "$work/failed"
+xargs -P "$(env -u OMP_NUM_THREADS nproc)" -n 1 sh $here/job.sh <"$work/jobs" || touch "$work/failed"
 
 awk -f $here/links.awk $(find . -name '*.md' -not -path "./$build/*" -not -path './out/*' | sed 's|^\./||') \
     2>"$work/links" || touch "$work/failed"

@@ -17,6 +17,15 @@ const wanted = {
     'weight_decay': 'tn_sgd_opts tn_adam_opts tn_adamw_opts tn_rmsprop_opts tn_group_opts',
     'gradient check': 'gradient check',
     'numpy.arange': 'tn_arange',
+    'cross-entropy': 'tn_cross_entropy',
+    'CrossEntropyLoss': 'tn_cross_entropy',
+    'StepLR': 'tn_step_lr',
+    'optimizers': 'optimisers',
+    'DataLoader': 'tn_loader_from tn_loader_new',
+    'sampler': 'tn_balanced_weights',
+    'no_grad': 'tn_set_grad_enabled',
+    'F.relu': 'tn_relu tn_nn_relu',
+    'tn_loader_opts.prefetch': 'tn_loader_opts',
 };
 let bad = 0;
 for (const [text, names] of Object.entries(wanted)) {

@@ -28,7 +28,7 @@ while read -r test gradient; do
     for kind in $kinds; do
         printf '%s %s %s\n' "$test" "$gradient" "$kind"
     done
-done <"$work/mutants" | xargs -P "$(nproc)" -L1 sh -c "$one" sh >"$work/results"
+done <"$work/mutants" | xargs -P "$(env -u OMP_NUM_THREADS nproc)" -L1 sh -c "$one" sh >"$work/results"
 
 # A mutant is dead if one of the tests that are responsible for it has killed it.
 awk '{ if ($2 == "killed") dead[$1] = 1; seen[$1] = 1 }

@@ -123,10 +123,16 @@ static long double times(double w, long double l)
     return w == 0 && !isnan(l) ? 0 : w * l;
 }
 
+/* log(1 + e^x), where e^x may be beyond what a long double holds. */
+static long double softplus(long double x)
+{
+    return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x)));
+}
+
 /* What the loss and its derivatives are for a logit of any size. */
 static void exact_loss(double x, double t, double r, double out[3])
 {
-    long double up = log1pl(expl(x)), down = log1pl(expl(-(long double)x));
+    long double up = softplus(x), down = softplus(-x);
     out[0] = (double)(times(1 - t, up) + times(r * t, down));
     out[1] = (double)((1 - t) / (1 + expl(-(long double)x)) - r * t / (1 + expl(x)));
     out[2] = (double)(r * down - up);
