@@ -73,8 +73,9 @@ int main(void)
 
     for (int epoch = 1; epoch <= 5 && tn_ok(ctx); epoch++) {
         train(ctx, net, opt, training);
-        printf("epoch %d: %.1f %% of the test images are recognised\n", epoch,
-               accuracy(ctx, net, test));
+        double percent = accuracy(ctx, net, test);
+        if (tn_ok(ctx))
+            printf("epoch %d: %.1f %% of the test images are recognised\n", epoch, percent);
     }
 
     /* If a file is missing, or anything else went wrong, everything after it did nothing. */

@@ -96,8 +96,9 @@ int main(void)
         train(ctx, net, opt, training);
         double loss = evaluate(ctx, net, validation, &accuracy);
         bool better = tn_early_stopping_step(&stopping, loss);
-        printf("epoch %d: validation loss %.2f%s\n", epoch, loss,
-               better ? ", the best so far" : "");
+        if (tn_ok(ctx))
+            printf("epoch %d: validation loss %.2f%s\n", epoch, loss,
+                   better ? ", the best so far" : "");
         if (better)
             tn_snapshot_take(best);
     }

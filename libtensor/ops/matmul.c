@@ -183,12 +183,6 @@ static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
     if (!a || !b || !check_sizes(ctx, a) || !check_sizes(ctx, b) ||
         !tn__broadcast(ctx, "matmul", a->ndim - 2, a->shape, b->ndim - 2, b->shape, &ndim, shape))
         return NULL;
-    if (a->shape[a->ndim - 1] != b->shape[b->ndim - 2]) {
-        tn_fail(ctx, TN_ERR_SHAPE, "matmul: input %s has %lld columns but other %s has %lld rows",
-                TN_SHAPE_TEXT(a), (long long)tn_size(a, -1), TN_SHAPE_TEXT(b),
-                (long long)tn_size(b, -2));
-        return NULL;
-    }
     shape[ndim] = tn_size(a, -2);
     shape[ndim + 1] = tn_size(b, -1);
     tn_tensor *y = tn__new(ctx, "matmul", a->dtype, ndim + 2, shape);
@@ -235,6 +229,30 @@ static tn_tensor *product_folded(tn_ctx *ctx, const tn_tensor *a, const tn_tenso
     return tn__reshaped(ctx, y, a->ndim, shape);
 }
 
+static bool do_batches_broadcast(const tn_tensor *a, const tn_tensor *b)
+{
+    for (int i = 3; i <= a->ndim && i <= b->ndim; i++) {
+        int64_t of_a = a->shape[a->ndim - i], of_b = b->shape[b->ndim - i];
+        if (of_a != of_b && of_a != 1 && of_b != 1)
+            return false;
+    }
+    return true;
+}
+
+/* As the program gave them, before vectors become matrices and batches rows. */
+static bool check_shapes(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
+{
+    int64_t columns = tn_size(a, -1), rows = tn_size(b, b->ndim == 1 ? 0 : -2);
+    if (columns != rows)
+        tn_fail(ctx, TN_ERR_SHAPE, "matmul: input %s has %lld columns but other %s has %lld rows",
+                TN_SHAPE_TEXT(a), (long long)columns, TN_SHAPE_TEXT(b), (long long)rows);
+    else if (!do_batches_broadcast(a, b))
+        tn_fail(ctx, TN_ERR_SHAPE,
+                "matmul: input %s and other %s do not broadcast before their last two dimensions",
+                TN_SHAPE_TEXT(a), TN_SHAPE_TEXT(b));
+    return tn_ok(ctx);
+}
+
 tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {
     tn_begin(ctx, &matmul_op);
@@ -246,6 +264,8 @@ tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
                 TN_SHAPE_TEXT(a), TN_SHAPE_TEXT(b));
         return NULL;
     }
+    if (!check_shapes(ctx, a, b))
+        return NULL;
     if (a->ndim == 1)
         return tn_select(ctx, tn_matmul(ctx, tn_unsqueeze(ctx, a, 0), b), b->ndim == 1 ? 0 : -2, 0);
     if (b->ndim == 1)

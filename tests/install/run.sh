@@ -97,7 +97,8 @@ for standard in c++11 c++14 c++17 c++20; do
 done
 # The line of the README for the static library, the shared one beside it.
 archive=$($PKG_CONFIG --variable libdir libtensor)/libtensor.a
-build_and_run c-archive $CC "$here/outside.c" "$swish" $cflags "$archive" $($PKG_CONFIG --static --libs libtensor)
+build_and_run c-archive $CC "$here/outside.c" "$swish" $cflags "$archive" \
+    -Wl,--as-needed $($PKG_CONFIG --static --libs libtensor)
 wants_no_libtensor "$stage/c-archive"
 # The lessons, by the line of examples/README.md.
 for lesson in "$here"/../../examples/[0-9]*.c; do
@@ -117,9 +118,10 @@ awk '/^```/ { inside = /^```c$/ && !seen++; next } inside' "$readme" >"$stage/re
 (
     export HOME="$stage/home"
     cd "$stage/reader"
+    # As clang does, and gcc with a sanitizer: libraries that nothing needs are linked, unless a line says otherwise.
     cc()
     {
-        command cc "$@" && ./a.out >>printed && cp a.out "last.$(ls | grep -c '^last')"
+        command cc -Wl,--no-as-needed "$@" && ./a.out >>printed && cp a.out "last.$(ls | grep -c '^last')"
     }
     eval "$(echo "$lines" | grep -vE '^(make install|eval)')"
 ) >"$stage/log" 2>&1 || fail "README's lines: $(tail -5 "$stage/log")"

@@ -1,7 +1,8 @@
 /* A module of 20,000 parameters, and optimisers: what takes time for each parameter takes none for
- * each pair of them. The bound is four times the processor time of making the module, of which the
- * work takes a part; for each pair it would take a hundred times as long. Where there are hundreds
- * of thousands, a step for each pair would take minutes, which the time limit of the tests ends. */
+ * each pair of them. The bound is 25 times the processor time of making the module; the work takes
+ * up to four times that, and for each pair it would take a hundred times as long. Where there are
+ * hundreds of thousands, a step for each pair would take minutes, which the time limit of the tests
+ * ends. */
 #include "common/check_tn.h"
 
 #include <stdio.h>
@@ -60,11 +61,13 @@ static double seconds(void)
             ck_abort_msg("%s took %g s of processor time", #__VA_ARGS__, start_); \
     } while (0)
 
+/* The first module gets memory from the system, which takes longer than the rest. */
 static void setup(void)
 {
+    tn_module_free(group_of(2));
     double start = seconds();
     net = group_of(2);
-    bound = 4 * (seconds() - start);
+    bound = 25 * (seconds() - start);
     ck_assert_int_eq(tn_parameter_count(net), PARAMETERS);
 }
 

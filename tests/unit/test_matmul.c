@@ -220,9 +220,16 @@ START_TEST(test_errors)
                 "matmul: input [2,3] has 3 columns but other [2,3] has 2 rows");
     check_fails(tn_matmul(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(2, 1, 3)),
                           tn_ones(ctx, TN_F32, TN_SHAPE(3, 3, 1))),
-                TN_ERR_SHAPE, "matmul: shapes [2] and [3] do not broadcast");
+                TN_ERR_SHAPE,
+                "matmul: input [2,1,3] and other [3,3,1] do not broadcast before their last two "
+                "dimensions");
+    check_fails(
+        tn_matmul(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(5, 2, 3)), tn_ones(ctx, TN_F32, TN_SHAPE(2))),
+        TN_ERR_SHAPE, "matmul: input [5,2,3] has 3 columns but other [2] has 2 rows");
+    check_fails(tn_matmul(ctx, tn_ones(ctx, TN_F32, TN_SHAPE(3)), a), TN_ERR_SHAPE,
+                "matmul: input [3] has 3 columns but other [2,3] has 2 rows");
     tn_tensor *wide = tn_expand(ctx, s, TN_SHAPE(1, INT64_C(1) << 31));
-    check_fails(tn_matmul(ctx, wide, wide), TN_ERR_SHAPE,
+    check_fails(tn_matmul(ctx, wide, tn_transpose(ctx, wide, 0, 1)), TN_ERR_SHAPE,
                 "matmul: matrix [1,2147483648] has a size or stride above 2147483647");
     check_fails(tn_matmul(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(0, 0)),
                           tn_zeros(ctx, TN_F32, TN_SHAPE(0, 2147483648))),

@@ -221,8 +221,10 @@ static void product_rows(void)
             tn_matmul(ctx, T("f32[2,3]"), T("f32[2,3]")));
     REFUSES(tn_matmul, TN_ERR_SHAPE, "matmul: shapes [] and [2] need at least one dimension each",
             tn_matmul(ctx, T("f32[]"), T("f32[2]")));
-    REFUSES(tn_matmul, TN_ERR_SHAPE, "matmul: shapes [2] and [3] do not broadcast",
-            tn_matmul(ctx, T("f32[2,2,3]"), T("f32[3,3,2]")));
+    REFUSES(
+        tn_matmul, TN_ERR_SHAPE,
+        "matmul: input [2,2,3] and other [3,3,2] do not broadcast before their last two dimensions",
+        tn_matmul(ctx, T("f32[2,2,3]"), T("f32[3,3,2]")));
     REFUSES(tn_matmul, TN_ERR_SHAPE,
             "matmul: matrix [576460752303423488,1] has a size or stride above 2147483647",
             tn_matmul(ctx, tall(), wide()));
