@@ -322,12 +322,12 @@ function other_names(d,    text, words, m)
     return substr(words, 2)
 }
 
-# The tables of coming-from-pytorch.md have PyTorch's words in the first column, ours in the second.
+# The tables of coming-from-pytorch.md have PyTorch's words in the first column, our names and `.members` in the second.
 function read_pytorch(    line, column, text, n)
 {
     while ((getline line < pytorch) > 0) {
-        if (line !~ /^\| `/ || split(line, column, / \| /) < 2) continue
-        for (text = column[2]; match(text, /(tn|TN)_[a-zA-Z0-9_]+/); text = substr(text, RSTART + RLENGTH)) {
+        if (line !~ /^\| / || split(line, column, / \| /) < 2) continue
+        for (text = column[2]; match(text, /(tn|TN)_[a-zA-Z0-9_]+|[.][a-z_]+/); text = substr(text, RSTART + RLENGTH)) {
             n = substr(text, RSTART, RLENGTH)
             in_pytorch[n] = in_pytorch[n] " " substr(column[1], 3)
         }
@@ -335,12 +335,20 @@ function read_pytorch(    line, column, text, n)
     close(pytorch)
 }
 
+# PyTorch's words for the members of a struct, of which one line may declare several.
+function words_of_member(text,    part, words, i)
+{
+    for (i = split(text, part, /[^a-zA-Z_0-9]+/); i > 0; i--)
+        words = words in_pytorch["." part[i]]
+    return words
+}
+
 # What is said of a declaration beside its first sentence.
 function all_words(d,    text, m)
 {
     text = prose[of_unit[d]] " " note[d] in_pytorch[name[d]]
     for (m = member_first[d]; m && m <= member_last[d]; m++)
-        text = text " " member_note[m]
+        text = text " " member_note[m] words_of_member(member[m])
     return text
 }
 

@@ -39,7 +39,7 @@ function fit_part(entry, word) {
 }
 
 function search(text) {
-    const words = plain(text).split(/[\s,()-]+/).filter(word => word);
+    const words = plain(text.slice(0, 100)).replace(/(\w)[(].*/, '$1').split(/[\s,()-]+/).filter(word => word);
     const found = [];
     if (!words.length) return found;
     for (const entry of names) {

@@ -214,13 +214,14 @@ tn_status tn_add_child(tn_ctx *ctx, tn_module *module, const char *name, tn_modu
 {
     if (!tn_ok(ctx))
         return tn_error_status(ctx);
-    if (!child || child->parent || child->object.ctx != ctx)
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child %s",
-                       !child          ? "is NULL"
-                       : child->parent ? "is part of a module already"
-                                       : "belongs to another context");
-    if (contains(child, module))
-        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: the child contains the module");
+    const char *reason = !child                     ? "is NULL"
+                         : child->parent            ? "is part of a module already"
+                         : child->object.ctx != ctx ? "belongs to another context"
+                         : contains(child, module)  ? "contains the module"
+                                                    : NULL;
+    if (reason)
+        return tn_fail(ctx, TN_ERR_ARGUMENT, "add_child: child %s of %s %s", name ? name : "NULL",
+                       module ? module->type->name : "NULL", reason);
     entry *e = add_entry(ctx, module, "add_child", name);
     if (!e)
         return tn_error_status(ctx);

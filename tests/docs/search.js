@@ -24,6 +24,9 @@ const wanted = {
     'DataLoader': 'tn_loader_from tn_loader_new',
     'sampler': 'tn_balanced_weights',
     'no_grad': 'tn_set_grad_enabled',
+    'num_workers': 'tn_loader_opts',
+    '__getitem__': 'tn_loader_from',
+    'F.cross_entropy(out, y)': 'tn_cross_entropy',
     'F.relu': 'tn_relu tn_nn_relu',
     'tn_loader_opts.prefetch': 'tn_loader_opts',
 };
@@ -34,7 +37,7 @@ for (const [text, names] of Object.entries(wanted)) {
     console.log(`search.js: "${text}" finds ${found.slice(0, 3).join(', ')} and not ${names}`);
     bad = 1;
 }
-if (find('zzzz').length || find(' ').length || find('(').length > 40) {
+if (find('zzzz').length || find('a'.repeat(1e6)).length || find(' ').length || find('(').length > 40) {
     console.log('search.js: nothing is found by words that are nowhere');
     bad = 1;
 }

@@ -131,9 +131,9 @@ START_TEST(children)
     ck_assert_ptr_null(tn_child(m, -1));
     ck_assert_ptr_null(tn_child(NULL, 0));
     ck_assert_int_eq(tn_add_child(ctx, plain(), "x", a), TN_ERR_ARGUMENT);
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child is part of a module already");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of Plain is part of a module already");
     ck_assert_int_eq(tn_add_child(ctx, m, "x", NULL), TN_ERR_ARGUMENT);
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child is NULL");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of Plain is NULL");
     ck_assert_int_eq(tn_add_child(ctx, NULL, "x", plain()), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_child: the module is NULL");
     tn_module_free(a);
@@ -150,7 +150,7 @@ START_TEST(no_circles)
     ck_assert_int_eq(tn_add_child(ctx, m, "x", m), TN_ERR_ARGUMENT);
     tn_clear_error(ctx);
     ck_assert_int_eq(tn_add_child(ctx, inner, "x", m), TN_ERR_ARGUMENT);
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child contains the module");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of Plain contains the module");
     ck_assert_int_eq(tn_parameter_count(m), 4);
 }
 END_TEST

@@ -83,9 +83,10 @@ static void sequential_rows(void)
             tn_sequential_of(ctx, 1, NULL));
     REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "Sequential: -1 children",
             tn_sequential_of(ctx, -1, &net));
-    REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "add_child: the child is NULL",
+    REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "add_child: child 1 of Sequential is NULL",
             tn_sequential(ctx, spare(), NULL));
-    REFUSES(tn_sequential_of, TN_ERR_ARGUMENT, "add_child: the child is part of a module already",
+    REFUSES(tn_sequential_of, TN_ERR_ARGUMENT,
+            "add_child: child 1 of Sequential is part of a module already",
             tn_sequential(ctx, net, net));
     WORKS(tn_sequential_of, tn_sequential(ctx, spare()));
 }
@@ -204,13 +205,14 @@ static void part_rows(void)
     WORKS(tn_add_buffer, tn_add_buffer(ctx, net, "b", x));
     REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: the module is NULL",
             tn_add_child(ctx, NULL, "c", net));
-    REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: the child is NULL",
+    REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: child c of Same is NULL",
             tn_add_child(ctx, spare(), "c", NULL));
-    REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: the child contains the module",
+    REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: child c of Linear contains the module",
             tn_add_child(ctx, net, "c", net));
     REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: Linear has a weight already",
             tn_add_child(ctx, net, "weight", spare()));
-    REFUSES(tn_add_child, TN_ERR_ARGUMENT, "add_child: the child belongs to another context",
+    REFUSES(tn_add_child, TN_ERR_ARGUMENT,
+            "add_child: child c of Linear belongs to another context",
             tn_add_child(ctx, net, "c", tn_nn_relu(maker)));
     WORKS(tn_add_child, tn_add_child(ctx, net, "c", spare()));
     HOLDS(tn_child, !tn_child(NULL, 0) && !tn_child(net, 0) && !tn_child(net, -1));

@@ -381,7 +381,7 @@ START_TEST(failure_frees_the_children)
 {
     int64_t tensors = tn_memory(ctx).tensors;
     ck_assert_ptr_null(tn_sequential(ctx, tn_nn_linear(ctx, 2, 3), NULL, tn_nn_linear(ctx, 3, 1)));
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child is NULL");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child 1 of Sequential is NULL");
     ck_assert_int_eq(tn_memory(ctx).tensors, tensors);
     ck_assert_ptr_null(ctx->objects);
     ck_assert_ptr_null(tn_sequential(ctx, tn_nn_linear(ctx, 2, 3), tn_nn_linear(ctx, 0, 1)));
@@ -396,11 +396,11 @@ START_TEST(children_that_are_not_free)
 {
     tn_module *a = tn_nn_linear(ctx, 2, 2), *b = tn_nn_relu(ctx);
     ck_assert_ptr_null(tn_sequential(ctx, a, b, a));
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child is part of a module already");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child 2 of Sequential is part of a module already");
     a = tn_nn_linear(ctx, 2, 2);
     tn_module *outer = tn_sequential(ctx, a, tn_nn_relu(ctx));
     ck_assert_ptr_null(tn_sequential(ctx, tn_nn_relu(ctx), a, outer));
-    ck_tn_error(TN_ERR_ARGUMENT, "add_child: the child is part of a module already");
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child 1 of Sequential is part of a module already");
     a = tn_nn_linear(ctx, 2, 2);
     outer = tn_sequential(ctx, a, tn_nn_relu(ctx));
     ck_assert_ptr_null(tn_sequential(ctx, outer, a));
