@@ -8,14 +8,17 @@ let chosen = 0;
 /* In small letters, and with one spelling of optimizer and optimiser. */
 const plain = text => text.toLowerCase().replace(/iz(?=[aei])/g, 'is');
 
+/* What words are compared with, once for all searches. */
+const compared = names.map(entry => entry.map(plain));
+
 /* Where a word of a text begins so; -1 if none does. */
 const place = (text, word) =>
-    plain(text).search(new RegExp('(^|[^a-z0-9])' + word.replace(/[^a-z0-9_]/g, '\\$&')));
+    text.search(new RegExp('(^|[^a-z0-9])' + word.replace(/[^a-z0-9_]/g, '\\$&')));
 
 /* How well an entry fits one word; 0 if it does not. tn_ and TN_ need not be typed, nor the _ between words, which
  * PyTorch's names of classes have not. */
 function fit(entry, word) {
-    const name = plain(entry[0]);
+    const name = entry[0];
     const bare = name.replace(/^tn_(err_|nn_)?/, '');
     const wanted = word.replace(/^tn_/, '');
     if (name === word) return 100;
@@ -24,29 +27,30 @@ function fit(entry, word) {
     if (bare.startsWith(wanted)) return 70 - bare.length / 10;
     if (name.includes('_' + wanted)) return 55 - name.length / 10;
     if (name.includes(wanted)) return 45 - name.length / 10;
-    const others = plain(entry[4]).split(' ');
+    const others = entry[4].split(' ');
     if (others.some(other => other === word || other.endsWith('.' + word))) return 40;
     if (others.some(other => other.includes(word))) return 25;
     const at = place(entry[3], word);
     if (at >= 0) return 20 - Math.min(at, 90) / 10;
     if (place(entry[5], word) >= 0) return 5;
-    return word.length > 3 && plain(entry[5]).includes(word) ? 3 : 0;
+    return word.length > 3 && entry[5].includes(word) ? 3 : 0;
 }
 
 /* A name with a module before it, as F.relu, or a member's with its struct, fits by its last part, too. */
 function fit_part(entry, word) {
-    return Math.max(fit(entry, word), fit(entry, word.replace(/.*[.](?=.)/, '')));
+    const last = word.replace(/.*[.](?=.)/, '');
+    return last === word ? fit(entry, word) : Math.max(fit(entry, word), fit(entry, last));
 }
 
 function search(text) {
     const words = plain(text.slice(0, 100)).replace(/(\w)[(].*/, '$1').split(/[\s,()-]+/).filter(word => word);
     const found = [];
     if (!words.length) return found;
-    for (const entry of names) {
-        const fits = words.map(word => fit_part(entry, word));
+    names.forEach((entry, i) => {
+        const fits = words.map(word => fit_part(compared[i], word));
         if (fits.every(score => score > 0))
             found.push([fits.reduce((a, b) => a + b) + (entry[2] === 'function' ? 2 : 0), entry]);
-    }
+    });
     found.sort((a, b) => b[0] - a[0] || (a[1][0] < b[1][0] ? -1 : 1));
     return found.slice(0, 40).map(pair => pair[1]);
 }

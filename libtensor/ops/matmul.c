@@ -181,7 +181,7 @@ static tn_tensor *product(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
     int ndim;
     int64_t shape[TN_MAX_DIMS];
     if (!a || !b || !check_sizes(ctx, a) || !check_sizes(ctx, b) ||
-        !tn__broadcast(ctx, "matmul", a->ndim - 2, a->shape, b->ndim - 2, b->shape, &ndim, shape))
+        !tn__broadcast_shape(a->ndim - 2, a->shape, b->ndim - 2, b->shape, &ndim, shape))
         return NULL;
     shape[ndim] = tn_size(a, -2);
     shape[ndim + 1] = tn_size(b, -1);
@@ -229,24 +229,16 @@ static tn_tensor *product_folded(tn_ctx *ctx, const tn_tensor *a, const tn_tenso
     return tn__reshaped(ctx, y, a->ndim, shape);
 }
 
-static bool do_batches_broadcast(const tn_tensor *a, const tn_tensor *b)
-{
-    for (int i = 3; i <= a->ndim && i <= b->ndim; i++) {
-        int64_t of_a = a->shape[a->ndim - i], of_b = b->shape[b->ndim - i];
-        if (of_a != of_b && of_a != 1 && of_b != 1)
-            return false;
-    }
-    return true;
-}
-
 /* As the program gave them, before vectors become matrices and batches rows. */
 static bool check_shapes(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 {
+    int ndim;
+    int64_t shape[TN_MAX_DIMS];
     int64_t columns = tn_size(a, -1), rows = tn_size(b, b->ndim == 1 ? 0 : -2);
     if (columns != rows)
         tn_fail(ctx, TN_ERR_SHAPE, "matmul: input %s has %lld columns but other %s has %lld rows",
                 TN_SHAPE_TEXT(a), (long long)columns, TN_SHAPE_TEXT(b), (long long)rows);
-    else if (!do_batches_broadcast(a, b))
+    else if (!tn__broadcast_shape(a->ndim - 2, a->shape, b->ndim - 2, b->shape, &ndim, shape))
         tn_fail(ctx, TN_ERR_SHAPE,
                 "matmul: input %s and other %s do not broadcast before their last two dimensions",
                 TN_SHAPE_TEXT(a), TN_SHAPE_TEXT(b));

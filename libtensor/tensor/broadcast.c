@@ -2,21 +2,28 @@
 #include "base/integers.h"
 #include "tensor/broadcast.h"
 
-bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
-                   const int64_t *b, int *ndim, int64_t *shape)
+bool tn__broadcast_shape(int ndim_a, const int64_t *a, int ndim_b, const int64_t *b, int *ndim,
+                         int64_t *shape)
 {
     *ndim = tn__max_int(ndim_a, ndim_b);
     for (int i = 1; i <= *ndim; i++) {
         int64_t size_a = i <= ndim_a ? a[ndim_a - i] : 1;
         int64_t size_b = i <= ndim_b ? b[ndim_b - i] : 1;
-        if (size_a != size_b && size_a != 1 && size_b != 1) {
-            tn_fail(ctx, TN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
-                    tn_shape_text(ndim_a, a).s, tn_shape_text(ndim_b, b).s);
+        if (size_a != size_b && size_a != 1 && size_b != 1)
             return false;
-        }
         shape[*ndim - i] = size_a == 1 ? size_b : size_a;
     }
     return true;
+}
+
+bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
+                   const int64_t *b, int *ndim, int64_t *shape)
+{
+    if (tn__broadcast_shape(ndim_a, a, ndim_b, b, ndim, shape))
+        return true;
+    tn_fail(ctx, TN_ERR_SHAPE, "%s: shapes %s and %s do not broadcast", what,
+            tn_shape_text(ndim_a, a).s, tn_shape_text(ndim_b, b).s);
+    return false;
 }
 
 bool tn__broadcasts_to(const tn_tensor *t, int ndim, const int64_t *shape)

@@ -4,7 +4,11 @@
 
 #include "tensor/tensor.h"
 
-/* The shape that a and b broadcast to; false with TN_ERR_SHAPE that names `what`. */
+/* The shape that a and b broadcast to; false if they do not, and there is none. */
+bool tn__broadcast_shape(int ndim_a, const int64_t *a, int ndim_b, const int64_t *b, int *ndim,
+                         int64_t *shape);
+
+/* The same, with TN_ERR_SHAPE that names `what`. */
 bool tn__broadcast(tn_ctx *ctx, const char *what, int ndim_a, const int64_t *a, int ndim_b,
                    const int64_t *b, int *ndim, int64_t *shape);
 
