@@ -13,8 +13,8 @@
 enum { SEPARATE, BACKPROP, METHODS };
 enum { MOST_WIDTHS = 8, MEASUREMENTS = 3 };
 
-static const double LEAST_SECONDS = 0.01; /* that a measurement takes */
-static const double TOLERANCE = 1e-10;    /* of derivatives, relative to the largest one */
+static const double LEAST_SECONDS = 0.002; /* that a measurement takes */
+static const double TOLERANCE = 1e-10;     /* of derivatives, relative to the largest one */
 
 /* The power of K with which all separate derivatives grow in the end, for 1 to 4 hidden layers:
  * K^2 weights, times a constant, K or K^2 for each. */

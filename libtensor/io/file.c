@@ -130,12 +130,6 @@ static int64_t read_descriptor(const tn__file *file, int64_t offset, void *out, 
     return -1;
 }
 
-static int64_t read_memory(const tn__file *file, int64_t offset, void *out, int64_t size)
-{
-    memcpy(out, (const char *)file->source.data + offset, (size_t)size);
-    return size;
-}
-
 /* The program's function is not trusted with how many bytes it returns. */
 static int64_t read_function(const tn__file *file, int64_t offset, void *out, int64_t size)
 {
@@ -153,19 +147,43 @@ static int64_t read_function(const tn__file *file, int64_t offset, void *out, in
     return -1;
 }
 
-bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size)
+static int64_t read_some(const tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    return file->descriptor >= 0 ? read_descriptor(file, offset, out, size)
+                                 : read_function(file, offset, out, size);
+}
+
+/* Small pieces come with what follows them, since a call of the system, and perhaps of the
+ * program's function, takes longer than to copy as much. */
+static int64_t read_ahead(tn__file *file, int64_t offset, void *out, int64_t size)
+{
+    const int64_t most = sizeof file->ahead, left = file->size - offset;
+    if (size >= most)
+        return read_some(file, offset, out, size);
+    if (offset < file->ahead_at || offset >= file->ahead_at + file->ahead_size) {
+        int64_t came = read_some(file, offset, file->ahead, left < most ? left : most);
+        file->ahead_at = offset;
+        file->ahead_size = came > 0 ? came : 0;
+        if (came < 0)
+            return -1;
+    }
+    const int64_t skipped = offset - file->ahead_at, there = file->ahead_size - skipped;
+    const int64_t n = size < there ? size : there;
+    memcpy(out, file->ahead + skipped, (size_t)n);
+    return n;
+}
+
+bool tn__file_read(tn__file *file, int64_t offset, void *out, int64_t size)
 {
     if (offset < 0 || size < 0 || offset > file->size || size > file->size - offset)
         return tn__file_fail(file, "%lld bytes are expected at byte %lld, but the file has %lld",
                              (long long)size, (long long)offset, (long long)file->size);
-    for (int64_t done = 0, n; done < size; done += n) {
-        void *to = (char *)out + done;
-        n = file->descriptor >= 0 ? read_descriptor(file, offset + done, to, size - done)
-            : file->source.data   ? read_memory(file, offset + done, to, size - done)
-                                  : read_function(file, offset + done, to, size - done);
-        if (n < 0)
-            return false;
-    }
+    if (file->source.data && size > 0)
+        memcpy(out, (const char *)file->source.data + offset, (size_t)size);
+    else
+        for (int64_t done = 0, n; done < size; done += n)
+            if ((n = read_ahead(file, offset + done, (char *)out + done, size - done)) < 0)
+                return false;
     return true;
 }
 

@@ -15,6 +15,8 @@ typedef struct tn__file {
     int descriptor;   /* -1: the bytes are those of the source */
     tn_source source;
     int64_t size;
+    int64_t ahead_at, ahead_size;
+    char ahead[4096]; /* the bytes from ahead_at on; less than that is not asked for at once */
 } tn__file;
 
 /* Nothing is opened while the context has an error. */
@@ -30,7 +32,7 @@ const char *tn__source_name(tn_source source);
 int64_t tn__file_bound(const tn__file *file, int64_t fixed, int64_t factor);
 
 /* The `size` bytes at `offset`. */
-bool tn__file_read(const tn__file *file, int64_t offset, void *out, int64_t size);
+bool tn__file_read(tn__file *file, int64_t offset, void *out, int64_t size);
 
 /* Records TN_ERR_FORMAT "what: path: part: ..."; returns false. */
 bool tn__file_fail(const tn__file *file, const char *format, ...) TN_PRINTF(2, 3);

@@ -15,10 +15,11 @@ run_program()
     *.cpp) compiler="$CXX -std=c++17" ;;
     *) compiler="$CC -std=c11" ;;
     esac
-    inside=
-    ! grep -q '^#include "' "$file" || inside=-Ilibtensor
+    inside= library="$build/libtensor.so"
+    ! grep -q '^#include "' "$file" || inside=-Ilibtensor library="$build/libtensor.a $LIBS"
     $compiler -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -Ilibtensor/include $inside -c -o "$name.o" "$file" &&
-        $CXX -fopenmp -pthread -o "$name" "$name.o" "$work/by_lines.o" "$build/libtensor.a" $LIBS || exit 1
+        $CXX -fopenmp -pthread -o "$name" "$name.o" "$work/by_lines.o" $library -lm || exit 1
+    export LD_LIBRARY_PATH="$root/$build:$build"
     mkdir "$name.d" && ln -s "$root/examples" "$name.d" && cd "$name.d" || exit 1
     timeout 600 "$name" >"$name.printed" 2>&1
     status=$?

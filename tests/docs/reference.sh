@@ -106,14 +106,15 @@ if command -v node >/dev/null; then
     checks=$((checks + 1))
 fi
 
-# What an example prints is said at its end, and it belongs to a page.
+# What an example prints is said at its end, and it belongs to a page. What libtensor.so itself needs was there when it
+# was linked: not to look again halves the time.
 for example in docs/reference/examples/*.c; do
     name=$(basename "$example" .c)
     [ -f "$man/man3/$name.3" ] || [ "$name" = tn ] || fail "$example: there is no page of that name"
     awk 'begun && /^\/\*/ { printing = 1 } /\*\// { begun = 1 }
          printing { sub(/ *\*\/ *$/, ""); sub(/^(\/\*| \*) ?/, ""); print }' "$example" >"$work/said"
-    $CC -std=c11 -Wall -Wextra -Werror -Ilibtensor/include -fopenmp -o "$work/example" "$example" \
-        "$build/libtensor.so" -lm || fail "$example does not compile"
+    $CC -std=c11 -Wall -Wextra -Werror -Ilibtensor/include -o "$work/example" "$example" \
+        -Wl,--allow-shlib-undefined "$build/libtensor.so" -lm || fail "$example does not compile"
     (cd "$work" && LD_LIBRARY_PATH="$OLDPWD/$build:$build" ./example >printed 2>&1) || fail "$example: $(cat "$work/printed")"
     cmp -s "$work/said" "$work/printed" || fail "$example printed $(cat "$work/printed")"
     checks=$((checks + 1))

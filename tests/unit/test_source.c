@@ -209,6 +209,25 @@ static void check_fault(const format *f, const unsigned char *bytes, size_t size
     }
 }
 
+/* A call may be a request over a network: small headers and arrays come many at a time. */
+START_TEST(small_pieces_come_together)
+{
+    char name[16];
+    tn_dict *dict = tn_dict_new(ctx);
+    tn_bytes *bytes = tn_bytes_new(ctx);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        tn_dict_set(dict, name, tn_scalar(ctx, TN_F32, i));
+    }
+    tn_save_npz_to(ctx, dict, TN_BYTES(bytes), (tn_npz_opts){0});
+    device d = {.bytes = tn_bytes_data(bytes), .size = tn_bytes_size(bytes)};
+    tn_dict *loaded = tn_load_npz_from(ctx, device_of(&d));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(loaded), 100);
+    ck_assert_int_le(d.reads, d.size / 4096 + 8);
+}
+END_TEST
+
 START_TEST(functions_that_fail)
 {
     size_t size = 0;
@@ -332,6 +351,7 @@ int main(void)
     Suite *suite = suite_create("source");
     TCase *tc = tn_case(suite, "source");
     tcase_add_loop_test(tc, as_from_a_path, 0, FORMATS);
+    tcase_add_test(tc, small_pieces_come_together);
     tcase_add_loop_test(tc, functions_that_fail, 0, WHOLE);
     tcase_add_loop_test(tc, memory_that_is_cut, 0, WHOLE);
     tcase_add_test(tc, wrong_sources);
