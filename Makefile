@@ -252,6 +252,7 @@ help:
 	@echo "check-install installs, uninstalls and moves the library in many ways"
 	@echo "check-isas runs those of numbers with the kernels that check leaves out: AVX2's, where there is AVX-512"
 	@echo "check-mpi  runs those of libtensor-mpi by 1 to 8 processes, with each MPI that is there; valgrind-mpi: under valgrind"
+	@echo "check-cluster trainings by two machines made of one, by hostfiles and, where it is, Slurm; as root"
 	@echo "check-cores  products by CBLAS with each of OpenBLAS's sets of kernels that this processor can run"
 	@echo "check-docs runs the C and the shell lines of the documents, and looks up links and the reference"
 	@echo "gradcheck  checks every operator's gradient and prints a table"

@@ -213,9 +213,8 @@ bool features_compute(const cli_program *program, tn_ctx *ctx, const alexnet *a,
         return false;
     watch_interrupts();
     bool able = compute_missing(program, ctx, a, p, opts, &own);
-    int event = processes_most(interrupted);
+    interrupt_too(processes_most(interrupted));
     unwatch_interrupts();
-    interrupted = event;
     if (!processes_all(able))
         return false;
     *counts = (feature_counts){processes_total(own.kept), processes_total(own.computed)};

@@ -337,7 +337,7 @@ static int sweep(settings *s)
         if (status == 0 && found[i].validation.mean > found[best].validation.mean)
             best = i;
         if (status == 0)
-            interrupted = processes_most(interrupted);
+            interrupt_too(processes_most(interrupted));
         if (status == 0 && interrupted && i + 1 < SWEEP)
             status = stop_before(SWEPT[i + 1]);
     }

@@ -121,18 +121,21 @@ static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { SIGNAL_COUNT = sizeof(SIGNALS) / sizeof(SIGNALS[0]) };
 
 static const double SAME_SECONDS = 0.25;
-static volatile double first_second; /* when the first signal came */
+static volatile sig_atomic_t came;   /* the first signal of this process, */
+static volatile double first_second; /* and when it came */
 static volatile sig_atomic_t to_terminal;
 
 /* The second signal may come to another thread than the first, and at the same time: who finds
- * `interrupted` set finds the time, too. */
+ * `came` set finds the time, too. */
 static void interrupt(int number)
 {
     static const char NOTE[] = "\rstopping as soon as possible; a second Ctrl-C ends at once\n";
     int reason = errno;
-    if (!interrupted) {
+    if (!came) {
         first_second = seconds_now();
-        interrupted = number;
+        came = number;
+        if (!interrupted)
+            interrupted = number;
         if (to_terminal && write(STDERR_FILENO, NOTE, sizeof(NOTE) - 1) < 0)
             to_terminal = 0;
     } else if (seconds_now() - first_second > SAME_SECONDS) {
@@ -159,15 +162,23 @@ void watch_interrupts(void)
 {
     if (watching++ > 0)
         return;
-    interrupted = 0;
+    interrupted = came = 0;
     to_terminal = isatty(STDERR_FILENO);
     handle(interrupt);
 }
 
+/* The signal of one that stops because another was interrupted may be on its way still: that of a
+ * cluster reaches its machines one after another. */
 void unwatch_interrupts(void)
 {
-    if (--watching == 0)
+    if (--watching == 0 && !interrupted)
         handle(SIG_DFL);
+}
+
+void interrupt_too(int number)
+{
+    if (!interrupted)
+        interrupted = number;
 }
 
 int interrupted_status(void)

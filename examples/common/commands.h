@@ -21,8 +21,13 @@ int commands_run(const char *program, const char *about, const command *commands
 extern volatile sig_atomic_t interrupted; /* 0: none came */
 void watch_interrupts(void);
 
-/* From then on they end the program again, unless a caller watches as well. */
+/* From then on they end the program again, unless a caller watches as well. One that was
+ * interrupted is about to end by itself: still the second signal of its own ends it. */
 void unwatch_interrupts(void);
+
+/* Another process was interrupted by the signal `number`, 0: none was. As if it had come here, but
+ * that the first one that does come counts as the same. */
+void interrupt_too(int number);
 
 /* The exit status of a program that such a signal stopped, as shells have it. */
 int interrupted_status(void);

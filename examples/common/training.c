@@ -231,8 +231,8 @@ static bool goes_on(const training *t)
 {
     enum { FAILED = INT_MAX };
     int event = processes_most(tn_ok(t->run.ctx) ? interrupted : FAILED);
-    if (event != 0 && event != FAILED)
-        interrupted = event;
+    if (event != FAILED)
+        interrupt_too(event);
     return event == 0;
 }
 

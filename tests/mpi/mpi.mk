@@ -33,6 +33,12 @@ check-mpi: $(GIVE_WAY)
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
 	+@MAKE="$(MAKE)" tests/mpi/install.sh $(BUILD) $(firstword $(MPIS))
 
+# By two machines made of one, and Slurm where it is: as root.
+check-cluster:
+	$(if $(MPIS),,$(error check-cluster: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
+	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-tests MPICC=mpicc.$$mpi || exit 1; done
+	@tests/mpi/cluster.sh $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/digits-mpi $(mpi))
+
 valgrind-mpi:
 	$(if $(MPIS),,$(error valgrind-mpi: there is neither mpicc.openmpi nor mpicc.mpich: make deps-mpi))
 	+@for mpi in $(MPIS); do $(MAKE) --no-print-directory mpi-tests MPICC=mpicc.$$mpi || exit 1; done
@@ -62,4 +68,4 @@ bench-mpi: | $(BUILD)/bench
 
 -include $(MPI_TEST_OBJECTS:.o=.d) $(MPI_BENCH:.o=.d)
 
-.PHONY: mpi-tests check-mpi valgrind-mpi mpi-bench bench-mpi
+.PHONY: mpi-tests check-mpi check-cluster valgrind-mpi mpi-bench bench-mpi

@@ -134,6 +134,8 @@ START_TEST(children)
     ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of Plain is part of a module already");
     ck_assert_int_eq(tn_add_child(ctx, m, "x", NULL), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of Plain is NULL");
+    ck_assert_int_eq(tn_add_child(ctx, NULL, "x", NULL), TN_ERR_ARGUMENT);
+    ck_tn_error(TN_ERR_ARGUMENT, "add_child: child x of NULL is NULL");
     ck_assert_int_eq(tn_add_child(ctx, NULL, "x", plain()), TN_ERR_ARGUMENT);
     ck_tn_error(TN_ERR_ARGUMENT, "add_child: the module is NULL");
     tn_module_free(a);

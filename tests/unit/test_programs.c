@@ -1,11 +1,15 @@
 /* What all commands of all example programs have: help, versions, standard output, terminals,
- * folders for results that cannot be written to, and names that are odd. */
+ * signals, folders for results that cannot be written to, and names that are odd. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "common/check_tn.h"
+#include "common/commands.h"
 #include "common/files.h"
 #include "common/programs.h"
 #include "common/report.h"
@@ -139,6 +143,84 @@ START_TEST(terminals_get_no_escape_codes)
     ck_assert_ptr_nonnull(strstr(printed, "test accuracy"));
     ck_assert_ptr_null(strchr(printed, '\033'));
     ck_assert(has_progress(printed) == terminals[_i].progress);
+}
+END_TEST
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+/* What a child does that ends with status 0 but for a signal. */
+typedef void (*child_fn)(void);
+
+static int status_of(child_fn work)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        watch_interrupts();
+        work();
+        leave_child(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void wait_longer(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+}
+
+static void once(void)
+{
+    raise(SIGTERM);
+    wait_longer();
+}
+
+static void twice(void)
+{
+    once();
+    raise(SIGTERM);
+}
+
+/* A signal of this process that comes when it stops for the sake of another one. */
+static void late(void)
+{
+    interrupt_too(SIGTERM);
+    wait_longer();
+    once();
+}
+
+static void later(void)
+{
+    interrupt_too(SIGTERM);
+    unwatch_interrupts();
+    once();
+}
+
+static void late_and_again(void)
+{
+    later();
+    raise(SIGTERM);
+}
+
+static void not_watching(void)
+{
+    interrupt_too(0);
+    unwatch_interrupts();
+    raise(SIGTERM);
+}
+
+static const struct {
+    child_fn work;
+    int signal; /* that ends it */
+} children[] = {{once, 0},  {twice, SIGTERM},          {late, 0},
+                {later, 0}, {late_and_again, SIGTERM}, {not_watching, SIGTERM}};
+
+START_TEST(second_signals_end_a_program)
+{
+    int status = status_of(children[_i].work);
+    ck_assert(children[_i].signal ? WIFSIGNALED(status) : WIFEXITED(status));
+    ck_assert_int_eq(children[_i].signal ? WTERMSIG(status) : WEXITSTATUS(status),
+                     children[_i].signal);
 }
 END_TEST
 
@@ -375,6 +457,8 @@ int main(void)
     tcase_add_loop_test(tc, versions_need_standard_output, 0, PROGRAMS);
     tcase_add_test(tc, results_need_standard_output);
     tcase_add_loop_test(tc, terminals_get_no_escape_codes, 0, 3);
+    tcase_add_loop_test(tc, second_signals_end_a_program, 0,
+                        (int)(sizeof children / sizeof *children));
     tcase_add_test(tc, folders_say_why_they_cannot_be_made);
     tcase_add_test(tc, errors_name_a_file_once);
     tcase_add_loop_test(tc, texts_are_shown_plainly, 0, (int)(sizeof texts / sizeof *texts));

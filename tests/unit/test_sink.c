@@ -154,7 +154,7 @@ static const struct {
     {"history_save_to", table, "a.csv", true},
     {"history_save_to", table, "a.jsonl", false},
 };
-enum { FORMATS = sizeof formats / sizeof *formats };
+enum { SAFETENSORS = 3, FORMATS = sizeof formats / sizeof *formats };
 
 static tn_status save_to(int format, tn_sink sink)
 {
@@ -212,6 +212,23 @@ START_TEST(as_to_a_path)
     make_things(true);
     check_format(_i);
     free_things();
+}
+END_TEST
+
+/* The second finds the buffer empty. */
+START_TEST(large_arrays_in_a_row)
+{
+    size_t size = 0;
+    const char *path = folder_path("a.safetensors");
+    dict = tn_dict_new(ctx);
+    tn_dict_set(dict, "x", tn_rand(ctx, TN_F64, TN_SHAPE(9000)));
+    tn_dict_set(dict, "y", tn_rand(ctx, TN_F64, TN_SHAPE(9000)));
+    ck_assert_int_eq(safetensors(path, (tn_sink){0}), TN_OK);
+    unsigned char *expected = read_bytes(path, &size);
+    check_memory(SAFETENSORS, NULL, expected, size);
+    check_function(SAFETENSORS, NULL, 0, expected, size);
+    free(expected);
+    tn_dict_free(dict);
 }
 END_TEST
 
@@ -355,6 +372,7 @@ int main(void)
     TCase *tc = tn_case(suite, "sink");
     tcase_add_checked_fixture(tc, make_folder, remove_folder);
     tcase_add_loop_test(tc, as_to_a_path, 0, FORMATS);
+    tcase_add_test(tc, large_arrays_in_a_row);
     tcase_add_loop_test(tc, functions_that_fail, 0, FORMATS);
     tcase_add_loop_test(tc, memory_without_memory, 0, FORMATS);
     tcase_add_test(tc, bytes_stay_as_they_were);

@@ -192,10 +192,12 @@ static const struct {
                   [SAYS_ITSELF] = {TN_ERR_FILE, "the device is gone"}};
 
 /* Each read that the file takes fails once. */
-static void check_fault(const format *f, const unsigned char *bytes, size_t size, fault how)
+static void check_fault(const format *f, const unsigned char *bytes, size_t size, int64_t most,
+                        fault how)
 {
     for (int64_t i = 1;; i++) {
-        device d = {.bytes = bytes, .size = (int64_t)size, .failing = i, .fault = how};
+        device d = {
+            .bytes = bytes, .size = (int64_t)size, .most = most, .failing = i, .fault = how};
         tn_dict *dict = f->load_from(device_of(&d));
         bool is_whole = d.reads < i;
         ck_assert_int_eq(dict != NULL, is_whole);
@@ -235,7 +237,8 @@ START_TEST(functions_that_fail)
     unsigned char *bytes = read_bytes(data_path(whole[_i].file), &size);
     for (fault how = FAILS; how < FAULTS; how++) {
         tn_scope scope = tn_scope_begin(ctx);
-        check_fault(whole[_i].format, bytes, size, how);
+        check_fault(whole[_i].format, bytes, size, 0, how);
+        check_fault(whole[_i].format, bytes, size, 13, how);
         tn_scope_end(ctx, scope);
     }
     ck_assert_int_eq(tn_memory(ctx).live_bytes, live);
