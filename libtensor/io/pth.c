@@ -26,6 +26,7 @@
 #define MAGIC_TEXT "119547037146038801333356L" /* in protocol 1 */
 #define LEGACY_VERSION 1001
 #define MAX_DEPTH 64
+#define TOO_DEEP "it is nested more than 64 deep"
 #define MAX_NAME 1024
 
 /* Limits of the walk through the object, in units of roughly a byte of memory: the work allowed for
@@ -57,8 +58,9 @@ typedef struct reader {
     char *folder; /* NAME */
     tn_dict *dict;
     int64_t budget; /* of work */
-    bool in_opaque; /* where tensors have no names; */
-    char why[256];  /* why not */
+    int64_t cycles; /* values that were met again inside of themselves */
+    int32_t *pile;  /* values that are to be passed over */
+    int64_t piled, pile_capacity;
     char name[MAX_NAME];
 } reader;
 
@@ -172,6 +174,7 @@ static bool find_storages(reader *r)
 static void free_storages(reader *r)
 {
     tn__free(r->file->ctx, r->storages);
+    tn__free(r->file->ctx, r->pile);
     tn__index_free(r->file->ctx, &r->index);
     tn__index_free(r->file->ctx, &r->entries);
 }
@@ -412,15 +415,60 @@ static bool add_tensor(reader *r, tn__class class, int64_t arguments)
     view v = {0};
     r->file->part = *r->name ? r->name : NULL;
     r->budget -= TENSOR_WORK;
-    bool ok = r->in_opaque ? tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, r->why)
-                           : parse_tensor(r, class, arguments, &v) && set_tensor(r, &v);
+    bool ok = parse_tensor(r, class, arguments, &v) && set_tensor(r, &v);
     r->file->part = NULL;
     return ok;
 }
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
+/* What is known of a value that holds others. */
+enum { OPEN = 1, BARREN }; /* it is being walked through; it has no tensors */
+
 static bool walk(reader *r, int64_t number, size_t length, int depth);
+
+static bool is_container(const tn__value *v)
+{
+    return v->kind == TN__TUPLE || v->kind == TN__LIST || v->kind == TN__DICT ||
+           v->kind == TN__OPAQUE;
+}
+
+static bool put_on_pile(reader *r, int32_t number)
+{
+    const tn__value *v = value(r, number);
+    bool may_have_tensors =
+        (is_container(v) && v->mark != BARREN) || v->kind == TN__CALL || v->kind == TN__PERSISTENT;
+    if (!may_have_tensors)
+        return true;
+    if (!tn__reserve(r->file->ctx, &r->pile, &r->pile_capacity, r->piled + 1, sizeof *r->pile))
+        return false;
+    r->pile[r->piled++] = number;
+    return true;
+}
+
+/* Passes over a value in which a tensor would have no name, for a reason, and all that it is made
+ * of, once, wherever else it is used, and however deep. */
+static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
+{
+    r->name[length] = '\0';
+    r->piled = 0;
+    bool ok = put_on_pile(r, (int32_t)number);
+    while (ok && r->piled > 0) {
+        tn__value *v = tn__pickle_value(&r->pickle, r->pile[--r->piled]);
+        if (!is_container(v) && tn__pickle_class(v) != TN__SIZE) {
+            r->file->part = *r->name ? r->name : NULL;
+            tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
+            r->file->part = NULL;
+            return false;
+        }
+        if (!is_container(v) || v->mark == BARREN)
+            continue;
+        v->mark = BARREN;
+        for (int32_t at = v->u.items.first; ok && at >= 0; at = r->pickle.links[at].next)
+            ok = put_on_pile(r, r->pickle.links[at].value);
+    }
+    return ok;
+}
 
 /* Writes a dot and a key behind the first *length bytes of the name; false if that is too long. */
 static bool add_key(reader *r, size_t *length, const char *key)
@@ -433,24 +481,10 @@ static bool add_key(reader *r, size_t *length, const char *key)
 
 #define LONG_NAME "it has a name of more than 1023 bytes"
 
-/* Walks through a value in which no tensor may be, for a reason. */
-static bool walk_opaque(reader *r, int64_t number, size_t length, int depth, const char *why)
-{
-    bool is_first = !r->in_opaque;
-    if (is_first)
-        snprintf(r->why, sizeof r->why, "%s", why);
-    r->in_opaque = true;
-    bool ok = walk(r, number, length, depth);
-    r->in_opaque = !is_first;
-    return ok;
-}
-
 static bool walk_item(reader *r, const char *key, int64_t number, size_t length, int depth)
 {
-    if (r->in_opaque)
-        return walk(r, number, length, depth);
     if (!add_key(r, &length, key))
-        return walk_opaque(r, number, length, depth, LONG_NAME);
+        return pass_over(r, number, length, LONG_NAME);
     r->budget -= (int64_t)strlen(key);
     return walk(r, number, length, depth);
 }
@@ -477,12 +511,11 @@ static bool walk_pair(reader *r, int32_t key, int32_t number, size_t length, int
         return walk_item(r, digits, number, length, depth);
     }
     if (v->kind == TN__TEXT && v->u.text.length >= MAX_NAME)
-        return walk_opaque(r, number, length, depth, LONG_NAME);
+        return pass_over(r, number, length, LONG_NAME);
     if (is_text(r, key) && tn__utf8_length(text(r, key), v->u.text.length) == v->u.text.length)
         return walk_item(r, text(r, key), number, length, depth);
-    return walk_opaque(r, key, length, depth, "it is a part of a key") &&
-           walk_opaque(r, number, length, depth,
-                       "it has a key that is neither text nor an integer");
+    return pass_over(r, key, length, "it is a part of a key") &&
+           pass_over(r, number, length, "it has a key that is neither text nor an integer");
 }
 
 static bool walk_dict(reader *r, const tn__value *dict, size_t length, int depth)
@@ -509,7 +542,7 @@ static bool rebuild_parameter(reader *r, int64_t most, int64_t arguments, size_t
     if (n != most || !is_tensor(value(r, items[0])))
         return fail(r, "a parameter is not described as PyTorch does it");
     return check_training(r, items[1], items[2]) && walk(r, items[0], length, depth + 1) &&
-           (n == 3 || walk_opaque(r, items[3], length, depth + 1, "it is a tensor's attribute"));
+           (n == 3 || pass_over(r, items[3], length, "it is a tensor's attribute"));
 }
 
 /* _rebuild_from_type_v2(function, type, arguments, attributes) calls the function, and then makes
@@ -529,14 +562,14 @@ static bool rebuild_from_type(reader *r, int64_t arguments, size_t length, int d
         return tn__file_fail(r->file, "it is made by %s; " ALL_THAT_IS_READ,
                              tn__pickle_name(&r->pickle, value(r, items[0])));
     return rebuild(r, function, items[2], length, depth + 1) &&
-           walk_opaque(r, items[3], length, depth + 1, "it is a tensor's attribute");
+           pass_over(r, items[3], length, "it is a tensor's attribute");
 }
 
 static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length, int depth)
 {
     r->name[length] = '\0';
     if (depth > MAX_DEPTH)
-        return tn__file_fail(r->file, "it is nested more than %d deep", MAX_DEPTH);
+        return fail(r, TOO_DEEP);
     switch (class) {
     case TN__SIZE:
         return true;
@@ -552,40 +585,48 @@ static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length
 }
 
 /* Nothing that an opaque value is made of has a name. */
-static bool walk_parts(reader *r, const tn__value *opaque, size_t length, int depth)
+static bool walk_opaque(reader *r, int64_t number, size_t length)
 {
-    char why[sizeof r->why] = "";
-    if (!r->in_opaque)
-        snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, opaque));
-    for (int32_t at = opaque->u.items.first; at >= 0; at = r->pickle.links[at].next)
-        if (!walk_opaque(r, r->pickle.links[at].value, length, depth, why))
-            return false;
-    return true;
+    char why[256];
+    snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, value(r, number)));
+    return pass_over(r, number, length, why);
+}
+
+/* One that is in itself has names for its tensors already, and one without tensors has none by any
+ * name. What leads back to one that is open is not known to have none: there are more in that. */
+static bool walk_container(reader *r, tn__value *v, size_t length, int depth)
+{
+    const int64_t cycles = r->cycles, tensors = tn_dict_count(r->dict);
+    if (v->mark == OPEN)
+        r->cycles++;
+    if (v->mark != 0)
+        return true;
+    v->mark = OPEN;
+    bool ok = v->kind == TN__DICT ? walk_dict(r, v, length, depth) : walk_list(r, v, length, depth);
+    v->mark = r->cycles == cycles && tn_dict_count(r->dict) == tensors ? BARREN : 0;
+    return ok;
 }
 
 /* Adds the tensors in a value, whose name has `length` bytes. What holds no tensors is passed over.
  * A pickle can use a few bytes in many places, so the size of the file limits the work. */
 static bool walk(reader *r, int64_t number, size_t length, int depth)
 {
-    const tn__value *v = value(r, number);
+    tn__value *v = tn__pickle_value(&r->pickle, number);
     r->budget -= VALUE_WORK;
     r->name[length] = '\0';
     if (depth > MAX_DEPTH)
-        return tn__file_fail(r->file, "it is nested more than %d deep", MAX_DEPTH);
+        return pass_over(r, number, length, TOO_DEEP);
     if (r->budget < 0)
         return fail(r, "it uses the same values too often");
     switch (v->kind) {
     case TN__TUPLE:
     case TN__LIST:
-        return walk_list(r, v, length, depth + 1);
     case TN__DICT:
-        return walk_dict(r, v, length, depth + 1);
+        return walk_container(r, v, length, depth + 1);
     case TN__OPAQUE:
-        return walk_parts(r, v, length, depth + 1);
+        return walk_opaque(r, number, length);
     case TN__CALL:
         return rebuild(r, tn__pickle_class(v), v->u.arguments, length, depth);
-    case TN__PERSISTENT:
-        return !r->in_opaque || tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, r->why);
     default:
         return true;
     }
@@ -602,7 +643,7 @@ static bool add_tensors(reader *r)
         return tn__file_fail(r->file, "it is %s; " ALL_THAT_IS_READ,
                              tn__pickle_name(&r->pickle, root));
     return walk(r, r->pickle.root, 0, 0) &&
-           walk_opaque(r, TN__ATTRIBUTES, 0, 0, "it is an attribute of a dictionary");
+           pass_over(r, TN__ATTRIBUTES, 0, "it is an attribute of a dictionary");
 }
 
 /* ---- the newer format ------------------------------------------------------------------------ */
@@ -665,10 +706,11 @@ static bool read_byte_order(reader *r)
     if (!entry)
         return tn_ok(r->file->ctx);
     tn__stream *s = tn__zip_stream(r->zip, entry);
-    bool ok = s && tn__stream_read(s, order, sizeof order - 1) >= 0 && tn__stream_drain(s) >= 0;
+    int64_t n = s ? tn__stream_read(s, order, sizeof order - 1) : -1;
+    bool ok = n >= 0 && tn__stream_drain(s) >= 0;
     tn__stream_free(s);
-    r->big_endian = strcmp(order, "big") == 0;
-    return ok && (r->big_endian || strcmp(order, "little") == 0 ||
+    r->big_endian = n == 3 && memcmp(order, "big", 3) == 0;
+    return ok && (r->big_endian || (n == 6 && memcmp(order, "little", 6) == 0) ||
                   tn__file_fail(r->file, "the byte order '%s' is unknown", order));
 }
 
@@ -716,13 +758,15 @@ static bool check_version(tn__pickle *p)
 /* The byte order, from the facts about the machine that wrote the file. */
 static bool find_byte_order(reader *r, const tn__pickle *p)
 {
+    static const char FACT[] = "little_endian";
     const tn__value *dict = tn__pickle_value(p, p->root);
     if (dict->kind != TN__DICT)
         return fail(r, "the facts about the machine are missing");
     for (int32_t at = dict->u.items.first; at >= 0; at = p->links[p->links[at].next].next) {
         const tn__value *key = tn__pickle_value(p, p->links[at].value);
         const tn__value *v = tn__pickle_value(p, p->links[p->links[at].next].value);
-        if (key->kind == TN__TEXT && strcmp(tn__pickle_text(p, key), "little_endian") == 0)
+        if (key->kind == TN__TEXT && key->u.text.length == sizeof FACT - 1 &&
+            memcmp(tn__pickle_text(p, key), FACT, sizeof FACT - 1) == 0)
             r->big_endian = v->kind == TN__INT && v->u.integer == 0;
     }
     return true;
@@ -776,7 +820,8 @@ static bool place_storages(reader *r, const tn__pickle *keys, int64_t position)
         return fail(r, "the list of storages is missing");
     for (int32_t at = list->u.items.first; at >= 0; at = keys->links[at].next) {
         const tn__value *key = tn__pickle_value(keys, keys->links[at].value);
-        if (key->kind != TN__TEXT)
+        if (key->kind != TN__TEXT ||
+            strlen(tn__pickle_text(keys, key)) != (size_t)key->u.text.length)
             return fail(r, "the key of a storage is no text");
         if (!place_storage(r, tn__pickle_text(keys, key), &position))
             return false;
