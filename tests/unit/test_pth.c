@@ -424,6 +424,18 @@ START_TEST(limits_depth)
 }
 END_TEST
 
+/* A size, and the same list twice, in what is opaque. */
+START_TEST(passes_over_parts)
+{
+    check_count(BYTES(OBJECT(FOUR "0]" NAMESPACE ")R}" TEXT("\1", "s") "ctorch\nSize\nK\2\x85\x85R"
+                                                                       "sba")),
+                0);
+    check_count(BYTES(OBJECT(FOUR "0]\x8f(]q\x01h\x01\x90"
+                                  "a")),
+                0);
+}
+END_TEST
+
 /* Values that are in themselves: their tensors have one name. */
 START_TEST(passes_over_cycles)
 {
@@ -993,6 +1005,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, reads_or_refuses, 0, (int)(sizeof objects / sizeof *objects));
     tcase_add_loop_test(tc, knows_storages_and_dtypes, 0, (int)(sizeof numbers / sizeof *numbers));
     tcase_add_test(tc, limits_depth);
+    tcase_add_test(tc, passes_over_parts);
     tcase_add_test(tc, passes_over_cycles);
     tcase_add_test(tc, texts_have_zeros);
     tcase_add_loop_test(tc, counts_the_depth, 0, (int)(sizeof nested / sizeof *nested));
