@@ -450,6 +450,7 @@ static bool put_on_pile(reader *r, int32_t number)
  * of, once, wherever else it is used, and however deep. */
 static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
 {
+    r->budget -= VALUE_WORK;
     r->name[length] = '\0';
     r->piled = 0;
     bool ok = put_on_pile(r, (int32_t)number);
