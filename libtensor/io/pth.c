@@ -433,40 +433,37 @@ static bool is_container(const tn__value *v)
            v->kind == TN__OPAQUE;
 }
 
-static bool put_on_pile(reader *r, int32_t number)
+/* A value in which a tensor would have no name, for a reason: what it is made of comes later. */
+static bool put_on_pile(reader *r, int64_t number, const char *why)
 {
-    const tn__value *v = value(r, number);
-    bool may_have_tensors =
-        (is_container(v) && v->mark != BARREN) || v->kind == TN__CALL || v->kind == TN__PERSISTENT;
-    if (!may_have_tensors)
+    tn__value *v = tn__pickle_value(&r->pickle, number);
+    if (v->kind == TN__PERSISTENT || (v->kind == TN__CALL && tn__pickle_class(v) != TN__SIZE)) {
+        r->file->part = *r->name ? r->name : NULL;
+        tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
+        r->file->part = NULL;
+        return false;
+    }
+    if (!is_container(v) || v->mark == BARREN)
         return true;
     if (!tn__reserve(r->file->ctx, &r->pile, &r->pile_capacity, r->piled + 1, sizeof *r->pile))
         return false;
-    r->pile[r->piled++] = number;
+    v->mark = BARREN;
+    r->pile[r->piled++] = (int32_t)number;
     return true;
 }
 
-/* Passes over a value in which a tensor would have no name, for a reason, and all that it is made
- * of, once, wherever else it is used, and however deep. */
+/* Passes over such a value and all that it is made of, once, wherever else it is used, and however
+ * deep. */
 static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
 {
     r->budget -= VALUE_WORK;
     r->name[length] = '\0';
     r->piled = 0;
-    bool ok = put_on_pile(r, (int32_t)number);
+    bool ok = put_on_pile(r, number, why);
     while (ok && r->piled > 0) {
-        tn__value *v = tn__pickle_value(&r->pickle, r->pile[--r->piled]);
-        if (!is_container(v) && tn__pickle_class(v) != TN__SIZE) {
-            r->file->part = *r->name ? r->name : NULL;
-            tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
-            r->file->part = NULL;
-            return false;
-        }
-        if (!is_container(v) || v->mark == BARREN)
-            continue;
-        v->mark = BARREN;
+        const tn__value *v = value(r, r->pile[--r->piled]);
         for (int32_t at = v->u.items.first; ok && at >= 0; at = r->pickle.links[at].next)
-            ok = put_on_pile(r, r->pickle.links[at].value);
+            ok = put_on_pile(r, r->pickle.links[at].value, why);
     }
     return ok;
 }
