@@ -134,8 +134,7 @@ static void interrupt(int number)
     if (!came) {
         first_second = seconds_now();
         came = number;
-        if (!interrupted)
-            interrupted = number;
+        interrupt_too(number);
         if (to_terminal && write(STDERR_FILENO, NOTE, sizeof(NOTE) - 1) < 0)
             to_terminal = 0;
     } else if (seconds_now() - first_second > SAME_SECONDS) {

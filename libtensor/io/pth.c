@@ -82,10 +82,15 @@ static const char *text(const reader *r, int64_t number)
     return tn__pickle_text(&r->pickle, value(r, number));
 }
 
+/* Text without a zero in it, where it would seem to end. */
+static bool is_whole_text(const tn__pickle *p, const tn__value *v)
+{
+    return v->kind == TN__TEXT && strlen(tn__pickle_text(p, v)) == (size_t)v->u.text.length;
+}
+
 static bool is_text(const reader *r, int64_t number)
 {
-    const tn__value *v = value(r, number);
-    return v->kind == TN__TEXT && strlen(text(r, number)) == (size_t)v->u.text.length;
+    return is_whole_text(&r->pickle, value(r, number));
 }
 
 static bool is_flag(const reader *r, int64_t number)
@@ -433,39 +438,37 @@ static bool is_container(const tn__value *v)
            v->kind == TN__OPAQUE;
 }
 
-static bool put_on_pile(reader *r, int32_t number)
+/* A value in which a tensor would have no name, for a reason: what it is made of comes later. */
+static bool put_on_pile(reader *r, int64_t number, const char *why)
 {
-    const tn__value *v = value(r, number);
-    bool may_have_tensors =
-        (is_container(v) && v->mark != BARREN) || v->kind == TN__CALL || v->kind == TN__PERSISTENT;
-    if (!may_have_tensors)
+    tn__value *v = tn__pickle_value(&r->pickle, number);
+    if (v->kind == TN__PERSISTENT || (v->kind == TN__CALL && tn__pickle_class(v) != TN__SIZE)) {
+        r->file->part = *r->name ? r->name : NULL;
+        tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
+        r->file->part = NULL;
+        return false;
+    }
+    if (!is_container(v) || v->mark == BARREN)
         return true;
     if (!tn__reserve(r->file->ctx, &r->pile, &r->pile_capacity, r->piled + 1, sizeof *r->pile))
         return false;
-    r->pile[r->piled++] = number;
+    v->mark = BARREN;
+    r->pile[r->piled++] = (int32_t)number;
     return true;
 }
 
-/* Passes over a value in which a tensor would have no name, for a reason, and all that it is made
- * of, once, wherever else it is used, and however deep. */
+/* Passes over such a value and all that it is made of, once, wherever else it is used, and however
+ * deep. */
 static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
 {
+    r->budget -= VALUE_WORK;
     r->name[length] = '\0';
     r->piled = 0;
-    bool ok = put_on_pile(r, (int32_t)number);
+    bool ok = put_on_pile(r, number, why);
     while (ok && r->piled > 0) {
-        tn__value *v = tn__pickle_value(&r->pickle, r->pile[--r->piled]);
-        if (!is_container(v) && tn__pickle_class(v) != TN__SIZE) {
-            r->file->part = *r->name ? r->name : NULL;
-            tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
-            r->file->part = NULL;
-            return false;
-        }
-        if (!is_container(v) || v->mark == BARREN)
-            continue;
-        v->mark = BARREN;
+        const tn__value *v = value(r, r->pile[--r->piled]);
         for (int32_t at = v->u.items.first; ok && at >= 0; at = r->pickle.links[at].next)
-            ok = put_on_pile(r, r->pickle.links[at].value);
+            ok = put_on_pile(r, r->pickle.links[at].value, why);
     }
     return ok;
 }
@@ -758,15 +761,13 @@ static bool check_version(tn__pickle *p)
 /* The byte order, from the facts about the machine that wrote the file. */
 static bool find_byte_order(reader *r, const tn__pickle *p)
 {
-    static const char FACT[] = "little_endian";
     const tn__value *dict = tn__pickle_value(p, p->root);
     if (dict->kind != TN__DICT)
         return fail(r, "the facts about the machine are missing");
     for (int32_t at = dict->u.items.first; at >= 0; at = p->links[p->links[at].next].next) {
         const tn__value *key = tn__pickle_value(p, p->links[at].value);
         const tn__value *v = tn__pickle_value(p, p->links[p->links[at].next].value);
-        if (key->kind == TN__TEXT && key->u.text.length == sizeof FACT - 1 &&
-            memcmp(tn__pickle_text(p, key), FACT, sizeof FACT - 1) == 0)
+        if (is_whole_text(p, key) && strcmp(tn__pickle_text(p, key), "little_endian") == 0)
             r->big_endian = v->kind == TN__INT && v->u.integer == 0;
     }
     return true;
@@ -820,8 +821,7 @@ static bool place_storages(reader *r, const tn__pickle *keys, int64_t position)
         return fail(r, "the list of storages is missing");
     for (int32_t at = list->u.items.first; at >= 0; at = keys->links[at].next) {
         const tn__value *key = tn__pickle_value(keys, keys->links[at].value);
-        if (key->kind != TN__TEXT ||
-            strlen(tn__pickle_text(keys, key)) != (size_t)key->u.text.length)
+        if (!is_whole_text(keys, key))
             return fail(r, "the key of a storage is no text");
         if (!place_storage(r, tn__pickle_text(keys, key), &position))
             return false;

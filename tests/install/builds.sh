@@ -17,19 +17,8 @@ fail()
     exit 1
 }
 
-# The programs are the same in both languages, so all of them print the same numbers.
-run()
-{
-    "$1" >"$stage/out"
-    [ -f "$stage/first.out" ] || cp "$stage/out" "$stage/first.out"
-    grep -q "^loss fell" "$stage/out" && cmp -s "$stage/out" "$stage/first.out" ||
-        fail "$(basename "$1") printed: $(cat "$stage/out")"
-}
-
-wants_no_libtensor()
-{
-    ! readelf -d "$1" | grep 'NEEDED.*libtensor' || fail "$(basename "$1"), built with the archive, wants libtensor"
-}
+checks=0
+. "$here/outside.sh"
 
 with_cmake()
 {

@@ -30,24 +30,7 @@ fail()
 hidden=$(find "$stage/usr" ! -type l ! -perm -444 -o -type d ! -perm -555)
 [ -z "$hidden" ] || fail "these are for their owner alone:" $hidden
 
-# The programs are the same in both languages, so all of them print the same numbers.
-run()
-{
-    "$1" >"$stage/out"
-    [ -f "$stage/first.out" ] || cp "$stage/out" "$stage/first.out"
-    grep -q "^loss fell" "$stage/out" && cmp -s "$stage/out" "$stage/first.out" ||
-        fail "$(basename "$1") printed: $(cat "$stage/out")"
-    checks=$((checks + 1))
-}
-
-# A program of the archive wants the libraries that the archive does, which bring what they need themselves.
-wants_no_libtensor()
-{
-    others=$(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-        grep -vE '^(lib(c|m|pthread|gomp|omp|(open)?blas|cblas|z)|ld-.*|libc\.musl-.*)\.so' || true)
-    [ -z "$others" ] || fail "$(basename "$1"), built with the archive, wants" $others
-    checks=$((checks + 1))
-}
+. "$here/outside.sh"
 
 build_and_run()
 {
@@ -91,11 +74,10 @@ shared=$($PKG_CONFIG --libs libtensor)
 swish=$stage/swish.o
 $CC -std=c11 $warnings $cflags -c "$here/swish.c" -o "$swish"
 build_and_run c-shared $CC -std=c11 $warnings $cflags "$here/outside.c" "$swish" $shared
-for standard in c++11 c++14 c++20; do
-    $CXX -std=$standard $warnings -Wold-style-cast $cflags -fsyntax-only "$here/outside.cpp"
-    checks=$((checks + 1))
+for standard in c++11 c++14 c++17 c++20; do
+    build_and_run $standard-shared $CXX -std=$standard $warnings -Wold-style-cast $cflags \
+        "$here/outside.cpp" "$swish" $shared
 done
-build_and_run c++-shared $CXX -std=c++17 $warnings -Wold-style-cast $cflags "$here/outside.cpp" "$swish" $shared
 # The line of the README for the static library, the shared one beside it.
 archive=$($PKG_CONFIG --variable libdir libtensor)/libtensor.a
 build_and_run c-archive $CC "$here/outside.c" "$swish" $cflags "$archive" \

@@ -598,6 +598,25 @@ START_TEST(limits_tensors)
 }
 END_TEST
 
+/* A dictionary of 4,000 values without names and one tensor, 4,000 times: each pair is work. */
+START_TEST(limits_pairs)
+{
+    enum { TIMES = 4000 };
+    static char object[4 * TIMES + 1000];
+    size_t size = append(object, 0,
+                         BYTES("\x80\2" X "q\x01"
+                               "0}("));
+    memset(object + size, 'N', 2 * TIMES);
+    size = append(object, size + 2 * TIMES,
+                  BYTES(TEXT("\1", "t") "h\x01uq\x02"
+                                        "0]("));
+    for (int i = 0; i < TIMES; i++)
+        size = append(object, size, BYTES("h\x02"));
+    size = append(object, size, BYTES("e."));
+    check_bomb(object, size, "load_pth: %: it uses the same values too often");
+}
+END_TEST
+
 /* One key of 200,000 bytes, 20,000 times: it is looked up once, not four thousand million bytes. */
 START_TEST(long_keys_cost_little)
 {
@@ -1013,6 +1032,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_test(tc, limits_names);
     tcase_add_test(tc, counts_the_bytes_of_names);
     tcase_add_test(tc, limits_tensors);
+    tcase_add_test(tc, limits_pairs);
     tcase_add_test(tc, long_keys_cost_little);
     tcase_add_test(tc, tiny_tensors_take_little);
     tcase_add_loop_test(tc, checks_the_older_format, 0, (int)(sizeof changes / sizeof *changes));
