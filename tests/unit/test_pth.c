@@ -314,7 +314,7 @@ static const pickled objects[] = {
     {BYTES(NAMED(FOUR "0" MODULE "_rebuild_parameter\n)R")), 0,
      "load_pth: %: x: a parameter is not described as PyTorch does it"},
     {BYTES(OBJECT("}(" TEXT("\1", "x") X TEXT("\1", "x") X "u")), 0,
-     "load_pth: %: x: there are two tensors of this name"},
+     "load_pth: %: there are two values of the key 'x'"},
     {BYTES(OBJECT("}(" TEXT("\3", "a.x") X TEXT("\1", "a") "}" TEXT("\1", "x") X "su")), 0,
      "load_pth: %: a.x: there are two tensors of this name"},
     {BYTES(OBJECT("}(" TEXT("\1", "x") X TEXT("\1", "x") "Nu")), 0,
