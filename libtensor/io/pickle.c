@@ -411,7 +411,8 @@ static bool op_text(tn__pickle *p, int size)
     tn__value text;
     if (!take_text(p, size, &text))
         return false;
-    text.kind = TN__TEXT;
+    if (!memchr(p->text + text.u.text.at, 0, (size_t)text.u.text.length))
+        text.kind = TN__TEXT;
     return push(p, text);
 }
 
@@ -603,26 +604,24 @@ static bool op_class(tn__pickle *p, int unused)
     return take_line(p, module) && take_line(p, name) && push_class(p, module, name);
 }
 
-/* Text without zeros in it; NULL if it is not that. */
-static const char *name_in(const tn__pickle *p, int32_t number)
+/* The name of a module, or a name in it, from the stack; it stays until text is added. */
+static const char *pop_name(tn__pickle *p)
 {
+    int32_t number;
+    if (!pop(p, &number))
+        return NULL;
     const tn__value *v = tn__pickle_value(p, number);
-    const char *text = v->kind == TN__TEXT ? tn__pickle_text(p, v) : NULL;
-    return text && strlen(text) == (size_t)v->u.text.length ? text : NULL;
+    if (v->kind == TN__TEXT && v->u.text.length < MAX_NAME)
+        return tn__pickle_text(p, v);
+    fail(p, v->kind == TN__TEXT ? "a name that is too long is used" : "a name is missing");
+    return NULL;
 }
 
 static bool op_class_of_stack(tn__pickle *p, int unused)
 {
-    char module[MAX_NAME], name[MAX_NAME];
-    int32_t module_at, name_at;
+    const char *name = pop_name(p), *module = name ? pop_name(p) : NULL;
     (void)unused;
-    if (!pop(p, &name_at) || !pop(p, &module_at))
-        return false;
-    if (!name_in(p, module_at) || !name_in(p, name_at))
-        return fail(p, "a name is missing");
-    snprintf(module, sizeof module, "%s", name_in(p, module_at));
-    snprintf(name, sizeof name, "%s", name_in(p, name_at));
-    return push_class(p, module, name);
+    return module && push_class(p, module, name);
 }
 
 /* A call of OrderedDict makes a dictionary, of a list of pairs if there is one. */

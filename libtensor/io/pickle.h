@@ -30,8 +30,8 @@ typedef enum tn__value_kind {
     TN__NONE,
     TN__INT, /* and True and False */
     TN__REAL,
-    TN__TEXT,
-    TN__BYTES, /* and integers of more than 64 bits */
+    TN__TEXT,  /* without a zero in it, where it would seem to end */
+    TN__BYTES, /* and text with a zero in it, and integers of more than 64 bits */
     TN__TUPLE,
     TN__LIST,
     TN__DICT,

@@ -6,6 +6,7 @@
  * machine, the object, the list of the storages' keys; then for each of these the count of its
  * elements in 64 bits, and the elements. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <tn/io.h>
 #include "base/index.h"
@@ -22,7 +23,6 @@
 #include "tensor/tensor.h"
 
 #define MAGIC "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
-#define MAGIC_SIZE 10
 #define MAGIC_TEXT "119547037146038801333356L" /* in protocol 1 */
 #define LEGACY_VERSION 1001
 #define MAX_DEPTH 64
@@ -48,7 +48,7 @@ typedef struct storage {
 
 typedef struct reader {
     tn__file *file;
-    bool big_endian;
+    bool big_endian;   /* the elements in an archive */
     tn__pickle pickle; /* of the object */
     storage *storages;
     int64_t count, capacity;
@@ -58,9 +58,6 @@ typedef struct reader {
     char *folder; /* NAME */
     tn_dict *dict;
     int64_t budget; /* of work */
-    int64_t cycles; /* values that were met again inside of themselves */
-    int32_t *pile;  /* values that are to be passed over */
-    int64_t piled, pile_capacity;
     char name[MAX_NAME];
 } reader;
 
@@ -70,6 +67,16 @@ static bool fail(const reader *r, const char *reason)
 {
     tn__file_fail(r->file, "%s", reason);
     return false;
+}
+
+/* A pickle can use a few bytes in many places, so the size of the file limits the work. */
+static bool charge(reader *r, int64_t work)
+{
+    r->budget -= work;
+    if (r->budget >= 0)
+        return true;
+    r->file->part = NULL;
+    return fail(r, "it uses the same values too often");
 }
 
 static const tn__value *value(const reader *r, int64_t number)
@@ -82,15 +89,9 @@ static const char *text(const reader *r, int64_t number)
     return tn__pickle_text(&r->pickle, value(r, number));
 }
 
-/* Text without a zero in it, where it would seem to end. */
-static bool is_whole_text(const tn__pickle *p, const tn__value *v)
-{
-    return v->kind == TN__TEXT && strlen(tn__pickle_text(p, v)) == (size_t)v->u.text.length;
-}
-
 static bool is_text(const reader *r, int64_t number)
 {
-    return is_whole_text(&r->pickle, value(r, number));
+    return value(r, number)->kind == TN__TEXT;
 }
 
 static bool is_flag(const reader *r, int64_t number)
@@ -179,7 +180,6 @@ static bool find_storages(reader *r)
 static void free_storages(reader *r)
 {
     tn__free(r->file->ctx, r->storages);
-    tn__free(r->file->ctx, r->pile);
     tn__index_free(r->file->ctx, &r->index);
     tn__index_free(r->file->ctx, &r->entries);
 }
@@ -332,7 +332,7 @@ static bool check_training(const reader *r, int64_t requires_grad, int64_t hooks
 }
 
 /* Flags of a tensor: {'neg': True} says that its numbers have other signs than in the storage. */
-static bool parse_metadata(const reader *r, int64_t number, view *v)
+static bool parse_metadata(reader *r, int64_t number, view *v)
 {
     const tn__value *dict = value(r, number);
     const tn__link *links = r->pickle.links;
@@ -344,6 +344,8 @@ static bool parse_metadata(const reader *r, int64_t number, view *v)
         int32_t key = links[at].value, flag = links[links[at].next].value;
         bool is_neg = is_text(r, key) && strcmp(text(r, key), "neg") == 0;
         bool is_conj = is_text(r, key) && strcmp(text(r, key), "conj") == 0;
+        if (!charge(r, VALUE_WORK))
+            return false;
         if (!(is_neg || is_conj) || !is_flag(r, flag) || (is_conj && value(r, flag)->u.integer))
             return tn__file_fail(r->file, "its metadata '%.40s' cannot be read",
                                  is_text(r, key) ? text(r, key) : "");
@@ -380,7 +382,7 @@ static bool set_type(const reader *r, int64_t dtype, storage *s)
 
 /* _rebuild_tensor(storage, offset, size, strides), with requires_grad, backward hooks and perhaps
  * metadata in v2; v3 has a dtype in front of the metadata. */
-static bool parse_tensor(const reader *r, tn__class class, int64_t arguments, view *v)
+static bool parse_tensor(reader *r, tn__class class, int64_t arguments, view *v)
 {
     int64_t items[8], n = tn__pickle_items(&r->pickle, arguments, items, 8);
     int64_t least = class == TN__TENSOR_V1 ? 4 : class == TN__TENSOR_V2 ? 6 : 7;
@@ -418,19 +420,21 @@ static bool set_tensor(reader *r, const view *v)
 static bool add_tensor(reader *r, tn__class class, int64_t arguments)
 {
     view v = {0};
-    r->file->part = *r->name ? r->name : NULL;
-    r->budget -= TENSOR_WORK;
-    bool ok = parse_tensor(r, class, arguments, &v) && set_tensor(r, &v);
-    r->file->part = NULL;
-    return ok;
+    return charge(r, TENSOR_WORK + (int64_t)strlen(r->name)) &&
+           parse_tensor(r, class, arguments, &v) && set_tensor(r, &v);
 }
 
-/* ---- the object ------------------------------------------------------------------------------ */
+/* ---- what holds tensors ---------------------------------------------------------------------- */
 
-/* What is known of a value that holds others. */
-enum { OPEN = 1, BARREN }; /* it is being walked through; it has no tensors */
+/* The mark of a value that holds others: a tensor or a storage can be reached from it, it is being
+ * walked through, or was. */
+enum { HOLDS = 1, OPEN, WALKED };
 
-static bool walk(reader *r, int64_t number, size_t length, int depth);
+static bool is_tensor(const tn__value *v)
+{
+    tn__class class = tn__pickle_class(v);
+    return v->kind == TN__CALL && class >= TN__TENSOR_V1 && class <= TN__FROM_TYPE;
+}
 
 static bool is_container(const tn__value *v)
 {
@@ -438,39 +442,88 @@ static bool is_container(const tn__value *v)
            v->kind == TN__OPAQUE;
 }
 
-/* A value in which a tensor would have no name, for a reason: what it is made of comes later. */
-static bool put_on_pile(reader *r, int64_t number, const char *why)
+static bool holds_tensors(const tn__value *v)
 {
-    tn__value *v = tn__pickle_value(&r->pickle, number);
-    if (v->kind == TN__PERSISTENT || (v->kind == TN__CALL && tn__pickle_class(v) != TN__SIZE)) {
-        r->file->part = *r->name ? r->name : NULL;
-        tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
-        r->file->part = NULL;
-        return false;
-    }
-    if (!is_container(v) || v->mark == BARREN)
-        return true;
-    if (!tn__reserve(r->file->ctx, &r->pile, &r->pile_capacity, r->piled + 1, sizeof *r->pile))
-        return false;
-    v->mark = BARREN;
-    r->pile[r->piled++] = (int32_t)number;
-    return true;
+    return is_tensor(v) || ((v->kind == TN__PERSISTENT || is_container(v)) && v->mark != 0);
 }
 
-/* Passes over such a value and all that it is made of, once, wherever else it is used, and however
- * deep. */
+/* Of a link: the container that it belongs to, and another link to the same value; -1: none. */
+typedef struct use {
+    int32_t container, next;
+} use;
+
+/* The uses of each value, from `first` on. */
+static void list_uses(const tn__pickle *p, int32_t *first, use *uses)
+{
+    for (int64_t i = 0; i < p->n_values; i++)
+        first[i] = -1;
+    for (int64_t i = 0; i < p->n_values; i++) {
+        const tn__value *v = tn__pickle_value(p, i);
+        for (int32_t at = is_container(v) ? v->u.items.first : -1; at >= 0;
+             at = p->links[at].next) {
+            uses[at] = (use){(int32_t)i, first[p->links[at].value]};
+            first[p->links[at].value] = at;
+        }
+    }
+}
+
+/* Marks what holds tensors, what holds that, and so on. Each value is on the pile once. */
+static void mark_holders(const tn__pickle *p, const int32_t *first, const use *uses, int32_t *pile)
+{
+    int64_t piled = 0;
+    for (int64_t i = 0; i < p->n_values; i++)
+        if (holds_tensors(tn__pickle_value(p, i)))
+            pile[piled++] = (int32_t)i;
+    while (piled > 0)
+        for (int32_t at = first[pile[--piled]]; at >= 0; at = uses[at].next) {
+            tn__value *container = tn__pickle_value(p, uses[at].container);
+            if (container->mark == 0)
+                pile[piled++] = uses[at].container;
+            container->mark = HOLDS;
+        }
+}
+
+static bool find_holders(reader *r)
+{
+    const tn__pickle *p = &r->pickle;
+    tn_ctx *ctx = r->file->ctx;
+    int32_t *first = tn__alloc(ctx, (size_t)p->n_values * sizeof *first);
+    int32_t *pile = tn__alloc(ctx, (size_t)p->n_values * sizeof *pile);
+    use *uses = tn__alloc(ctx, (size_t)p->n_links * sizeof *uses);
+    bool ok = first && pile && uses;
+    if (ok) {
+        list_uses(p, first, uses);
+        mark_holders(p, first, uses, pile);
+    }
+    tn__free(ctx, uses);
+    tn__free(ctx, pile);
+    tn__free(ctx, first);
+    return ok;
+}
+
+/* ---- the object ------------------------------------------------------------------------------ */
+
+static bool walk(reader *r, int64_t number, size_t length, int depth);
+
+/* Errors tell the name of what is being looked at. */
+static void set_part(reader *r)
+{
+    r->file->part = *r->name ? r->name : NULL;
+}
+
+static bool refuse(reader *r, const char *why)
+{
+    set_part(r);
+    tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
+    r->file->part = NULL;
+    return false;
+}
+
+/* A value in which a tensor would have no name, for a reason. */
 static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
 {
-    r->budget -= VALUE_WORK;
     r->name[length] = '\0';
-    r->piled = 0;
-    bool ok = put_on_pile(r, number, why);
-    while (ok && r->piled > 0) {
-        const tn__value *v = value(r, r->pile[--r->piled]);
-        for (int32_t at = v->u.items.first; ok && at >= 0; at = r->pickle.links[at].next)
-            ok = put_on_pile(r, r->pickle.links[at].value, why);
-    }
-    return ok;
+    return !holds_tensors(value(r, number)) || refuse(r, why);
 }
 
 /* Writes a dot and a key behind the first *length bytes of the name; false if that is too long. */
@@ -483,13 +536,12 @@ static bool add_key(reader *r, size_t *length, const char *key)
 }
 
 #define LONG_NAME "it has a name of more than 1023 bytes"
+#define NO_NAME "it has a key that is neither text nor an integer"
 
 static bool walk_item(reader *r, const char *key, int64_t number, size_t length, int depth)
 {
-    if (!add_key(r, &length, key))
-        return pass_over(r, number, length, LONG_NAME);
-    r->budget -= (int64_t)strlen(key);
-    return walk(r, number, length, depth);
+    return add_key(r, &length, key) ? walk(r, number, length, depth)
+                                    : pass_over(r, number, length, LONG_NAME);
 }
 
 static bool walk_list(reader *r, const tn__value *list, size_t length, int depth)
@@ -498,45 +550,111 @@ static bool walk_list(reader *r, const tn__value *list, size_t length, int depth
     for (int32_t at = list->u.items.first; at >= 0; at = r->pickle.links[at].next, i++) {
         char key[24];
         snprintf(key, sizeof key, "%lld", (long long)i);
-        if (!walk_item(r, key, r->pickle.links[at].value, length, depth))
+        if (!charge(r, VALUE_WORK) || !walk_item(r, key, r->pickle.links[at].value, length, depth))
             return false;
     }
     return true;
 }
 
-/* Text and integers are names. */
+/* Text is a name if it is UTF-8. */
+static bool walk_named(reader *r, const tn__value *key, int64_t number, size_t length, int depth)
+{
+    const char *name = tn__pickle_text(&r->pickle, key);
+    if (key->u.text.length >= MAX_NAME)
+        return pass_over(r, number, length, LONG_NAME);
+    if (!charge(r, key->u.text.length))
+        return false;
+    return tn__utf8_length(name, key->u.text.length) == key->u.text.length
+               ? walk_item(r, name, number, length, depth)
+               : pass_over(r, number, length, NO_NAME);
+}
+
 static bool walk_pair(reader *r, int32_t key, int32_t number, size_t length, int depth)
 {
     char digits[24];
     const tn__value *v = value(r, key);
-    if (v->kind == TN__INT) {
-        snprintf(digits, sizeof digits, "%lld", (long long)v->u.integer);
-        return walk_item(r, digits, number, length, depth);
+    if (v->kind == TN__TEXT)
+        return walk_named(r, v, number, length, depth);
+    if (v->kind != TN__INT)
+        return pass_over(r, key, length, "it is a part of a key") &&
+               pass_over(r, number, length, NO_NAME);
+    snprintf(digits, sizeof digits, "%lld", (long long)v->u.integer);
+    return walk_item(r, digits, number, length, depth);
+}
+
+/* A key as what orders it: text, or NULL and an integer. */
+typedef struct dict_key {
+    const char *text;
+    int64_t integer;
+} dict_key;
+
+static int compare_keys(const void *a, const void *b)
+{
+    const dict_key *x = a, *y = b;
+    if (x->text && y->text)
+        return strcmp(x->text, y->text);
+    if (x->text || y->text)
+        return x->text ? 1 : -1;
+    return (x->integer > y->integer) - (x->integer < y->integer);
+}
+
+/* The keys of a dictionary that may be names; returns how many, with or without an array for
+ * them. */
+static int64_t list_keys(const reader *r, const tn__value *dict, dict_key *keys)
+{
+    const tn__link *links = r->pickle.links;
+    int64_t count = 0;
+    for (int32_t at = dict->u.items.first; at >= 0; at = links[links[at].next].next) {
+        const tn__value *v = value(r, links[at].value);
+        if (v->kind != TN__INT && (v->kind != TN__TEXT || v->u.text.length >= MAX_NAME))
+            continue;
+        if (keys)
+            keys[count] = v->kind == TN__INT ? (dict_key){.integer = v->u.integer}
+                                             : (dict_key){.text = tn__pickle_text(&r->pickle, v)};
+        count++;
     }
-    if (v->kind == TN__TEXT && v->u.text.length >= MAX_NAME)
-        return pass_over(r, number, length, LONG_NAME);
-    if (is_text(r, key) && tn__utf8_length(text(r, key), v->u.text.length) == v->u.text.length)
-        return walk_item(r, text(r, key), number, length, depth);
-    return pass_over(r, key, length, "it is a part of a key") &&
-           pass_over(r, number, length, "it has a key that is neither text nor an integer");
+    return count;
+}
+
+static bool fail_key(reader *r, const dict_key *key)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%lld", (long long)key->integer);
+    set_part(r);
+    tn__file_fail(r->file, "there are two values of the key '%.40s'",
+                  key->text ? key->text : digits);
+    r->file->part = NULL;
+    return false;
+}
+
+/* Python would keep the last of two values of a key, and never writes two. */
+static bool check_keys(reader *r, const tn__value *dict)
+{
+    int64_t count = list_keys(r, dict, NULL);
+    dict_key *keys = tn__alloc(r->file->ctx, (size_t)count * sizeof *keys);
+    const dict_key *twice = NULL;
+    if (!keys)
+        return false;
+    list_keys(r, dict, keys);
+    qsort(keys, (size_t)count, sizeof *keys, compare_keys);
+    for (int64_t i = 1; i < count && !twice; i++)
+        twice = compare_keys(&keys[i - 1], &keys[i]) == 0 ? &keys[i] : NULL;
+    bool ok = !twice || fail_key(r, twice);
+    tn__free(r->file->ctx, keys);
+    return ok;
 }
 
 static bool walk_dict(reader *r, const tn__value *dict, size_t length, int depth)
 {
     const tn__link *links = r->pickle.links;
     for (int32_t at = dict->u.items.first; at >= 0; at = links[links[at].next].next)
-        if (!walk_pair(r, links[at].value, links[links[at].next].value, length, depth))
+        if (!charge(r, VALUE_WORK) ||
+            !walk_pair(r, links[at].value, links[links[at].next].value, length, depth))
             return false;
     return true;
 }
 
 static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length, int depth);
-
-static bool is_tensor(const tn__value *v)
-{
-    tn__class class = tn__pickle_class(v);
-    return v->kind == TN__CALL && class >= TN__TENSOR_V1 && class <= TN__FROM_TYPE;
-}
 
 /* _rebuild_parameter(data, requires_grad, backward hooks), and perhaps its attributes. */
 static bool rebuild_parameter(reader *r, int64_t most, int64_t arguments, size_t length, int depth)
@@ -544,7 +662,9 @@ static bool rebuild_parameter(reader *r, int64_t most, int64_t arguments, size_t
     int64_t items[4], n = tn__pickle_items(&r->pickle, arguments, items, 4);
     if (n != most || !is_tensor(value(r, items[0])))
         return fail(r, "a parameter is not described as PyTorch does it");
-    return check_training(r, items[1], items[2]) && walk(r, items[0], length, depth + 1) &&
+    const tn__value *data = value(r, items[0]);
+    return check_training(r, items[1], items[2]) &&
+           rebuild(r, tn__pickle_class(data), data->u.arguments, length, depth + 1) &&
            (n == 3 || pass_over(r, items[3], length, "it is a tensor's attribute"));
 }
 
@@ -568,14 +688,14 @@ static bool rebuild_from_type(reader *r, int64_t arguments, size_t length, int d
            pass_over(r, items[3], length, "it is a tensor's attribute");
 }
 
+/* A tensor, or what one is made of: `depth` counts these alone. */
 static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length, int depth)
 {
-    r->name[length] = '\0';
     if (depth > MAX_DEPTH)
-        return fail(r, TOO_DEEP);
+        return refuse(r, TOO_DEEP);
+    if (!charge(r, VALUE_WORK))
+        return false;
     switch (class) {
-    case TN__SIZE:
-        return true;
     case TN__PARAMETER:
         return rebuild_parameter(r, 3, arguments, length, depth);
     case TN__STATE_PARAMETER:
@@ -587,52 +707,48 @@ static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length
     }
 }
 
-/* Nothing that an opaque value is made of has a name. */
-static bool walk_opaque(reader *r, int64_t number, size_t length)
+static bool walk_tensor(reader *r, const tn__value *v, size_t length)
 {
-    char why[256];
-    snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, value(r, number)));
-    return pass_over(r, number, length, why);
-}
-
-/* One that is in itself has names for its tensors already, and one without tensors has none by any
- * name. What leads back to one that is open is not known to have none: there are more in that. */
-static bool walk_container(reader *r, tn__value *v, size_t length, int depth)
-{
-    const int64_t cycles = r->cycles, tensors = tn_dict_count(r->dict);
-    if (v->mark == OPEN)
-        r->cycles++;
-    if (v->mark != 0)
-        return true;
-    v->mark = OPEN;
-    bool ok = v->kind == TN__DICT ? walk_dict(r, v, length, depth) : walk_list(r, v, length, depth);
-    v->mark = r->cycles == cycles && tn_dict_count(r->dict) == tensors ? BARREN : 0;
+    set_part(r);
+    bool ok = rebuild(r, tn__pickle_class(v), v->u.arguments, length, 0);
+    r->file->part = NULL;
     return ok;
 }
 
-/* Adds the tensors in a value, whose name has `length` bytes. What holds no tensors is passed over.
- * A pickle can use a few bytes in many places, so the size of the file limits the work. */
+/* Nothing that an opaque value is made of has a name. */
+static bool refuse_opaque(reader *r, const tn__value *v)
+{
+    char why[256];
+    snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, v));
+    return refuse(r, why);
+}
+
+/* One that is met again in itself is passed over there: its tensors have names already. */
+static bool walk_container(reader *r, tn__value *v, size_t length, int depth)
+{
+    if (v->mark == OPEN)
+        return true;
+    if (depth > MAX_DEPTH)
+        return refuse(r, TOO_DEEP);
+    bool ok = v->kind != TN__DICT || v->mark == WALKED || check_keys(r, v);
+    v->mark = OPEN;
+    ok = ok &&
+         (v->kind == TN__DICT ? walk_dict(r, v, length, depth) : walk_list(r, v, length, depth));
+    v->mark = WALKED;
+    return ok;
+}
+
+/* Adds the tensors in a value, whose name has `length` bytes. */
 static bool walk(reader *r, int64_t number, size_t length, int depth)
 {
     tn__value *v = tn__pickle_value(&r->pickle, number);
-    r->budget -= VALUE_WORK;
     r->name[length] = '\0';
-    if (depth > MAX_DEPTH)
-        return pass_over(r, number, length, TOO_DEEP);
-    if (r->budget < 0)
-        return fail(r, "it uses the same values too often");
-    switch (v->kind) {
-    case TN__TUPLE:
-    case TN__LIST:
-    case TN__DICT:
-        return walk_container(r, v, length, depth + 1);
-    case TN__OPAQUE:
-        return walk_opaque(r, number, length);
-    case TN__CALL:
-        return rebuild(r, tn__pickle_class(v), v->u.arguments, length, depth);
-    default:
+    if (!holds_tensors(v) || v->kind == TN__PERSISTENT)
         return true;
-    }
+    if (v->kind == TN__OPAQUE)
+        return refuse_opaque(r, v);
+    return v->kind == TN__CALL ? walk_tensor(r, v, length)
+                               : walk_container(r, v, length, depth + 1);
 }
 
 static bool add_tensors(reader *r)
@@ -645,7 +761,7 @@ static bool add_tensors(reader *r)
     if (root->kind == TN__OPAQUE || root->kind == TN__CLASS)
         return tn__file_fail(r->file, "it is %s; " ALL_THAT_IS_READ,
                              tn__pickle_name(&r->pickle, root));
-    return walk(r, r->pickle.root, 0, 0) &&
+    return find_holders(r) && walk(r, r->pickle.root, 0, 0) &&
            pass_over(r, TN__ATTRIBUTES, 0, "it is an attribute of a dictionary");
 }
 
@@ -741,13 +857,17 @@ static bool read_archive(reader *r)
 
 /* ---- the older format ------------------------------------------------------------------------ */
 
+static bool is_bytes(const tn__pickle *p, const tn__value *v, const char *bytes, int64_t length)
+{
+    return v->kind == TN__BYTES && v->u.text.length == length &&
+           memcmp(tn__pickle_text(p, v), bytes, (size_t)length) == 0;
+}
+
 static bool check_magic(tn__pickle *p)
 {
     const tn__value *v = tn__pickle_value(p, p->root);
-    const char *magic = v->kind == TN__BYTES ? tn__pickle_text(p, v) : "";
-    return (v->kind == TN__BYTES && v->u.text.length == MAGIC_SIZE &&
-            memcmp(magic, MAGIC, MAGIC_SIZE) == 0) ||
-           strcmp(magic, MAGIC_TEXT) == 0 ||
+    return is_bytes(p, v, MAGIC, sizeof MAGIC - 1) ||
+           is_bytes(p, v, MAGIC_TEXT, sizeof MAGIC_TEXT - 1) ||
            tn__file_fail(p->file, "not a PyTorch file: the magic number is another one");
 }
 
@@ -758,34 +878,17 @@ static bool check_version(tn__pickle *p)
            tn__file_fail(p->file, "not version %d of the older PyTorch files", LEGACY_VERSION);
 }
 
-/* The byte order, from the facts about the machine that wrote the file. */
-static bool find_byte_order(reader *r, const tn__pickle *p)
+/* The magic number, the version, and facts about the machine that wrote the file, which PyTorch
+ * passes over: counts and elements have the least significant byte first on every machine. */
+static bool read_preamble(tn__pickle_input *in)
 {
-    const tn__value *dict = tn__pickle_value(p, p->root);
-    if (dict->kind != TN__DICT)
-        return fail(r, "the facts about the machine are missing");
-    for (int32_t at = dict->u.items.first; at >= 0; at = p->links[p->links[at].next].next) {
-        const tn__value *key = tn__pickle_value(p, p->links[at].value);
-        const tn__value *v = tn__pickle_value(p, p->links[p->links[at].next].value);
-        if (is_whole_text(p, key) && strcmp(tn__pickle_text(p, key), "little_endian") == 0)
-            r->big_endian = v->kind == TN__INT && v->u.integer == 0;
+    bool (*const checks[])(tn__pickle * p) = {check_magic, check_version, NULL};
+    bool ok = true;
+    for (int i = 0; ok && i < 3; i++) {
+        tn__pickle p;
+        ok = tn__pickle_read(&p, in) && (!checks[i] || checks[i](&p));
+        tn__pickle_free(&p);
     }
-    return true;
-}
-
-static bool read_preamble(reader *r, tn__pickle_input *in)
-{
-    tn__pickle p;
-    bool ok = tn__pickle_read(&p, in) && check_magic(&p);
-    tn__pickle_free(&p);
-    if (!ok)
-        return false;
-    ok = tn__pickle_read(&p, in) && check_version(&p);
-    tn__pickle_free(&p);
-    if (!ok)
-        return false;
-    ok = tn__pickle_read(&p, in) && find_byte_order(r, &p);
-    tn__pickle_free(&p);
     return ok;
 }
 
@@ -800,7 +903,7 @@ static bool place_storage(reader *r, const char *key, int64_t *position)
                              s ? "twice" : "but not described");
     if (!tn__file_read(r->file, *position, bytes, sizeof bytes))
         return false;
-    uint64_t numel = tn__load_bytes(bytes, 8, r->big_endian);
+    uint64_t numel = tn__load_bytes(bytes, 8, false);
     if (numel != (uint64_t)s->numel)
         return tn__file_fail(r->file, "storage %.40s has %llu elements, but is described with %lld",
                              key, (unsigned long long)numel, (long long)s->numel);
@@ -821,7 +924,7 @@ static bool place_storages(reader *r, const tn__pickle *keys, int64_t position)
         return fail(r, "the list of storages is missing");
     for (int32_t at = list->u.items.first; at >= 0; at = keys->links[at].next) {
         const tn__value *key = tn__pickle_value(keys, keys->links[at].value);
-        if (!is_whole_text(keys, key))
+        if (key->kind != TN__TEXT)
             return fail(r, "the key of a storage is no text");
         if (!place_storage(r, tn__pickle_text(keys, key), &position))
             return false;
@@ -833,7 +936,7 @@ static bool read_pickles(reader *r, tn__stream *s)
 {
     tn__pickle keys = {0};
     tn__pickle_input in = {.s = s};
-    bool ok = read_preamble(r, &in) && tn__pickle_read(&r->pickle, &in) && find_storages(r) &&
+    bool ok = read_preamble(&in) && tn__pickle_read(&r->pickle, &in) && find_storages(r) &&
               tn__pickle_read(&keys, &in) && place_storages(r, &keys, in.position);
     tn__pickle_free(&keys);
     return ok;
