@@ -255,7 +255,8 @@ static tn_tensor *read_numbers(reader *r, const array *a)
     number.big_endian = r->big_endian;
     tn_dtype dtype = dtype_of(a, number);
     if (number.size == 0 || (number.kind == TN__FLOAT && !tn__is_float(dtype))) {
-        tn__file_fail(&r->file, "numbers of class %s are stored as type %u", classes[a->class].name,
+        tn__file_fail(&r->file, "%snumbers of class %s are stored as type %u",
+                      a->flags & FLAG_LOGICAL ? "logical " : "", classes[a->class].name,
                       (unsigned)e.type);
         return NULL;
     }

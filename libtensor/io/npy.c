@@ -36,7 +36,7 @@ static bool fail_at(const npy_header *h, const char *expected)
 
 static void skip_spaces(npy_header *h)
 {
-    h->p += strspn(h->p, " \t\r\n");
+    h->p += strspn(h->p, " \t\r\n\f");
 }
 
 /* Skips `c` and what space is before it, if it is next. */

@@ -235,6 +235,11 @@ START_TEST(refuses_numbers_that_do_not_fit)
     ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), (tn_mat_opts){0}));
     check_error(TN_ERR_FORMAT,
                 "load_mat: %: x: it holds 9223372036854775808, which is too large for i64", path);
+    put32(bytes + FLAGS + 8, 0x0206);
+    put32(bytes + NUMBERS, 9);
+    ck_assert_ptr_null(tn_load_mat(ctx, write_temporary(bytes, sizeof bytes), (tn_mat_opts){0}));
+    check_error(TN_ERR_FORMAT,
+                "load_mat: %: x: logical numbers of class double are stored as type 9", path);
     remove_temporary();
 }
 END_TEST

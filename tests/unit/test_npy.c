@@ -111,7 +111,7 @@ static const struct {
      "load_npy: %: arrays of 'i4' do not say their byte order"},
     {"{'descr': '<i', 'fortran_order': False, 'shape': (3,)}", NULL},
     {"{u'descr': U\"<i4\", u'fortran_order': False, u'shape': (3,)}", NULL},
-    {"{\t'shape':\r\n(3,)\t,'fortran_order'\n:False,'descr':'<i4'}", NULL},
+    {"{\t'shape':\r\n(3,)\t,'fortran_order'\n:False,\f'descr':'<i4'}", NULL},
     {"{'descr': '<i4', 'fortran_order': False, 'shape': (3)}",
      "load_npy: %: header: ',' is expected at byte 52 of its dictionary"},
     {"{'descr': '<i4', 'fortran_order': False, 'shape': (03,)}",

@@ -329,6 +329,9 @@ static const pickled objects[] = {
     {BYTES(OBJECT("}(" TEXT("\1", "x")
                       X TEXT("\1", "d") "}(" TEXT("\1", "a") "N" TEXT("\1", "a") "Nuu")),
      1, NULL},
+    /* The pair is the first in the file that holds anything; so is the inner list. */
+    {BYTES(OBJECT("}(K\1NK\2" X "K\1Nu")), 0, "load_pth: %: there are two values of the key '1'"},
+    {BYTES(OBJECT("]q\1]q\2ah\2" X "a0")), 1, NULL},
     {BYTES(OBJECT("}" TEXT("\3", "a\0b") X "s")), 0,
      "load_pth: %: it has a key that is neither text nor an integer" ALL},
     {BYTES(OBJECT("}" TEXT("\2", "\xc3(") X "s")), 0,
@@ -611,6 +614,28 @@ START_TEST(counts_the_bytes_of_names)
             ck_assert_int_eq((int)strlen(tn_dict_name(dict, 0)), n[0] + n[1] + (n[1] > 0));
         tn_dict_free(dict);
         tn_clear_error(ctx);
+    }
+    remove_temporary();
+}
+END_TEST
+
+/* Keys that are too long for names may be there twice, like keys of other kinds. */
+START_TEST(compares_keys_that_may_be_names)
+{
+    char object[4096], key[1024];
+    memset(key, 'k', sizeof key);
+    for (int length = 1023; length <= 1024; length++) {
+        size_t size = append(object, 0, BYTES("}(K\1" X));
+        for (int i = 0; i < 2; i++) {
+            size = append(object, size, (char[]){'X', (char)length, (char)(length >> 8), 0, 0}, 5);
+            size = append(object, size, key, (size_t)length);
+            size = append(object, size, "N", 1);
+        }
+        size = append(object, size, BYTES("u."));
+        tn_dict *dict = tn_load_pth(ctx, write_object(object, size));
+        ck_assert_int_eq(tn_dict_count(dict), length == 1024);
+        tn_clear_error(ctx);
+        tn_dict_free(dict);
     }
     remove_temporary();
 }
@@ -1054,6 +1079,8 @@ static const struct {
      NULL},
     {{{"a/byteorder", BYTES("middle")}, {"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}},
      "load_pth: %: the byte order 'middle' is unknown"},
+    {{{"a/byteorder", BYTES("bin")}, {"a/data.pkl", BYTES(PICKLE)}, {"a/data/0", BYTES(LITTLE)}},
+     "load_pth: %: the byte order 'bin' is unknown"},
     {{{"a/byteorder", BYTES("big\0junk")},
       {"a/data.pkl", BYTES(PICKLE)},
       {"a/data/0", BYTES(LITTLE)}},
@@ -1132,6 +1159,7 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, looks_once_where_no_tensors_are, 0, 2);
     tcase_add_test(tc, limits_names);
     tcase_add_test(tc, counts_the_bytes_of_names);
+    tcase_add_test(tc, compares_keys_that_may_be_names);
     tcase_add_test(tc, limits_tensors);
     tcase_add_test(tc, limits_pairs);
     tcase_add_test(tc, limits_the_bytes_of_names);
