@@ -37,10 +37,11 @@ bool names_unpack(const tn_tensor *bytes, char **text, char ***names, int *count
         return false;
     memcpy(*text, tn_data(bytes), size);
     bool plain = true;
-    for (size_t begin = 0; begin < size; begin += strlen(*text + begin) + 1) {
-        *(char *)memchr(*text + begin, '\n', size - begin) = '\0';
-        (*names)[(*count)++] = *text + begin;
-        plain = plain && text_plain(*text + begin);
+    for (char *at = *text, *end; at < *text + size; at = end + 1) {
+        end = memchr(at, '\n', size - (size_t)(at - *text));
+        *end = '\0';
+        (*names)[(*count)++] = at;
+        plain = plain && strlen(at) == (size_t)(end - at) && text_plain(at);
     }
     return plain;
 }

@@ -151,11 +151,14 @@ bool people_square(const image *from, int side, uint8_t *planes)
     return true;
 }
 
-/* The group of a photograph: it leads to its first one, step by step. */
-static int64_t group_of(const people *p, int64_t i)
+/* The group of a photograph: it leads to its last one, step by step. Each step is made to lead as
+ * far as the next one does, so that ways stay short. */
+static int64_t group_of(people *p, int64_t i)
 {
-    while (p->photos[i].group != i)
+    while (p->photos[i].group != i) {
+        p->photos[i].group = p->photos[p->photos[i].group].group;
         i = p->photos[i].group;
+    }
     return i;
 }
 

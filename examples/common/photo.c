@@ -197,12 +197,15 @@ static void give_bytes(png_structp png, png_bytep to, size_t size)
     reader->left -= size;
 }
 
-/* Converts whatever the file holds to red, green, blue and alpha of 8 bits each. */
+/* Converts whatever the file holds to red, green, blue and alpha of 8 bits each. What is no part of
+ * the pixels, as texts and profiles, is passed over: libpng would inflate it to a thousand times
+ * its size, and keep it. */
 static bool read_png_header(png_reader *reader)
 {
     png_structp png = reader->png;
     png_set_read_fn(png, reader, give_bytes);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, reader->info);
     if (!check_size(png_get_image_width(png, reader->info), png_get_image_height(png, reader->info),
                     reader->error))

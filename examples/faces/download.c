@@ -51,9 +51,10 @@ typedef struct settings {
     bool retry, quiet;
     cli_words files;
     face_list list;
-    entry_state *state; /* of each entry */
-    int64_t *good;      /* photographs that are there, at the first entry of the person */
-    int64_t *first;     /* the first entry of the same person */
+    entry_state *state;        /* of each entry */
+    int64_t *good;             /* photographs that are there, at the first entry of the person */
+    int64_t *first;            /* the first entry of the same person */
+    const face_entry **sorted; /* by person, face and URL */
     request requests[MOST_PARALLEL];
     reason_count reasons[MOST_REASONS];
     int64_t deaths, tried;
@@ -87,16 +88,58 @@ static void mark_good(settings *s, int64_t entry)
     s->good[s->first[entry]]++;
 }
 
+static int compare_entries(const face_entry *a, const face_entry *b)
+{
+    int order = strcmp(a->person, b->person);
+    if (order == 0)
+        order = (a->face_id > b->face_id) - (a->face_id < b->face_id);
+    return order ? order : strcmp(a->url, b->url);
+}
+
+/* Of those that are alike, the first one of the list comes first. */
+static int by_contents(const void *a, const void *b)
+{
+    const face_entry *p = *(const face_entry *const *)a, *q = *(const face_entry *const *)b;
+    int order = compare_entries(p, q);
+    return order ? order : (p > q) - (p < q);
+}
+
+static void sort_entries(settings *s)
+{
+    for (int64_t i = 0; i < s->list.count; i++)
+        s->sorted[i] = &s->list.entries[i];
+    qsort(s->sorted, (size_t)s->list.count, sizeof(*s->sorted), by_contents);
+}
+
+static void find_first_ones(settings *s)
+{
+    for (int64_t begin = 0, end; begin < s->list.count; begin = end) {
+        const face_entry *first = s->sorted[begin];
+        for (end = begin; end < s->list.count; end++) {
+            if (strcmp(s->sorted[end]->person, s->sorted[begin]->person) != 0)
+                break;
+            first = s->sorted[end] < first ? s->sorted[end] : first;
+        }
+        for (int64_t i = begin; i < end; i++)
+            s->first[s->sorted[i] - s->list.entries] = first - s->list.entries;
+    }
+}
+
 /* The entry of a line of download.csv, or -1. */
 static int64_t entry_of(const settings *s, char *const *field)
 {
-    for (int64_t i = 0; i < s->list.count; i++) {
-        const face_entry *e = &s->list.entries[i];
-        if (e->face_id == strtoll(field[2], NULL, 10) && strcmp(e->person, field[0]) == 0 &&
-            strcmp(e->url, field[3]) == 0)
-            return i;
+    const face_entry wanted = {
+        .person = field[0], .face_id = strtoll(field[2], NULL, 10), .url = field[3]};
+    int64_t low = 0, high = s->list.count;
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (compare_entries(s->sorted[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return -1;
+    bool found = low < s->list.count && compare_entries(s->sorted[low], &wanted) == 0;
+    return found ? s->sorted[low] - s->list.entries : -1;
 }
 
 static void read_log(settings *s)
@@ -400,13 +443,13 @@ static bool prepare(settings *s)
     s->state = calloc(count, sizeof(*s->state));
     s->good = calloc(count, sizeof(*s->good));
     s->first = calloc(count, sizeof(*s->first));
-    if (!s->state || !s->good || !s->first) {
+    s->sorted = malloc(count * sizeof(*s->sorted));
+    if (!s->state || !s->good || !s->first || !s->sorted) {
         cli_error(&PROGRAM, "memory is short");
         return false;
     }
-    for (int64_t i = 0; i < s->list.count; i++)
-        while (strcmp(s->list.entries[s->first[i]].person, s->list.entries[i].person) != 0)
-            s->first[i]++;
+    sort_entries(s);
+    find_first_ones(s);
     if (!make_directories(s->out)) {
         cli_error(&PROGRAM, "%s: no faces can be written there: %s", s->out, strerror(errno));
         return false;
@@ -476,5 +519,6 @@ int faces_download(int argc, char **argv)
     free(s.state);
     free(s.good);
     free(s.first);
+    free(s.sorted);
     return status;
 }

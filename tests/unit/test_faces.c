@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
+#include "common/names.h"
 #include "common/people.h"
 #include "common/photo.h"
 #include "common/programs.h"
@@ -862,6 +864,59 @@ START_TEST(refuses_other_models)
 }
 END_TEST
 
+/* Two thousand times the same photograph: what is done for each pair must not cost more where the
+ * groups are larger. Half a second is hashed where this takes a tenth. */
+START_TEST(groups_many_copies)
+{
+    enum { COPIES = 2000 };
+    image picture;
+    people p;
+    char name[16];
+    ck_assert(image_make(&picture, 8, 8, 3, 50));
+    ck_assert(image_write_png(&picture, folder_path(""), "ann.png"));
+    image_free(&picture);
+    for (int i = 1; i < COPIES; i++) {
+        snprintf(name, sizeof name, "ann%d.png", i);
+        ck_assert_int_eq(link(folder_path("ann.png"), folder_path(name)), 0);
+    }
+    clock_t begin = clock();
+    ck_assert(people_load(&test_program, folder_path(""),
+                          (people_opts){.near = 24, .threads = 1, .quiet = true}, &p));
+    ck_assert_double_lt(effort(begin), 1500);
+    ck_assert_int_eq(p.count, COPIES);
+    ck_assert_int_eq(people_groups(&p), 1);
+    people_free(&p);
+}
+END_TEST
+
+/* The names of persons in the bytes of a model's file, which may be any. */
+static const struct {
+    const char *bytes;
+    int64_t size;
+    int count; /* 0: they are none */
+} persons[] = {
+    {"Ada\nBob\n", 8, 2}, {"\n", 1, 1},           {"Ada\nBob", 7, 0}, {"", 0, 0},
+    {"\0\n", 2, 0},       {"Ada\0\nBob\n", 9, 0}, {"\0\0\n\n", 4, 0}, {"Ada\tB\n", 6, 0},
+};
+
+START_TEST(unpacks_names)
+{
+    char *text, **names;
+    int count;
+    tn_tensor *t = tn_from_data(ctx, TN_U8, 1, &persons[_i].size, persons[_i].bytes);
+    ck_assert_int_eq(names_unpack(t, &text, &names, &count), persons[_i].count > 0);
+    for (int i = 0, at = 0; i < persons[_i].count; i++) {
+        ck_assert_int_eq(strncmp(names[i], persons[_i].bytes + at, strlen(names[i])), 0);
+        at += (int)strlen(names[i]);
+        ck_assert_int_eq(persons[_i].bytes[at++], '\n');
+    }
+    if (persons[_i].count > 0)
+        ck_assert_int_eq(count, persons[_i].count);
+    free(names);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faces");
@@ -894,5 +949,7 @@ int main(void)
     tcase_add_test(tc, predicts);
     tcase_add_test(tc, predicts_what_it_can);
     tcase_add_loop_test(tc, refuses_other_models, 0, (int)(sizeof models / sizeof *models));
+    tcase_add_test(tc, groups_many_copies);
+    tcase_add_loop_test(tc, unpacks_names, 0, (int)(sizeof persons / sizeof *persons));
     return tn_run(suite);
 }

@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "common/check_tn.h"
 #include "common/files.h"
@@ -200,6 +202,33 @@ START_TEST(goes_on)
 }
 END_TEST
 
+/* A line of the log, and the first entry of a person, are found among many without looking at
+ * all of them. */
+START_TEST(goes_on_with_many)
+{
+    enum { MANY = 20000 };
+    static char list[160 * MANY], log[80 * MANY];
+    char *to = list, *logged = log;
+    struct rusage before, after;
+    sha256 hash = sha256_of("", 0);
+    logged += sprintf(logged, "person,image_id,face_id,url,reason,file\n");
+    for (int i = 0; i < MANY; i++) {
+        to += sprintf(to, "P%d\t%d\t7\thttp://127.0.0.1:1/%d\t0,0,9,9\t%s\n", i, i, i, hash.hex);
+        logged += sprintf(logged, "P%d,%d,7,http://127.0.0.1:1/%d,HTTP 404,\n", i, i, i);
+    }
+    work_write("list.txt", list, (size_t)(to - list));
+    mkdir(folder_path("faces"), 0777);
+    work_write("faces/download.csv", log, (size_t)(logged - log));
+    getrusage(RUSAGE_CHILDREN, &before);
+    ck_assert_int_eq(download("--quiet"), 1);
+    getrusage(RUSAGE_CHILDREN, &after);
+    ck_assert_double_eq(work_number("faces/metrics.json", "dead"), MANY);
+    double seconds = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) +
+                     1e-6 * (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec);
+    ck_assert_double_lt(effort(clock() - (clock_t)(seconds * CLOCKS_PER_SEC)), 1000);
+}
+END_TEST
+
 /* Dead ones do not count towards the limit, and others are asked for in their place. */
 START_TEST(keeps_the_limit)
 {
@@ -294,6 +323,7 @@ int main(void)
     tcase_add_test(tc, tells_what_is_dead);
     tcase_add_test(tc, cuts_the_face_out);
     tcase_add_test(tc, goes_on);
+    tcase_add_test(tc, goes_on_with_many);
     tcase_add_test(tc, keeps_the_limit);
     tcase_add_test(tc, can_be_interrupted);
     tcase_add_test(tc, refuses_odd_lists);

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <jpeglib.h>
 #include <png.h>
 #include "common/check_tn.h"
@@ -406,6 +407,34 @@ START_TEST(refuses_large_png_headers)
 }
 END_TEST
 
+/* Texts beside the picture, of a thousand times as many bytes as the file. */
+START_TEST(inflates_no_texts)
+{
+    enum { TEXTS = 16, LENGTH = 7000000 };
+    unsigned char chunk[16384] = "Comment", *text = malloc(LENGTH), row[3] = {1, 2, 3};
+    uLongf size = sizeof chunk - 9;
+    memset(text, 'a', LENGTH);
+    ck_assert_int_eq(compress(chunk + 9, &size, text, LENGTH), Z_OK);
+    free(text);
+    bytes file = {NULL, 0};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    png_set_write_fn(png, &file, add_bytes, NULL);
+    png_set_IHDR(png, info, 1, 1, 8, PNG_COLOR_TYPE_RGB, 0, 0, 0);
+    png_write_info(png, info);
+    for (int i = 0; i < TEXTS; i++)
+        png_write_chunk(png, (png_const_bytep) "zTXt", chunk, 9 + size);
+    png_write_row(png, row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    photo_error error;
+    long before = most_kilobytes();
+    ck_assert_msg(decodes(file.data, file.size, &error), "%s", error.text);
+    ck_assert_int_lt(most_kilobytes() - before, 4000);
+    free(file.data);
+}
+END_TEST
+
 START_TEST(refuses_other_files)
 {
     static const char html[] = "<html>404</html>";
@@ -610,6 +639,7 @@ int main(void)
 {
     Suite *suite = suite_create("photo");
     TCase *tc = tn_case(suite, "photo");
+    tcase_add_test(tc, inflates_no_texts); /* before others have taken more memory */
     tcase_add_test(tc, sha256_is_right);
     tcase_add_test(tc, sha256_reads_files);
     tcase_add_test(tc, refuses_paths_that_are_too_long);
