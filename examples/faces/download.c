@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/cli.h"
@@ -345,11 +346,22 @@ static void stop_requests(settings *s)
     }
 }
 
+/* The child that ends first, or 0 if a signal comes before. That may come to another thread, for
+ * OpenBLAS has some, which ends no wait of this one: it looks again after a moment. */
+static pid_t wait_for_child(int *status)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    pid_t child;
+    while ((child = waitpid(-1, status, WNOHANG)) == 0 && !interrupted)
+        nanosleep(&moment, NULL);
+    return child;
+}
+
 /* Waits for one of the requests. False if a signal came first. */
 static bool wait_for_one(settings *s)
 {
     int status;
-    pid_t child = waitpid(-1, &status, 0);
+    pid_t child = wait_for_child(&status);
     for (int i = 0; child > 0 && i < s->parallel; i++) {
         if (s->requests[i].child == child) {
             end(s, &s->requests[i], status);

@@ -4,7 +4,6 @@
 #include "base/object.h"
 #include "dict/dict.h"
 #include "nn/nn.h"
-#include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
@@ -58,13 +57,11 @@ static bool fits(const tn_dict *copies, const tn_dict *state)
     return same;
 }
 
+/* Nobody else has the elements of copies that fit, so that no change of them is counted. */
 static void copy_all(tn_ctx *ctx, const tn_dict *copies, const tn_dict *state)
 {
-    for (int64_t i = 0; i < tn_dict_count(state); i++) {
-        const tn_tensor *copy = tn_dict_get(copies, tn_dict_name(state, i));
-        tn__count_change(ctx, copy);
-        tn__copy(ctx, copy, tn_dict_at(state, i));
-    }
+    for (int64_t i = 0; i < tn_dict_count(state); i++)
+        tn__copy(ctx, tn_dict_get(copies, tn_dict_name(state, i)), tn_dict_at(state, i));
 }
 
 /* A context frees its objects from the last to the first: the snapshot goes before the copies. */

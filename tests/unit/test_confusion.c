@@ -87,6 +87,10 @@ START_TEST(shapes)
     tn_clear_error(ctx);
     ck_assert_int_eq(tn_confusion_add(c, b, a), TN_ERR_ARGUMENT);
     tn_clear_error(ctx);
+    tn_confusion_add(c, tn_scalar(ctx, TN_I64, 3), tn_scalar(ctx, TN_I64, 0));
+    ck_tn_error(TN_ERR_ARGUMENT, "confusion_add: answers have 3, with 3 classes");
+    tn_confusion_add(c, tn_scalar(ctx, TN_I64, 0), tn_scalar(ctx, TN_I64, -1));
+    ck_tn_error(TN_ERR_ARGUMENT, "confusion_add: targets have -1, with 3 classes");
     ck_tn_equal(tn_confusion_matrix(c), 2, 0, 0, 0, 0, 2, 0, 2, 1);
 }
 END_TEST

@@ -23,7 +23,8 @@ static void check_steps(tn_early_stopping s, int count, const double *metrics, u
 
 START_TEST(of_a_loss)
 {
-    tn_early_stopping two = {.patience = 2}, never = {0};
+    tn_early_stopping one = {.patience = 1}, two = {.patience = 2}, never = {0};
+    STEPS(one, 1 | 2, 3, 3, 2, 2, 1);
     STEPS(two, 1 | 2, 4, 3, 2, 2, 5, 1);
     STEPS(two, 1 | 4 | 8, 6, 3, 4, 2, 1, 1, 1, 0);
     STEPS(two, 2, 4, NAN, 3, NAN, 4, 2);
@@ -80,6 +81,9 @@ START_TEST(goes_on_where_it_was)
     tn_fill_(ctx, tn_dict_get(state, "best_step"), -1);
     tn_early_stopping_load_state_dict(ctx, &other, state);
     ck_tn_error(TN_ERR_FORMAT, "early_stopping_load_state_dict: best_step is -1");
+    tn_fill_(ctx, tn_dict_get(state, "steps"), 0x1p53 + 2);
+    tn_early_stopping_load_state_dict(ctx, &other, state);
+    ck_tn_error(TN_ERR_FORMAT, "early_stopping_load_state_dict: steps is 9.0072e+15");
 }
 END_TEST
 

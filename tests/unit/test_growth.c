@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
-#include "common/check_tn.h"
+#include "common/pickles.h"
 
 /* The bytes of a short file, and of a long one. Where time grows with their square, a byte of the
  * long one takes at least 64 times as long. Caches make it twice as long, page faults and noise
@@ -23,7 +23,8 @@ enum {
     OF_OTHERS = 24,
     OF_GZIP = 64,
     OF_ZLIB = 512,
-    OF_STATES = 48
+    OF_STATES = 48,
+    OF_PTH = PTH_EXPANSION
 };
 
 /* ---- files in memory ------------------------------------------------------------------------- */
@@ -736,6 +737,260 @@ static void compressed_nameless(size_t size)
     compress_each();
 }
 
+/* ---- pickles --------------------------------------------------------------------------------- */
+
+static void add_times(const char *opcodes, size_t length, size_t end)
+{
+    while (file.size < end)
+        add(&file, opcodes, length);
+}
+
+/* The object of the older format begins: tensor X is 1 of the memo, and the stack is empty. */
+static void begin_object(void)
+{
+    add(&file, BYTES(PREAMBLE X "q\1"
+                                "0"));
+}
+
+static void end_object(void)
+{
+    add(&file, BYTES("." STORAGES));
+}
+
+/* Text of `length` times the letter, on the stack. */
+static void add_long_text(char c, size_t length)
+{
+    add(&file, "X", 1);
+    add_number(&file, 4, length);
+    fill(&file, c, length);
+}
+
+/* A dictionary with one tensor, used again and again. */
+static void pairs_without_names(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("}("));
+    add_times(BYTES("NN"), size / 2);
+    add(&file, BYTES("K\1h\1uq\2"
+                     "0]("));
+    add_times(BYTES("h\2"), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+static void flags(size_t size)
+{
+    begin_object();
+    add(&file, BYTES(TEXT("\3", "neg") "q\2}("));
+    add_times(BYTES("h\2\x89"), size / 2);
+    add(&file, BYTES("uq\3" REBUILD "(" FOUR WHOLE "\x89}h\3tRq\4]("));
+    add_times(BYTES("h\4"), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+/* A tensor again and again under a name of 1,000 bytes. */
+static void one_tensor(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("}"));
+    add_long_text('n', 1000);
+    add(&file, BYTES("]("));
+    add_times(BYTES("h\1"), size);
+    add(&file, BYTES("es"));
+    end_object();
+}
+
+static void many_tensors(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("]("));
+    add_times(BYTES(X), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+static void parameters(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("h\1"));
+    for (int i = 0; i < 64; i++)
+        add(&file, BYTES("q\2" MODULE "_rebuild_parameter\nh\2\x88}\x87R"));
+    add(&file, BYTES("q\2]("));
+    add_times(BYTES("h\2"), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+/* Half of the file is the key of a storage without elements, which the other half uses. */
+static void key_of_storage(size_t size)
+{
+    add(&file, BYTES(PREAMBLE TEXT("\7", "storage") "q\1" FLOATS "q\2"));
+    add_long_text('k', size / 2);
+    add(&file, BYTES("q\3" TEXT("\3", "cpu") "q\4(h\1h\2h\3h\4K\0tq\5]("));
+    add_times(BYTES("h\5Q"), size);
+    add(&file, BYTES("e.]"));
+    add_long_text('k', size / 2);
+    add(&file, BYTES("a.\0\0\0\0\0\0\0\0"));
+}
+
+/* Storages without elements, each of which is listed behind the object. */
+static void storages(size_t size)
+{
+    add(&file, BYTES(PREAMBLE TEXT("\7", "storage") "q\1" FLOATS "q\2" TEXT("\3", "cpu") "q\4]("));
+    size_t count = size / 32;
+    for (size_t i = 0; i < count; i++)
+        add_text(&file, "(h%ch%c\x8c%c%08zxh%cK%ctQ", 1, 2, 8, i, 4, 0);
+    add(&file, BYTES("e.]("));
+    for (size_t i = 0; i < count; i++)
+        add_text(&file, "\x8c%c%08zx", 8, i);
+    add(&file, BYTES("e."));
+    fill(&file, 0, 8 * count);
+}
+
+static void storages_of_archive(size_t size)
+{
+    static bytes object;
+    char name[32];
+    object.size = 0;
+    add(&object, BYTES("]("));
+    begin_archive();
+    for (unsigned i = 0; has_room(size - object.size); i++) {
+        snprintf(name, sizeof name, "a/data/%06x", i);
+        add_member(&(member){.name = name, .contents = "\1", .size = 1});
+        add_text(&object,
+                 REBUILD "((" TEXT("%c", "storage") "ctorch\nByteStorage\n" TEXT("%c", "%06x")
+                     TEXT("%c", "cpu") "K%ctQK%c))\x89}tR",
+                 7, 6, i, 3, 1, 0);
+    }
+    add(&object, BYTES("e."));
+    add_member(&(member){.name = "a/data.pkl", .contents = object.data, .size = object.size});
+    end_archive();
+}
+
+static void name_of_module(size_t size)
+{
+    begin_object();
+    add_long_text('m', size / 2);
+    add(&file, BYTES("q\2]("));
+    add_times(BYTES("h\2h\2\x93"), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+static void names_of_classes(size_t size)
+{
+    begin_object();
+    add_long_text('m', 255);
+    add(&file, BYTES("q\2]("));
+    add_times(BYTES("h\2h\2\x93"), size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+/* A key too long for a name, again and again beside a tensor. */
+static void long_key(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("}(K\1h\1"));
+    add_long_text('k', size / 2);
+    add(&file, BYTES("q\2N"));
+    add_times(BYTES("h\2N"), size);
+    add(&file, BYTES("u"));
+    end_object();
+}
+
+static void keys_alike(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("}(K\1h\1"));
+    for (unsigned i = 0; file.size < size; i++) {
+        add_long_text('k', 1000);
+        add_text(&file, "%08x", i);
+        put(file.data + file.size - 1012, 4, 1008);
+        add(&file, "N", 1);
+    }
+    add(&file, BYTES("u"));
+    end_object();
+}
+
+/* What is said of the machine: one long key, again and again. */
+static void facts(size_t size)
+{
+    add(&file, BYTES(PREAMBLE));
+    file.size -= sizeof "}" TEXT("\x0d", "little_endian") "\x88s." - 1;
+    add(&file, BYTES("}("));
+    add_long_text('k', size / 2);
+    add(&file, BYTES("q\1N"));
+    add_times(BYTES("h\1N"), size);
+    add(&file, BYTES("u." X));
+    end_object();
+}
+
+static void lists_in_lists(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("](h\1"));
+    size_t depth = size / 2;
+    fill(&file, ']', depth);
+    fill(&file, 'a', depth - 1);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
+/* Dictionaries each of which holds all. */
+static void in_each_other(size_t size)
+{
+    int count = size > SHORT ? 250 : 40;
+    begin_object();
+    add(&file, BYTES("](h\1"));
+    for (int i = 0; i < count; i++)
+        add_text(&file, "}q%c", 2 + i);
+    add(&file, BYTES("e"));
+    for (int i = 0; i < count; i++) {
+        add_text(&file, "h%c(", 2 + i);
+        for (int k = 0; k < count; k++)
+            add_text(&file, "Nh%c", 2 + k);
+        add(&file, BYTES("u0"));
+    }
+    end_object();
+}
+
+/* Lists each of which is used ten times in the next. */
+static void lists_of_one(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("]Nq\0"
+                     "0"));
+    while (file.size < size)
+        add(&file, BYTES("](h\0h\0h\0h\0h\0h\0h\0h\0h\0h\0eq\0"
+                         "0"));
+    add(&file, BYTES("h\0a"));
+    end_object();
+}
+
+static void pairs_of_ordered(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("]("));
+    add_times(BYTES("NN\x86"), size / 2);
+    add(&file, BYTES("eq\2ccollections\nOrderedDict\nq\3("));
+    add_times(BYTES("h\3h\2\x85R0"), size);
+    add(&file, BYTES("t"));
+    end_object();
+}
+
+static void marks(size_t size)
+{
+    begin_object();
+    add(&file, BYTES("](h\1"));
+    add_times(BYTES("((NN1N2"
+                    "000"),
+              size);
+    add(&file, BYTES("e"));
+    end_object();
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* `make` makes a file of about `size` bytes, which `load` loads or refuses with this status and
@@ -796,6 +1051,24 @@ static const struct {
     SHAPE(LONG, text_of_mat, load_mat, TN_OK, OF_OTHERS),
     SHAPE(LONG, compressed_arrays, load_mat, TN_OK, OF_ZLIB),
     SHAPE(LONG, compressed_nameless, load_mat, TN_OK, OF_ZLIB),
+    SHAPE(LONG, pairs_without_names, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONG, flags, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONG, one_tensor, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONG, many_tensors, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, parameters, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONGER, key_of_storage, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, storages, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, storages_of_archive, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONGER, name_of_module, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONG, names_of_classes, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONGER, long_key, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, keys_alike, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONGER, facts, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, lists_in_lists, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, in_each_other, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, lists_of_one, load_dict, TN_OK, OF_PTH),
+    SHAPE(LONG, pairs_of_ordered, load_dict, TN_ERR_FORMAT, OF_PTH),
+    SHAPE(LONG, marks, load_dict, TN_OK, OF_PTH),
 };
 
 /* Loads the file, and forgets the error that this may give. */

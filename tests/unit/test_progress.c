@@ -47,6 +47,7 @@ static const struct {
     {59.4, 0, 1, 2, NULL, "epoch 1/2  59 s left"},
     {59.6, 0, 1, 2, NULL, "epoch 1/2  1 min 00 s left"},
     {125.2, 0, 1, 2, NULL, "epoch 1/2  2 min 05 s left"},
+    {3599.4, 0, 1, 2, NULL, "epoch 1/2  59 min 59 s left"},
     {3599.6, 0, 1, 2, NULL, "epoch 1/2  1 h 00 min left"},
     {3900.2, 0, 1, 2, NULL, "epoch 1/2  1 h 05 min left"},
     {360000.2, 0, 1, 2, NULL, "epoch 1/2  100 h 00 min left"},

@@ -51,6 +51,20 @@ START_TEST(goes_back)
 }
 END_TEST
 
+/* A result that was made with weights from before does not go back through others. */
+START_TEST(counts_as_a_change)
+{
+    tn_module *linear = tn_nn_linear(ctx, 3, 2);
+    tn_snapshot *s = tn_snapshot_new(ctx, linear);
+    tn_snapshot_take(s);
+    tn_tensor *y = tn_forward(ctx, linear, leaf(tn_ones(ctx, TN_F32, TN_SHAPE(4, 3))));
+    ck_assert_int_eq(tn_snapshot_restore(s), TN_OK);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(y)), TN_ERR_STATE);
+    ck_assert_ptr_nonnull(strstr(tn_error(ctx), "changed"));
+    tn_clear_error(ctx);
+}
+END_TEST
+
 /* Again and again in the same memory, which has 40,000 bytes of weights. */
 START_TEST(allocates_nothing)
 {
@@ -129,6 +143,7 @@ int main(void)
     Suite *suite = suite_create("snapshot");
     TCase *tc = tn_case(suite, "snapshot");
     tcase_add_test(tc, goes_back);
+    tcase_add_test(tc, counts_as_a_change);
     tcase_add_test(tc, allocates_nothing);
     tcase_add_test(tc, leaves_views_alone);
     tcase_add_test(tc, keeps_its_state);
