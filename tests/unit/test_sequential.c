@@ -157,6 +157,7 @@ static const pair pairs[] = {
     {1, 40, 0, 30, 0, {0}, false},
     {5, 40, 0, 1, 0, {0}, false},
     {4, 6, 7, 0, 0, {0}, true},
+    {4, 150, 1, 0, 0, {0}, true},
 };
 enum { PAIRS = (int)(sizeof pairs / sizeof *pairs) };
 
