@@ -73,7 +73,8 @@ static bool agrees64(uint64_t value, int size, int64_t value64)
 }
 
 /* A locator before the end record says that the archive is a ZIP64 one, whose own end record is in
- * front of it. */
+ * front of it. Where the directory reaches up to the end record, what begins like a locator is the
+ * end of its last name. */
 static bool read_end64(tn__file *file, const unsigned char *record, zip_end *end)
 {
     unsigned char p[END64_SIZE + LOCATOR_SIZE], *locator = p + END64_SIZE;
@@ -85,7 +86,8 @@ static bool read_end64(tn__file *file, const unsigned char *record, zip_end *end
     if (memcmp(locator, "PK\6\7", 4) != 0)
         return true;
     if (memcmp(p, "PK\6\6", 4) != 0 || number(locator + 4, 4) != 0 || number(locator + 16, 4) > 1)
-        return tn__file_fail(file, "no ZIP64 end record of a single file at byte %lld",
+        return end->offset + end->size == end->at ||
+               tn__file_fail(file, "no ZIP64 end record of a single file at byte %lld",
                              (long long)at);
     *end = (zip_end){size64(p + 32), size64(p + 40), size64(p + 48), at};
     int64_t shift = at - size64(locator + 8);

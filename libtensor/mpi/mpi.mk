@@ -70,11 +70,13 @@ $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi): $(MPI_BUILD)/bin/%-mpi: $(BUILD)/bin/%
 	    $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/$*/*.c))) \
 	    $(filter-out %/processes.o,$(COMMON)) $(MPI_STATIC) $(STATIC) $(EXAMPLE_LIBS) $(LIBS)
 
+# They are replaced while they run, too.
 mpi-examples: mpi $(MPI_PROGRAMS:%=$(MPI_BUILD)/bin/%-mpi)
 	@last=$(BUILD)/mpi/examples; [ ! -f $$last ] || cmp -s $(MPI_COMPILER) $$last || \
 	    echo "mpi-examples: $(MPI_PROGRAMS:%=$(BUILD)/bin/%-mpi) were of another MPI, and are of $(MPICC) now"
 	@cp $(MPI_COMPILER) $(BUILD)/mpi/examples
-	@for program in $(MPI_PROGRAMS:%=%-mpi); do cp $(MPI_BUILD)/bin/$$program $(BUILD)/bin; done
+	@for program in $(MPI_PROGRAMS:%=%-mpi); do \
+	    cp -f $(MPI_BUILD)/bin/$$program $(BUILD)/bin || exit 1; done
 
 MPI_NAMES = sh libtensor/install/names.sh -- "$(LIBDIR)" libtensor-mpi.a pkgconfig/libtensor-mpi.pc \
     -- "$(INCLUDEDIR)" $(MPI_HEADERS:libtensor/mpi/include/%=%)

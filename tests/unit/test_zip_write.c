@@ -259,6 +259,20 @@ START_TEST(writes_zip64)
 }
 END_TEST
 
+/* With .npy behind it, the last name takes the place of ZIP64's locator, and begins like one. */
+START_TEST(names_like_locators)
+{
+    tn_dict *dict = tn_dict_new(ctx), *read;
+    tn_bytes *bytes = tn_bytes_new(ctx);
+    tn_dict_set(dict, "first", tn_scalar(ctx, TN_F32, 1));
+    tn_dict_set(dict, "PK\6\7twelve bytes", tn_scalar(ctx, TN_F32, 2));
+    tn_save_npz_to(ctx, dict, TN_BYTES(bytes), (tn_npz_opts){0});
+    read = tn_load_npz_from(ctx, TN_MEMORY(tn_bytes_data(bytes), tn_bytes_size(bytes)));
+    ck_tn_ok();
+    ck_tn_equal(tn_dict_get(read, "PK\6\7twelve bytes"), 2);
+}
+END_TEST
+
 START_TEST(refuses_names_that_do_not_fit)
 {
     char name[70001];
@@ -296,6 +310,7 @@ int main(void)
     tcase_add_test(tc, compresses);
     tcase_add_test(tc, begins_zip64_in_time);
     tcase_add_test(tc, writes_zip64);
+    tcase_add_test(tc, names_like_locators);
     tcase_add_test(tc, refuses_names_that_do_not_fit);
     tcase_add_loop_test(tc, refuses_names_that_are_not_utf8, 0, 3);
     return tn_run(suite);
