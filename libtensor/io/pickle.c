@@ -544,6 +544,7 @@ static bool put_memo(tn__pickle *p, uint64_t place)
         return false;
     while (p->n_memo < count)
         p->memo[p->n_memo++] = MARK;
+    p->memoized += p->memo[place] == MARK;
     p->memo[place] = p->stack[p->n_stack - 1];
     return true;
 }
@@ -554,10 +555,11 @@ static bool op_put(tn__pickle *p, int size)
     return take_number(p, size, &place) && put_memo(p, place);
 }
 
+/* The place has the number of those that are used, which another value may have. */
 static bool op_memoize(tn__pickle *p, int unused)
 {
     (void)unused;
-    return put_memo(p, (uint64_t)p->n_memo);
+    return put_memo(p, (uint64_t)p->memoized);
 }
 
 static bool op_get(tn__pickle *p, int size)
@@ -655,17 +657,24 @@ static bool push_opaque(tn__pickle *p, int32_t maker, int32_t arguments)
            push(p, opaque);
 }
 
+/* What would make the values that the dictionary lacks is kept as an attribute. */
+static bool push_default_dict(tn__pickle *p, int32_t callee, int32_t arguments)
+{
+    int64_t factory, count = tn__pickle_items(p, arguments, &factory, 1);
+    if (count > 1)
+        return push_opaque(p, callee, arguments);
+    return push(p, container(TN__DICT)) &&
+           (count == 0 || add_item(p, tn__pickle_value(p, TN__ATTRIBUTES), (int32_t)factory));
+}
+
 static bool push_call(tn__pickle *p, int32_t callee, int32_t arguments)
 {
-    int64_t factory;
     tn__class class = tn__pickle_class(tn__pickle_value(p, callee));
     switch (class) {
     case TN__ORDERED_DICT:
         return push_ordered_dict(p, arguments);
     case TN__DEFAULT_DICT:
-        if (tn__pickle_items(p, arguments, &factory, 1) <= 1)
-            return push(p, container(TN__DICT));
-        return push_opaque(p, callee, arguments);
+        return push_default_dict(p, callee, arguments);
     case TN__STORAGE:
     case TN__BYTES_STORAGE:
     case TN__DTYPE:

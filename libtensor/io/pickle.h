@@ -87,8 +87,9 @@ typedef struct tn__pickle {
     int32_t *memo;  /* values; -1 where there is none */
     int64_t n_values, blocks_capacity, n_links, links_capacity, n_text, text_capacity, n_stack,
         stack_capacity, n_memo, memo_capacity;
-    int64_t start; /* where it begins in the input */
-    int32_t root;  /* the value that it is */
+    int64_t memoized; /* places of the memo that have a value */
+    int64_t start;    /* where it begins in the input */
+    int32_t root;     /* the value that it is */
 } tn__pickle;
 
 /* The list of what dictionaries got for attributes. */

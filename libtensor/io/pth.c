@@ -30,8 +30,9 @@
 #define MAX_NAME 1024
 
 /* Limits of the walk through the object, in units of roughly a byte of memory: the work allowed for
- * each byte of the file and in any case, and the work for a value and for a tensor. */
-enum { WORK = 256, FIXED_WORK = 32768, VALUE_WORK = 16, TENSOR_WORK = 512 };
+ * each byte of the file and in any case, and the work for a value, for a layer of what makes a
+ * tensor, and for a tensor. */
+enum { WORK = 256, FIXED_WORK = 32768, VALUE_WORK = 16, LAYER_WORK = 128, TENSOR_WORK = 512 };
 
 #define ALL_THAT_IS_READ \
     "tensors of real numbers in dictionaries, lists and tuples are all that is read"
@@ -526,11 +527,12 @@ static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
     return !holds_tensors(value(r, number)) || refuse(r, why);
 }
 
-/* Writes a dot and a key behind the first *length bytes of the name; false if that is too long. */
-static bool add_key(reader *r, size_t *length, const char *key)
+/* Writes a key behind the first *length bytes of the name, with a dot between them but for the keys
+ * of the object itself, at depth 1; false if that is too long. */
+static bool add_key(reader *r, size_t *length, const char *key, int depth)
 {
     size_t room = MAX_NAME - *length;
-    int n = snprintf(r->name + *length, room, "%s%s", *length ? "." : "", key);
+    int n = snprintf(r->name + *length, room, "%s%s", depth > 1 ? "." : "", key);
     *length += n < (int)room ? (size_t)n : 0;
     return n < (int)room;
 }
@@ -540,8 +542,8 @@ static bool add_key(reader *r, size_t *length, const char *key)
 
 static bool walk_item(reader *r, const char *key, int64_t number, size_t length, int depth)
 {
-    return add_key(r, &length, key) ? walk(r, number, length, depth)
-                                    : pass_over(r, number, length, LONG_NAME);
+    return add_key(r, &length, key, depth) ? walk(r, number, length, depth)
+                                           : pass_over(r, number, length, LONG_NAME);
 }
 
 static bool walk_list(reader *r, const tn__value *list, size_t length, int depth)
@@ -549,8 +551,13 @@ static bool walk_list(reader *r, const tn__value *list, size_t length, int depth
     int64_t i = 0;
     for (int32_t at = list->u.items.first; at >= 0; at = r->pickle.links[at].next, i++) {
         char key[24];
+        int32_t item = r->pickle.links[at].value;
+        if (!charge(r, VALUE_WORK))
+            return false;
+        if (!holds_tensors(value(r, item)))
+            continue;
         snprintf(key, sizeof key, "%lld", (long long)i);
-        if (!charge(r, VALUE_WORK) || !walk_item(r, key, r->pickle.links[at].value, length, depth))
+        if (!walk_item(r, key, item, length, depth))
             return false;
     }
     return true;
@@ -573,6 +580,8 @@ static bool walk_pair(reader *r, int32_t key, int32_t number, size_t length, int
 {
     char digits[24];
     const tn__value *v = value(r, key);
+    if (!holds_tensors(v) && !holds_tensors(value(r, number)))
+        return true;
     if (v->kind == TN__TEXT)
         return walk_named(r, v, number, length, depth);
     if (v->kind != TN__INT)
@@ -693,7 +702,7 @@ static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length
 {
     if (depth > MAX_DEPTH)
         return refuse(r, TOO_DEEP);
-    if (!charge(r, VALUE_WORK))
+    if (!charge(r, LAYER_WORK))
         return false;
     switch (class) {
     case TN__PARAMETER:

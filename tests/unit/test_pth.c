@@ -329,6 +329,18 @@ static const pickled objects[] = {
     {BYTES(OBJECT("}(" TEXT("\1", "x")
                       X TEXT("\1", "d") "}(" TEXT("\1", "a") "N" TEXT("\1", "a") "Nuu")),
      1, NULL},
+    /* What makes the values that a defaultdict lacks. */
+    {BYTES(OBJECT("}(" TEXT("\1", "x") X TEXT("\1", "d") "ccollections\ndefaultdict\ncmine\nf\n)R" X
+                                                         "b\x85Ru")),
+     0, "load_pth: %: it is an attribute of a dictionary" ALL},
+    {BYTES(OBJECT("}(" TEXT("\1", "x")
+                      X TEXT("\1", "d") "ccollections\ndefaultdict\ncmine\nf\n)R\x85R"
+                                        "u")),
+     1, NULL},
+    {BYTES(OBJECT("}(" TEXT("\1", "x")
+                      X TEXT("\1", "d") "ccollections\ndefaultdict\ncmine\nf\n\x85R"
+                                        "u")),
+     1, NULL},
     /* The pair is the first in the file that holds anything; so is the inner list. */
     {BYTES(OBJECT("}(K\1NK\2" X "K\1Nu")), 0, "load_pth: %: there are two values of the key '1'"},
     {BYTES(OBJECT("]q\1]q\2ah\2" X "a0")), 1, NULL},
@@ -450,6 +462,36 @@ START_TEST(passes_over_parts)
     check_count(BYTES(OBJECT(FOUR "0]\x8f(]q\x01h\x01\x90"
                                   "a")),
                 0);
+}
+END_TEST
+
+/* MEMOIZE takes as many places as are used, not the one behind the last: here 1, of which PUT has
+ * made b. */
+START_TEST(counts_the_places_of_the_memo)
+{
+    tn_dict *dict = tn_load_pth(
+        ctx, write_object(BYTES(OBJECT("}(" TEXT("\1", "a") X "q\1" TEXT("\1", "b") TENSOR(
+                 FOUR, ZERO, "K\2\x85", "K\1\x85") "\x94" TEXT("\1", "c") "h\1u"))));
+    ck_tn_ok();
+    ck_tn_equal(tn_dict_get(dict, "a"), 1, 2, 3, 4);
+    ck_tn_equal(tn_dict_get(dict, "c"), 1, 2);
+    check_count(BYTES(OBJECT("](" X "q\7" X "\x94h\1"
+                             "e")),
+                3);
+}
+END_TEST
+
+/* A key without letters is a key: a dot follows. */
+START_TEST(joins_keys_by_dots)
+{
+    tn_dict *dict =
+        tn_load_pth(ctx, write_object(BYTES(OBJECT("}(" TEXT("\0", "") "}" TEXT(
+                             "\1", "w") X "s" TEXT("\1", "w") "}" TEXT("\0", "") X "su"))));
+    ck_tn_ok();
+    ck_assert_int_eq(tn_dict_count(dict), 2);
+    ck_assert_str_eq(tn_dict_name(dict, 0), ".w");
+    ck_assert_str_eq(tn_dict_name(dict, 1), "w.");
+    remove_temporary();
 }
 END_TEST
 
@@ -1152,6 +1194,8 @@ static void add_hostile_tests(Suite *suite)
     tcase_add_loop_test(tc, knows_storages_and_dtypes, 0, (int)(sizeof numbers / sizeof *numbers));
     tcase_add_test(tc, limits_depth);
     tcase_add_test(tc, passes_over_parts);
+    tcase_add_test(tc, counts_the_places_of_the_memo);
+    tcase_add_test(tc, joins_keys_by_dots);
     tcase_add_test(tc, passes_over_cycles);
     tcase_add_test(tc, passes_over_what_holds_each_other);
     tcase_add_test(tc, texts_have_zeros);
