@@ -342,7 +342,7 @@ static const pickled objects[] = {
                                         "u")),
      1, NULL},
     /* The pair is the first in the file that holds anything; so is the inner list. */
-    {BYTES(OBJECT("}(K\1NK\2" X "K\1Nu")), 0, "load_pth: %: there are two values of the key '1'"},
+    {BYTES(OBJECT("}K\1Ns(K\2" X "K\1Nu")), 0, "load_pth: %: there are two values of the key '1'"},
     {BYTES(OBJECT("]q\1]q\2ah\2" X "a0")), 1, NULL},
     {BYTES(OBJECT("}" TEXT("\3", "a\0b") X "s")), 0,
      "load_pth: %: it has a key that is neither text nor an integer" ALL},
