@@ -61,16 +61,10 @@ static void fill(bytes *to, char c, size_t count)
     to->size += count;
 }
 
-static void put(unsigned char *p, int size, uint64_t value)
-{
-    for (int i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 static void add_number(bytes *to, int size, uint64_t value)
 {
     unsigned char p[8];
-    put(p, size, value);
+    put_number(p, size, value);
     add(to, p, (size_t)size);
 }
 
@@ -150,7 +144,7 @@ static void begin_header(void)
 static void end_header(void)
 {
     add_text(&file, "}");
-    put(file.data, 8, file.size - 8);
+    put_number(file.data, 8, file.size - 8);
 }
 
 static void tensors(size_t size)
@@ -373,7 +367,7 @@ static const unsigned char *array_of(const char *type, size_t size)
 {
     static unsigned char array[10 + 10000];
     memcpy(array, "\x93NUMPY\1\0", 8);
-    put(array + 8, 2, size);
+    put_number(array + 8, 2, size);
     int n = snprintf((char *)array + 10, size, "{'descr':'%s','fortran_order':True,'shape':(0,)}",
                      type);
     memset(array + 10 + n, ' ', size - (size_t)n);
@@ -638,7 +632,7 @@ static size_t begin_array(int class, size_t ndim, size_t rows, const char *name)
 static void end_array(size_t at)
 {
     pad();
-    put(file.data + at, 4, file.size - at - 4);
+    put_number(file.data + at, 4, file.size - at - 4);
 }
 
 static void add_array(int class, size_t ndim, const char *name)
@@ -919,7 +913,7 @@ static void keys_alike(size_t size)
     for (unsigned i = 0; file.size < size; i++) {
         add_long_text('k', 1000);
         add_text(&file, "%08x", i);
-        put(file.data + file.size - 1012, 4, 1008);
+        put_number(file.data + file.size - 1012, 4, 1008);
         add(&file, "N", 1);
     }
     add(&file, BYTES("u"));
