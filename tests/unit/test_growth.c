@@ -874,24 +874,25 @@ static void storages_of_archive(size_t size)
     end_archive();
 }
 
-static void name_of_module(size_t size)
+/* Classes whose module and name are one text of this length. */
+static void classes(size_t size, size_t length)
 {
     begin_object();
-    add_long_text('m', size / 2);
+    add_long_text('m', length);
     add(&file, BYTES("q\2]("));
     add_times(BYTES("h\2h\2\x93"), size);
     add(&file, BYTES("e"));
     end_object();
 }
 
+static void name_of_module(size_t size)
+{
+    classes(size, size / 2);
+}
+
 static void names_of_classes(size_t size)
 {
-    begin_object();
-    add_long_text('m', 255);
-    add(&file, BYTES("q\2]("));
-    add_times(BYTES("h\2h\2\x93"), size);
-    add(&file, BYTES("e"));
-    end_object();
+    classes(size, 255);
 }
 
 /* A key too long for a name, again and again beside a tensor. */
