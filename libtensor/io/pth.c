@@ -506,24 +506,22 @@ static bool find_holders(reader *r)
 
 static bool walk(reader *r, int64_t number, size_t length, int depth);
 
-/* Errors tell the name of what is being looked at. */
-static void set_part(reader *r)
+/* The name ends after `length` bytes, and errors tell it. */
+static void set_name(reader *r, size_t length)
 {
-    r->file->part = *r->name ? r->name : NULL;
+    r->name[length] = '\0';
+    r->file->part = length ? r->name : NULL;
 }
 
-static bool refuse(reader *r, const char *why)
+static bool refuse(const reader *r, const char *why)
 {
-    set_part(r);
-    tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
-    r->file->part = NULL;
-    return false;
+    return tn__file_fail(r->file, "%s; " ALL_THAT_IS_READ, why);
 }
 
 /* A value in which a tensor would have no name, for a reason. */
 static bool pass_over(reader *r, int64_t number, size_t length, const char *why)
 {
-    r->name[length] = '\0';
+    set_name(r, length);
     return !holds_tensors(value(r, number)) || refuse(r, why);
 }
 
@@ -625,19 +623,16 @@ static int64_t list_keys(const reader *r, const tn__value *dict, dict_key *keys)
     return count;
 }
 
-static bool fail_key(reader *r, const dict_key *key)
+static bool fail_key(const reader *r, const dict_key *key)
 {
     char digits[24];
     snprintf(digits, sizeof digits, "%lld", (long long)key->integer);
-    set_part(r);
-    tn__file_fail(r->file, "there are two values of the key '%.40s'",
-                  key->text ? key->text : digits);
-    r->file->part = NULL;
-    return false;
+    return tn__file_fail(r->file, "there are two values of the key '%.40s'",
+                         key->text ? key->text : digits);
 }
 
 /* Python would keep the last of two values of a key, and never writes two. */
-static bool check_keys(reader *r, const tn__value *dict)
+static bool check_keys(const reader *r, const tn__value *dict)
 {
     int64_t count = list_keys(r, dict, NULL);
     dict_key *keys = tn__alloc(r->file->ctx, (size_t)count * sizeof *keys);
@@ -716,16 +711,8 @@ static bool rebuild(reader *r, tn__class class, int64_t arguments, size_t length
     }
 }
 
-static bool walk_tensor(reader *r, const tn__value *v, size_t length)
-{
-    set_part(r);
-    bool ok = rebuild(r, tn__pickle_class(v), v->u.arguments, length, 0);
-    r->file->part = NULL;
-    return ok;
-}
-
 /* Nothing that an opaque value is made of has a name. */
-static bool refuse_opaque(reader *r, const tn__value *v)
+static bool refuse_opaque(const reader *r, const tn__value *v)
 {
     char why[256];
     snprintf(why, sizeof why, "it is a part of %s", tn__pickle_name(&r->pickle, v));
@@ -751,12 +738,12 @@ static bool walk_container(reader *r, tn__value *v, size_t length, int depth)
 static bool walk(reader *r, int64_t number, size_t length, int depth)
 {
     tn__value *v = tn__pickle_value(&r->pickle, number);
-    r->name[length] = '\0';
+    set_name(r, length);
     if (!holds_tensors(v) || v->kind == TN__PERSISTENT)
         return true;
     if (v->kind == TN__OPAQUE)
         return refuse_opaque(r, v);
-    return v->kind == TN__CALL ? walk_tensor(r, v, length)
+    return v->kind == TN__CALL ? rebuild(r, tn__pickle_class(v), v->u.arguments, length, 0)
                                : walk_container(r, v, length, depth + 1);
 }
 
@@ -991,6 +978,7 @@ tn_dict *tn__read_pth(tn__file *file, tn__zip *zip)
     r->file = file;
     r->zip = zip;
     tn_dict *dict = read_file(r);
+    file->part = NULL;
     tn__free(file->ctx, r);
     return dict;
 }

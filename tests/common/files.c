@@ -84,6 +84,12 @@ void remove_temporary(void)
     remove(temporary);
 }
 
+void put_number(unsigned char *p, int size, uint64_t value)
+{
+    for (int i = 0; i < size; i++)
+        p[i] = (unsigned char)(value >> 8 * i);
+}
+
 /* ---- a folder -------------------------------------------------------------------------------- */
 
 static char folder[512];

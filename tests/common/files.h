@@ -20,6 +20,9 @@ void remove_folder(void);
 const char *folder_path(const char *name);
 int files_in_folder(void);
 
+/* Writes a number in `size` bytes, the least significant one first, as most formats have it. */
+void put_number(unsigned char *p, int size, uint64_t value);
+
 /* The contents of a file, to be given to free. */
 unsigned char *read_bytes(const char *path, size_t *size);
 

@@ -23,6 +23,21 @@ size_t append(char *object, size_t size, const char *bytes, size_t count)
     return size + count;
 }
 
+size_t append_times(char *object, size_t size, const char *bytes, size_t count, int times)
+{
+    for (int i = 0; i < times; i++)
+        size = append(object, size, bytes, count);
+    return size;
+}
+
+size_t append_letters(char *object, size_t size, char letter, size_t length)
+{
+    object[size] = 'X';
+    put_number((unsigned char *)object + size + 1, 4, length);
+    memset(object + size + 5, letter, length);
+    return size + 5 + length;
+}
+
 bool load_pickled(const char *path)
 {
     tn_dict *dict = tn_load_pth(ctx, path);

@@ -52,6 +52,10 @@ const char *write_object(const char *object, size_t size);
 /* Puts bytes behind the first `size` ones, and returns how many there are then. */
 size_t append(char *object, size_t size, const char *bytes, size_t count);
 
+/* The same of bytes again and again, and of a text of one letter. */
+size_t append_times(char *object, size_t size, const char *bytes, size_t count, int times);
+size_t append_letters(char *object, size_t size, char letter, size_t length);
+
 /* Loads a file, forgets what it held, and says whether it could be loaded. */
 bool load_pickled(const char *path);
 

@@ -47,12 +47,6 @@ static void check_bound(const char *path, size_t size, tn_dict *(*load)(const ch
 
 /* ---- many tensors of next to nothing --------------------------------------------------------- */
 
-static void put(unsigned char *p, int size, uint64_t value)
-{
-    for (int i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 enum { MANY = 100000 };
 
 /* The shortest entries that there are. */
@@ -65,7 +59,7 @@ START_TEST(bounds_headers_of_safetensors)
                      i ? ',' : '{', (unsigned)i);
     *p++ = _i ? ']' : '}';
     size_t size = (size_t)(p - (char *)bytes);
-    put(bytes, 8, size - 8);
+    put_number(bytes, 8, size - 8);
     check_bound(write_temporary(bytes, size), size, load_safetensors, PER_BYTE, _i == 0);
     remove_temporary();
 }
@@ -80,7 +74,7 @@ START_TEST(bounds_arrays_of_mat)
     for (int i = 0; i < MANY; i++, p += 64) {
         const uint32_t words[] = {14, 56, 6, 8, 9, 0, 5, 8, 0, 0, 1, 5, 0, 0, 2, 0};
         for (int k = 0; k < 16; k++)
-            put(p + 4 * k, 4, words[k]);
+            put_number(p + 4 * k, 4, words[k]);
         char name[6];
         snprintf(name, sizeof name, "%05x", (unsigned)i);
         memcpy(p + 48, name, 5);
@@ -129,11 +123,11 @@ START_TEST(bounds_claims_of_mat)
     const uint32_t words[] = {14, 48 + count, 6, 8, 6, 0, 5, 8, 1, count, 0x10001, 'x', 2, count};
     unsigned char header[56], bytes[8192] = {0};
     for (int k = 0; k < 14; k++)
-        put(header + 4 * k, 4, words[k]);
+        put_number(header + 4 * k, 4, words[k]);
     size_t size = compressed(header, sizeof header, 15, bytes + 136, sizeof bytes - 136);
     memcpy(bytes + 124, "\0\1IM", 4);
-    put(bytes + 128, 4, 15);
-    put(bytes + 132, 4, size);
+    put_number(bytes + 128, 4, 15);
+    put_number(bytes + 132, 4, size);
     check_bound(write_temporary(bytes, 136 + size), 136 + size, load_mat, PER_COMPRESSED_BYTE,
                 _i == 0);
     remove_temporary();

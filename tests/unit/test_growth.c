@@ -61,16 +61,10 @@ static void fill(bytes *to, char c, size_t count)
     to->size += count;
 }
 
-static void put(unsigned char *p, int size, uint64_t value)
-{
-    for (int i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 static void add_number(bytes *to, int size, uint64_t value)
 {
     unsigned char p[8];
-    put(p, size, value);
+    put_number(p, size, value);
     add(to, p, (size_t)size);
 }
 
@@ -150,7 +144,7 @@ static void begin_header(void)
 static void end_header(void)
 {
     add_text(&file, "}");
-    put(file.data, 8, file.size - 8);
+    put_number(file.data, 8, file.size - 8);
 }
 
 static void tensors(size_t size)
@@ -373,7 +367,7 @@ static const unsigned char *array_of(const char *type, size_t size)
 {
     static unsigned char array[10 + 10000];
     memcpy(array, "\x93NUMPY\1\0", 8);
-    put(array + 8, 2, size);
+    put_number(array + 8, 2, size);
     int n = snprintf((char *)array + 10, size, "{'descr':'%s','fortran_order':True,'shape':(0,)}",
                      type);
     memset(array + 10 + n, ' ', size - (size_t)n);
@@ -638,7 +632,7 @@ static size_t begin_array(int class, size_t ndim, size_t rows, const char *name)
 static void end_array(size_t at)
 {
     pad();
-    put(file.data + at, 4, file.size - at - 4);
+    put_number(file.data + at, 4, file.size - at - 4);
 }
 
 static void add_array(int class, size_t ndim, const char *name)
@@ -880,24 +874,25 @@ static void storages_of_archive(size_t size)
     end_archive();
 }
 
-static void name_of_module(size_t size)
+/* Classes whose module and name are one text of this length. */
+static void classes(size_t size, size_t length)
 {
     begin_object();
-    add_long_text('m', size / 2);
+    add_long_text('m', length);
     add(&file, BYTES("q\2]("));
     add_times(BYTES("h\2h\2\x93"), size);
     add(&file, BYTES("e"));
     end_object();
 }
 
+static void name_of_module(size_t size)
+{
+    classes(size, size / 2);
+}
+
 static void names_of_classes(size_t size)
 {
-    begin_object();
-    add_long_text('m', 255);
-    add(&file, BYTES("q\2]("));
-    add_times(BYTES("h\2h\2\x93"), size);
-    add(&file, BYTES("e"));
-    end_object();
+    classes(size, 255);
 }
 
 /* A key too long for a name, again and again beside a tensor. */
@@ -919,7 +914,7 @@ static void keys_alike(size_t size)
     for (unsigned i = 0; file.size < size; i++) {
         add_long_text('k', 1000);
         add_text(&file, "%08x", i);
-        put(file.data + file.size - 1012, 4, 1008);
+        put_number(file.data + file.size - 1012, 4, 1008);
         add(&file, "N", 1);
     }
     add(&file, BYTES("u"));

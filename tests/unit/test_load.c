@@ -43,8 +43,7 @@ static const char *write_header(uint64_t length)
 {
     static const char text[] = "{\"x\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}";
     unsigned char *bytes = malloc(length + 9);
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(length >> 8 * i);
+    put_number(bytes, 8, length);
     memset(bytes + 8, ' ', length);
     memcpy(bytes + 8, text, sizeof text - 1);
     bytes[8 + length] = 7;

@@ -133,8 +133,7 @@ enum { FLAGS = 136, SHAPE = 152, NAME = 168, NUMBERS = 176, FILE_SIZE = 192 };
 
 static void put32(unsigned char *p, uint32_t value)
 {
-    for (int i = 0; i < 4; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
+    put_number(p, 4, value);
 }
 
 static void make_file(unsigned char *p)

@@ -622,10 +622,8 @@ START_TEST(limits_names)
     char object[4096], key[302] = "";
     memset(key, 'k', 301);
     size_t size = 0;
-    for (int i = 0; i < 4; i++) {
-        size = append(object, size, BYTES("}X\x2d\1\0\0"));
-        size = append(object, size, key, 301);
-    }
+    for (int i = 0; i < 4; i++)
+        size = append_letters(object, append(object, size, "}", 1), 'k', 301);
     size = append(object, size, BYTES(X "ssss."));
     char error[256];
     snprintf(error, sizeof error, "load_pth: %%: %.60s: it has a name of more than 1023 bytes" ALL,
@@ -639,15 +637,12 @@ START_TEST(counts_the_bytes_of_names)
 {
     static const int lengths[][3] = {{1023, 0, 1}, {1024, 0, 0}, {511, 511, 1}, {511, 512, 0},
                                      {1022, 1, 0}, {1021, 1, 1}, {1023, 1, 0}};
-    char object[4096], key[1024];
-    memset(key, 'k', sizeof key);
+    char object[4096];
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         const int *n = lengths[i];
         size_t size = 0;
-        for (int k = 0; k < 2 && n[k]; k++) {
-            size = append(object, size, (char[]){'}', 'X', (char)n[k], (char)(n[k] >> 8), 0, 0}, 6);
-            size = append(object, size, key, (size_t)n[k]);
-        }
+        for (int k = 0; k < 2 && n[k]; k++)
+            size = append_letters(object, append(object, size, "}", 1), 'k', (size_t)n[k]);
         size = append(object, size, BYTES(X "s"));
         size = append(object, size, n[1] ? "s." : ".", n[1] ? 2 : 1);
         tn_dict *dict = tn_load_pth(ctx, write_object(object, size));
@@ -664,13 +659,11 @@ END_TEST
 /* Keys that are too long for names may be there twice, like keys of other kinds. */
 START_TEST(compares_keys_that_may_be_names)
 {
-    char object[4096], key[1024];
-    memset(key, 'k', sizeof key);
+    char object[4096];
     for (int length = 1023; length <= 1024; length++) {
         size_t size = append(object, 0, BYTES("}(K\1" X));
         for (int i = 0; i < 2; i++) {
-            size = append(object, size, (char[]){'X', (char)length, (char)(length >> 8), 0, 0}, 5);
-            size = append(object, size, key, (size_t)length);
+            size = append_letters(object, size, 'k', (size_t)length);
             size = append(object, size, "N", 1);
         }
         size = append(object, size, BYTES("u."));
@@ -708,12 +701,11 @@ START_TEST(limits_pairs)
     size_t size = append(object, 0,
                          BYTES("\x80\2" X "q\x01"
                                "0}("));
-    memset(object + size, 'N', 2 * TIMES);
-    size = append(object, size + 2 * TIMES,
+    size = append_times(object, size, BYTES("NN"), TIMES);
+    size = append(object, size,
                   BYTES(TEXT("\1", "t") "h\x01uq\x02"
                                         "0]("));
-    for (int i = 0; i < TIMES; i++)
-        size = append(object, size, BYTES("h\x02"));
+    size = append_times(object, size, BYTES("h\x02"), TIMES);
     size = append(object, size, BYTES("e."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
 }
@@ -726,11 +718,10 @@ START_TEST(limits_the_bytes_of_names)
     static char object[2 * TIMES + KEY + 1000];
     size_t size = append(object, 0,
                          BYTES(X "q\x01"
-                                 "0}X\xe8\3\0\0"));
-    memset(object + size, 'k', KEY);
-    size = append(object, size + KEY, BYTES("]("));
-    for (int i = 0; i < TIMES; i++)
-        size = append(object, size, BYTES("h\x01"));
+                                 "0}"));
+    size = append_letters(object, size, 'k', KEY);
+    size = append(object, size, BYTES("]("));
+    size = append_times(object, size, BYTES("h\x01"), TIMES);
     size = append(object, size, BYTES("es."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
 }
@@ -742,13 +733,11 @@ START_TEST(limits_flags)
     enum { TIMES = 4000 };
     static char object[5 * TIMES + 1000];
     size_t size = append(object, 0, BYTES("\x80\2" TEXT("\3", "neg") "q\1}("));
-    for (int i = 0; i < TIMES; i++)
-        size = append(object, size, BYTES("h\1\x89"));
+    size = append_times(object, size, BYTES("h\1\x89"), TIMES);
     size = append(object, size,
                   BYTES("uq\2" REBUILD "(" FOUR WHOLE "\x89}h\2tRq\3"
                         "]("));
-    for (int i = 0; i < TIMES; i++)
-        size = append(object, size, BYTES("h\3"));
+    size = append_times(object, size, BYTES("h\3"), TIMES);
     size = append(object, size, BYTES("e."));
     check_bomb(object, size, "load_pth: %: it uses the same values too often");
 }
@@ -759,10 +748,8 @@ START_TEST(limits_names_of_classes)
 {
     char object[512];
     for (int length = 255; length <= 256; length++) {
-        size_t size = append(object, 0, BYTES("]X\0\0\0\0"));
-        object[size - 4] = (char)length, object[size - 3] = (char)(length >> 8);
-        memset(object + size, 'm', (size_t)length);
-        size = append(object, size + (size_t)length, BYTES(TEXT("\1", "n") "\x93" FOUR "0a."));
+        size_t size = append_letters(object, append(object, 0, "]", 1), 'm', (size_t)length);
+        size = append(object, size, BYTES(TEXT("\1", "n") "\x93" FOUR "0a."));
         tn_dict *dict = tn_load_pth(ctx, write_object(object, size));
         ck_assert_int_eq(dict != NULL, length == 255);
         if (!dict)
@@ -779,18 +766,14 @@ START_TEST(long_keys_cost_little)
 {
     enum { KEY = 200000, USES = 20000 };
     static const char use[] = "(h\0h\1h\2h\3K\0tQ0";
-    char *object = calloc(1, 2 * KEY + USES * sizeof use + 1024), length[4] = {0x40, 0x0d, 3, 0};
+    char *object = calloc(1, 2 * KEY + USES * sizeof use + 1024);
     size_t size = append(object, 0, BYTES(PREAMBLE));
-    size = append(object, size, BYTES("\x80\2" TEXT("\7", "storage") "q\0" FLOATS "q\1X"));
-    size = append(object, size, length, 4);
-    memset(object + size, 'k', KEY);
-    size = append(object, size + KEY, BYTES("q\2" TEXT("\3", "cpu") "q\3"));
-    for (int i = 0; i < USES; i++)
-        size = append(object, size, BYTES(use));
-    size = append(object, size, BYTES("N.\x80\2]X"));
-    size = append(object, size, length, 4);
-    memset(object + size, 'k', KEY);
-    size = append(object, size + KEY, BYTES("a.\0\0\0\0\0\0\0\0"));
+    size = append(object, size, BYTES("\x80\2" TEXT("\7", "storage") "q\0" FLOATS "q\1"));
+    size = append_letters(object, size, 'k', KEY);
+    size = append(object, size, BYTES("q\2" TEXT("\3", "cpu") "q\3"));
+    size = append_times(object, size, BYTES(use), USES);
+    size = append_letters(object, append(object, size, BYTES("N.\x80\2]")), 'k', KEY);
+    size = append(object, size, BYTES("a.\0\0\0\0\0\0\0\0"));
     const char *path = write_temporary(object, size);
     clock_t begin = clock();
     ck_assert_int_eq(tn_dict_count(tn_load_pth(ctx, path)), 0);

@@ -19,8 +19,7 @@ static const char *write_file(const char *header, size_t size)
     static unsigned char bytes[4096];
     uint64_t length = strlen(header);
     ck_assert_uint_le(8 + length + size, sizeof bytes);
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(length >> 8 * i);
+    put_number(bytes, 8, length);
     memcpy(bytes + 8, header, length);
     for (size_t i = 0; i < size; i++)
         bytes[8 + length + i] = (unsigned char)i;

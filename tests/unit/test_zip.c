@@ -67,12 +67,6 @@ END_TEST
 
 /* ---- zip archives made here ------------------------------------------------------------------ */
 
-static void put(unsigned char *p, int size, uint64_t value)
-{
-    for (int i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 /* An archive of two entries: x, stored, is [1] of u8 = 7; y, deflated, is [2] of u8 = 8, 9. One
  * byte that belongs to nothing is between y and the directory. */
 enum { HEADER = 74, CRC_X = 0xa2d32c4b, CRC_Y = 0xdc976aab, LOCAL = 30 + 1, RECORD = 46 + 1 };
@@ -84,11 +78,11 @@ static void put_local(unsigned char *p, char name, int method, uint32_t crc, uin
                       uint64_t size)
 {
     memcpy(p, "PK\3\4", 4);
-    put(p + 8, 2, (uint64_t)method);
-    put(p + 14, 4, crc);
-    put(p + 18, 4, stored);
-    put(p + 22, 4, size);
-    put(p + 26, 2, 1);
+    put_number(p + 8, 2, (uint64_t)method);
+    put_number(p + 14, 4, crc);
+    put_number(p + 18, 4, stored);
+    put_number(p + 22, 4, size);
+    put_number(p + 26, 2, 1);
     p[30] = (unsigned char)name;
 }
 
@@ -104,22 +98,22 @@ static void put_record(unsigned char *p, char name, int method, uint32_t crc, ui
                        uint64_t size, uint64_t offset)
 {
     memcpy(p, "PK\1\2", 4);
-    put(p + 10, 2, (uint64_t)method);
-    put(p + 16, 4, crc);
-    put(p + 20, 4, stored);
-    put(p + 24, 4, size);
-    put(p + 28, 2, 1);
-    put(p + 42, 4, offset);
+    put_number(p + 10, 2, (uint64_t)method);
+    put_number(p + 16, 4, crc);
+    put_number(p + 20, 4, stored);
+    put_number(p + 24, 4, size);
+    put_number(p + 28, 2, 1);
+    put_number(p + 42, 4, offset);
     p[46] = (unsigned char)name;
 }
 
 static void put_end(unsigned char *p, uint64_t count, uint64_t directory)
 {
     memcpy(p, "PK\5\6", 4);
-    put(p + 8, 2, count);
-    put(p + 10, 2, count);
-    put(p + 12, 4, count * RECORD);
-    put(p + 16, 4, directory);
+    put_number(p + 8, 2, count);
+    put_number(p + 10, 2, count);
+    put_number(p + 12, 4, count * RECORD);
+    put_number(p + 16, 4, directory);
 }
 
 /* Deflate's simplest form is one block that is not compressed. */
@@ -130,9 +124,9 @@ static void make_archive(unsigned char *archive)
     put_local(archive, 'x', 0, CRC_X, SIZE_X, SIZE_X);
     put_array(archive + LOCAL, 1, "\7");
     put_local(archive + Y, 'y', 8, CRC_Y, BLOCK + SIZE_Y, SIZE_Y);
-    put(block, 1, 1);
-    put(block + 1, 2, SIZE_Y);
-    put(block + 3, 2, 0xffff ^ SIZE_Y);
+    put_number(block, 1, 1);
+    put_number(block + 1, 2, SIZE_Y);
+    put_number(block + 3, 2, 0xffff ^ SIZE_Y);
     put_array(block + BLOCK, 2, "\10\11");
     put_record(archive + DIRECTORY, 'x', 0, CRC_X, SIZE_X, SIZE_X, 0);
     put_record(archive + RECORD_Y, 'y', 8, CRC_Y, BLOCK + SIZE_Y, SIZE_Y, Y);
@@ -237,7 +231,8 @@ START_TEST(says_what_is_wrong_with_an_archive)
     unsigned char archive[ARCHIVE];
     make_archive(archive);
     for (int i = 0; i < 2; i++)
-        put(archive + changes[_i].put[i].at, changes[_i].put[i].size, changes[_i].put[i].value);
+        put_number(archive + changes[_i].put[i].at, changes[_i].put[i].size,
+                   changes[_i].put[i].value);
     const char *path = write_temporary(archive, sizeof archive);
     tn_dict *dict = tn_load_npz(ctx, path);
     if (changes[_i].error)
@@ -276,10 +271,10 @@ START_TEST(checks_the_sizes_of_deflated_data)
 {
     unsigned char archive[ARCHIVE];
     make_archive(archive);
-    put(archive + RECORD_Y + 20, 4, sizes[_i].stored);
-    put(archive + RECORD_Y + 24, 4, sizes[_i].size);
-    put(archive + Y + 18, 4, sizes[_i].stored);
-    put(archive + Y + 22, 4, sizes[_i].size);
+    put_number(archive + RECORD_Y + 20, 4, sizes[_i].stored);
+    put_number(archive + RECORD_Y + 24, 4, sizes[_i].size);
+    put_number(archive + Y + 18, 4, sizes[_i].stored);
+    put_number(archive + Y + 22, 4, sizes[_i].size);
     archive[Y + LOCAL + BLOCK + 10 + 51] = (unsigned char)sizes[_i].count;
     const char *path = write_temporary(archive, sizeof archive);
     tn_dict *dict = tn_load_npz(ctx, path);
@@ -298,7 +293,7 @@ START_TEST(refuses_encrypted_arrays)
     unsigned char *record = memmem(bytes, size, "PK\1\2", 4);
     ck_assert_ptr_nonnull(record);
     for (int bit = 0; bit < 16; bit++) {
-        put(record + 8, 2, (uint64_t)1 << bit);
+        put_number(record + 8, 2, (uint64_t)1 << bit);
         bool refused = bit == 0 || bit == 5 || bit == 6 || bit == 13;
         const char *path = write_temporary(bytes, size);
         ck_assert_int_eq(load(path), !refused);
@@ -318,8 +313,8 @@ START_TEST(refuses_arrays_of_other_methods)
     ck_assert_ptr_nonnull(record);
     for (uint64_t method = 1; method < 100; method++) {
         char expected[80];
-        put(bytes + 8, 2, method);
-        put(record + 10, 2, method);
+        put_number(bytes + 8, 2, method);
+        put_number(record + 10, 2, method);
         const char *path = write_temporary(bytes, size);
         ck_assert(!load(path));
         snprintf(expected, sizeof expected,
@@ -411,13 +406,13 @@ START_TEST(refuses_two_ends)
 {
     unsigned char archive[ARCHIVE + 22] = {0};
     make_archive(archive);
-    put(archive + END + 20, 2, 22);
+    put_number(archive + END + 20, 2, 22);
     put_end(archive + ARCHIVE, 0, ARCHIVE);
     const char *path = write_temporary(archive, sizeof archive);
     ck_assert_ptr_null(tn_load_npz(ctx, path));
     check_error(TN_ERR_FORMAT,
                 "load_npz: %: the zip archive has an end record in the comment of another", path);
-    put(archive + END + 20, 2, 0);
+    put_number(archive + END + 20, 2, 0);
     ck_assert_int_eq(tn_dict_count(tn_load_npz(ctx, write_temporary(archive, sizeof archive))), 0);
     ck_tn_ok();
     archive[ARCHIVE + 3] = 7; /* no end record, but for three bytes */
@@ -461,14 +456,14 @@ START_TEST(checks_zip64)
     make_archive(archive);
     memset(archive + END, 0, 22);
     memcpy(archive + RECORD64, "PK\6\6", 4);
-    put(archive + RECORD64 + 32, 8, 2);
-    put(archive + RECORD64 + 40, 8, 2 * RECORD);
-    put(archive + RECORD64 + 48, 8, DIRECTORY);
+    put_number(archive + RECORD64 + 32, 8, 2);
+    put_number(archive + RECORD64 + 40, 8, 2 * RECORD);
+    put_number(archive + RECORD64 + 48, 8, DIRECTORY);
     memcpy(archive + LOCATOR, "PK\6\7", 4);
-    put(archive + LOCATOR + 8, 8, RECORD64);
-    put(archive + LOCATOR + 16, 4, 1);
+    put_number(archive + LOCATOR + 8, 8, RECORD64);
+    put_number(archive + LOCATOR + 16, 4, 1);
     put_end(archive + END64, 2, DIRECTORY);
-    put(archive + changes64[_i].at, changes64[_i].size, changes64[_i].value);
+    put_number(archive + changes64[_i].at, changes64[_i].size, changes64[_i].value);
     const char *path = write_temporary(archive, sizeof archive);
     tn_dict *dict = tn_load_npz(ctx, path);
     if (changes64[_i].error)
@@ -488,18 +483,18 @@ START_TEST(reads_long_names_and_extra_fields)
         put_local(archive, 'n', 0, CRC_X, SIZE_X, SIZE_X);
         put_record(record, 'n', 0, CRC_X, SIZE_X, SIZE_X, 0);
         unsigned char *const names[] = {archive + 30, record + 46};
-        put(archive + 26, 2, NAME);
-        put(archive + 28, 2, EXTRA);
-        put(record + 28, 2, NAME);
-        put(record + 30, 2, EXTRA);
+        put_number(archive + 26, 2, NAME);
+        put_number(archive + 28, 2, EXTRA);
+        put_number(record + 28, 2, NAME);
+        put_number(record + 30, 2, EXTRA);
         for (int i = 0; i < 2; i++) {
             memset(names[i], 'n', NAME);
-            put(names[i] + NAME, 4, 0xcafe | (uint64_t)(EXTRA - 11) << 16);
-            put(names[i] + NAME + EXTRA - 7, 4, 0xbabe | (uint64_t)(wrong == i + 1) << 18);
+            put_number(names[i] + NAME, 4, 0xcafe | (uint64_t)(EXTRA - 11) << 16);
+            put_number(names[i] + NAME + EXTRA - 7, 4, 0xbabe | (uint64_t)(wrong == i + 1) << 18);
         }
         put_array(archive + 30 + NAME + EXTRA, 1, "\7");
         put_end(archive + LENGTH - 22, 1, (uint64_t)(record - archive));
-        put(archive + LENGTH - 22 + 12, 4, 46 + NAME + EXTRA);
+        put_number(archive + LENGTH - 22 + 12, 4, 46 + NAME + EXTRA);
         tn_dict *dict = tn_load_npz(ctx, write_temporary(archive, sizeof archive));
         ck_assert_int_eq(dict != NULL, !wrong);
         if (dict)
@@ -564,15 +559,15 @@ START_TEST(tiny_arrays_take_little)
         char name[5];
         snprintf(name, sizeof name, "%04d", i);
         put_local(local, name[0], 0, CRC_X, SIZE_X, SIZE_X);
-        put(local + 26, 2, 4);
+        put_number(local + 26, 2, 4);
         memcpy(local + LOCAL - 1, name, 4);
         put_array(local + LOCAL + 3, 1, "\7");
         put_record(record, name[0], 0, CRC_X, SIZE_X, SIZE_X, (uint64_t)(i * STEP));
-        put(record + 28, 2, 4);
+        put_number(record + 28, 2, 4);
         memcpy(record + 46, name, 4);
     }
     put_end(archive + LENGTH - 22, COUNT, AT);
-    put(archive + LENGTH - 22 + 12, 4, COUNT * FULL);
+    put_number(archive + LENGTH - 22 + 12, 4, COUNT * FULL);
     const char *path = write_temporary(archive, LENGTH);
     tn_memory_reset_peak(ctx);
     int64_t live = tn_memory(ctx).live_bytes;

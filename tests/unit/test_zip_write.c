@@ -10,16 +10,10 @@
 #include "io/stream.h"
 #include "io/zip.h"
 
-static void put(unsigned char *p, int size, uint64_t value)
-{
-    for (int i = 0; i < size; i++)
-        p[i] = (unsigned char)(value >> 8 * i);
-}
-
 /* A number in `size` bytes at *p, which moves on behind it. */
 static void add(unsigned char **p, int size, uint64_t value)
 {
-    put(*p, size, value);
+    put_number(*p, size, value);
     *p += size;
 }
 
