@@ -6,18 +6,47 @@
 #define FEW 32  /* that are added one after another */
 #define TILE 64 /* columns at a time */
 
-static real sum_pairs(int64_t n, const real *x)
+/* ---- a line ---------------------------------------------------------------------------------- */
+
+#define CHAINS (2 * SIDES / LANES) /* vectors that are added to while others wait for their sums */
+
+/* 2 SIDES sums side by side. */
+typedef struct sides {
+    vec of[CHAINS];
+} sides;
+
+/* The sums of whole rows of sides; halves are added to halves as vectors. */
+static sides sum_sides(int64_t rows, const real *x)
 {
-    if (n <= BLOCK)
-        return block_sum(n, x);
-    int64_t half = n / 2;
-    return sum_pairs(half, x) + sum_pairs(n - half, x + half);
+    sides sum = {{{0}}};
+    if (rows > FEW) {
+        sum = sum_sides(rows / 2, x);
+        sides other = sum_sides(rows - rows / 2, x + rows / 2 * 2 * SIDES);
+        for (int j = 0; j < CHAINS; j++)
+            sum.of[j] += other.of[j];
+        return sum;
+    }
+    for (int64_t i = 0; i < rows; i++, x += 2 * SIDES)
+        for (int j = 0; j < CHAINS; j++)
+            sum.of[j] += load(x + j * LANES);
+    return sum;
+}
+
+static real sum_line(int64_t n, const real *x)
+{
+    int64_t rows = n / (2 * SIDES), rest = n - rows * 2 * SIDES;
+    sides sum = sum_sides(rows, x);
+    for (int j = 0; j < CHAINS / 2; j++)
+        sum.of[j] += sum.of[j + CHAINS / 2];
+    return sides_total((real *)sum.of) + block_sum(rest, x + n - rest);
 }
 
 void KERNEL(sum)(int64_t n, const void *x, void *y)
 {
-    *(real *)y = sum_pairs(n, x);
+    *(real *)y = sum_line(n, x);
 }
+
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 #define MOST_SQUARES 4 /* of which a line is summed; longer ones fill vectors themselves */
 
@@ -49,7 +78,6 @@ static void sum_squares(int64_t count, int64_t n, const real *x, int64_t ldx, re
         y[j] = last[j - i];
 }
 
-/* Rows that are no longer than a block are summed without a call for each. */
 void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, void *py)
 {
     const real *x = px;
@@ -58,11 +86,11 @@ void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, vo
         sum_squares(count, n, x, ldx, y);
         return;
     }
-    for (int64_t i = 0; i < count && n <= BLOCK; i++)
-        y[i] = block_sum(n, x + i * ldx);
-    for (int64_t i = 0; i < count && n > BLOCK; i++)
-        y[i] = sum_pairs(n, x + i * ldx);
+    for (int64_t i = 0; i < count; i++)
+        y[i] = sum_line(n, x + i * ldx);
 }
+
+/* ---- columns --------------------------------------------------------------------------------- */
 
 /* n rows one after another, several vectors of columns at a time, which stay in registers. */
 static void sum_few(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)
