@@ -48,6 +48,12 @@ def rounds_of(sides, rounds, *question):
     return answers
 
 
+def rounds_of_all(groups, rounds, *question):
+    """The same, shared by several groups of the same programs: where memory lies differs from process to process."""
+    answers = [rounds_of(group, len(range(i, rounds, len(groups))), *question) for i, group in enumerate(groups)]
+    return [] if [] in answers[:rounds] else sum(answers, [])
+
+
 class Table:
     """A CSV file that has every row as soon as it is measured; none without a path."""
 
