@@ -1,9 +1,9 @@
 /* pool.c - the average element under a window, plane by plane. */
+#include "kernels/pairs.h"
 #include "kernels/pool.h"
 
-#define BLOCK 256 /* elements that are added one after another */
-#define SMALL 64  /* elements of a window that is averaged beside others */
-#define LINE 512  /* elements of a row that get the gradients of windows side by side */
+#define SMALL 64 /* elements of a window that is averaged beside others */
+#define LINE 512 /* elements of a row that get the gradients of windows side by side */
 
 /* How much of the window is in the plane and its padding. */
 static int64_t padded_length(int64_t o, int64_t kernel, int64_t stride, int64_t padding,
@@ -56,20 +56,13 @@ __attribute__((always_inline)) static inline cover cover_of(const averaging *a, 
 /* The numbers of a vector as doubles. */
 typedef double doubles __attribute__((vector_size(8 * TN_VECTOR_BYTES / sizeof(real))));
 
-static inline double add_doubles(const double *v)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < LANES / 2; i++)
-        sum += v[i] + v[i + LANES / 2];
-    return sum;
-}
-
 /* Numbers side by side, in double but for the first two sums, as a vector takes longer to convert
  * than to add: four vectors become one. Those sums may overflow. */
 static inline double sum_run(int64_t n, const real *x)
 {
     doubles sum = {0};
-    double rest[4] = {0};
+    quad rest = {0};
+    double last = 0;
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
         vec left = load(x + i) + load(x + i + LANES);
@@ -77,11 +70,12 @@ static inline double sum_run(int64_t n, const real *x)
         sum += __builtin_convertvector(left + right, doubles);
     }
     for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++)
-            rest[k] += x[i + k];
+        rest += AS_QUAD(x + i);
     for (; i < n; i++)
-        rest[0] += x[i];
-    return add_doubles((const double *)&sum) + ((rest[0] + rest[1]) + (rest[2] + rest[3]));
+        last += x[i];
+    for (int64_t j = 0; j < LANES; j++)
+        rest[j % 4] += sum[j];
+    return ((rest[0] + rest[2]) + (rest[1] + rest[3])) + last;
 }
 
 /* In double, four columns side by side; whole rows are one run. */
