@@ -8,37 +8,33 @@
 
 /* ---- a line ---------------------------------------------------------------------------------- */
 
-#define CHAINS (2 * SIDES / LANES) /* vectors that are added to while others wait for their sums */
+#define CHAINS (LANES < 4 ? 8 : 4) /* vectors added to while others wait for their sums */
+#define ROW (CHAINS * LANES)       /* numbers in them: 16 or 32 */
 
-/* 2 SIDES sums side by side. */
-typedef struct sides {
-    vec of[CHAINS];
-} sides;
-
-/* The sums of whole rows of sides; halves are added to halves as vectors. */
-static sides sum_sides(int64_t rows, const real *x)
+/* No more than FEW rows. What is left of a row is added by fewer vectors. */
+static inline real sum_few_rows(int64_t n, const real *x)
 {
-    sides sum = {{{0}}};
-    if (rows > FEW) {
-        sum = sum_sides(rows / 2, x);
-        sides other = sum_sides(rows - rows / 2, x + rows / 2 * 2 * SIDES);
-        for (int j = 0; j < CHAINS; j++)
-            sum.of[j] += other.of[j];
-        return sum;
-    }
-    for (int64_t i = 0; i < rows; i++, x += 2 * SIDES)
-        for (int j = 0; j < CHAINS; j++)
-            sum.of[j] += load(x + j * LANES);
-    return sum;
+    vec sums[CHAINS] = {{0}};
+    real sides[SIDES], total = 0;
+    int64_t i = 0;
+    for (; i + ROW <= n; i += ROW)
+        UNROLLED for (int j = 0; j < CHAINS; j++) sums[j] += load(x + i + j * LANES);
+    for (; i + SIDES <= n; i += SIDES)
+        UNROLLED for (int j = 0; j < SIDES / LANES; j++) sums[j] += load(x + i + j * LANES);
+    for (; i + LANES <= n; i += LANES)
+        sums[CHAINS - 1] += load(x + i);
+    UNROLLED for (int half = CHAINS / 2; half * LANES >= SIDES; half /= 2)
+        UNROLLED for (int j = 0; j < half; j++) sums[j] += sums[j + half];
+    UNROLLED for (int j = 0; j < SIDES / LANES; j++) store(sides + j * LANES, sums[j]);
+    for (; i < n; i++)
+        total += x[i];
+    return sides_total(sides) + total;
 }
 
 static real sum_line(int64_t n, const real *x)
 {
-    int64_t rows = n / (2 * SIDES), rest = n - rows * 2 * SIDES;
-    sides sum = sum_sides(rows, x);
-    for (int j = 0; j < CHAINS / 2; j++)
-        sum.of[j] += sum.of[j + CHAINS / 2];
-    return sides_total((real *)sum.of) + block_sum(rest, x + n - rest);
+    int64_t half = n / 2;
+    return n <= FEW * ROW ? sum_few_rows(n, x) : sum_line(half, x) + sum_line(n - half, x + half);
 }
 
 void KERNEL(sum)(int64_t n, const void *x, void *y)
