@@ -191,7 +191,8 @@ __attribute__((always_inline)) static inline void average_planes(const averaging
         }
 }
 
-/* The way back of those: what a row of dx gets of the windows is the same for each row under them. */
+/* The way back of those: what a row of dx gets of the windows is the same for each row under
+ * them. */
 __attribute__((always_inline)) static inline void spread_each(const tn__window *w, const cover *c,
                                                               int64_t begin, int64_t end,
                                                               int64_t stride, const real *dy,

@@ -25,8 +25,8 @@ static inline void prefetch(const real *p)
 }
 
 /* y[i][j] = x[i] . w[j] + start[j] for `rows` rows and `outputs` outputs, constants after inlining,
- * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. Memory is fetched ahead in
- * the order in which it lies. */
+ * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. Memory is fetched ahead
+ * in the order in which it lies. */
 __attribute__((always_inline)) static inline void dots(int rows, int outputs, bool fetch, int64_t k,
                                                        int64_t ld, const real *x, const real *w,
                                                        const real *start, real *y, int64_t ldy)
