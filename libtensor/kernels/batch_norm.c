@@ -3,12 +3,23 @@
  * pairwise. */
 #include "kernels/pairs.h"
 
-#define WIDTH 8     /* sums side by side; more doubles fill no vector */
+#define WIDTH 8     /* short rows side by side */
 #define LONGEST 512 /* numbers of a row, or roughly of several rows, that are summed in one go */
 #define ROWS 64     /* numbers of a column that are added one after another */
 
 /* f and d of one term: d = scale x - shift, f = dy, or d where dy is x itself. */
 #define TERM(i) double d = scale * (double)x[i] - shift, f = own ? d : (double)dy[i]
+
+__attribute__((always_inline)) static inline void add_terms(const real *x, const real *dy,
+                                                            double scale, double shift, bool own,
+                                                            quad *first, quad *second)
+{
+    quad d = scale * AS_QUAD(x) - shift, f = d;
+    if (!own)
+        f = AS_QUAD(dy);
+    *first += f;
+    *second += f * d;
+}
 
 static inline void add_sides(const double *first, const double *second, double sums[2])
 {
@@ -24,22 +35,22 @@ __attribute__((always_inline)) static inline void sum_rows(int64_t rows, int64_t
                                                            double scale, double shift, bool own,
                                                            double sums[2])
 {
-    double first[WIDTH] = {0}, second[WIDTH] = {0};
+    quad first[QUADS] = {{0}}, second[QUADS] = {{0}};
     for (int64_t row = 0; row < rows; row++, x += stride, dy += stride) {
         int64_t i = 0;
-        for (; i + WIDTH <= n; i += WIDTH)
-            for (int j = 0; j < WIDTH; j++) {
-                TERM(i + j);
-                first[j] += f;
-                second[j] += f * d;
-            }
+        for (; i + 4 * QUADS <= n; i += 4 * QUADS)
+            UNROLLED for (int j = 0; j < QUADS; j++)
+                add_terms(x + i + 4 * j, dy + i + 4 * j, scale, shift, own, first + j, second + j);
+        for (; i + 4 <= n; i += 4)
+            add_terms(x + i, dy + i, scale, shift, own, first, second);
         for (; i < n; i++) {
             TERM(i);
             sums[0] += f;
             sums[1] += f * d;
         }
     }
-    add_sides(first, second, sums);
+    sums[0] += quads_total(first);
+    sums[1] += quads_total(second);
 }
 
 /* The same over rows that are shorter than WIDTH: WIDTH rows side by side, each with a sum. */

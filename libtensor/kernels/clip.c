@@ -3,16 +3,18 @@
 
 static double squares_of_block(int64_t n, const real *x)
 {
-    double sides[SIDES] = {0}, sum = 0;
+    quad sums[QUADS] = {{0}};
+    double rest = 0;
     int64_t i = 0;
-    for (; i + SIDES <= n; i += SIDES)
-        for (int j = 0; j < SIDES; j++)
-            sides[j] += (double)x[i + j] * (double)x[i + j];
+    for (; i + 4 * QUADS <= n; i += 4 * QUADS)
+        UNROLLED for (int j = 0; j < QUADS; j++)
+        {
+            quad v = AS_QUAD(x + i + 4 * j);
+            sums[j] += v * v;
+        }
     for (; i < n; i++)
-        sum += (double)x[i] * (double)x[i];
-    for (int j = 0; j < SIDES; j++)
-        sum += sides[j];
-    return sum;
+        rest += (double)x[i] * (double)x[i];
+    return quads_total(sums) + rest;
 }
 
 double KERNEL(sum_squares)(int64_t n, const void *px)

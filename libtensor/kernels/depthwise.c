@@ -4,7 +4,7 @@
  *
  * A row of y is taken in runs of some vectors, which stay in registers while k passes. Planes of y
  * that have their x in common are taken OUTPUTS at a time, so that each vector that is read serves
- * them all. */
+ * them all; of a plane that has none, rows, so that a sum need not wait for the one before. */
 #include <string.h>
 #include "kernels/wide.h"
 
@@ -14,6 +14,7 @@
 #define OUTPUTS 4 /* 16 registers */
 #endif
 #define VECTORS 2
+#define ROWS 4
 #define FEW 4
 #define TAPS 9   /* elements of the kernel whose gradients are gathered at a time */
 #define LONG 256 /* products that are added one after another */
@@ -26,22 +27,25 @@ typedef struct filter {
     int64_t count; /* elements of the kernel */
     const int64_t *taps;
     const real *weight, *bias;
-    int64_t ldy; /* from a plane of y to the next */
+    int64_t row; /* from a row of padded x to that of the next row of y */
+    int64_t ldy; /* from a plane of y to the next, or from a row */
 } filter;
 
-/* `outputs` times `vectors` vectors of y: constants after inlining. */
+/* `outputs` times `vectors` vectors of y, of as many planes or, with `rows`, of rows of one plane:
+ * constants after inlining. */
 __attribute__((always_inline)) static inline void
-run_of_y(const filter *f, int outputs, int vectors, const real *p, real *y, int64_t ldy)
+run_of_y(const filter *f, bool rows, int outputs, int vectors, const real *p, real *y, int64_t ldy)
 {
-    wide sum[OUTPUTS][VECTORS], zero = {0};
+    wide sum[OUTPUTS][VECTORS], zero = {0}, x = {0};
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++) sum[o][v] =
-        zero + (f->bias ? f->bias[o] : 0);
+        zero + (f->bias ? f->bias[rows ? 0 : o] : 0);
     for (int64_t k = 0; k < f->count; k++) {
         const real *from = p + f->taps[k];
-        UNROLL for (int v = 0; v < vectors; v++)
+        UNROLL for (int v = 0; v < vectors; v++) UNROLL for (int o = 0; o < outputs; o++)
         {
-            wide x = load_wide(from + v * WIDTH);
-            UNROLL for (int o = 0; o < outputs; o++) sum[o][v] += f->weight[o * f->count + k] * x;
+            if (rows || o == 0)
+                x = load_wide(from + o * f->row + v * WIDTH);
+            sum[o][v] += f->weight[rows ? k : o * f->count + k] * x;
         }
     }
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++)
@@ -49,21 +53,21 @@ run_of_y(const filter *f, int outputs, int vectors, const real *p, real *y, int6
 }
 
 /* The last run of a row begins where it ends with the row. */
-__attribute__((always_inline)) static inline void row_of_y(const filter *f, int outputs, int64_t n,
-                                                           const real *p, real *y)
+__attribute__((always_inline)) static inline void row_of_y(const filter *f, bool rows, int outputs,
+                                                           int64_t n, const real *p, real *y)
 {
     int64_t i = 0, run = VECTORS * WIDTH;
     for (; i + WIDTH < n && n >= run; i += run) {
         i = i + run <= n ? i : n - run;
-        run_of_y(f, outputs, VECTORS, p + i, y + i, f->ldy);
+        run_of_y(f, rows, outputs, VECTORS, p + i, y + i, f->ldy);
     }
     for (; i < n && n >= WIDTH; i += WIDTH) {
         i = i + WIDTH <= n ? i : n - WIDTH;
-        run_of_y(f, outputs, 1, p + i, y + i, f->ldy);
+        run_of_y(f, rows, outputs, 1, p + i, y + i, f->ldy);
     }
     if (n < WIDTH) {
         real narrow[OUTPUTS * WIDTH];
-        run_of_y(f, outputs, 1, p, narrow, WIDTH);
+        run_of_y(f, rows, outputs, 1, p, narrow, WIDTH);
         for (int o = 0; o < outputs; o++)
             memcpy(y + o * f->ldy, narrow + o * WIDTH, (size_t)n * sizeof *y);
     }
@@ -73,16 +77,30 @@ __attribute__((always_inline)) static inline void row_of_y(const filter *f, int 
 __attribute__((always_inline)) static inline void
 planes_of_y(const filter *f, int outputs, const tn__window *w, const real *p, real *y)
 {
-    int64_t step = w->stride_h * tn__window_line(w);
     for (int64_t row = 0; row < w->out_h; row++)
-        row_of_y(f, outputs, w->out_w, p + row * step, y + row * w->out_w);
+        row_of_y(f, false, outputs, w->out_w, p + row * f->row, y + row * w->out_w);
+}
+
+static void plane_of_y(filter f, const tn__window *w, const real *p, real *y)
+{
+    int64_t row = 0;
+    f.ldy = w->out_w;
+    for (; row + ROWS <= w->out_h; row += ROWS)
+        row_of_y(&f, true, ROWS, w->out_w, p + row * f.row, y + row * w->out_w);
+    for (; row < w->out_h; row++)
+        row_of_y(&f, true, 1, w->out_w, p + row * f.row, y + row * w->out_w);
 }
 
 void KERNEL(depthwise)(const tn__window *w, const int64_t *taps, int64_t outputs, const void *p,
                        const void *weight, const void *bias, void *py)
 {
     real *y = py;
-    filter f = {w->kernel_h * w->kernel_w, taps, weight, bias, w->out_h * w->out_w};
+    filter f = {.count = w->kernel_h * w->kernel_w,
+                .taps = taps,
+                .weight = weight,
+                .bias = bias,
+                .row = w->stride_h * tn__window_line(w),
+                .ldy = w->out_h * w->out_w};
     for (int64_t done = 0, n; done < outputs; done += n) {
         n = outputs - done >= OUTPUTS ? OUTPUTS : outputs - done >= 3 ? 3 : 1;
         if (n == OUTPUTS)
@@ -90,7 +108,7 @@ void KERNEL(depthwise)(const tn__window *w, const int64_t *taps, int64_t outputs
         else if (n == 3)
             planes_of_y(&f, 3, w, p, y);
         else
-            planes_of_y(&f, 1, w, p, y);
+            plane_of_y(f, w, p, y);
         y += n * f.ldy;
         f.weight += n * f.count;
         f.bias = f.bias ? f.bias + n : NULL;

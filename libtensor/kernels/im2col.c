@@ -46,28 +46,36 @@ static void pad_row(const tn__window *w, const real *x, real *p)
         int64_t lo, hi;
         inside(w, f, &lo, &hi);
         zero(lo, p);
-        if (s == 1 && lo < hi)
-            copy_row(hi - lo, x + lo + f - w->padding_w, p + lo);
-        else
-            for (int64_t q = lo; q < hi; q++)
-                p[q] = x[q * s + f - w->padding_w];
+        for (int64_t q = lo; q < hi; q++)
+            p[q] = x[q * s + f - w->padding_w];
         zero(phase - hi, p + hi);
     }
+}
+
+/* The same of stride 1: numbers lo .. hi of a line are those of x, side by side. */
+static void pad_line(int64_t line, int64_t lo, int64_t hi, const real *x, real *p)
+{
+    zero(lo, p);
+    copy_row(hi - lo, x, p + lo);
+    zero(line - hi, p + hi);
 }
 
 void KERNEL(pad_planes)(const tn__window *w, int64_t planes, int64_t first, int64_t rows,
                         const void *px, void *pp)
 {
-    int64_t line = tn__window_line(w);
+    int64_t line = tn__window_line(w), lo, hi;
     const real *x = px;
     real *p = pp;
+    inside(w, 0, &lo, &hi);
     for (int64_t plane = 0; plane < planes; plane++, x += w->h * w->w)
         for (int64_t row = 0; row < rows; row++, p += line) {
             int64_t h = first + row - w->padding_h;
-            if (h >= 0 && h < w->h)
-                pad_row(w, x + h * w->w, p);
-            else
+            if (h < 0 || h >= w->h)
                 zero(line, p);
+            else if (w->stride_w == 1 && lo < hi)
+                pad_line(line, lo, hi, x + h * w->w + lo - w->padding_w, p);
+            else
+                pad_row(w, x + h * w->w, p);
         }
 }
 

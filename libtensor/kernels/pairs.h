@@ -38,6 +38,18 @@ static inline int64_t at_most(int64_t n, int64_t limit)
     return n < limit ? n : limit;
 }
 
+/* Four numbers, which become doubles as a vector, and sums of these side by side. */
+typedef real four __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+typedef double quad __attribute__((vector_size(32)));
+#define AS_QUAD(x) __builtin_convertvector(*(const four *)(x), quad)
+#define QUADS 4
+
+static inline double quads_total(const quad *quads)
+{
+    quad all = (quads[0] + quads[1]) + (quads[2] + quads[3]);
+    return (all[0] + all[2]) + (all[1] + all[3]);
+}
+
 /* The sum of sums side by side: halves of them are added until one is left. */
 static inline real sides_total(real *sides)
 {

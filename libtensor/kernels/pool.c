@@ -1,9 +1,9 @@
 /* pool.c - the average element under a window, plane by plane. */
+#include "kernels/pairs.h"
 #include "kernels/pool.h"
 
-#define BLOCK 256 /* elements that are added one after another */
-#define RUN 16    /* elements that are added side by side */
-#define SMALL 64  /* elements of a window that is averaged beside others */
+#define SMALL 64 /* elements of a window that is averaged beside others */
+#define LINE 512 /* elements of a row that get the gradients of windows side by side */
 
 /* How much of the window is in the plane and its padding. */
 static int64_t padded_length(int64_t o, int64_t kernel, int64_t stride, int64_t padding,
@@ -53,32 +53,38 @@ __attribute__((always_inline)) static inline cover cover_of(const averaging *a, 
     return c;
 }
 
-/* In double, RUN numbers side by side; the few that are left are added to a sum of their own, so
- * that the others stay in registers. */
+/* The numbers of a vector as doubles. */
+typedef double doubles __attribute__((vector_size(8 * TN_VECTOR_BYTES / sizeof(real))));
+
+/* Numbers side by side, in double but for the first two sums, as a vector takes longer to convert
+ * than to add: four vectors become one. Those sums may overflow. */
 static inline double sum_run(int64_t n, const real *x)
 {
-    double lanes[RUN] = {0}, rest[4] = {0};
+    doubles sum = {0};
+    quad rest = {0};
+    double last = 0;
     int64_t i = 0;
-    for (; i + RUN <= n; i += RUN)
-        for (int k = 0; k < RUN; k++)
-            lanes[k] += x[i + k];
-    for (int width = RUN / 2; width > 0; width /= 2)
-        for (int k = 0; k < width; k++)
-            lanes[k] += lanes[k + width];
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        vec left = load(x + i) + load(x + i + LANES);
+        vec right = load(x + i + 2 * LANES) + load(x + i + 3 * LANES);
+        sum += __builtin_convertvector(left + right, doubles);
+    }
     for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++)
-            rest[k] += x[i + k];
+        rest += AS_QUAD(x + i);
     for (; i < n; i++)
-        rest[0] += x[i];
-    return lanes[0] + ((rest[0] + rest[1]) + (rest[2] + rest[3]));
+        last += x[i];
+    for (int64_t j = 0; j < LANES; j++)
+        rest[j % 4] += sum[j];
+    return ((rest[0] + rest[2]) + (rest[1] + rest[3])) + last;
 }
 
 /* In double, four columns side by side; whole rows are one run. */
 static inline double sum_block(int64_t rows, int64_t cols, int64_t ldx, const real *x)
 {
     double lanes[4] = {0}, sum = 0;
-    if (cols == ldx && rows * cols >= RUN)
-        return sum_run(rows * cols, x);
+    double run = cols == ldx ? sum_run(rows * cols, x) : NAN;
+    if (isfinite(run))
+        return run;
     for (int64_t i = 0; i < rows; i++, x += ldx) {
         int64_t j = 0;
         for (; j + 4 <= cols; j += 4)
@@ -185,18 +191,65 @@ __attribute__((always_inline)) static inline void average_planes(const averaging
         }
 }
 
+/* The way back of those: what a row of dx gets of the windows is the same for each row under
+ * them. */
+__attribute__((always_inline)) static inline void spread_each(const tn__window *w, const cover *c,
+                                                              int64_t begin, int64_t end,
+                                                              int64_t stride, const real *dy,
+                                                              real *restrict dx)
+{
+    real parts[LINE], line[LINE];
+    int64_t windows = end - begin, n = (windows - 1) * stride + w->kernel_w;
+    zero(n, line);
+    for (int64_t k = 0; k < windows; k++)
+        parts[k] = dy[begin + k] / (real)c->divisor;
+    for (int64_t j = 0; j < w->kernel_w; j++)
+        for (int64_t k = 0; k < windows; k++)
+            line[j + k * stride] += parts[k];
+    for (int64_t i = c->h.begin; i < c->h.end; i++) {
+        real *to = dx + i * w->w + begin * stride - w->padding_w;
+        for (int64_t j = 0; j < n; j++)
+            to[j] += line[j];
+    }
+}
+
+__attribute__((always_inline)) static inline void
+spread_inner(const averaging *a, int64_t row, range inner, const real *dy, real *dx)
+{
+    const tn__window *w = a->w;
+    cover c = cover_of(a, row, inner.begin);
+    int64_t most = (LINE - w->kernel_w) / w->stride_w + 1;
+    for (int64_t i = inner.begin; i < inner.end; i += most) {
+        int64_t end = inner.end - i < most ? inner.end : i + most;
+        if (w->stride_w == 1)
+            spread_each(w, &c, i, end, 1, dy, dx);
+        else if (w->stride_w == 2)
+            spread_each(w, &c, i, end, 2, dy, dx);
+        else
+            spread_each(w, &c, i, end, w->stride_w, dy, dx);
+    }
+}
+
 __attribute__((always_inline)) static inline void
 spread_planes(const averaging *a, int64_t planes, const real *dy, real *dx, real *lost)
 {
     const tn__window *w = a->w;
     int64_t size = w->h * w->w;
+    range inner = side_by_side(a);
+    if (lost)
+        inner.end = inner.begin; /* whose sums are not exact */
     zero(planes * size, dx);
     for (int64_t plane = 0; plane < planes; plane++, dx += size) {
-        for (int64_t row = 0; row < w->out_h; row++)
+        for (int64_t row = 0; row < w->out_h; row++, dy += w->out_w) {
+            if (inner.begin < inner.end)
+                spread_inner(a, row, inner, dy, dx);
             for (int64_t col = 0; col < w->out_w; col++) {
+                if (col >= inner.begin && col < inner.end)
+                    continue;
                 cover c = cover_of(a, row, col);
-                spread(w, &c, *dy++, dx, lost);
+                spread(w, &c, dy[col], dx, lost);
             }
+        }
         forget(size, lost);
     }
 }

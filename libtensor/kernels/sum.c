@@ -6,18 +6,43 @@
 #define FEW 32  /* that are added one after another */
 #define TILE 64 /* columns at a time */
 
-static real sum_pairs(int64_t n, const real *x)
+/* ---- a line ---------------------------------------------------------------------------------- */
+
+#define CHAINS (LANES < 4 ? 8 : 4) /* vectors added to while others wait for their sums */
+#define ROW (CHAINS * LANES)       /* numbers in them: 16 or 32 */
+
+/* No more than FEW rows. What is left of a row is added by fewer vectors. */
+static inline real sum_few_rows(int64_t n, const real *x)
 {
-    if (n <= BLOCK)
-        return block_sum(n, x);
+    vec sums[CHAINS] = {{0}};
+    real sides[SIDES], total = 0;
+    int64_t i = 0;
+    for (; i + ROW <= n; i += ROW)
+        UNROLLED for (int j = 0; j < CHAINS; j++) sums[j] += load(x + i + j * LANES);
+    for (; i + SIDES <= n; i += SIDES)
+        UNROLLED for (int j = 0; j < SIDES / LANES; j++) sums[j] += load(x + i + j * LANES);
+    for (; i + LANES <= n; i += LANES)
+        sums[CHAINS - 1] += load(x + i);
+    UNROLLED for (int half = CHAINS / 2; half * LANES >= SIDES; half /= 2)
+        UNROLLED for (int j = 0; j < half; j++) sums[j] += sums[j + half];
+    UNROLLED for (int j = 0; j < SIDES / LANES; j++) store(sides + j * LANES, sums[j]);
+    for (; i < n; i++)
+        total += x[i];
+    return sides_total(sides) + total;
+}
+
+static real sum_line(int64_t n, const real *x)
+{
     int64_t half = n / 2;
-    return sum_pairs(half, x) + sum_pairs(n - half, x + half);
+    return n <= FEW * ROW ? sum_few_rows(n, x) : sum_line(half, x) + sum_line(n - half, x + half);
 }
 
 void KERNEL(sum)(int64_t n, const void *x, void *y)
 {
-    *(real *)y = sum_pairs(n, x);
+    *(real *)y = sum_line(n, x);
 }
+
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 #define MOST_SQUARES 4 /* of which a line is summed; longer ones fill vectors themselves */
 
@@ -49,7 +74,6 @@ static void sum_squares(int64_t count, int64_t n, const real *x, int64_t ldx, re
         y[j] = last[j - i];
 }
 
-/* Rows that are no longer than a block are summed without a call for each. */
 void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, void *py)
 {
     const real *x = px;
@@ -58,11 +82,11 @@ void KERNEL(sum_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, vo
         sum_squares(count, n, x, ldx, y);
         return;
     }
-    for (int64_t i = 0; i < count && n <= BLOCK; i++)
-        y[i] = block_sum(n, x + i * ldx);
-    for (int64_t i = 0; i < count && n > BLOCK; i++)
-        y[i] = sum_pairs(n, x + i * ldx);
+    for (int64_t i = 0; i < count; i++)
+        y[i] = sum_line(n, x + i * ldx);
 }
+
+/* ---- columns --------------------------------------------------------------------------------- */
 
 /* n rows one after another, several vectors of columns at a time, which stay in registers. */
 static void sum_few(int64_t n, int64_t cols, const real *x, int64_t ldx, real *restrict y)

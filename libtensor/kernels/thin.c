@@ -2,7 +2,7 @@
  *
  * BLAS packs its operands into blocks before it multiplies, which costs as much as the product
  * itself when one side is as thin as ten. These loops read the tall matrix once, in order. */
-#include "kernels/real.h"
+#include "kernels/wide.h"
 
 #if defined(TN_ISA_v4)
 #define ROWS 4 /* times FEW accumulators, or two rows or columns times GROUP: 32 registers */
@@ -12,7 +12,7 @@
 #define GROUP 5
 #endif
 #define FEW 5
-#define AHEAD 16     /* rows of x that are fetched before they are needed */
+#define AHEAD 2      /* rows of x that are fetched before they are needed */
 #define LONG 256     /* products that are added one after another */
 #define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
 #define UNROLL UNROLLED
@@ -25,33 +25,42 @@ static inline void prefetch(const real *p)
 }
 
 /* y[i][j] = x[i] . w[j] + start[j] for `rows` rows and `outputs` outputs, constants after inlining,
- * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. */
+ * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. Memory is fetched ahead
+ * in the order in which it lies. */
 __attribute__((always_inline)) static inline void dots(int rows, int outputs, bool fetch, int64_t k,
                                                        int64_t ld, const real *x, const real *w,
                                                        const real *start, real *y, int64_t ldy)
 {
-    vec sums[ROWS][GROUP] = {{{0}}};
-    int64_t p = 0;
-    while (p + LANES <= k) {
-        vec sum[ROWS][GROUP] = {{{0}}};
-        int64_t end = k - p < LONG * LANES ? k : p + LONG * LANES;
-        for (; p + LANES <= end; p += LANES) {
-            vec wj[GROUP];
-            UNROLL for (int j = 0; j < outputs; j++) wj[j] = load(w + j * ld + p);
+    wide sums[ROWS * GROUP];
+    real totals[ROWS * GROUP] = {0};
+    bool whole = k == ld; /* rows, with nothing between them */
+    int64_t p = 0, row_ahead = whole ? WIDTH : ld, step_ahead = whole ? rows : 1;
+    while (p + WIDTH <= k) {
+        wide sum[ROWS][GROUP] = {{{0}}};
+        int64_t begin = p, end = k - p < LONG * WIDTH ? k : p + LONG * WIDTH;
+        for (; p + WIDTH <= end; p += WIDTH) {
+            wide wj[GROUP];
+            UNROLL for (int j = 0; j < outputs; j++) wj[j] = load_wide(w + j * ld + p);
             UNROLL for (int i = 0; i < rows; i++)
             {
-                vec xi = load(x + i * ld + p);
+                wide xi = load_wide(x + i * ld + p);
                 if (fetch)
-                    prefetch(x + (i + AHEAD) * ld + p);
+                    prefetch(x + AHEAD * ld + i * row_ahead + p * step_ahead);
                 UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
             }
         }
         for (int i = 0; i < rows; i++)
-            UNROLL for (int j = 0; j < outputs; j++) sums[i][j] += sum[i][j];
+            UNROLL for (int j = 0; j < outputs; j++)
+            {
+                wide *all = sums + i * outputs + j;
+                *all = begin > 0 ? *all + sum[i][j] : sum[i][j];
+            }
     }
+    if (p > 0)
+        KERNEL(sum_lines)((int64_t)rows * outputs, WIDTH, sums, WIDTH, totals);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < outputs; j++) {
-            real total = add_lanes(sums[i][j]);
+            real total = totals[i * outputs + j];
             for (int64_t q = p; q < k; q++)
                 total += x[i * ld + q] * w[j * ld + q];
             y[i * ldy + j] = total + (start ? start[j] : y[i * ldy + j]);
@@ -99,8 +108,9 @@ void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const 
 }
 
 #define DEPTH 96     /* rows of x whose products are added before the sum goes back to memory */
-#define FEW_DEPTH 16 /* the same if one group of outputs is all there is */
+#define FEW_DEPTH 32 /* the same if one group of outputs is all there is */
 #define PANEL 1024   /* columns that are finished before the next ones */
+#define PIECES (2 * LANES / WIDTH) /* vectors of the columns that are summed at a time */
 
 /* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. The
  * rows are added up by themselves first: dw of m rows is a sum of m / depth sums. */
@@ -108,19 +118,17 @@ __attribute__((always_inline)) static inline void outer(int64_t depth, int outpu
                                                         int64_t k, const real *dy, const real *x,
                                                         int64_t ldx, real *w)
 {
-    vec sum[GROUP][2] = {{{0}}};
-    for (int64_t i = 0; i < depth; i++) {
-        vec x0 = load(x + i * ldx), x1 = load(x + i * ldx + LANES);
-        UNROLL for (int j = 0; j < outputs; j++)
+    wide sum[GROUP][PIECES] = {{{0}}};
+    for (int64_t i = 0; i < depth; i++)
+        UNROLL for (int v = 0; v < PIECES; v++)
         {
-            sum[j][0] += dy[i * n + j] * x0;
-            sum[j][1] += dy[i * n + j] * x1;
+            wide xv = load_wide(x + i * ldx + v * WIDTH);
+            UNROLL for (int j = 0; j < outputs; j++) sum[j][v] += dy[i * n + j] * xv;
         }
-    }
-    UNROLL for (int j = 0; j < outputs; j++)
+    UNROLL for (int j = 0; j < outputs; j++) UNROLL for (int v = 0; v < PIECES; v++)
     {
-        store(w + j * k, load(w + j * k) + sum[j][0]);
-        store(w + j * k + LANES, load(w + j * k + LANES) + sum[j][1]);
+        real *to = w + j * k + v * WIDTH;
+        store_wide(to, load_wide(to) + sum[j][v]);
     }
 }
 

@@ -10,10 +10,14 @@
 
 #define NAME "binary_cross_entropy_with_logits"
 #define SMALL(x) exp(-fabs(x))
-#define SOFTPLUS(x) (((x) > 0 ? (x) : 0) + log1p(SMALL(x)))  /* ln(1 + e^x) */
-#define TIMES(t, x) ((t) == 0 && (x) == (x) ? 0 : (t) * (x)) /* 0 where x is infinite, too */
+#define POSITIVE(x) ((x) > 0 ? (x) : 0)
+#define SOFTPLUS(x) (POSITIVE(x) + log1p(SMALL(x))) /* ln(1 + e^x) */
+#define TIMES(t, x) ((t) == 0 ? 0 : (t) * (x))      /* 0 where x is infinite, too */
 
-TN_FORMULA3(bce_y, x, t, r, TIMES(1 - t, SOFTPLUS(x)) + TIMES(r * t, SOFTPLUS(-x)));
+/* What softplus has of x and of -x alike stands outside of TIMES, which would compute it twice. */
+TN_FORMULA3(bce_y, x, t, r,
+            TIMES(1 - t, POSITIVE(x)) + TIMES(r * t, POSITIVE(-x)) +
+                (1 - t + r * t) * log1p(SMALL(x)));
 TN_FORMULA3(bce_dx, x, t, r,
             ((1 - t) * (x > 0 ? 1 : SMALL(x)) - r * t * (x > 0 ? SMALL(x) : 1)) / (1 + SMALL(x)));
 TN_FORMULA2(bce_dt, x, r, r * SOFTPLUS(-x) - SOFTPLUS(x));

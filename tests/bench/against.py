@@ -6,7 +6,8 @@ does falls on both alike.
     against.py [--rounds N] [--threads N] [--rows REGEX] [--milliseconds N] [--csv FILE]
                OPS BASE_OPS [NETWORKS BASE_NETWORKS]
 
-A line has the medians over the rounds, their ratio, the quartiles of the ratios of single rounds, and the
+Each side is GROUPS processes, which share the rounds, since two processes of one program differ by where their memory
+lies. With one thread both sides of a group run on one processor, those of the next group on the next one. A line has the medians over the rounds, their ratio, the quartiles of the ratios of single rounds, and the
 ratio of the least times; of a forward pass the time in units of what the rates of the product and of memory
 allow (below 1: the caches hold the operands). With one thread what counts is the processor's work. "slower" stands
 where both ratios are above 1.03."""
@@ -15,14 +16,15 @@ import csv
 import statistics
 import sys
 
-from sides import Rates, Side, quartiles, rounds_of, summary, table
+from sides import Rates, Side, cpu_of, quartiles, rounds_of, rounds_of_all, summary, table
 
+GROUPS = 3
 SLOWER = 1.03
 HEADER = f"{'':62} {'ours':>11} {'base':>11} {'ratio':>6} {'quartiles':>13} {'least':>6} {'limit':>6}"
 
 
-def side(program, threads):
-    return Side(*[sys.executable] * program.endswith(".py"), program, threads)
+def side(program, threads, group=0):
+    return Side(*[sys.executable] * program.endswith(".py"), program, threads, cpu=cpu_of(group, threads))
 
 
 def report(name, pairs, limit):
@@ -40,15 +42,16 @@ def report(name, pairs, limit):
 
 def operators(options, threads):
     """A row of the table for each operator: operator, arguments, what, threads, both medians, the limit."""
-    sides = [side(program, threads) for program in (options.ops, options.base_ops)]
-    rates = Rates(sides[0])
+    groups = [[side(program, threads, i) for program in (options.ops, options.base_ops)] for i in range(GROUPS)]
+    ours = groups[0][0]
+    rates = Rates(ours)
     print(f"{threads} threads; {rates}\n{HEADER}")
     for row in table("ops.tsv", options.rows):
         for what in "forward", "backward", "sum":
-            pairs = rounds_of(sides, options.rounds, what, options.milliseconds, *row)
+            pairs = rounds_of_all(groups, options.rounds, what, options.milliseconds, *row)
             if not pairs:
                 break
-            limit = rates.limit(*sides[0].numbers("size", 0, *row)) if what == "forward" else 0
+            limit = rates.limit(*ours.numbers("size", 0, *row)) if what == "forward" else 0
             name = f"{' '.join(row)}{'' if what == 'forward' else ', ' + what}"
             yield *row, what, threads, *report(name, pairs, limit), limit
 

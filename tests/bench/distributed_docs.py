@@ -238,6 +238,7 @@ def main():
     gamma = 1 / model.fit_messages(rows, first).beta  # adding a byte, no slower than copying it twice
     costs = {name: model.fit_steps(rows, name, gamma)
              for name in dict.fromkeys(row["network"] for row in rows if row["network"])}
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "distributed.md").write_text("\n".join(text(rows, costs)) + "\n")
     draw(costs, directory / "distributed.png")
     draw_where(rows, list(costs), directory / "distributed-step.png")

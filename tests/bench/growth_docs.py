@@ -83,6 +83,7 @@ def draw(lines, png):
 def main():
     *files, directory = map(pathlib.Path, sys.argv[1:])
     lines = lines_of(row for path in files for row in csv.DictReader(path.open(newline="")))
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "growth.md").write_text("\n".join(text(lines)) + "\n")
     draw(lines, directory / "growth.png")
 

@@ -15,7 +15,7 @@ import pathlib
 import statistics
 import subprocess
 
-from sides import HERE, Rates, Side, Table, quartiles, rounds_of, table
+from sides import HERE, Rates, Side, Table, cpu_of, quartiles, rounds_of, table
 
 PYTHON = HERE.parent / "differential" / "python.sh"
 FIELDS = ("line", "network", "sizes", "what", "threads", "ours ms", "least ms", "PyTorch ms", "PyTorch low", "PyTorch ratio",
@@ -36,11 +36,12 @@ def installed(peer, onnx=""):
 
 def start(options, threads):
     """The sides that are here, by their names."""
-    sides = {"ours": Side(options.networks, threads)}
+    cpu = cpu_of(0, threads)
+    sides = {"ours": Side(options.networks, threads, cpu=cpu)}
     if installed("PyTorch"):
-        sides["PyTorch"] = Side(PYTHON, "torch", HERE / "networks_torch.py", threads)
+        sides["PyTorch"] = Side(PYTHON, "torch", HERE / "networks_torch.py", threads, cpu=cpu)
     if installed("ONNX Runtime", options.onnx):
-        sides["ONNX Runtime"] = Side("node", HERE / "networks_onnx.mjs", threads, options.onnx)
+        sides["ONNX Runtime"] = Side("node", HERE / "networks_onnx.mjs", threads, options.onnx, cpu=cpu)
     return sides
 
 

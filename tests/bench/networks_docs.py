@@ -129,6 +129,7 @@ def main():
     order = [line[-1] for line in table("networks.tsv")]
     rows = [row for path in files for row in csv.DictReader(path.open(newline=""))]
     rows.sort(key=lambda row: (row["threads"], order.index(row["line"])))
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "networks.md").write_text("\n".join(text(rows)) + "\n")
     draw(rows, directory / "networks.png")
 

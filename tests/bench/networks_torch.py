@@ -2,10 +2,14 @@
 
 `networks_torch.py export DIRECTORY` asks for nothing: each line of standard input, a network and its sizes, becomes
 a file for ONNX Runtime, DIRECTORY/NETWORK.onnx, whose batch is free."""
+import os
 import resource
 import statistics
 import sys
 import time
+
+# OpenBLAS has threads of its own, which torch.set_num_threads does not reach. It counts them as it is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = sys.argv[1]
 
 import torch
 import torch.nn.functional as F

@@ -1,7 +1,11 @@
 """The operators of ops.c in PyTorch, with the same questions and answers: ops_torch.py THREADS"""
+import os
 import statistics
 import sys
 import time
+
+# OpenBLAS has threads of its own, which torch.set_num_threads does not reach. It counts them as it is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = sys.argv[1]
 
 import torch
 import torch.nn.functional as F

@@ -1,5 +1,6 @@
 """The programs that a benchmark compares, and what their answers come to."""
 import csv
+import os
 import pathlib
 import re
 import statistics
@@ -11,10 +12,13 @@ HERE = pathlib.Path(__file__).parent
 class Side:
     """A program of ops.c or networks.c, or one like it, which waits for the next question."""
 
-    def __init__(self, *command, env=None):
+    def __init__(self, *command, env=None, cpu=None):
+        """All on one processor: without `cpu`, wherever the system puts it."""
         self.name = command[0]
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, env=env)
+        if cpu is not None:
+            os.sched_setaffinity(self.process.pid, {cpu})
 
     def numbers(self, what, milliseconds, *row):
         """None where there is no such thing, as the gradient of a comparison."""
@@ -27,6 +31,12 @@ class Side:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def cpu_of(group, threads):
+    """The processor that all sides of a group share where they have one thread: one may be slower than another."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[group % len(cpus)] if int(threads) == 1 else None
 
 
 def table(name, pattern=""):
@@ -46,6 +56,12 @@ def rounds_of(sides, rounds, *question):
             return []
         answers.append([of_round[s] for s in range(len(sides))])
     return answers
+
+
+def rounds_of_all(groups, rounds, *question):
+    """The same, shared by several groups of the same programs: where memory lies differs from process to process."""
+    answers = [rounds_of(group, len(range(i, rounds, len(groups))), *question) for i, group in enumerate(groups)]
+    return [] if [] in answers[:rounds] else sum(answers, [])
 
 
 class Table:

@@ -57,6 +57,7 @@ def main():
             "that a forward pass's products or bytes take at the rates of the machine; below 1 caches hold the operands.", ""]
     text += [f"- {named(threads)}: {summary(values)}." for threads, values in ratios.items()] + [""]
     text += table({key: value for key, value in lines.items() if len(value) == 2})
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "operators.md").write_text("\n".join(text) + "\n")
     draw(ratios, directory / "operators.png")
 

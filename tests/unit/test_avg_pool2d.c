@@ -106,6 +106,12 @@ START_TEST(test_values)
         {"[2,2,9,8]", 2, 1, 4, 3, 0, 0, 2, 3, false, false, 0},
         {"[1,1,1,1]", 1, 1, 1, 1, 0, 0, 1, 1, false, false, 0},
         {"[3,50,13,13]", 3, 3, 2, 2, 0, 0, 6, 6, false, false, 0},
+        /* rows of more windows than are taken side by side */
+        {"[1,2,5,1301]", 2, 2, 2, 2, 0, 0, 2, 650, false, false, 0},
+        {"[1,1,3,1100]", 3, 3, 1, 1, 1, 1, 3, 1100, false, false, 0},
+        {"[1,1,2,1500]", 1, 64, 1, 1, 0, 0, 2, 1437, false, false, 0},
+        {"[1,1,3,1600]", 2, 5, 1, 3, 0, 2, 2, 534, false, true, 0},
+        {"[1,1,2,5000]", 2, 3, 1, 600, 0, 0, 1, 9, false, false, 0},
     };
     for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
         array x = array_random(pools[i].x);

@@ -237,12 +237,22 @@ typedef struct check_args {
 } check_args;
 
 /* An index is negative, or above the last one: the highest bit of i or of last - i is set. */
+#define WRONG_BIT(i) ((uint64_t)(i) | (a->last - (uint64_t)(i)))
+
+/* Several indices side by side, which fill vectors. */
 static void check_range(int64_t begin, int64_t end, void *payload)
 {
+    enum { SIDES = 8 };
     check_args *a = payload;
-    uint64_t bits = 0;
-    for (int64_t i = begin; i < end; i++)
-        bits |= (uint64_t)a->index[i] | (a->last - (uint64_t)a->index[i]);
+    uint64_t sides[SIDES] = {0}, bits = 0;
+    int64_t i = begin;
+    for (; i + SIDES <= end; i += SIDES)
+        for (int j = 0; j < SIDES; j++)
+            sides[j] |= WRONG_BIT(a->index[i + j]);
+    for (; i < end; i++)
+        bits |= WRONG_BIT(a->index[i]);
+    for (int j = 0; j < SIDES; j++)
+        bits |= sides[j];
     if (bits >> 63)
         atomic_store(&a->wrong, true);
 }
