@@ -154,6 +154,21 @@ START_TEST(test_crowded_indices)
 }
 END_TEST
 
+/* Indices are looked at several at a time: one that is outside is found at every place. */
+START_TEST(test_one_wrong_index)
+{
+    enum { N = 37 };
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(N));
+    for (int i = 0; i < 2 * N; i++) {
+        tn_tensor *at = tn_zeros(ctx, TN_I64, TN_SHAPE(N));
+        ((int64_t *)tn_data_mut(at))[i / 2] = i % 2 ? -1 : N;
+        check_fails(tn_gather(ctx, x, 0, at), TN_ERR_ARGUMENT,
+                    i % 2 ? "gather: index -1 is outside dimension 0 of [37]"
+                          : "gather: index 37 is outside dimension 0 of [37]");
+    }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3));
@@ -179,4 +194,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("gather", cases, test_values, test_threads, test_gradients_of_many, test_repeated_indices,
-         test_crowded_indices, test_errors)
+         test_crowded_indices, test_one_wrong_index, test_errors)
