@@ -155,8 +155,47 @@ static void statistics_and_sums(void)
     tn_ctx_free(ctx);
 }
 
+/* A mean that does not count samples alike, of targets that are ignored and classes with weights:
+ * its sum, divided by what the whole batch counts, has the gradient of one big batch, which is
+ * added to it. */
+static void counted_targets(void)
+{
+    enum { N = 16, IGNORED = 6, COUNTED = (N - IGNORED) / 2 * (1 + 2) };
+    tn_ctx *ctx = context();
+    tn_module *net = tn_nn_linear(ctx, 4, 2);
+    tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(N, 4)), *y = tn_zeros(ctx, TN_I64, TN_SHAPE(N));
+    float *number = tn_data_mut(x);
+    int64_t *target = tn_data_mut(y);
+    for (int i = 0; i < 4 * N; i++)
+        number[i] = (float)(i * 7 % 11 - 5) / 5;
+    for (int i = 0; i < N; i++)
+        target[i] = i < IGNORED ? -100 : i % 2;
+    tn_cross_entropy_opts opts = {.weight = tn_arange(ctx, TN_F32, 1, 3, 1),
+                                  .reduction = TN_REDUCE_SUM};
+    tn_mpi *mpi = tn_mpi_new(ctx, MPI_COMM_WORLD, net,
+                             (tn_mpi_opts){.micro_batches = 8, .reduction = TN_REDUCE_SUM});
+    tn_loader *loader =
+        tn_loader_new(ctx, x, y, tn_mpi_share(mpi, (tn_loader_opts){.batch_size = N}));
+    tn_batch batch;
+    CHECK(tn_mpi_step(mpi, loader));
+    while (tn_mpi_next(mpi, &batch)) {
+        tn_tensor *sum = tn_cross_entropy(ctx, tn_forward(ctx, net, batch.x), batch.y, opts);
+        tn_mpi_backward(mpi, tn_mul_scalar(ctx, sum, 1.0 / COUNTED));
+    }
+    CHECK(tn_ok(ctx) && isfinite(tn_mpi_loss(mpi)));
+    tn_mpi_free(mpi);
+
+    tn_tensor *w = tn_parameter_named(net, "weight"), *shared = tn_clone(ctx, tn_grad(w));
+    opts.reduction = TN_REDUCE_MEAN;
+    tn_backward(ctx, tn_cross_entropy(ctx, tn_forward(ctx, net, x), y, opts));
+    for (int i = 0; i < 8; i++)
+        CHECK(fabsf(tn_data_f32(tn_grad(w))[i] - 2 * tn_data_f32(shared)[i]) < 1e-6F);
+    tn_ctx_free(ctx);
+}
+
 void trainings(void)
 {
+    counted_targets();
     same_bits();
     one_big_batch(32, (tn_mpi_opts){.micro_batches = 4});
     one_big_batch(25, (tn_mpi_opts){.micro_batches = 12});

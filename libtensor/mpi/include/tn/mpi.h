@@ -65,7 +65,9 @@ typedef struct tn_mpi_opts {
 
     /* What the program's loss is of the samples of a micro-batch: with a mean, gradients are
      * weighted by samples, so that they are those of the mean over the whole batch; with a sum they
-     * are added as they are. */
+     * are added as they are. A mean that does not count samples alike, such as that of
+     * tn_cross_entropy with weights of classes or ignored targets, is one of each micro-batch: take
+     * the sum of the losses, divided by what the whole batch counts. */
     tn_reduction reduction;
 
     int64_t first_bucket_bytes; /* gradients that are sent at once, the first time; 0: 1 MiB */
