@@ -32,6 +32,13 @@ never()
 # Those that are not added yet, too.
 sources=$( (git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null || find libtensor examples tests -name '*.[ch]') | grep -v '^tests/data/')
 
+# What .gitignore names is built, and stays out.
+built=$(git ls-files --cached --ignored --exclude-standard 2>/dev/null)
+if [ -n "$built" ]; then
+    fail "files that are built are in the repository"
+    echo "$built"
+fi
+
 # One version formats, since each formats differently: CLANG_FORMAT names another place of it.
 formatter=14
 : "${CLANG_FORMAT:=$(command -v clang-format-$formatter || echo clang-format)}"
