@@ -115,7 +115,7 @@ typedef struct tn__channels {
     const double *slope; /* b of dx, shift being its a */
 } tn__channels;
 
-/* The most outputs of the thin kernel. */
-#define TN__THIN 10
+/* The most outputs of the thin kernels. */
+#define TN__THIN 24
 
 #endif

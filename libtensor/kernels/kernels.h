@@ -52,7 +52,9 @@
     /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \
-    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n <= TN__THIN */                    \
+    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n <= TN__THIN;  the most outputs */ \
+    /* with which x is read twice at most */                                                       \
+    K(int64_t, thin_outputs, (void))                                                               \
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \

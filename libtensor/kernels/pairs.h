@@ -33,11 +33,6 @@ static inline double pairs_total(const pairs *p)
     return total;
 }
 
-static inline int64_t at_most(int64_t n, int64_t limit)
-{
-    return n < limit ? n : limit;
-}
-
 /* Four numbers, which become doubles as a vector, and sums of these side by side. */
 typedef real four __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
 typedef double quad __attribute__((vector_size(32)));

@@ -69,6 +69,11 @@ static inline void store(real *p, vec v)
     *(vec_unaligned *)p = v;
 }
 
+static inline int64_t at_most(int64_t n, int64_t limit)
+{
+    return n < limit ? n : limit;
+}
+
 /* Numbers of two vectors by their places, a vector of the type `places`: those of b count on from
  * those of a. */
 #if defined(__clang__)
@@ -81,7 +86,7 @@ static inline void store(real *p, vec v)
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 32")
 #endif
 
 /* Halves are added to halves. */

@@ -58,4 +58,30 @@ static inline void transpose_square(int64_t lines, const real *x, int64_t ldx, r
         store_wide(y + i * ldy, t[i]);
 }
 
+/* Sums of WIDTH vectors: what a transposition would exchange is added. */
+#define FOLD(d)                                                                                   \
+    EACH (i, d) {                                                                                 \
+        wide a = t[i], b = t[i + (d)];                                                            \
+        t[i] =                                                                                    \
+            SHUFFLE(wide_ints, a, b, PLACES(LOW, d)) + SHUFFLE(wide_ints, a, b, PLACES(HIGH, d)); \
+    }
+
+static inline wide sums_of(const wide *x)
+{
+    wide t[WIDTH];
+    EACH (i, WIDTH)
+        t[i] = x[i];
+#if WIDTH > 8
+    FOLD(8)
+#endif
+#if WIDTH > 4
+    FOLD(4)
+#endif
+#if WIDTH > 2
+    FOLD(2)
+#endif
+    FOLD(1)
+    return t[0];
+}
+
 #endif

@@ -2,201 +2,280 @@
  *
  * BLAS packs its operands into blocks before it multiplies, which costs as much as the product
  * itself when one side is as thin as ten. These loops read the tall matrix once, in order. */
-#include "kernels/wide.h"
+#include "kernels/square.h"
 
 #if defined(TN_ISA_v4)
-#define ROWS 4 /* times FEW accumulators, or two rows or columns times GROUP: 32 registers */
-#define GROUP 10
+#define GROUP 10   /* outputs that two rows are multiplied with; with five outputs four rows are */
+#define NEAR 49152 /* bytes of weights that stay near while these go by: in the first-level cache */
 #else
-#define ROWS 2 /* 16 registers */
 #define GROUP 5
+#define NEAR 262144
 #endif
 #define FEW 5
-#define AHEAD 2      /* rows of x that are fetched before they are needed */
-#define LONG 256     /* products that are added one after another */
-#define CACHED 65536 /* weights that stay in the second-level cache while rows go by */
+#define MOST_ROWS 5
+
+/* How many outputs a number of x is multiplied with at a time for dw. */
+#define OUTPUTS_5(M) M(1) M(2) M(3) M(4) M(5)
+#if defined(TN_ISA_v4)
+#define MOST_OUTPUTS 24
+#define OUTPUTS_10(M) OUTPUTS_5(M) M(6) M(7) M(8) M(9) M(10)
+#define OUTPUTS_15(M) OUTPUTS_10(M) M(11) M(12) M(13) M(14) M(15)
+#define OUTPUTS_20(M) OUTPUTS_15(M) M(16) M(17) M(18) M(19) M(20)
+#define EACH_OUTPUTS(M) OUTPUTS_20(M) M(21) M(22) M(23) M(24)
+#else
+#define MOST_OUTPUTS 5
+#define EACH_OUTPUTS OUTPUTS_5
+#endif
+
+#define BLOCK 8                      /* rows whose sums become numbers at a time */
+#define MOST_SUMS (BLOCK * TN__THIN) /* vectors */
+#define LONG 256                     /* products that are added one after another */
+#define NEAR_MANY 81920              /* the same for five rows, which read half as much */
 #define UNROLL UNROLLED
 
-/* Into the second-level cache: the first is full of weights. An address past the end does no
+/* A block of rows of x, `columns` of them, which are `ld` apart as those of w are. */
+typedef struct block {
+    int64_t n, columns, ld;
+    const real *x, *w;
+    wide *sums; /* [rows, n] */
+} block;
+
+/* Into a register: the compiler would read memory for each product of what is used but twice. */
+static inline wide load_once(const real *p)
+{
+    return *(const volatile wide_unaligned *)p;
+}
+
+/* sums[i][j] = x[i] . w[j], a vector of sums for each, for `rows` rows from row i on and `outputs`
+ * outputs from j on, constants after inlining. The rows of x that follow are fetched while the
+ * first outputs are summed, in the order in which memory has them. An address past the end does no
  * harm. */
-static inline void prefetch(const real *p)
+__attribute__((always_inline)) static inline void dots(int rows, int outputs, const block *b,
+                                                       int64_t i, int64_t j)
 {
-    __builtin_prefetch(p, 0, 2);
-}
-
-/* y[i][j] = x[i] . w[j] + start[j] for `rows` rows and `outputs` outputs, constants after inlining,
- * over `k` columns; rows of x and w are `ld` apart. y + .. without a start. Memory is fetched ahead
- * in the order in which it lies. */
-__attribute__((always_inline)) static inline void dots(int rows, int outputs, bool fetch, int64_t k,
-                                                       int64_t ld, const real *x, const real *w,
-                                                       const real *start, real *y, int64_t ldy)
-{
-    wide sums[ROWS * GROUP];
-    real totals[ROWS * GROUP] = {0};
-    bool whole = k == ld; /* rows, with nothing between them */
-    int64_t p = 0, row_ahead = whole ? WIDTH : ld, step_ahead = whole ? rows : 1;
-    while (p + WIDTH <= k) {
-        wide sum[ROWS][GROUP] = {{{0}}};
-        int64_t begin = p, end = k - p < LONG * WIDTH ? k : p + LONG * WIDTH;
-        for (; p + WIDTH <= end; p += WIDTH) {
-            wide wj[GROUP];
-            UNROLL for (int j = 0; j < outputs; j++) wj[j] = load_wide(w + j * ld + p);
-            UNROLL for (int i = 0; i < rows; i++)
+    int64_t ld = b->ld, left = b->columns / WIDTH;
+    const real *x = b->x + i * ld, *w = b->w + j * ld, *next = x + rows * ld;
+    bool whole = b->columns == ld;
+    int64_t next_row = whole ? WIDTH : ld, next_step = whole ? rows * WIDTH : WIDTH;
+    wide *to = b->sums + i * b->n + j;
+    bool first = true;
+    do {
+        wide sum[MOST_ROWS][GROUP] = {{{0}}};
+        int64_t end = left - at_most(left, LONG);
+        for (; left > end; left--, x += WIDTH, w += WIDTH, next += next_step) {
+            wide xs[MOST_ROWS];
+            UNROLL for (int r = 0; r < rows; r++)
             {
-                wide xi = load_wide(x + i * ld + p);
-                if (fetch)
-                    prefetch(x + AHEAD * ld + i * row_ahead + p * step_ahead);
-                UNROLL for (int j = 0; j < outputs; j++) sum[i][j] += xi * wj[j];
+                xs[r] = load_wide(x + r * ld);
+                if (j == 0)
+                    __builtin_prefetch(next + r * next_row);
+            }
+            UNROLL for (int c = 0; c < outputs; c++)
+            {
+                wide wc = load_once(w + c * ld);
+                UNROLL for (int r = 0; r < rows; r++) sum[r][c] += xs[r] * wc;
             }
         }
-        for (int i = 0; i < rows; i++)
-            UNROLL for (int j = 0; j < outputs; j++)
-            {
-                wide *all = sums + i * outputs + j;
-                *all = begin > 0 ? *all + sum[i][j] : sum[i][j];
-            }
+        UNROLL for (int r = 0; r < rows; r++) UNROLL for (int c = 0; c < outputs; c++)
+        {
+            wide *at = to + r * b->n + c;
+            *at = first ? sum[r][c] : *at + sum[r][c];
+        }
+        first = false;
+    } while (left > 0);
+}
+
+/* The tiles are functions of their own: together they would not have registers enough. */
+typedef void (*dots_fn)(const block *b, int64_t i, int64_t j);
+
+#define DOTS(rows, outputs)                                                                  \
+    __attribute__((noinline)) static void dots_##rows##_##outputs(const block *b, int64_t i, \
+                                                                  int64_t j)                 \
+    {                                                                                        \
+        dots(rows, outputs, b, i, j);                                                        \
     }
-    if (p > 0)
-        KERNEL(sum_lines)((int64_t)rows * outputs, WIDTH, sums, WIDTH, totals);
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < outputs; j++) {
-            real total = totals[i * outputs + j];
-            for (int64_t q = p; q < k; q++)
-                total += x[i * ld + q] * w[j * ld + q];
-            y[i * ldy + j] = total + (start ? start[j] : y[i * ldy + j]);
-        }
-}
+#define DOTS_OF(rows) DOTS(rows, 1) DOTS(rows, 2) DOTS(rows, 3) DOTS(rows, 4) DOTS(rows, 5)
+#define NAMES_OF(rows) \
+    dots_##rows##_1, dots_##rows##_2, dots_##rows##_3, dots_##rows##_4, dots_##rows##_5
 
-/* `outputs` at a time for `rows` rows at a time, out of `all` rows. */
-#define DOTS(all, rows, outputs)                                                                 \
-    for (; j + (outputs) <= n; j += (outputs))                                                   \
-        for (int i = 0; i < (all); i += (rows)) {                                                \
-            dots(rows, outputs, j == 0, k, ld, x + i * ld, w + j * ld, start ? start + j : NULL, \
-                 y + i * n + j, n);                                                              \
-        }
+typedef struct tiles {
+    int rows;
+    dots_fn fn[FEW]; /* for 1, 2 .. outputs */
+} tiles;
 
-__attribute__((always_inline)) static inline void dots_of_rows(int rows, int64_t n, int64_t k,
-                                                               int64_t ld, const real *x,
-                                                               const real *w, const real *start,
-                                                               real *y)
+DOTS_OF(1)
+static const tiles single = {1, {NAMES_OF(1)}};
+#if defined(TN_ISA_v4)
+DOTS_OF(4)
+DOTS_OF(5)
+DOTS(2, 10)
+static const tiles for_few = {4, {NAMES_OF(4)}}, for_many = {5, {NAMES_OF(5)}};
+#else
+DOTS_OF(2)
+static const tiles for_few = {2, {NAMES_OF(2)}}, for_many = {2, {NAMES_OF(2)}};
+#endif
+
+/* Rows that are near are multiplied with all outputs. */
+static void multiply_tile(const tiles *t, const block *b, int64_t i)
 {
     int64_t j = 0;
-    DOTS(rows, rows < 2 ? rows : 2, GROUP)
-    DOTS(rows, rows, FEW)
-    DOTS(rows, rows, 2)
-    DOTS(rows, rows, 1)
+#if defined(TN_ISA_v4)
+    if (t == &for_few)
+        for (; j + GROUP <= b->n; j += GROUP) {
+            dots_2_10(b, i, j);
+            dots_2_10(b, i + 2, j);
+        }
+#endif
+    for (; j < b->n; j += FEW)
+        t->fn[at_most(FEW, b->n - j) - 1](b, i, j);
 }
 
-/* Columns are taken in blocks whose weights stay in the cache while all rows go by; there are no
- * more than LONG blocks, for their sums are added one after another. */
+/* As many of m rows as a block has, or those that are left of m. */
+static int64_t multiply(int64_t m, const block *b)
+{
+    const tiles *t = b->n > GROUP ? &for_many : &for_few;
+    t = t->rows <= m ? t : for_few.rows <= m ? &for_few : &single;
+    int64_t rows = at_most(m, BLOCK) / t->rows * t->rows;
+    for (int64_t i = 0; i < rows; i += t->rows)
+        multiply_tile(t, b, i);
+    return rows;
+}
+
+/* y[i][j] = the sum of the vector sums[i][j] + the products of the columns behind the last vector +
+ * start[j]; y + .. without a start. */
+static void finish(int64_t rows, const block *b, const real *start, real *y)
+{
+    real totals[MOST_SUMS + WIDTH];
+    int64_t n = b->n, count = rows * n, columns = b->columns, ld = b->ld;
+    for (int64_t i = count; i % WIDTH > 0; i++)
+        b->sums[i] = (wide){0};
+    for (int64_t i = 0; i < count; i += WIDTH)
+        store_wide(totals + i, sums_of(b->sums + i));
+    for (int64_t p = columns / WIDTH * WIDTH; p < columns; p++)
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < n; j++)
+                totals[i * n + j] += b->x[i * ld + p] * b->w[j * ld + p];
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++)
+            y[i * n + j] = totals[i * n + j] + (start ? start[j] : y[i * n + j]);
+}
+
+/* Columns are taken in blocks of about as many each, whose weights stay near while all rows go by;
+ * there are no more than LONG blocks, for their sums are added one after another. */
+static int64_t columns_of_block(int64_t n, int64_t k)
+{
+    int64_t bytes = n > GROUP ? NEAR_MANY : NEAR;
+    int64_t blocks = at_most(k * n * (int64_t)sizeof(real) / bytes + 1, LONG);
+    return (k / blocks / WIDTH + 1) * WIDTH;
+}
+
 void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const void *pw,
                          const void *bias, void *py)
 {
     static const real zeros[TN__THIN] = {0};
     const real *x = px, *w = pw, *start = bias ? bias : zeros;
-    real *y = py;
-    int64_t block = CACHED / (n + 1) / 64 * 64;
-    while (k / block > LONG)
-        block *= 2;
-    for (int64_t begin = 0; begin == 0 || begin < k; begin += block, start = NULL) {
-        int64_t cols = block < k - begin ? block : k - begin, i = 0;
-        for (; i + ROWS <= m; i += ROWS)
-            dots_of_rows(ROWS, n, cols, k, x + i * k + begin, w + begin, start, y + i * n);
-        for (; i < m; i++)
-            dots_of_rows(1, n, cols, k, x + i * k + begin, w + begin, start, y + i * n);
-    }
+    wide sums[MOST_SUMS + WIDTH];
+    int64_t columns = columns_of_block(n, k), begin = 0;
+    do {
+        for (int64_t i = 0, rows; i < m; i += rows) {
+            block b = {.n = n,
+                       .columns = at_most(columns, k - begin),
+                       .ld = k,
+                       .x = x + i * k + begin,
+                       .w = w + begin,
+                       .sums = sums};
+            rows = multiply(m - i, &b);
+            finish(rows, &b, start, (real *)py + i * n);
+        }
+        begin += columns;
+        start = NULL;
+    } while (begin < k);
 }
 
-#define DEPTH 96     /* rows of x whose products are added before the sum goes back to memory */
-#define FEW_DEPTH 32 /* the same if one group of outputs is all there is */
-#define PANEL 1024   /* columns that are finished before the next ones */
-#define PIECES (2 * LANES / WIDTH) /* vectors of the columns that are summed at a time */
+#define PANEL 1024                 /* columns of dw that are finished before the next ones */
+#define FEW_DEPTH 32               /* rows of x whose products are added before dw goes to memory */
+#define DEPTH 128                  /* the same for more outputs than GROUP */
+#define PIECES (2 * LANES / WIDTH) /* vectors of the columns that are summed at a time: a line */
+#define LINE (PIECES * WIDTH)
 
-/* w[j][0 .. 2 LANES) += sum_i dy[i][j] x[i][0 .. 2 LANES) for `depth` rows, `outputs` outputs. The
- * rows are added up by themselves first: dw of m rows is a sum of m / depth sums. */
-__attribute__((always_inline)) static inline void outer(int64_t depth, int outputs, int64_t n,
-                                                        int64_t k, const real *dy, const real *x,
-                                                        int64_t ldx, real *w)
+/* A few rows of x and dy, `depth` of them. */
+typedef struct slab {
+    int64_t depth, n, k;
+    int64_t ahead; /* what is fetched lies so many numbers ahead of what is read */
+    const real *dy, *x;
+    real *w;
+} slab;
+
+/* w[j ..][p .. p + LINE) += sum_i dy[i][j ..] x[i][p .. p + LINE) for `outputs` outputs, a constant
+ * after inlining. The rows are added up by themselves first: dw of m rows is a sum of m / depth
+ * sums. */
+__attribute__((always_inline)) static inline void outer(int outputs, const slab *s, int64_t j,
+                                                        int64_t p)
 {
-    wide sum[GROUP][PIECES] = {{{0}}};
-    for (int64_t i = 0; i < depth; i++)
+    wide sum[TN__THIN][PIECES] = {{{0}}};
+    const real *x = s->x + p, *dy = s->dy + j, *next = x + (j == 0 ? s->ahead : 0);
+    for (int64_t i = s->depth; i > 0; i--, x += s->k, next += s->k, dy += s->n) {
+        __builtin_prefetch(next, 0, 2);
         UNROLL for (int v = 0; v < PIECES; v++)
         {
-            wide xv = load_wide(x + i * ldx + v * WIDTH);
-            UNROLL for (int j = 0; j < outputs; j++) sum[j][v] += dy[i * n + j] * xv;
+            wide xv = load_wide(x + v * WIDTH);
+            UNROLL for (int c = 0; c < outputs; c++) sum[c][v] += dy[c] * xv;
         }
-    UNROLL for (int j = 0; j < outputs; j++) UNROLL for (int v = 0; v < PIECES; v++)
-    {
-        real *to = w + j * k + v * WIDTH;
-        store_wide(to, load_wide(to) + sum[j][v]);
+    }
+    real *w = s->w + j * s->k + p;
+    UNROLL for (int c = 0; c < outputs; c++, w += s->k) UNROLL for (int v = 0; v < PIECES; v++)
+        store_wide(w + v * WIDTH, load_wide(w + v * WIDTH) + sum[c][v]);
+}
+
+typedef void (*outer_fn)(const slab *s, int64_t j, int64_t p);
+
+#define OUTER(outputs)                                                                         \
+    __attribute__((noinline)) static void outer_##outputs(const slab *s, int64_t j, int64_t p) \
+    {                                                                                          \
+        outer(outputs, s, j, p);                                                               \
+    }
+#define OUTER_NAME(outputs) outer_##outputs,
+EACH_OUTPUTS(OUTER)
+static const outer_fn outers[MOST_OUTPUTS] = {EACH_OUTPUTS(OUTER_NAME)};
+
+/* Columns that are no whole line. */
+static void outer_tail(const slab *s, int64_t begin, int64_t end)
+{
+    for (int64_t j = 0; j < s->n; j++) {
+        real sum[LINE] = {0};
+        for (int64_t i = 0; i < s->depth; i++)
+            for (int64_t p = begin; p < end; p++)
+                sum[p - begin] += s->dy[i * s->n + j] * s->x[i * s->k + p];
+        for (int64_t p = begin; p < end; p++)
+            s->w[j * s->k + p] += sum[p - begin];
     }
 }
 
-static void outer_tail(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
-                       int64_t cols, real *w)
+int64_t KERNEL(thin_outputs)(void)
 {
-    for (int64_t j = 0; j < n; j++) {
-        real sum[2 * LANES] = {0};
-        for (int64_t i = 0; i < depth; i++)
-            for (int64_t p = 0; p < cols; p++)
-                sum[p] += dy[i * n + j] * x[i * k + p];
-        for (int64_t p = 0; p < cols; p++)
-            w[j * k + p] += sum[p];
-    }
+    return at_most(TN__THIN, 2 * MOST_OUTPUTS);
 }
 
-/* The columns are copied side by side: rows that are a multiple of 4096 bytes apart share a few
- * places of the cache. */
-static void pack(int64_t depth, int64_t k, const real *x, real *packed)
-{
-    for (int64_t i = 0; i < depth; i++) {
-        store(packed + 2 * LANES * i, load(x + i * k));
-        store(packed + 2 * LANES * i + LANES, load(x + i * k + LANES));
-        prefetch(x + i * k + 8 * LANES);
-    }
-}
-
-/* What is read once need not be packed. */
-static void fetch_next(int64_t depth, int64_t k, const real *x)
-{
-    for (int64_t i = depth; i < 2 * depth; i++)
-        prefetch(x + i * k);
-}
-
-static void outer_block(int64_t depth, int64_t n, int64_t k, const real *dy, const real *x,
-                        int64_t begin, int64_t end, real *w)
-{
-    real packed[2 * LANES * DEPTH];
-    bool few = n <= GROUP;
-    int64_t p = begin, ldx = few ? k : 2 * LANES;
-    for (; p + 2 * LANES <= end; p += 2 * LANES) {
-        const real *from = few ? x + p : packed;
-        int64_t j = 0;
-        if (few)
-            fetch_next(depth, k, x + p);
-        else
-            pack(depth, k, x + p, packed);
-        for (; j + GROUP <= n; j += GROUP)
-            outer(depth, GROUP, n, k, dy + j, from, ldx, w + j * k + p);
-        for (; j + 2 <= n; j += 2)
-            outer(depth, 2, n, k, dy + j, from, ldx, w + j * k + p);
-        for (; j < n; j++)
-            outer(depth, 1, n, k, dy + j, from, ldx, w + j * k + p);
-    }
-    outer_tail(depth, n, k, dy, x + p, end - p, w + p);
-}
-
+/* Rows are cut into slabs of about as many each. Where a row is one piece of memory with those that
+ * follow, they are fetched ahead, else the columns that follow. */
 void KERNEL(thin_outer)(int64_t m, int64_t n, int64_t k, const void *pdy, const void *px,
                         int64_t begin, int64_t end, void *pw)
 {
-    const real *dy = pdy, *x = px;
-    real *w = pw;
+    slab s = {.n = n, .k = k, .w = pw};
+    int64_t depth = n > GROUP ? DEPTH : FEW_DEPTH, slabs = (m + depth - 1) / depth;
     for (int64_t j = 0; j < n; j++)
         for (int64_t p = begin; p < end; p++)
-            w[j * k + p] = 0;
-    int64_t depth = n <= GROUP ? FEW_DEPTH : DEPTH;
-    for (int64_t p = begin; p < end; p += PANEL)
-        for (int64_t i = 0; i < m; i += depth)
-            outer_block(m - i < depth ? m - i : depth, n, k, dy + i * n, x + i * k, p,
-                        p + PANEL < end ? p + PANEL : end, w);
+            s.w[j * k + p] = 0;
+    for (int64_t from = begin; from < end; from += PANEL)
+        for (int64_t i = 0; i < slabs; i++) {
+            int64_t row = m * i / slabs, to = at_most(from + PANEL, end), p = from;
+            s.depth = m * (i + 1) / slabs - row;
+            s.ahead = k <= PANEL ? s.depth * k : 4 * LINE;
+            s.dy = (const real *)pdy + row * n;
+            s.x = (const real *)px + row * k;
+            for (; p + LINE <= to; p += LINE)
+                for (int64_t j = 0; j < n; j += MOST_OUTPUTS)
+                    outers[at_most(MOST_OUTPUTS, n - j) - 1](&s, j, p);
+            outer_tail(&s, p, to);
+        }
 }

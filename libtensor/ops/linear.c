@@ -18,8 +18,12 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-/* A dw of few rows from an x that no cache holds is made in one pass over x. */
+/* A dw of few rows is made in one pass over an x that no cache holds, or whose rows are so far
+ * apart that they get in each other's way: the product would copy them (tensor/product.c). */
+#define FEW 10
 #define CACHE_BYTES 33554432.0
+#define CONFLICT 4096
+#define COPIED_BYTES 262144
 #define LONG 8192 /* rows of a part of dw: at most 512 sums of 16 rows, added one after another */
 
 typedef struct thin_args {
@@ -135,9 +139,16 @@ static void thin_weight_grad(tn_ctx *ctx, thin_args *a, const tn_tensor *dw)
 
 static bool is_thin(const tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
-    double bytes = (double)tn_numel(x) * (double)tn_dtype_size(x->dtype);
-    return dy->shape[1] <= TN__THIN && x->shape[0] > 0 &&
-           (bytes > CACHE_BYTES || !tn__gemm_is_own(ctx));
+    int64_t out = dy->shape[1], size = (int64_t)tn_dtype_size(x->dtype);
+    double bytes = (double)tn_numel(x) * (double)size;
+    const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
+    bool copied =
+        x->shape[1] * size % CONFLICT == 0 && bytes > COPIED_BYTES && out > k->product_tile().rows;
+    if (x->shape[0] == 0)
+        return false;
+    if (!tn__gemm_is_own(ctx))
+        return out <= FEW;
+    return (out <= FEW && bytes > CACHE_BYTES) || (out <= k->thin_outputs() && copied);
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)

@@ -1,5 +1,6 @@
 /* gemm.c - which way a product is made: thin ones by reading the tall matrix once, others by the
  * library's own tiles or by CBLAS. */
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "kernels/args.h"
@@ -8,8 +9,11 @@
 #include "tensor/product.h"
 #include "tensor/tensor.h"
 
-#define VECTORS 2      /* outputs of a thin product whose tall matrix may be in the cache; */
-#define TALL_BYTES 1e6 /* with up to TN__THIN of them, it is larger than this */
+#define VECTORS 2      /* outputs of a thin product whose tall matrix may be of any size; */
+#define FEW 10         /* with as many of them it has more bytes than */
+#define TALL_BYTES 1e6 /* this, */
+#define LOW_BYTES 1e5  /* or than this where the product would leave columns of its tiles empty; */
+#define W_BYTES 524288 /* with more of them, up to TN__THIN, the second-level cache holds w */
 
 bool tn__gemm_is_own(const tn_ctx *ctx)
 {
@@ -52,14 +56,34 @@ static void thin_rows(int64_t begin, int64_t end, void *payload)
                             t->y + begin * t->n * t->size);
 }
 
+/* The product's columns are whole vectors: are two of seven or more empty? */
+static bool wastes_columns(const tn_ctx *ctx, const tn__gemm_args *g)
+{
+    int64_t vector = tn__kernels_of(ctx, g->dtype)->product_tile().columns / 2;
+    return 7 * g->n <= 5 * vector * tn__divide_up(g->n, vector);
+}
+
+/* Are so few outputs of such an A made sooner by the thin kernel? */
+static bool is_thin_sooner(const tn_ctx *ctx, const tn__gemm_args *g)
+{
+    double size = (double)tn_dtype_size(g->dtype);
+    double a_bytes = (double)g->m * (double)g->k * size,
+           w_bytes = (double)g->n * (double)g->k * size;
+    if (g->n <= VECTORS)
+        return true;
+    if (!tn__gemm_is_own(ctx))
+        return g->n <= FEW;
+    if (g->n <= FEW && a_bytes > TALL_BYTES)
+        return true;
+    return g->n <= TN__THIN && a_bytes > LOW_BYTES && w_bytes <= W_BYTES && wastes_columns(ctx, g);
+}
+
 /* Is C = A B such a product, where B is w^T? */
 static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
 {
     bool is_w = g->n == 1 ? g->trans_b || g->ldb == 1 : g->trans_b && g->ldb == g->k;
     bool dense = is_w && !g->trans_a && (g->m == 1 || (g->lda == g->k && g->ldc == g->n));
-    double bytes = (double)g->m * (double)g->k * (double)tn_dtype_size(g->dtype);
-    return dense && !g->adds &&
-           (g->n <= VECTORS || (g->n <= TN__THIN && (bytes > TALL_BYTES || !tn__gemm_is_own(ctx))));
+    return dense && !g->adds && is_thin_sooner(ctx, g);
 }
 
 static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)

@@ -101,6 +101,19 @@ START_TEST(test_blocks)
 }
 END_TEST
 
+/* As many rows as the thin kernels are taken for, with columns behind the last vector and with rows
+ * that a multiple of 4096 bytes lies between. */
+START_TEST(test_thin)
+{
+    for (int64_t out = 3; out <= 25; out++)
+        for (int wide = 0; wide < 2; wide++) {
+            product p = naive_linear(65 + out % 9, out, wide ? 1024 : 790);
+            check_linear(&p, TN_F64, PLAIN);
+            check_linear(&p, TN_F32, PLAIN);
+        }
+}
+END_TEST
+
 /* Large enough for several threads. */
 START_TEST(test_threads)
 {
@@ -181,5 +194,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("linear", cases, test_values, test_images, test_blocks, test_threads, test_long_row,
-         test_special_values, test_errors)
+OP_TESTS("linear", cases, test_values, test_images, test_blocks, test_thin, test_threads,
+         test_long_row, test_special_values, test_errors)
