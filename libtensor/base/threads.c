@@ -184,6 +184,8 @@ static bool take(tn__pool *pool, int64_t part)
            atomic_compare_exchange_strong(&pool->taken[part], &before, pool->ticket);
 }
 
+#define PIECES 8 /* of a worker's part, which another may take */
+
 /* Each thread begins with a part of its own, so that what one loop has written is still in the
  * cache of the thread that reads it in the next; then it takes those whose threads are late. */
 static void take_parts(tn__pool *pool, int64_t own)
@@ -401,20 +403,38 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
 }
 
 typedef struct share {
-    int64_t n, workers;
+    int64_t n, workers, piece;
     tn__worker_fn fn;
     void *payload;
+    atomic_int_fast64_t *taken; /* how much of each worker's part */
 } share;
+
+/* Pieces of a worker's part, until nothing is left of it. */
+static void take_pieces(const share *s, int64_t worker, int64_t part)
+{
+    int64_t first = tn__cut(s->n, s->workers, part), last = tn__cut(s->n, s->workers, part + 1);
+    for (;;) {
+        int64_t begin = first + atomic_fetch_add(&s->taken[part], s->piece);
+        if (begin >= last)
+            return;
+        s->fn(worker, begin, tn__min(begin + s->piece, last), s->payload);
+    }
+}
 
 static void run_workers(int64_t begin, int64_t end, void *payload)
 {
     const share *s = payload;
     for (int64_t i = begin; i < end; i++)
-        s->fn(i, tn__cut(s->n, s->workers, i), tn__cut(s->n, s->workers, i + 1), s->payload);
+        for (int64_t j = 0; j < s->workers; j++)
+            take_pieces(s, i, (i + j) % s->workers);
 }
 
 void tn__share(tn_ctx *ctx, int64_t n, int64_t workers, tn__worker_fn fn, void *payload)
 {
-    share s = {n, workers, fn, payload};
+    atomic_int_fast64_t taken[TN_MAX_THREADS];
+    share s = {n,  workers, tn__divide_up(n, workers > 1 ? workers * PIECES : 1),
+               fn, payload, taken};
+    for (int64_t i = 0; i < workers; i++)
+        atomic_init(&taken[i], 0);
     tn__parallel(ctx, workers, 1, run_workers, &s);
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 RUNS_WITH_EACH_ISA;
@@ -49,23 +50,57 @@ START_TEST(ranges_are_covered_once)
 }
 END_TEST
 
+typedef struct marks {
+    atomic_int count[100], outside, done;
+    int64_t n, workers;
+} marks;
+
 static void mark_share(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
+    marks *s = payload;
     for (int64_t i = begin; i < end; i++)
-        ((int64_t *)payload)[i] += 1 + worker;
+        atomic_fetch_add(&s->count[i], 1);
+    atomic_fetch_add(&s->outside, worker < 0 || worker >= s->workers || begin >= end);
 }
 
-/* By as many workers as are wanted, however many threads there are. */
+/* By no more workers than are wanted, however many threads there are. */
 START_TEST(shares_are_covered_once)
 {
-    for (int64_t workers = 1; workers <= 7; workers++) {
-        int64_t marks[100] = {0};
-        tn__share(ctx, 100, workers, mark_share, marks);
-        for (int64_t worker = 0; worker < workers; worker++)
-            for (int64_t i = tn__cut(100, workers, worker); i < tn__cut(100, workers, worker + 1);
-                 i++)
-                ck_assert_int_eq(marks[i], 1 + worker);
-    }
+    static const int64_t sizes[] = {0, 1, 3, 8, 57, 100};
+    for (int threads = 1; threads <= 4; threads++)
+        for (int64_t workers = 1; workers <= 7; workers++)
+            for (int i = 0; i < 6; i++) {
+                marks s = {.n = sizes[i], .workers = workers};
+                int wrong = 0;
+                tn_set_threads(ctx, threads);
+                tn__share(ctx, s.n, workers, mark_share, &s);
+                for (int64_t j = 0; j < 100; j++)
+                    wrong += atomic_load(&s.count[j]) != (j < s.n);
+                ck_assert_int_eq(wrong, 0);
+                ck_assert_int_eq(atomic_load(&s.outside), 0);
+            }
+}
+END_TEST
+
+/* Who has the first piece waits until all others are done, for ten seconds at most. */
+static void wait_for_others(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    marks *s = payload;
+    (void)worker;
+    for (int i = 0; begin == 0 && i < 10000 && atomic_load(&s->done) < s->n - end; i++)
+        usleep(1000);
+    if (begin == 0)
+        atomic_store(&s->outside, (int)(s->n - end) - atomic_load(&s->done));
+    atomic_fetch_add(&s->done, (int)(end - begin));
+}
+
+START_TEST(late_workers_are_helped)
+{
+    marks s = {.n = 100, .workers = 2};
+    tn_set_threads(ctx, 2);
+    tn__share(ctx, s.n, s.workers, wait_for_others, &s);
+    ck_assert_int_eq(atomic_load(&s.outside), 0);
+    ck_assert_int_eq(atomic_load(&s.done), 100);
 }
 END_TEST
 
@@ -718,6 +753,7 @@ int main(int argc, char **argv)
     tcase_add_test(tc, setting);
     tcase_add_test(tc, ranges_are_covered_once);
     tcase_add_test(tc, shares_are_covered_once);
+    tcase_add_test(tc, late_workers_are_helped);
     tcase_add_test(tc, long_ranges);
     tcase_add_test(tc, helpers_sleep_between_calls);
     tcase_add_test(tc, policy_of_waiting);

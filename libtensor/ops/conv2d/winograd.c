@@ -62,9 +62,10 @@ typedef struct matrices {
 typedef struct run {
     const tn__conv2d_plan *plan;
     kind kind;
-    int64_t elements; /* n n */
-    int64_t width;    /* columns of a panel */
-    int64_t in_panels, out_panels;
+    int64_t elements;                 /* n n */
+    int64_t width;                    /* columns of a panel */
+    int64_t first_in, ins, in_panels; /* channels of x, from which one on, and their panels */
+    int64_t first_out, outs, out_panels;
     int64_t rows, columns; /* of tiles, in an image */
     int64_t most;          /* rows of tiles in a run, at most */
     int64_t first, count;  /* rows of tiles: those of this run */
@@ -125,9 +126,11 @@ static run run_new(const tn__conv2d_plan *p, const kind *k, int64_t most_tiles)
              .width = p->kernels->product_tile().columns,
              .rows = tn__divide_up(p->window.out_h, k->m),
              .columns = tn__divide_up(p->window.out_w, k->m),
+             .ins = p->in_channels,
+             .outs = p->out_channels,
              .workers = p->workers};
-    r.in_panels = tn__divide_up(p->in_channels, r.width);
-    r.out_panels = tn__divide_up(p->out_channels, r.width);
+    r.in_panels = tn__divide_up(r.ins, r.width);
+    r.out_panels = tn__divide_up(r.outs, r.width);
     r.most = tn__min(tn__max(1, most_tiles / r.columns), p->images * r.rows);
     r.space_bytes = space_of(&r);
     return r;
@@ -153,11 +156,11 @@ static tn__winograd_row row_of(const run *r, int64_t i, int64_t panel, int64_t c
                               .tile = a->row};
 }
 
-/* Of the first channel of a panel, in the image of a row of tiles. */
-static int64_t plane_of(const run *r, int64_t i, int64_t panel, int64_t channels, int64_t points)
+/* Of a channel, in the image of a row of tiles. */
+static int64_t plane_of(const run *r, int64_t i, int64_t channel, int64_t channels, int64_t points)
 {
     int64_t image = (r->first + i) / r->rows;
-    return (image * channels + panel * r->width) * points * r->plan->element_size;
+    return (image * channels + channel) * points * r->plan->element_size;
 }
 
 static void transform_x(int64_t worker, int64_t begin, int64_t end, void *payload)
@@ -166,12 +169,13 @@ static void transform_x(int64_t worker, int64_t begin, int64_t end, void *payloa
     const tn__conv2d_plan *p = r->plan;
     for (int64_t j = begin; j < end; j++) {
         int64_t i = j / r->in_panels, panel = j % r->in_panels;
-        tn__winograd_row t = row_of(r, i, panel, p->in_channels, &r->v);
+        int64_t channel = r->first_in + panel * r->width;
+        tn__winograd_row t = row_of(r, i, panel, r->ins, &r->v);
         t.h = p->window.h;
         t.w = p->window.w;
         t.padding_h = p->window.padding_h;
         t.padding_w = p->window.padding_w;
-        p->kernels->winograd_input(&t, p->x + plane_of(r, i, panel, p->in_channels, p->in_points),
+        p->kernels->winograd_input(&t, p->x + plane_of(r, i, channel, p->in_channels, p->in_points),
                                    r->space + worker * r->space_bytes,
                                    at(r, &r->v, 0, i * r->columns, panel));
     }
@@ -183,11 +187,12 @@ static void transform_dy(int64_t worker, int64_t begin, int64_t end, void *paylo
     const tn__conv2d_plan *p = r->plan;
     for (int64_t j = begin; j < end; j++) {
         int64_t i = j / r->out_panels, panel = j % r->out_panels;
-        tn__winograd_row t = row_of(r, i, panel, p->out_channels, &r->m);
+        int64_t channel = r->first_out + panel * r->width;
+        tn__winograd_row t = row_of(r, i, panel, r->outs, &r->m);
         t.h = p->window.out_h;
         t.w = p->window.out_w;
         p->kernels->winograd_output_back(
-            &t, p->dy + plane_of(r, i, panel, p->out_channels, p->out_points),
+            &t, p->dy + plane_of(r, i, channel, p->out_channels, p->out_points),
             r->space + worker * r->space_bytes, at(r, &r->m, 0, i * r->columns, panel));
     }
 }
@@ -218,9 +223,11 @@ static void transform_weight_back(int64_t begin, int64_t end, void *payload)
 {
     const run *r = payload;
     const tn__conv2d_plan *p = r->plan;
+    int64_t first = r->first_in * r->kind.r * r->kind.r;
     for (int64_t o = begin; o < end; o++)
-        p->kernels->winograd_weight_back(r->kind.number, p->in_channels, at(r, &r->u, 0, o, 0),
-                                         r->u.element, r->dw + o * p->depth * p->element_size);
+        p->kernels->winograd_weight_back(
+            r->kind.number, r->ins, at(r, &r->u, 0, o, 0), r->u.element,
+            r->dw + ((r->first_out + o) * p->depth + first) * p->element_size);
 }
 
 /* Element i / panels, from panel i % panels on; how many of the items up to `end` are of it. */
@@ -246,7 +253,7 @@ static void transform_y_back(const run *r, int64_t worker, int64_t i, int64_t pa
     t.h = p->window.out_h;
     t.w = p->window.out_w;
     int64_t first = t.row * r->kind.m, rows = tn__min(r->kind.m, t.h - first);
-    char *y = p->y + plane_of(r, i, panel, p->out_channels, p->out_points);
+    char *y = p->y + plane_of(r, i, panel * r->width, p->out_channels, p->out_points);
     p->kernels->winograd_output(&t, at(r, &r->m, worker * r->elements, i * r->columns, 0),
                                 p->bias ? p->bias + panel * r->width * p->element_size : NULL,
                                 r->space + worker * r->space_bytes, y);
@@ -306,8 +313,8 @@ static void multiply_for_weight(int64_t worker, int64_t begin, int64_t end, void
     (void)worker;
     for (int64_t i = begin, k, panel, n; i < end; i += n) {
         n = element_of(i, end, r->in_panels, &k, &panel);
-        p->kernels->product(&(tn__product_block){.m = p->out_channels,
-                                                 .n = columns_of(r, panel, n, p->in_channels),
+        p->kernels->product(&(tn__product_block){.m = r->outs,
+                                                 .n = columns_of(r, panel, n, r->ins),
                                                  .k = r->count * r->columns,
                                                  .a = at(r, &r->m, k, 0, 0),
                                                  .a_row = 1,
@@ -421,61 +428,135 @@ static void convolve(const tn__conv2d_plan *p, const kind *k, bool turned)
 
 /* ---- dw -------------------------------------------------------------------------------------- */
 
-static bool gradient_alloc(run *r)
+/* Parts of dw: so many of channels of x, and of y. Each is made by one worker, which transforms all
+ * that it needs: what another one has written comes from far away. One part is made by all. */
+typedef struct parts {
+    run *r;
+    int64_t right, down;
+    int64_t runs, begin, end; /* of rows of tiles: all of them, and those that are summed now */
+} parts;
+
+static double cost_of_part(const run *r, int64_t right, int64_t down)
+{
+    double in = (double)tn__min(tn__divide_up(r->in_panels, right) * r->width, r->ins);
+    double out = (double)tn__min(tn__divide_up(r->out_panels, down) * r->width, r->outs);
+    return in * out + COST_OF_TILE * (in + out);
+}
+
+/* A part for each worker, if there are enough channels for that. */
+static parts parts_of(run *r)
+{
+    parts best = {.r = r, .right = 1, .down = 1};
+    for (int64_t right = 1; right <= tn__min(r->workers, r->in_panels); right++) {
+        int64_t down = r->workers / right;
+        if (right * down == r->workers && down <= r->out_panels &&
+            cost_of_part(r, right, down) < cost_of_part(r, best.right, best.down)) {
+            best.right = right;
+            best.down = down;
+        }
+    }
+    return best;
+}
+
+static bool gradient_alloc(run *r, const parts *all)
 {
     const tn__conv2d_plan *p = r->plan;
-    int64_t tiles = r->most * r->columns;
+    int64_t tiles = r->most * r->columns, count = all->right * all->down;
     r->u = of_rows(r, p->out_channels, p->in_channels);
-    r->v = of_panels(r, tiles, r->in_panels);
-    r->m = of_rows(r, tiles, p->out_channels);
+    r->v = of_panels(r, tiles, tn__divide_up(r->in_panels, all->right));
+    r->m = of_rows(r, tiles, tn__divide_up(r->out_panels, all->down) * r->width);
     r->u.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->u) + TN__SLACK));
-    r->v.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->v)));
-    r->m.data = tn__alloc(p->ctx, tn__bytes(bytes_of(r, &r->m) + TN__SLACK));
+    r->v.data = tn__alloc(p->ctx, tn__bytes(count * bytes_of(r, &r->v)));
+    r->m.data = tn__alloc(p->ctx, tn__bytes(count * bytes_of(r, &r->m) + TN__SLACK));
     r->space = tn__alloc(p->ctx, tn__bytes(r->workers * r->space_bytes));
     return r->u.data && r->v.data && r->m.data && r->space;
 }
 
-/* u becomes the first part of dw, or a part to be added. */
-static void end_runs(run *r, const tn__long_sum *dw, bool first)
+/* Panels i of n parts, and their channels. */
+static int64_t cut_channels(const run *r, int64_t panels, int64_t n, int64_t i, int64_t channels,
+                            int64_t *first, int64_t *count)
 {
-    const tn__conv2d_plan *p = r->plan;
-    r->dw = first ? dw->to : dw->part;
-    tn__parallel(p->ctx, p->out_channels,
-                 tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * p->in_channels)),
-                 transform_weight_back, r);
-    if (!first)
-        tn__long_sum_add(dw, 0, dw->cols);
+    int64_t begin = tn__cut(panels, n, i), end = tn__cut(panels, n, i + 1);
+    *first = begin * r->width;
+    *count = tn__min(end * r->width, channels) - *first;
+    return end - begin;
 }
 
-/* The runs add to u. Where there are many, they do so RUNS at a time, and the dw of those are
- * summed without the error that grows with their number. */
-static void sum_runs(run *r, int64_t runs, const tn__long_sum *dw, bool is_long)
+static run part_of(const parts *all, int64_t i)
+{
+    const run *r = all->r;
+    run part = *r;
+    part.in_panels = cut_channels(r, r->in_panels, all->right, i % all->right, r->ins,
+                                  &part.first_in, &part.ins);
+    part.out_panels = cut_channels(r, r->out_panels, all->down, i / all->right, r->outs,
+                                   &part.first_out, &part.outs);
+    part.u.data = at(r, &r->u, 0, part.first_out, part.first_in / r->width);
+    part.v.data += i * bytes_of(r, &r->v);
+    part.m.data += i * bytes_of(r, &r->m);
+    if (all->right * all->down > 1) {
+        part.space += i * r->space_bytes;
+        part.workers = 1;
+    }
+    return part;
+}
+
+/* u of a part is the sum over the runs, and becomes dw. */
+static void sum_runs(run *r, const parts *all)
 {
     const tn__conv2d_plan *p = r->plan;
-    for (int64_t i = 0; i < runs; i++) {
-        move_to(r, tn__cut(p->images * r->rows, runs, i),
-                tn__cut(p->images * r->rows, runs, i + 1));
-        r->adds = is_long ? i % RUNS > 0 : i > 0;
+    for (int64_t i = all->begin; i < all->end; i++) {
+        move_to(r, tn__cut(p->images * r->rows, all->runs, i),
+                tn__cut(p->images * r->rows, all->runs, i + 1));
+        r->adds = i > all->begin;
         tn__share(p->ctx, r->count * r->in_panels, r->workers, transform_x, r);
         tn__share(p->ctx, r->count * r->out_panels, r->workers, transform_dy, r);
         tn__share(p->ctx, r->elements * r->in_panels, r->workers, multiply_for_weight, r);
-        if (i == runs - 1 || (is_long && i % RUNS == RUNS - 1))
-            end_runs(r, dw, i < RUNS || !is_long);
+    }
+    if (r->workers > 1)
+        tn__parallel(p->ctx, r->outs, tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->ins)),
+                     transform_weight_back, r);
+    else
+        transform_weight_back(0, r->outs, r);
+}
+
+static void make_parts(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const parts *all = payload;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        run part = part_of(all, i);
+        sum_runs(&part, all);
+    }
+}
+
+/* Where there are many runs, they are summed RUNS at a time, and the dw of those without the error
+ * that grows with their number. */
+static void sum_all(parts *all, const tn__long_sum *dw, int64_t at_once)
+{
+    int64_t count = all->right * all->down;
+    for (int64_t i = 0; i < all->runs; i += at_once) {
+        all->begin = i;
+        all->end = tn__min(i + at_once, all->runs);
+        all->r->dw = i == 0 ? dw->to : dw->part;
+        tn__share(all->r->plan->ctx, count, count, make_parts, all);
+        if (i > 0)
+            tn__long_sum_add(dw, 0, dw->cols);
     }
 }
 
 static void differentiate(const tn__conv2d_plan *p, const kind *k)
 {
     run r = run_new(p, k, RUN_TILES_OF_DW);
-    int64_t runs = tn__divide_up(p->images * r.rows, r.most);
+    parts all = parts_of(&r);
+    all.runs = tn__divide_up(p->images * r.rows, r.most);
     tn__long_sum dw = {.k = p->kernels,
                        .dtype = p->dtype,
                        .rows = 1,
                        .cols = p->out_channels * p->depth,
                        .to = p->dw};
-    bool is_long = runs > 2 * RUNS;
-    if (gradient_alloc(&r) && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
-        sum_runs(&r, runs, &dw, is_long);
+    bool is_long = all.runs > 2 * RUNS;
+    if (gradient_alloc(&r, &all) && (!is_long || tn__long_sum_alloc(p->ctx, &dw)))
+        sum_all(&all, &dw, is_long ? RUNS : all.runs);
     tn__long_sum_free(p->ctx, &dw);
     tn__free(p->ctx, r.u.data);
     run_free(&r);
