@@ -184,8 +184,6 @@ static bool take(tn__pool *pool, int64_t part)
            atomic_compare_exchange_strong(&pool->taken[part], &before, pool->ticket);
 }
 
-#define PIECES 8 /* of a worker's part, which another may take */
-
 /* Each thread begins with a part of its own, so that what one loop has written is still in the
  * cache of the thread that reads it in the next; then it takes those whose threads are late. */
 static void take_parts(tn__pool *pool, int64_t own)
@@ -401,6 +399,8 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
         run_parts(pool);
     }
 }
+
+#define PIECES 8 /* of a worker's part, which another may take */
 
 typedef struct share {
     int64_t n, workers, piece;

@@ -86,9 +86,10 @@ static inline void tn__cut_out(int64_t n, int64_t parts, int64_t i, int64_t *beg
 void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *payload);
 
 /* The same for workers that have something of their own, memory for instance: calls fn(worker,
- * begin, end, payload) for pieces of [0, n), several of them for each worker, whatever the number
- * of threads. A worker begins with its own part and then takes pieces of those that are late, so
- * that nobody waits for a processor that is slower than the others. */
+ * begin, end, payload) for pieces of [0, n), in any order; a worker gets several, or none. It
+ * begins with its own part and then takes pieces of those that are late, so that nobody waits for a
+ * processor that is slower than the others. What fn does for an item must not depend on its
+ * worker. */
 typedef void (*tn__worker_fn)(int64_t worker, int64_t begin, int64_t end, void *payload);
 void tn__share(tn_ctx *ctx, int64_t n, int64_t workers, tn__worker_fn fn, void *payload);
 void tn__pool_open(tn__pool *pool);

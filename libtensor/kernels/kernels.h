@@ -52,12 +52,12 @@
     /* y [m, n] = x [m, k] w^T + bias, w [n, k], bias [n] or NULL; n <= TN__THIN */                \
     K(void, thin_linear,                                                                           \
       (int64_t m, int64_t n, int64_t k, const void *x, const void *w, const void *bias, void *y))  \
-    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n <= TN__THIN;  the most outputs */ \
-    /* with which x is read twice at most */                                                       \
-    K(int64_t, thin_outputs, (void))                                                               \
+    /* w [n, begin .. end of k] = dy^T x, dy [m, n], x [m, k]; n <= TN__THIN */                    \
     K(void, thin_outer,                                                                            \
       (int64_t m, int64_t n, int64_t k, const void *dy, const void *x, int64_t begin, int64_t end, \
        void *w))                                                                                   \
+    /* the most outputs with which thin_outer reads x twice at most */                             \
+    K(int64_t, thin_outputs, (void))                                                               \
     /* a row of tiles of x transformed, of dy, and back to y;  rows of a panel of kernels, and */  \
     /* back to w [channels, r, r]; with space for tn__winograd_space numbers */                    \
     K(void, winograd_input, (const tn__winograd_row *t, const void *x, void *space, void *v))      \

@@ -95,8 +95,8 @@ typedef void (*dots_fn)(const block *b, int64_t i, int64_t j);
         dots(rows, outputs, b, i, j);                                                        \
     }
 #define DOTS_OF(rows) DOTS(rows, 1) DOTS(rows, 2) DOTS(rows, 3) DOTS(rows, 4) DOTS(rows, 5)
-#define NAMES_OF(rows) \
-    dots_##rows##_1, dots_##rows##_2, dots_##rows##_3, dots_##rows##_4, dots_##rows##_5
+#define NAME(rows, outputs) dots_##rows##_##outputs
+#define NAMES_OF(rows) NAME(rows, 1), NAME(rows, 2), NAME(rows, 3), NAME(rows, 4), NAME(rows, 5)
 
 typedef struct tiles {
     int rows;
@@ -109,6 +109,7 @@ static const tiles single = {1, {NAMES_OF(1)}};
 DOTS_OF(4)
 DOTS_OF(5)
 DOTS(2, 10)
+static const dots_fn pair = NAME(2, 10);
 static const tiles for_few = {4, {NAMES_OF(4)}}, for_many = {5, {NAMES_OF(5)}};
 #else
 DOTS_OF(2)
@@ -122,8 +123,8 @@ static void multiply_tile(const tiles *t, const block *b, int64_t i)
 #if defined(TN_ISA_v4)
     if (t == &for_few)
         for (; j + GROUP <= b->n; j += GROUP) {
-            dots_2_10(b, i, j);
-            dots_2_10(b, i + 2, j);
+            pair(b, i, j);
+            pair(b, i + 2, j);
         }
 #endif
     for (; j < b->n; j += FEW)

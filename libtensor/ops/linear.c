@@ -24,7 +24,7 @@
 #define CACHE_BYTES 33554432.0
 #define CONFLICT 4096
 #define COPIED_BYTES 262144
-#define LONG 8192 /* rows of a part of dw: at most 512 sums of 16 rows, added one after another */
+#define LONG 8192 /* rows of a part of dw: at most 256 sums of 32 rows, added one after another */
 
 typedef struct thin_args {
     const tn__kernels *k;

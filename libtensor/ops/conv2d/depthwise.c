@@ -2,8 +2,8 @@
  * of matrices would be as thin as a kernel.
  *
  * kernels/depthwise.c has the formulas. A plane of x is padded once and serves all planes of y that
- * come from it; dx is gathered in padded rows, too. The threads share the planes
- * of y or dx, and the kernels of dw: each is summed by one thread, in the order of the images. */
+ * come from it; dx is gathered in padded rows, too. The threads share the planes of x, dx or the
+ * groups of dw, whose kernels are summed by one thread each, in the order of the images. */
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"
@@ -15,13 +15,15 @@
 #define MOST_TERMS 512         /* that are added one after another, in y and in dx */
 #define MOST_PASSES 4          /* over dx */
 #define MOST_NUMBERS 4194304.0 /* of a padded plane, whose padding may be wider than the plane */
+#define MANY 4                 /* planes for each worker, which need not be cut */
 
-/* What one call needs besides the plan. `run` does the planes or kernels begin .. end. */
+/* What one call needs besides the plan. `run` does the parts begin .. end. */
 typedef struct work work;
 typedef void (*work_fn)(const work *k, int64_t begin, int64_t end, char *padded);
 struct work {
     const tn__conv2d_plan *plan;
     work_fn run;
+    int64_t parts; /* of what comes from one plane of x: so many of its planes of y or kernels */
     int64_t *taps; /* [kernel_points]: where each element of the kernel begins in padded rows */
     int64_t rows;  /* padded rows of a plane */
     int64_t bytes; /* of a padded plane */
@@ -78,19 +80,21 @@ static void work_free(work *k)
 
 /* ---- what each worker does ------------------------------------------------------------------- */
 
-/* The planes begin .. end of y. */
+/* Part i % parts of the planes of y that come from plane i / parts of x. */
 static void planes_of_y(const work *k, int64_t begin, int64_t end, char *padded)
 {
     const tn__conv2d_plan *p = k->plan;
     int64_t size = p->element_size, channels = p->out_channels;
-    for (int64_t i = begin / channels, at = begin; at < end; i++) {
-        int64_t last = tn__min(end, (i + 1) * channels), o = at % (p->groups * channels);
-        p->kernels->pad_planes(&p->window, 1, 0, k->rows, p->x + i * p->in_points * size, padded);
+    for (int64_t i = begin, first, last; i < end; i++) {
+        int64_t plane = i / k->parts;
+        tn__cut_out(channels, k->parts, i % k->parts, &first, &last);
+        int64_t o = plane % p->groups * channels + first, at = plane * channels + first;
+        p->kernels->pad_planes(&p->window, 1, 0, k->rows, p->x + plane * p->in_points * size,
+                               padded);
         p->kernels->depthwise(
-            &p->window, k->taps, last - at, padded, p->weight + o * p->kernel_points * size,
+            &p->window, k->taps, last - first, padded, p->weight + o * p->kernel_points * size,
             p->bias ? p->bias + o * size : NULL, p->y + at * p->out_points * size);
-        tn__conv2d_end(p, (last - at) * p->out_points, p->y + at * p->out_points * size);
-        at = last;
+        tn__conv2d_end(p, (last - first) * p->out_points, p->y + at * p->out_points * size);
     }
 }
 
@@ -109,23 +113,25 @@ static void planes_of_dx(const work *k, int64_t begin, int64_t end, char *padded
     }
 }
 
-/* The kernels begin .. end, each over all images. */
+/* Part i % parts of the kernels of group i / parts, each over all images. */
 static void kernels_of_dw(const work *k, int64_t begin, int64_t end, char *padded)
 {
     const tn__conv2d_plan *p = k->plan;
     int64_t size = p->element_size, channels = p->out_channels, all = p->groups * channels;
-    for (int64_t group = begin / channels; group * channels < end; group++)
+    for (int64_t i = begin, first, last; i < end; i++) {
+        int64_t group = i / k->parts;
+        tn__cut_out(channels, k->parts, i % k->parts, &first, &last);
         for (int64_t n = 0; n < p->images; n++) {
-            int64_t last = tn__min(end, (group + 1) * channels);
             p->kernels->pad_planes(&p->window, 1, 0, k->rows,
                                    p->x + (n * p->groups + group) * p->in_points * size, padded);
-            for (int64_t o = tn__max(begin, group * channels); o < last; o++) {
+            for (int64_t o = group * channels + first; o < group * channels + last; o++) {
                 int64_t at = o * p->kernel_points * size;
                 p->kernels->depthwise_weight(&p->window, k->taps, padded,
                                              p->dy + (n * all + o) * p->out_points * size,
                                              p->dw + at, k->lost + at);
             }
         }
+    }
 }
 
 static void run_worker(int64_t worker, int64_t begin, int64_t end, void *payload)
@@ -136,18 +142,23 @@ static void run_worker(int64_t worker, int64_t begin, int64_t end, void *payload
 
 /* ---- the products ---------------------------------------------------------------------------- */
 
-/* `count` planes or kernels in parts, one for each worker. */
-static void share(work *k, int64_t count, work_fn run)
+/* What comes from so many planes of x, each of which is padded once for each part: there is one of
+ * them, or as many as give all workers the same, and no more than there are results of a plane. */
+static void share(work *k, int64_t planes, int64_t results, work_fn run)
 {
+    int64_t workers = k->plan->workers;
     k->run = run;
-    tn__share(k->plan->ctx, count, k->plan->workers, run_worker, k);
+    k->parts = 1;
+    while (planes < MANY * workers && planes * k->parts % workers > 0 && k->parts < results)
+        k->parts++;
+    tn__share(k->plan->ctx, planes * k->parts, workers, run_worker, k);
 }
 
 static void forward(const tn__conv2d_plan *p)
 {
     work k;
     if (work_new(p, &k))
-        share(&k, p->images * p->groups * p->out_channels, planes_of_y);
+        share(&k, p->images * p->groups, p->out_channels, planes_of_y);
     work_free(&k);
 }
 
@@ -177,7 +188,7 @@ static void grad_input(const tn__conv2d_plan *p)
     if (ready && gathers)
         turn(p->kernel_points, k.taps);
     if (ready)
-        share(&k, p->images * p->groups, gathers ? planes_of_y : planes_of_dx);
+        share(&k, p->images * p->groups, 1, gathers ? planes_of_y : planes_of_dx);
     work_free(&k);
 }
 
@@ -188,7 +199,7 @@ static void grad_weight(const tn__conv2d_plan *p)
     bool ready = work_new(p, &k);
     if (ready && (k.lost = tn__alloc_zeroed(p->ctx, bytes))) {
         memset(p->dw, 0, bytes);
-        share(&k, p->groups * p->out_channels, kernels_of_dw);
+        share(&k, p->groups, p->out_channels, kernels_of_dw);
     }
     work_free(&k);
 }

@@ -14,9 +14,9 @@
  * tile may begin and end within a channel. A task makes one piece of a result out of blocks and
  * tiles, and writes what no other task writes.
  *
- * A worker is a number, not a thread: worker i has the same tasks, in the same order, whatever
- * thread runs it. How the work is cut follows from the sizes and the number of threads of the
- * context. Hence the same bits each time. */
+ * A worker is a number, which has memory of its own and does tasks as they come. What a task makes
+ * does not depend on its worker, and how the work is cut follows from the sizes and the number of
+ * threads of the context. Hence the same bits each time. */
 #ifndef TN_OPS_CONV2D_TILING_H
 #define TN_OPS_CONV2D_TILING_H
 

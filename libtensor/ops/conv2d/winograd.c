@@ -16,7 +16,8 @@
  *
  * Rows of tiles are taken in runs. Where there are many of them, each thread has runs of its own,
  * whose transforms stay in its cache; otherwise the threads share the rows and the products of one
- * run. What an element is the sum of does not depend on this. */
+ * run. For dw all runs are summed; each thread has some of the channels of x and y, if there are
+ * enough of them. What an element is the sum of does not depend on this. */
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/memory.h"
@@ -428,7 +429,7 @@ static void convolve(const tn__conv2d_plan *p, const kind *k, bool turned)
 
 /* ---- dw -------------------------------------------------------------------------------------- */
 
-/* Parts of dw: so many of channels of x, and of y. Each is made by one worker, which transforms all
+/* Parts of dw: so many of channels of x, and of y. Each is made by one thread, which transforms all
  * that it needs: what another one has written comes from far away. One part is made by all. */
 typedef struct parts {
     run *r;
@@ -443,7 +444,7 @@ static double cost_of_part(const run *r, int64_t right, int64_t down)
     return in * out + COST_OF_TILE * (in + out);
 }
 
-/* A part for each worker, if there are enough channels for that. */
+/* As many as workers, if there are enough channels for that. */
 static parts parts_of(run *r)
 {
     parts best = {.r = r, .right = 1, .down = 1};
