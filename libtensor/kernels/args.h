@@ -115,7 +115,8 @@ typedef struct tn__channels {
     const double *slope; /* b of dx, shift being its a */
 } tn__channels;
 
-/* The most outputs of the thin kernels. */
+/* The most outputs of the thin kernels, and as many as are few for any product. */
 #define TN__THIN 24
+#define TN__THIN_FEW 10
 
 #endif

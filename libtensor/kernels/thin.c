@@ -31,7 +31,6 @@
 #define MOST_SUMS (BLOCK * TN__THIN) /* vectors */
 #define LONG 256                     /* products that are added one after another */
 #define NEAR_MANY 81920              /* the same for five rows, which read half as much */
-#define UNROLL UNROLLED
 
 /* A block of rows of x, `columns` of them, which are `ld` apart as those of w are. */
 typedef struct block {
@@ -64,23 +63,22 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
         int64_t end = left - at_most(left, LONG);
         for (; left > end; left--, x += WIDTH, w += WIDTH, next += next_step) {
             wide xs[MOST_ROWS];
-            UNROLL for (int r = 0; r < rows; r++)
-            {
+            EACH (r, rows) {
                 xs[r] = load_wide(x + r * ld);
                 if (j == 0)
                     __builtin_prefetch(next + r * next_row);
             }
-            UNROLL for (int c = 0; c < outputs; c++)
-            {
+            EACH (c, outputs) {
                 wide wc = load_once(w + c * ld);
-                UNROLL for (int r = 0; r < rows; r++) sum[r][c] += xs[r] * wc;
+                EACH (r, rows)
+                    sum[r][c] += xs[r] * wc;
             }
         }
-        UNROLL for (int r = 0; r < rows; r++) UNROLL for (int c = 0; c < outputs; c++)
-        {
-            wide *at = to + r * b->n + c;
-            *at = first ? sum[r][c] : *at + sum[r][c];
-        }
+        EACH (r, rows)
+            EACH (c, outputs) {
+                wide *at = to + r * b->n + c;
+                *at = first ? sum[r][c] : *at + sum[r][c];
+            }
         first = false;
     } while (left > 0);
 }
@@ -217,15 +215,16 @@ __attribute__((always_inline)) static inline void outer(int outputs, const slab 
     const real *x = s->x + p, *dy = s->dy + j, *next = x + (j == 0 ? s->ahead : 0);
     for (int64_t i = s->depth; i > 0; i--, x += s->k, next += s->k, dy += s->n) {
         __builtin_prefetch(next, 0, 2);
-        UNROLL for (int v = 0; v < PIECES; v++)
-        {
+        EACH (v, PIECES) {
             wide xv = load_wide(x + v * WIDTH);
-            UNROLL for (int c = 0; c < outputs; c++) sum[c][v] += dy[c] * xv;
+            EACH (c, outputs)
+                sum[c][v] += dy[c] * xv;
         }
     }
     real *w = s->w + j * s->k + p;
-    UNROLL for (int c = 0; c < outputs; c++, w += s->k) UNROLL for (int v = 0; v < PIECES; v++)
-        store_wide(w + v * WIDTH, load_wide(w + v * WIDTH) + sum[c][v]);
+    EACH (c, outputs)
+        EACH (v, PIECES)
+            store_wide(w + c * s->k + v * WIDTH, load_wide(w + c * s->k + v * WIDTH) + sum[c][v]);
 }
 
 typedef void (*outer_fn)(const slab *s, int64_t j, int64_t p);

@@ -18,12 +18,9 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-/* A dw of few rows is made in one pass over an x that no cache holds, or whose rows are so far
- * apart that they get in each other's way: the product would copy them (tensor/product.c). */
-#define FEW 10
+/* A dw of few rows is made in one pass over an x that no cache holds, or that the product would
+ * copy. */
 #define CACHE_BYTES 33554432.0
-#define CONFLICT 4096
-#define COPIED_BYTES 262144
 #define LONG 8192 /* rows of a part of dw: at most 256 sums of 32 rows, added one after another */
 
 typedef struct thin_args {
@@ -120,62 +117,60 @@ static tn_tensor *grad_of_x(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *w
     return tn_ok(ctx) ? dx : NULL;
 }
 
-static void thin_weight_grad(tn_ctx *ctx, thin_args *a, const tn_tensor *dw)
+static void thin_weight_grad(tn_ctx *ctx, const tn__gemm_args *g)
 {
-    int64_t per_line = LINE / a->size;
-    a->dw = (tn__long_sum){.k = a->k,
-                           .dtype = dw->dtype,
-                           .rows = a->out,
-                           .cols = a->in,
-                           .ld = a->in,
-                           .to = tn__ptr(dw)};
-    if (a->m <= LONG || tn__long_sum_alloc(ctx, &a->dw))
+    thin_args a = {.k = tn__kernels_of(ctx, g->dtype),
+                   .m = g->k,
+                   .out = g->m,
+                   .in = g->n,
+                   .size = (int64_t)tn_dtype_size(g->dtype),
+                   .x = g->b,
+                   .dy = g->a};
+    int64_t per_line = LINE / a.size;
+    a.dw = (tn__long_sum){
+        .k = a.k, .dtype = g->dtype, .rows = a.out, .cols = a.in, .ld = a.in, .to = g->c};
+    if (a.m <= LONG || tn__long_sum_alloc(ctx, &a.dw))
         tn__parallel(
-            ctx, tn__divide_up(a->in, per_line),
-            tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)per_line * (double)a->m * (double)a->out),
-            thin_columns, a);
-    tn__long_sum_free(ctx, &a->dw);
+            ctx, tn__divide_up(a.in, per_line),
+            tn__grain(TN__GRAIN_MULTIPLY_ADDS, (double)per_line * (double)a.m * (double)a.out),
+            thin_columns, &a);
+    tn__long_sum_free(ctx, &a.dw);
 }
 
-static bool is_thin(const tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
+/* Is dw, as the product g, made sooner so? */
+static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
 {
-    int64_t out = dy->shape[1], size = (int64_t)tn_dtype_size(x->dtype);
-    double bytes = (double)tn_numel(x) * (double)size;
-    const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
-    bool copied =
-        x->shape[1] * size % CONFLICT == 0 && bytes > COPIED_BYTES && out > k->product_tile().rows;
-    if (x->shape[0] == 0)
+    double bytes = (double)g->k * (double)g->n * (double)tn_dtype_size(g->dtype);
+    int64_t most = tn__kernels_of(ctx, g->dtype)->thin_outputs();
+    if (g->k == 0)
         return false;
     if (!tn__gemm_is_own(ctx))
-        return out <= FEW;
-    return (out <= FEW && bytes > CACHE_BYTES) || (out <= k->thin_outputs() && copied);
+        return g->m <= TN__THIN_FEW;
+    return (g->m <= TN__THIN_FEW && bytes > CACHE_BYTES) ||
+           (g->m <= most && tn__gemm_copies_b(ctx, g));
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)
 {
     int64_t m = x->shape[0], in = x->shape[1], out = dy->shape[1];
     tn_tensor *dw = tn__new(ctx, "linear", x->dtype, 2, (int64_t[]){out, in});
-    thin_args a = {.k = tn__kernels_of(ctx, x->dtype),
-                   .m = m,
-                   .out = out,
-                   .in = in,
-                   .size = (int64_t)tn_dtype_size(x->dtype),
-                   .x = tn__ptr(x),
-                   .dy = tn__ptr(dy)};
-    if (dw && is_thin(ctx, dy, x))
-        thin_weight_grad(ctx, &a, dw);
-    else if (dw)
-        tn__gemm(ctx, &(tn__gemm_args){.dtype = x->dtype,
-                                       .trans_a = true,
-                                       .m = out,
-                                       .n = in,
-                                       .k = m,
-                                       .a = a.dy,
-                                       .lda = out,
-                                       .b = a.x,
-                                       .ldb = in,
-                                       .c = tn__ptr(dw),
-                                       .ldc = in});
+    if (!dw)
+        return NULL;
+    tn__gemm_args g = {.dtype = x->dtype,
+                       .trans_a = true,
+                       .m = out,
+                       .n = in,
+                       .k = m,
+                       .a = tn__ptr(dy),
+                       .lda = out,
+                       .b = tn__ptr(x),
+                       .ldb = in,
+                       .c = tn__ptr(dw),
+                       .ldc = in};
+    if (is_thin(ctx, &g))
+        thin_weight_grad(ctx, &g);
+    else
+        tn__gemm(ctx, &g);
     return tn_ok(ctx) ? dw : NULL;
 }
 

@@ -10,8 +10,7 @@
 #include "tensor/tensor.h"
 
 #define VECTORS 2      /* outputs of a thin product whose tall matrix may be of any size; */
-#define FEW 10         /* with as many of them it has more bytes than */
-#define TALL_BYTES 1e6 /* this, */
+#define TALL_BYTES 1e6 /* with TN__THIN_FEW of them it has more bytes than this, */
 #define LOW_BYTES 1e5  /* or than this where the product would leave columns of its tiles empty; */
 #define W_BYTES 524288 /* with more of them, up to TN__THIN, the second-level cache holds w */
 
@@ -72,8 +71,8 @@ static bool is_thin_sooner(const tn_ctx *ctx, const tn__gemm_args *g)
     if (g->n <= VECTORS)
         return true;
     if (!tn__gemm_is_own(ctx))
-        return g->n <= FEW;
-    if (g->n <= FEW && a_bytes > TALL_BYTES)
+        return g->n <= TN__THIN_FEW;
+    if (g->n <= TN__THIN_FEW && a_bytes > TALL_BYTES)
         return true;
     return g->n <= TN__THIN && a_bytes > LOW_BYTES && w_bytes <= W_BYTES && wastes_columns(ctx, g);
 }
@@ -153,6 +152,12 @@ void tn__gemm_pack(tn_ctx *ctx, const tn__gemm_args *g, char *to)
 {
     tn__product p = product_of(ctx, g);
     tn__product_pack(ctx, &p, to);
+}
+
+bool tn__gemm_copies_b(const tn_ctx *ctx, const tn__gemm_args *g)
+{
+    tn__product p = product_of(ctx, g);
+    return tn__product_copies_b(&p);
 }
 
 void tn__gemm_serial(const tn_ctx *ctx, const tn__gemm_args *g, void *space)

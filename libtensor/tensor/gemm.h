@@ -28,4 +28,7 @@ bool tn__gemm_ready(tn_ctx *ctx);
 size_t tn__gemm_packed_bytes(const tn_ctx *ctx, const tn__gemm_args *g);
 void tn__gemm_pack(tn_ctx *ctx, const tn__gemm_args *g, char *to);
 
+/* Would the library's own product copy B, which costs time where C has few rows? */
+bool tn__gemm_copies_b(const tn_ctx *ctx, const tn__gemm_args *g);
+
 #endif

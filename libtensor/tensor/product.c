@@ -102,6 +102,12 @@ static work work_of(const tn__product *p)
     return w;
 }
 
+bool tn__product_copies_b(const tn__product *p)
+{
+    work w = work_of(p);
+    return !is_b_in_place(&w);
+}
+
 /* How many parts of n that are not longer than `most` there must be; all of them are about as
  * long. */
 static int64_t parts_of(int64_t n, int64_t most)

@@ -60,6 +60,9 @@ void tn__product_serial(const tn__product *p, void *space);
 size_t tn__product_packed_bytes(const tn__product *p);
 void tn__product_pack(tn_ctx *ctx, const tn__product *p, char *to);
 
+/* Is B copied, not read where it lies? */
+bool tn__product_copies_b(const tn__product *p);
+
 /* Rows i0 .. i1 and columns j0 .. j1 of the product. */
 tn__product tn__product_part(const tn__product *p, int64_t i0, int64_t i1, int64_t j0, int64_t j1);
 

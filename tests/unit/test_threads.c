@@ -7,9 +7,9 @@
 #include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 RUNS_WITH_EACH_ISA;

@@ -513,17 +513,13 @@ static void sum_runs(run *r, const parts *all)
         tn__share(p->ctx, r->count * r->out_panels, r->workers, transform_dy, r);
         tn__share(p->ctx, r->elements * r->in_panels, r->workers, multiply_for_weight, r);
     }
-    if (r->workers > 1)
-        tn__parallel(p->ctx, r->outs, tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->ins)),
-                     transform_weight_back, r);
-    else
-        transform_weight_back(0, r->outs, r);
+    tn__parallel(p->ctx, r->outs, tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->ins)),
+                 transform_weight_back, r);
 }
 
-static void make_parts(int64_t worker, int64_t begin, int64_t end, void *payload)
+static void make_parts(int64_t begin, int64_t end, void *payload)
 {
     const parts *all = payload;
-    (void)worker;
     for (int64_t i = begin; i < end; i++) {
         run part = part_of(all, i);
         sum_runs(&part, all);
@@ -539,7 +535,7 @@ static void sum_all(parts *all, const tn__long_sum *dw, int64_t at_once)
         all->begin = i;
         all->end = tn__min(i + at_once, all->runs);
         all->r->dw = i == 0 ? dw->to : dw->part;
-        tn__share(all->r->plan->ctx, count, count, make_parts, all);
+        tn__parallel(all->r->plan->ctx, count, 1, make_parts, all);
         if (i > 0)
             tn__long_sum_add(dw, 0, dw->cols);
     }
