@@ -52,8 +52,8 @@ __attribute__((always_inline)) static inline void run_of_y(const filter *f, bool
         store_wide(y + o * ldy + v * apart, sum[o][v]);
 }
 
-/* The last run of a row begins where it ends with the row, and so does the second vector of one that
- * is shorter than a run. */
+/* The last run of a row begins where it ends with the row, and so does the second vector of one
+ * that is shorter than a run. */
 __attribute__((always_inline)) static inline void row_of_y(const filter *f, bool rows, int outputs,
                                                            int64_t n, const real *p, real *y)
 {

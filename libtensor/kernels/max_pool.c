@@ -98,7 +98,8 @@ static inline void put_vector(const row_of_windows *r, int64_t window, vec most,
     }
 }
 
-/* The largest so far of each of a vector of windows, and where they are from its first element on. */
+/* The largest so far of each of a vector of windows, and where it is, counted from its window's
+ * first element. */
 typedef struct largest_so_far {
     vec value;
     places at;
