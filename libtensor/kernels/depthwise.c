@@ -9,11 +9,10 @@
 #include "kernels/wide.h"
 
 #if defined(TN_ISA_v4)
-#define OUTPUTS 8 /* times VECTORS accumulators: 32 registers */
+#define OUTPUTS 8 /* times two accumulators: 32 registers */
 #else
 #define OUTPUTS 4 /* 16 registers */
 #endif
-#define VECTORS 2
 #define ROWS 4
 #define FEW 4
 #define TAPS 9   /* elements of the kernel whose gradients are gathered at a time */
@@ -31,12 +30,13 @@ typedef struct filter {
     int64_t ldy; /* from a plane of y to the next, or from a row */
 } filter;
 
-/* `outputs` times `vectors` vectors of y, of as many planes or, with `rows`, of rows of one plane:
- * constants after inlining. */
-__attribute__((always_inline)) static inline void
-run_of_y(const filter *f, bool rows, int outputs, int vectors, const real *p, real *y, int64_t ldy)
+/* `outputs` times `vectors` vectors of y that begin `apart` numbers from each other, of as many
+ * planes or, with `rows`, of rows of one plane: constants after inlining, but for `apart`. */
+__attribute__((always_inline)) static inline void run_of_y(const filter *f, bool rows, int outputs,
+                                                           int vectors, int64_t apart,
+                                                           const real *p, real *y, int64_t ldy)
 {
-    wide sum[OUTPUTS][VECTORS], zero = {0}, x = {0};
+    wide sum[OUTPUTS][2], zero = {0}, x = {0};
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++) sum[o][v] =
         zero + (f->bias ? f->bias[rows ? 0 : o] : 0);
     for (int64_t k = 0; k < f->count; k++) {
@@ -44,30 +44,33 @@ run_of_y(const filter *f, bool rows, int outputs, int vectors, const real *p, re
         UNROLL for (int v = 0; v < vectors; v++) UNROLL for (int o = 0; o < outputs; o++)
         {
             if (rows || o == 0)
-                x = load_wide(from + o * f->row + v * WIDTH);
+                x = load_wide(from + o * f->row + v * apart);
             sum[o][v] += f->weight[rows ? k : o * f->count + k] * x;
         }
     }
     UNROLL for (int o = 0; o < outputs; o++) UNROLL for (int v = 0; v < vectors; v++)
-        store_wide(y + o * ldy + v * WIDTH, sum[o][v]);
+        store_wide(y + o * ldy + v * apart, sum[o][v]);
 }
 
-/* The last run of a row begins where it ends with the row. */
+/* The last run of a row begins where it ends with the row, and so does the second vector of one
+ * that is shorter than a run. */
 __attribute__((always_inline)) static inline void row_of_y(const filter *f, bool rows, int outputs,
                                                            int64_t n, const real *p, real *y)
 {
-    int64_t i = 0, run = VECTORS * WIDTH;
-    for (; i + WIDTH < n && n >= run; i += run) {
+    int64_t i = 0, run = 2 * WIDTH;
+    if (n > WIDTH && n < run) {
+        run_of_y(f, rows, outputs, 2, n - WIDTH, p, y, f->ldy);
+        return;
+    }
+    for (; i + WIDTH < n; i += run) {
         i = i + run <= n ? i : n - run;
-        run_of_y(f, rows, outputs, VECTORS, p + i, y + i, f->ldy);
+        run_of_y(f, rows, outputs, 2, WIDTH, p + i, y + i, f->ldy);
     }
-    for (; i < n && n >= WIDTH; i += WIDTH) {
-        i = i + WIDTH <= n ? i : n - WIDTH;
-        run_of_y(f, rows, outputs, 1, p + i, y + i, f->ldy);
-    }
+    if (i < n && n >= WIDTH)
+        run_of_y(f, rows, outputs, 1, 0, p + n - WIDTH, y + n - WIDTH, f->ldy);
     if (n < WIDTH) {
         real narrow[OUTPUTS * WIDTH];
-        run_of_y(f, rows, outputs, 1, p, narrow, WIDTH);
+        run_of_y(f, rows, outputs, 1, 0, p, narrow, WIDTH);
         for (int o = 0; o < outputs; o++)
             memcpy(y + o * f->ldy, narrow + o * WIDTH, (size_t)n * sizeof *y);
     }

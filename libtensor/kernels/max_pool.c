@@ -28,7 +28,8 @@ typedef struct row_of_windows {
     range h;         /* rows of the plane */
     int64_t columns; /* of the kernel */
     real *y;
-    int64_t first;    /* of the windows, among those of all planes */
+    int64_t first;    /* of the windows, among those of all planes, */
+    int64_t windows;  /* which are so many */
     uint16_t *narrow; /* where their maxima are, in numbers of two bytes */
     int32_t *wide;    /* or four; or nobody asks */
 } row_of_windows;
@@ -71,6 +72,15 @@ __attribute__((always_inline)) static inline vec every(int64_t stride, const rea
     return v;
 }
 
+/* 0, stride, 2 stride ... */
+__attribute__((always_inline)) static inline places places_apart(int64_t stride)
+{
+    places p = {0};
+    for (int i = 0; i < IN_VECTOR; i++)
+        p[i] = (lane_int)(i * stride);
+    return p;
+}
+
 static inline places choose(places taken, places a, places b)
 {
     return (taken & a) | (~taken & b);
@@ -88,32 +98,52 @@ static inline void put_vector(const row_of_windows *r, int64_t window, vec most,
     }
 }
 
+/* The largest so far of each of a vector of windows, and where it is, counted from its window's
+ * first element. */
+typedef struct largest_so_far {
+    vec value;
+    places at;
+} largest_so_far;
+
+static inline void take(vec value, int64_t at, largest_so_far *most)
+{
+    places more = (value > most->value) | (value != value);
+    most->value = (vec)choose(more, (places)value, (places)most->value);
+    most->at = choose(more, (places){0} + (lane_int)at, most->at);
+}
+
+/* Does a vector of windows lie among those of all planes? What it puts behind its row is put there
+ * again by the rows that follow. */
+static inline bool is_whole(const row_of_windows *r, int64_t window)
+{
+    return r->first + window + IN_VECTOR <= r->windows;
+}
+
 /* A vector of windows that meet no padding at their sides, of which `count` are wanted: element by
  * element of the windows, without branches that nobody could predict. */
-__attribute__((always_inline)) static inline void
-largest_of_some(const row_of_windows *r, int64_t window, int64_t count, int64_t stride)
+__attribute__((always_inline)) static inline void largest_of_some(const row_of_windows *r,
+                                                                  int64_t window, int64_t count,
+                                                                  int64_t stride, int64_t columns)
 {
     const tn__window *w = r->w;
-    int64_t at = window * stride - w->padding_w, first = r->h.begin * w->w + at;
-    places step = {0};
-    for (int i = 0; i < IN_VECTOR; i++)
-        step[i] = (lane_int)(i * stride);
-    vec most = every(stride, r->x + first);
-    places best = step + (lane_int)first;
-    for (int64_t row = r->h.begin; row < r->h.end; row += w->dilation_h)
-        for (int64_t j = 0; j < r->columns; j++) {
-            first = row * w->w + at + j * w->dilation_w;
-            vec value = every(stride, r->x + first);
-            places more = (value > most) | (value != value);
-            most = (vec)choose(more, (places)value, (places)most);
-            best = choose(more, step + (lane_int)first, best);
+    int64_t first = r->h.begin * w->w + window * stride - w->padding_w;
+    const real *x = r->x + first;
+    largest_so_far most = {every(stride, x), {0}};
+    for (int64_t j = 1; j < columns; j++)
+        take(every(stride, x + j * w->dilation_w), j * w->dilation_w, &most);
+    for (int64_t i = w->dilation_h; i < r->h.end - r->h.begin; i += w->dilation_h)
+        for (int64_t j = 0; j < columns; j++) {
+            int64_t at = i * w->w + j * w->dilation_w;
+            take(every(stride, x + at), at, &most);
         }
-    if (count >= IN_VECTOR)
-        put_vector(r, window, most, best);
-    for (int i = 0; i < count && count < IN_VECTOR; i++) {
-        r->y[window + i] = most[i];
-        put_index(r, window + i, best[i]);
-    }
+    places best = most.at + places_apart(stride) + (lane_int)first;
+    if (count >= IN_VECTOR || is_whole(r, window))
+        put_vector(r, window, most.value, best);
+    else
+        for (int i = 0; i < count; i++) {
+            r->y[window + i] = most.value[i];
+            put_index(r, window + i, best[i]);
+        }
 }
 
 /* Does a vector of windows read numbers alone that there are, be they of the next row or plane? */
@@ -125,15 +155,40 @@ static inline bool has_room(const row_of_windows *r, int64_t window)
 }
 
 /* Windows begin .. end; the last ones of many may be those before them once more. */
-__attribute__((always_inline)) static inline void largest_of_each(const row_of_windows *r,
-                                                                  range windows, int64_t stride)
+__attribute__((always_inline)) static inline void
+largest_of_each(const row_of_windows *r, range windows, int64_t stride, int64_t columns)
 {
     int64_t n = windows.end - windows.begin, last = windows.end - IN_VECTOR;
     if (n < IN_VECTOR)
-        largest_of_some(r, windows.begin, n, stride);
+        largest_of_some(r, windows.begin, n, stride, columns);
     for (int64_t i = windows.begin; n >= IN_VECTOR && i < windows.end; i += IN_VECTOR) {
         i = i < last ? i : last;
-        largest_of_some(r, i, IN_VECTOR, stride);
+        largest_of_some(r, i, IN_VECTOR, stride, columns);
+    }
+}
+
+/* Those that there are most of have loops that are written out. */
+static void largest_of_inner(const row_of_windows *r, range inner)
+{
+    int64_t stride = r->w->stride_w;
+    if (stride == 2 && r->columns == 2)
+        largest_of_each(r, inner, 2, 2);
+    else if (stride == 2 && r->columns == 3)
+        largest_of_each(r, inner, 2, 3);
+    else if (stride == 2)
+        largest_of_each(r, inner, 2, r->columns);
+    else if (stride == 1)
+        largest_of_each(r, inner, 1, r->columns);
+    else
+        largest_of_each(r, inner, stride, r->columns);
+}
+
+static void largest_one_by_one(const row_of_windows *r, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++) {
+        int64_t best = largest(r, i);
+        r->y[i] = best < 0 ? (real)-INFINITY : r->x[best];
+        put_index(r, i, best);
     }
 }
 
@@ -142,25 +197,20 @@ static void largest_of_row(const row_of_windows *r, range inner)
     int64_t n = inner.end - inner.begin;
     if (r->h.begin >= r->h.end || n == 0 || (n < IN_VECTOR && !has_room(r, inner.begin)))
         inner.end = inner.begin;
-    else if (r->w->stride_w == 1)
-        largest_of_each(r, inner, 1);
-    else if (r->w->stride_w == 2)
-        largest_of_each(r, inner, 2);
     else
-        largest_of_each(r, inner, r->w->stride_w);
-    for (int64_t i = 0; i < r->w->out_w; i++) {
-        if (i >= inner.begin && i < inner.end)
-            continue;
-        int64_t best = largest(r, i);
-        r->y[i] = best < 0 ? (real)-INFINITY : r->x[best];
-        put_index(r, i, best);
-    }
+        largest_of_inner(r, inner);
+    largest_one_by_one(r, 0, inner.begin);
+    largest_one_by_one(r, inner.end, r->w->out_w);
 }
 
 void KERNEL(max_pool2d)(const tn__window *w, int64_t planes, const void *px, void *py, void *index)
 {
     range inner = inner_windows(w);
-    row_of_windows r = {.w = w, .x = px, .y = py, .left = planes * w->h * w->w};
+    row_of_windows r = {.w = w,
+                        .x = px,
+                        .y = py,
+                        .left = planes * w->h * w->w,
+                        .windows = planes * w->out_h * w->out_w};
     if (tn__index_bytes(w) == sizeof *r.narrow)
         r.narrow = index;
     else
@@ -186,8 +236,8 @@ void KERNEL(max_pool2d_backward)(const tn__window *w, int64_t planes, const void
     real *dx = pdx, *lost = plost;
     int64_t out = w->out_h * w->out_w, size = w->h * w->w;
     const int32_t *wide = tn__index_bytes(w) == sizeof *wide ? index : NULL;
-    zero(planes * size, dx);
     for (int64_t plane = 0; plane < planes; plane++, dy += out, dx += size) {
+        zero(size, dx);
         for (int64_t i = 0; i < out; i++) {
             int64_t at = get_index(index, wide, plane * out + i);
             if (at >= 0)

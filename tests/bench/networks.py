@@ -8,7 +8,8 @@ A line has the medians over the rounds, and our time in units of theirs with the
 units of the least time that the rates of the library's product and of memory, measured in the same run, allow (of
 convolutions by Winograd's method less than 1 is possible). With one thread what counts is the processor's work, the median of
 a round's calls. With more it is the wall's time of the round's fastest call, which other processes disturb least, and a
-round lasts four times as long. A peer that is not installed has an empty column."""
+round lasts four times as long; the library with one thread is then a side, too, and "threads" is how many times as fast it
+is with all. A peer that is not installed has an empty column."""
 import argparse
 import os
 import pathlib
@@ -18,10 +19,12 @@ import subprocess
 from sides import HERE, Rates, Side, Table, cpu_of, quartiles, rounds_of, table
 
 PYTHON = HERE.parent / "differential" / "python.sh"
-FIELDS = ("line", "network", "sizes", "what", "threads", "ours ms", "least ms", "PyTorch ms", "PyTorch low", "PyTorch ratio",
+FIELDS = ("line", "network", "sizes", "what", "threads", "ours ms", "one thread ms", "speedup low",
+          "speedup", "speedup high", "PyTorch ms", "PyTorch low", "PyTorch ratio",
           "PyTorch high", "ONNX Runtime ms", "ONNX Runtime low", "ONNX Runtime ratio", "ONNX Runtime high", "GFLOP", "MB",
           "sgemm GFLOP/s", "reading GB/s", "copying GB/s", "limit ms", "limit ratio", "wanted", "reached")
 PEERS = ("PyTorch", "ONNX Runtime")
+ONE = "one thread"
 
 
 def installed(peer, onnx=""):
@@ -38,6 +41,8 @@ def start(options, threads):
     """The sides that are here, by their names."""
     cpu = cpu_of(0, threads)
     sides = {"ours": Side(options.networks, threads, cpu=cpu)}
+    if threads > 1:
+        sides[ONE] = Side(options.networks, 1)
     if installed("PyTorch"):
         sides["PyTorch"] = Side(PYTHON, "torch", HERE / "networks_torch.py", threads, cpu=cpu)
     if installed("ONNX Runtime", options.onnx):
@@ -80,10 +85,12 @@ def measure(options, threads, sides, rates, line):
     times = {key: [answer[i][which] / 1e3 for answer in answers] for i, key in enumerate(here)}
     row = dict.fromkeys(FIELDS, "")
     row.update({"line": words, "network": name, "sizes": sizes, "what": what, "threads": threads, "wanted": wanted,
-                "ours ms": statistics.median(times["ours"]), "least ms": min(answer[0][1] for answer in answers) / 1e3,
-                "sgemm GFLOP/s": rates.sgemm / 1e3,
+                "ours ms": statistics.median(times["ours"]), "sgemm GFLOP/s": rates.sgemm / 1e3,
                 "reading GB/s": rates.reading / 1e3, "copying GB/s": rates.copying / 1e3})
-    for peer in times.keys() - {"ours"}:
+    if ONE in times:
+        low, speedup, high = quartiles(one / ours for one, ours in zip(times[ONE], times["ours"]))
+        row.update({f"{ONE} ms": statistics.median(times[ONE]), "speedup low": low, "speedup": speedup, "speedup high": high})
+    for peer in times.keys() & set(PEERS):
         low, ratio, high = quartiles(ours / theirs for ours, theirs in zip(times["ours"], times[peer]))
         row.update({f"{peer} ms": statistics.median(times[peer]), f"{peer} low": low, f"{peer} ratio": ratio,
                     f"{peer} high": high})
@@ -98,15 +105,15 @@ def show(row):
         return f"{row[key]:{width}.{digits}f}" if row[key] != "" else " " * width
     peers = "".join(number(f"{p} ms", 10, 3) + number(f"{p} ratio", 7, 2) + " " + number(f"{p} low", 5, 2) +
                     number(f"{p} high", 6, 2) for p in PEERS)
-    print(f"{row['line']:42}{number('ours ms', 10, 3)}{peers}{number('limit ratio', 7, 2)}  {row['wanted']:13} "
-          f"{row['reached']}", flush=True)
+    print(f"{row['line']:42}{number('ours ms', 10, 3)}{peers}{number('limit ratio', 7, 2)}{number('speedup', 9, 2)}  "
+          f"{row['wanted']:13} {row['reached']}", flush=True)
 
 
 def of_threads(options, threads):
     sides = start(options, threads)
     rates = Rates(sides["ours"])
     peers = "".join(f"{p.split()[0]:>10}{'ratio':>7}{'quartiles':>12}" for p in PEERS)
-    print(f"{threads} threads; {rates}\n{'milliseconds':42}{'ours':>10}{peers}{'limit':>7}  wanted")
+    print(f"{threads} threads; {rates}\n{'milliseconds':42}{'ours':>10}{peers}{'limit':>7}{'threads':>9}  wanted")
     for line in table("networks.tsv", options.rows):
         yield measure(options, threads, sides, rates, line)
     for side in sides.values():

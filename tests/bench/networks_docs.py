@@ -76,17 +76,17 @@ def page_table(rows):
                f"{number(row, 'limit ratio')} | {wanted(row)} | {row['reached']} |")
 
 
-def second_thread(rows):
-    """What the second thread brings, for the lines that were timed with both."""
-    times = {}
+def more_threads(rows):
+    """What they bring beside one thread, which the same rounds had."""
+    rows = [row for row in rows if row["speedup"]]
+    if rows:
+        yield from ("## One thread and two", "",
+                    "The library with one thread and with two, in alternating rounds: the times of the fastest calls of each "
+                    "round, medians, and their ratio with the quartiles of single rounds. 1.8 is wanted where the batch is 32.",
+                    "", "| network | one thread, ms | two, ms | times as fast |", "|---|---|---|---|")
     for row in rows:
-        times.setdefault(row["line"], {})[row["threads"]] = float(row["least ms"])
-    lines = [(line, t["1"] / t["2"]) for line, t in times.items() if t.keys() >= {"1", "2"}]
-    if lines:
-        yield from ("## The second thread", "",
-                    "Time of one thread / time of two, the fastest calls of all rounds; 1.8 is wanted where the batch is 32.",
-                    "", "| network | times as fast |", "|---|---|")
-        yield from (f"| {line} | {speed:.2f} |" for line, speed in lines)
+        yield (f"| {row['line']} | {milliseconds(row, 'one thread ms')} | {milliseconds(row, 'ours ms')} | "
+               f"{number(row, 'speedup')} ({number(row, 'speedup low')}-{number(row, 'speedup high')}) |")
 
 
 def text(rows):
@@ -103,7 +103,7 @@ def text(rows):
                     f"copying {number(first, 'copying GB/s', 1)} GB/s. Of {len(reached)} lines {reached.count('yes')} reach "
                     "what is wanted.", "")
         yield from page_table(of_threads)
-    yield from ("", *second_thread(rows))
+    yield from ("", *more_threads(rows))
 
 
 def draw(rows, png):

@@ -183,15 +183,18 @@ START_TEST(test_single_points)
 }
 END_TEST
 
-/* Widths around those of vector registers. */
+/* Widths around those of vector registers, of two planes or of eleven results of each plane. */
 START_TEST(test_widths)
 {
-    char x[32], w[32];
+    char x[32], w[32], each[32];
     for (int width = 1; width <= 35; width++)
         for (int stride = 1; stride <= 3; stride++) {
             snprintf(x, sizeof x, "[2,2,3,%d]", width);
             snprintf(w, sizeof w, "[3,2,2,%d]", width % 4 + 1);
+            snprintf(each, sizeof each, "[22,1,2,%d]", width % 4 + 1);
             conv c = {x, w, 1, stride, 1, width % 3 + 1, 1, 1, 1};
+            check_all(&c);
+            c = (conv){x, each, 1, stride, 1, width % 3 + 1, 1, 1, 2};
             check_all(&c);
         }
 }
