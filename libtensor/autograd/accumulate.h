@@ -2,7 +2,7 @@
 #ifndef TN_AUTOGRAD_ACCUMULATE_H
 #define TN_AUTOGRAD_ACCUMULATE_H
 
-#include <tn/context.h>
+#include <tn/op.h>
 #include "autograd/tape.h"
 
 /* Adds g to what var has gathered, or to what arrives at it if it is a leaf. */
