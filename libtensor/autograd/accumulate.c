@@ -143,9 +143,14 @@ static void reach(tn_ctx *ctx, tn__var *leaf)
     ctx->tape->reached = leaf;
 }
 
+static tn__gathered *gathered_of(tn__var *var)
+{
+    return var->node ? &var->grad : &var->arriving;
+}
+
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
 {
-    tn__gathered *to = var->node ? &var->grad : &var->arriving;
+    tn__gathered *to = gathered_of(var);
     if (to->sum) {
         accumulate_more(ctx, to, g);
         return;
@@ -153,6 +158,12 @@ void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g)
     to->sum = first_gradient(ctx, var, g);
     if (to->sum && !var->node)
         reach(ctx, var);
+}
+
+/* Does somebody look at every gradient that is passed on? */
+static bool is_shown(const tn_ctx *ctx)
+{
+    return ctx->tape->observer && ctx->tape->observer->passed;
 }
 
 void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
@@ -179,8 +190,77 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
         memcmp(dx->shape, var->shape, (size_t)dx->ndim * sizeof(int64_t)) != 0)
         tn_fail(ctx, TN_ERR_SHAPE, "backward: %s gave a gradient %s for input %d of shape %s",
                 node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
-    else if (!ctx->tape->observer || ctx->tape->observer->passed(ctx, node, i, dx))
+    else if (!is_shown(ctx) || ctx->tape->observer->passed(ctx, node, i, dx))
         tn__accumulate(ctx, var, dx);
+}
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+typedef struct part_args {
+    const tn__kernels *k;
+    int64_t size;
+    bool has_lost;
+} part_args;
+
+/* p[0] += p[1], with what rounding takes from it in p[2]. Kernels take neighbours. */
+static void add_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const part_args *a = payload;
+    int64_t step = s[0] == 1 && s[1] == 1 ? n : 1;
+    char *sum = p[0], *lost = p[2];
+    const char *dy = p[1];
+    for (int64_t i = 0; i < n; i += step, sum += s[0] * a->size, dy += s[1] * a->size) {
+        if (a->has_lost)
+            a->k->add_to_changed(step, dy, lost, sum);
+        else
+            a->k->add_to(step, dy, sum);
+        lost += s[2] * a->size;
+    }
+}
+
+/* What is lost lies as the sum does. */
+static void add_part(tn_ctx *ctx, tn__gathered *to, const tn_tensor *dy, tn__part_fn part,
+                     const void *payload)
+{
+    tn_tensor *there = prepare_addition(ctx, to) ? part(ctx, to->sum, payload) : NULL;
+    tn_tensor *lost = there ? part(ctx, to->lost ? to->lost : to->sum, payload) : NULL;
+    part_args args = {.k = tn__kernels_of(ctx, dy->dtype),
+                      .size = (int64_t)tn_dtype_size(dy->dtype),
+                      .has_lost = to->lost};
+    if (lost) {
+        tn__iter it = tn__iter_new(dy->ndim, dy->shape, 3, (const tn_tensor *[]){there, dy, lost});
+        tn__count_change(ctx, to->sum);
+        tn__iter_run(ctx, &it, add_row, &args);
+        to->additions++;
+    }
+    tn_free(lost);
+    tn_free(there);
+}
+
+/* The gradient of an input that has dy in a part of it. */
+static tn_tensor *whole_of(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *dy,
+                           tn__part_fn part, const void *payload)
+{
+    tn_tensor *dx = tn_zeros(ctx, dy->dtype, tn_input_ndim(node, i), tn_input_shape(node, i));
+    tn_tensor *there = dx ? part(ctx, dx, payload) : NULL;
+    if (!there)
+        return NULL;
+    tn__copy(ctx, there, dy);
+    tn_free(there);
+    return dx;
+}
+
+/* Who looks at gradients is shown whole ones. */
+void tn__add_grad_of_part(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dy, tn__part_fn part,
+                          const void *payload)
+{
+    if (!tn_wants_grad(node, i))
+        return;
+    tn__gathered *to = gathered_of(node->inputs[i]);
+    if (to->sum && is_own(to->sum) && !is_shown(ctx))
+        add_part(ctx, to, dy, part, payload);
+    else
+        tn_add_grad(ctx, node, i, whole_of(ctx, node, i, dy, part, payload));
 }
 
 /* ---- delivery -------------------------------------------------------------------------------- */

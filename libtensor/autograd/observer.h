@@ -13,7 +13,7 @@ typedef struct tn__observer {
     int64_t (*backward_begins)(tn_ctx *ctx); /* returns what backward_ends is given as `start` */
     void (*backward_ends)(tn_ctx *ctx, const tn_op *op, int64_t start);
 
-    /* dx, the gradient of input i, is to be added. */
+    /* dx, the gradient of input i, is to be added. NULL: nobody wants to see it. */
     bool (*passed)(tn_ctx *ctx, const tn_node *node, int i, const tn_tensor *dx);
 } tn__observer;
 

@@ -46,9 +46,9 @@ static inline wide load_once(const real *p)
 }
 
 /* sums[i][j] = x[i] . w[j], a vector of sums for each, for `rows` rows from row i on and `outputs`
- * outputs from j on, constants after inlining. The rows of x that follow are fetched while the
- * first outputs are summed, in the order in which memory has them. An address past the end does no
- * harm. */
+ * outputs from j on, constants after inlining. The rows of x that follow are fetched
+ * meanwhile, in the order in which memory has them: two with each FEW outputs, so that memory has
+ * as much time as all of the multiplying takes. An address past the end does no harm. */
 __attribute__((always_inline)) static inline void dots(int rows, int outputs, const block *b,
                                                        int64_t i, int64_t j)
 {
@@ -57,6 +57,7 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
     bool whole = b->columns == ld;
     int64_t next_row = whole ? WIDTH : ld, next_step = whole ? rows * WIDTH : WIDTH;
     wide *to = b->sums + i * b->n + j;
+    int64_t fetched = j / FEW * 2, last = b->n <= FEW ? rows : at_most(fetched + 2, rows);
     bool first = true;
     do {
         wide sum[MOST_ROWS][GROUP] = {{{0}}};
@@ -65,8 +66,8 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
             wide xs[MOST_ROWS];
             EACH (r, rows) {
                 xs[r] = load_wide(x + r * ld);
-                if (j == 0)
-                    __builtin_prefetch(next + r * next_row);
+                if (fetched + r < last)
+                    __builtin_prefetch(next + (fetched + r) * next_row, 0, 2);
             }
             EACH (c, outputs) {
                 wide wc = load_once(w + c * ld);
@@ -192,8 +193,7 @@ void KERNEL(thin_linear)(int64_t m, int64_t n, int64_t k, const void *px, const 
 }
 
 #define PANEL 1024                 /* columns of dw that are finished before the next ones */
-#define FEW_DEPTH 32               /* rows of x whose products are added before dw goes to memory */
-#define DEPTH 128                  /* the same for more outputs than GROUP */
+#define DEPTH 32                   /* rows of x whose products are added before dw goes to memory */
 #define PIECES (2 * LANES / WIDTH) /* vectors of the columns that are summed at a time: a line */
 #define LINE (PIECES * WIDTH)
 
@@ -262,7 +262,7 @@ void KERNEL(thin_outer)(int64_t m, int64_t n, int64_t k, const void *pdy, const 
                         int64_t begin, int64_t end, void *pw)
 {
     slab s = {.n = n, .k = k, .w = pw};
-    int64_t depth = n > GROUP ? DEPTH : FEW_DEPTH, slabs = (m + depth - 1) / depth;
+    int64_t slabs = (m + DEPTH - 1) / DEPTH;
     for (int64_t j = 0; j < n; j++)
         for (int64_t p = begin; p < end; p++)
             s.w[j * k + p] = 0;

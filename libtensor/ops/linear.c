@@ -18,9 +18,9 @@
 #include "tensor/tensor.h"
 #include "tensor/view.h"
 
-/* A dw of few rows is made in one pass over an x that no cache holds, or that the product would
- * copy. */
-#define CACHE_BYTES 33554432.0
+/* A dw of few rows is made in one pass over an x that a core's own caches do not hold, or that the
+ * product would copy. */
+#define CACHE_BYTES 8388608.0
 #define LONG 8192 /* rows of a part of dw: at most 256 sums of 32 rows, added one after another */
 
 typedef struct thin_args {
@@ -146,8 +146,7 @@ static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
         return false;
     if (!tn__gemm_is_own(ctx))
         return g->m <= TN__THIN_FEW;
-    return (g->m <= TN__THIN_FEW && bytes > CACHE_BYTES) ||
-           (g->m <= most && tn__gemm_copies_b(ctx, g));
+    return g->m <= most && (bytes > CACHE_BYTES || tn__gemm_copies_b(ctx, g));
 }
 
 static tn_tensor *grad_of_weight(tn_ctx *ctx, const tn_tensor *dy, const tn_tensor *x)

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
-#include "tensor/copy.h"
+#include "autograd/accumulate.h"
 #include "tensor/shape.h"
 #include "tensor/tensor.h"
 
@@ -13,8 +13,9 @@ typedef struct part {
     bool drop; /* the dimension, which has size 1 then */
 } part;
 
-static tn_tensor *part_of(tn_ctx *ctx, const tn_tensor *x, const part *p)
+static tn_tensor *part_of(tn_ctx *ctx, const tn_tensor *x, const void *payload)
 {
+    const part *p = payload;
     int64_t shape[TN_MAX_DIMS], strides[TN_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     memcpy(strides, x->strides, sizeof strides);
@@ -34,13 +35,7 @@ static tn_tensor *part_of(tn_ctx *ctx, const tn_tensor *x, const part *p)
 
 static void slice_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
-    tn_tensor *dx = tn_zeros(ctx, dy->dtype, tn_input_ndim(node, 0), tn_input_shape(node, 0));
-    tn_tensor *there = dx ? part_of(ctx, dx, tn_node_data(node)) : NULL;
-    if (!there)
-        return;
-    tn__copy(ctx, there, dy);
-    tn_free(there);
-    tn_add_grad(ctx, node, 0, dx);
+    tn__add_grad_of_part(ctx, node, 0, dy, part_of, tn_node_data(node));
 }
 
 static const tn_op slice_op = {.name = "slice", .backward = slice_backward};

@@ -10,9 +10,8 @@
 #include "tensor/tensor.h"
 
 #define VECTORS 2      /* outputs of a thin product whose tall matrix may be of any size; */
-#define TALL_BYTES 1e6 /* with TN__THIN_FEW of them it has more bytes than this, */
-#define LOW_BYTES 1e5  /* or than this where the product would leave columns of its tiles empty; */
-#define W_BYTES 524288 /* with more of them, up to TN__THIN, the second-level cache holds w */
+#define TALL_BYTES 1e6 /* with TN__THIN_FEW of them it has more bytes than this, or, */
+#define LOW_BYTES 1e5  /* with TN__THIN and where tiles would have empty columns, than this */
 
 bool tn__gemm_is_own(const tn_ctx *ctx)
 {
@@ -66,15 +65,14 @@ static bool wastes_columns(const tn_ctx *ctx, const tn__gemm_args *g)
 static bool is_thin_sooner(const tn_ctx *ctx, const tn__gemm_args *g)
 {
     double size = (double)tn_dtype_size(g->dtype);
-    double a_bytes = (double)g->m * (double)g->k * size,
-           w_bytes = (double)g->n * (double)g->k * size;
+    double a_bytes = (double)g->m * (double)g->k * size;
     if (g->n <= VECTORS)
         return true;
     if (!tn__gemm_is_own(ctx))
         return g->n <= TN__THIN_FEW;
     if (g->n <= TN__THIN_FEW && a_bytes > TALL_BYTES)
         return true;
-    return g->n <= TN__THIN && a_bytes > LOW_BYTES && w_bytes <= W_BYTES && wastes_columns(ctx, g);
+    return g->n <= TN__THIN && a_bytes > LOW_BYTES && wastes_columns(ctx, g);
 }
 
 /* Is C = A B such a product, where B is w^T? */

@@ -105,6 +105,90 @@ START_TEST(test_overlapping_parts)
 }
 END_TEST
 
+/* Sum number k of parts of x, times k + 1. */
+static tn_tensor *weighted_part(const tn_tensor *x, int dim, int64_t k, int64_t step)
+{
+    tn_tensor *part = step == 0 ? tn_select(ctx, x, dim, k % tn_size(x, dim))
+                                : tn_slice(ctx, x, dim, k % step, INT64_MAX, step);
+    return sum_of(tn_mul_scalar(ctx, part, (double)(k + 1)));
+}
+
+/* dx of a sum of many parts, of a leaf or of what an operator made, which a search for numbers that
+ * are not finite is shown whole. */
+static tn_tensor *gradient_of_parts(tn_dtype dtype, const int *c, bool whole)
+{
+    tn_tensor *x = leaf(tn_ones(ctx, dtype, TN_SHAPE(4, 5, 3)));
+    const tn_tensor *used = c[0] ? tn_mul_scalar(ctx, x, 1) : x;
+    tn_tensor *loss = tn_zeros(ctx, dtype, 0, NULL);
+    for (int64_t k = 0; k < c[3]; k++)
+        loss = tn_add(ctx, loss, weighted_part(used, c[1], k, c[2]));
+    tn_detect_anomaly(ctx, whole);
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    tn_detect_anomaly(ctx, false);
+    return tn_grad(x);
+}
+
+/* Parts are added where they lie in the sum, and the sum is the same. Beyond 64 of them what
+ * rounding takes is kept, too. */
+START_TEST(test_parts_add_up)
+{
+    for (int run = 0; run < 2 * 3 * 3 * 2 * 2; run++) {
+        int count[] = {9, 150}, c[] = {run % 2, run / 2 % 3, run / 6 % 3, count[run / 18 % 2]};
+        tn_dtype dtype = run / 36 ? TN_F64 : TN_F32;
+        tn_tensor *got = gradient_of_parts(dtype, c, false);
+        check_same_bits(got, gradient_of_parts(dtype, c, true));
+    }
+}
+END_TEST
+
+/* Many parts that are one, with gaps: sums of floats as exact as those of other gradients. */
+START_TEST(test_many_parts_are_exact)
+{
+    enum { MANY = 20000 };
+    static const float weights[] = {0.1F, 0.7F, 0.3F};
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(2, 5)));
+    tn_tensor *w = tn_from_data(ctx, TN_F32, TN_SHAPE(3), weights);
+    tn_tensor *loss = tn_scalar(ctx, TN_F32, 0);
+    for (int i = 0; i < MANY; i++)
+        loss = tn_add(ctx, loss, sum_of(tn_mul(ctx, tn_slice(ctx, x, 1, 0, 5, 2), w)));
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    const float *dx = tn_data_f32(tn_grad(x));
+    for (int64_t i = 0; i < 10; i++) {
+        double want = i % 5 % 2 ? 0 : MANY * (double)weights[i % 5 / 2];
+        ck_assert_double_le(fabs(dx[i] - want), 1e-7 * want);
+    }
+}
+END_TEST
+
+/* A gradient that another tensor has, too, stays as it is. */
+START_TEST(test_parts_of_shared_gradients)
+{
+    tn_tensor *x = LEAF(1, 2, 3), *z = LEAF(4, 5, 6);
+    tn_tensor *used = tn_mul_scalar(ctx, x, 1), *other = tn_mul_scalar(ctx, z, 1);
+    tn_tensor *part = sum_of(tn_mul_scalar(ctx, tn_narrow(ctx, used, 0, 1, 1), 5));
+    tn_tensor *both = tn_add(ctx, used, other);
+    tn_tensor *loss = tn_add(ctx, sum_of(tn_mul(ctx, both, F64(1, 1, 1))), part);
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    ck_tn_equal(tn_grad(x), 1, 6, 1);
+    ck_tn_equal(tn_grad(z), 1, 1, 1);
+}
+END_TEST
+
+/* All parts of a tensor take its memory once. */
+START_TEST(test_parts_take_no_memory)
+{
+    enum { BYTES = 1 << 20, PARTS = 16 };
+    tn_tensor *x = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(PARTS, BYTES / 8 / PARTS)));
+    tn_tensor *loss = tn_scalar(ctx, TN_F64, 0);
+    for (int i = 0; i < PARTS; i++)
+        loss = tn_add(ctx, loss, sum_of(tn_select(ctx, x, 0, i)));
+    int64_t before = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - before, BYTES + BYTES / 4);
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(2, 3));
@@ -132,4 +216,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("slice", cases, test_slices, test_far_bounds, test_narrow_and_select,
-         test_overlapping_parts, test_errors)
+         test_overlapping_parts, test_parts_add_up, test_many_parts_are_exact,
+         test_parts_of_shared_gradients, test_parts_take_no_memory, test_errors)
