@@ -196,41 +196,52 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-typedef struct part_args {
-    const tn__kernels *k;
-    int64_t size;
-    bool has_lost;
-} part_args;
-
-/* p[0] += p[1], with what rounding takes from it in p[2]. Kernels take neighbours. */
-static void add_row(int64_t n, void *const *p, const int64_t *s, void *payload)
-{
-    const part_args *a = payload;
-    int64_t step = s[0] == 1 && s[1] == 1 ? n : 1;
-    char *sum = p[0], *lost = p[2];
-    const char *dy = p[1];
-    for (int64_t i = 0; i < n; i += step, sum += s[0] * a->size, dy += s[1] * a->size) {
-        if (a->has_lost)
-            a->k->add_to_changed(step, dy, lost, sum);
-        else
-            a->k->add_to(step, dy, sum);
-        lost += s[2] * a->size;
+#define ADD_LOOP(type)                                              \
+    for (int64_t i = 0; i < n; i++) {                               \
+        ((type *)p[0])[i * s[0]] += ((const type *)p[1])[i * s[1]]; \
     }
+
+/* p[0] += p[1], and what rounding takes from it is kept in p[2], number by number where they are no
+ * neighbours. */
+static void add_exact_row(int64_t n, void *const *p, const int64_t *s, const sum_args *args)
+{
+    int64_t size = (int64_t)tn_dtype_size(args->dtype), step = s[0] == 1 && s[1] == 1 ? n : 1;
+    for (int64_t i = 0; i < n; i += step)
+        args->k->add_to_changed(step, (const char *)p[1] + i * s[1] * size,
+                                (char *)p[2] + i * s[2] * size, (char *)p[0] + i * s[0] * size);
 }
 
-/* What is lost lies as the sum does. */
+/* p[0] += p[1]. */
+static void add_row(int64_t n, void *const *p, const int64_t *s, const sum_args *args)
+{
+    if (s[0] == 1 && s[1] == 1)
+        args->k->add_to(n, p[1], p[0]);
+    else if (args->dtype == TN_F32)
+        ADD_LOOP(float)
+    else
+        ADD_LOOP(double)
+}
+
+static void part_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const sum_args *args = payload;
+    if (p[2] == p[0])
+        add_row(n, p, s, args);
+    else
+        add_exact_row(n, p, s, args);
+}
+
+/* What is lost lies as the sum does, which stands for it where nothing is kept. */
 static void add_part(tn_ctx *ctx, tn__gathered *to, const tn_tensor *dy, tn__part_fn part,
                      const void *payload)
 {
     tn_tensor *there = prepare_addition(ctx, to) ? part(ctx, to->sum, payload) : NULL;
     tn_tensor *lost = there ? part(ctx, to->lost ? to->lost : to->sum, payload) : NULL;
-    part_args args = {.k = tn__kernels_of(ctx, dy->dtype),
-                      .size = (int64_t)tn_dtype_size(dy->dtype),
-                      .has_lost = to->lost};
+    sum_args args = {tn__kernels_of(ctx, dy->dtype), dy->dtype};
     if (lost) {
         tn__iter it = tn__iter_new(dy->ndim, dy->shape, 3, (const tn_tensor *[]){there, dy, lost});
         tn__count_change(ctx, to->sum);
-        tn__iter_run(ctx, &it, add_row, &args);
+        tn__iter_run(ctx, &it, part_row, &args);
         to->additions++;
     }
     tn_free(lost);

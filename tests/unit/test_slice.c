@@ -174,7 +174,7 @@ START_TEST(test_parts_of_shared_gradients)
 }
 END_TEST
 
-/* All parts of a tensor take its memory once. */
+/* All parts of a tensor take its memory once, as long as what is lost is not kept. */
 START_TEST(test_parts_take_no_memory)
 {
     enum { BYTES = 1 << 20, PARTS = 16 };
