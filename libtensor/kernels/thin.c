@@ -48,7 +48,8 @@ static inline wide load_once(const real *p)
 /* sums[i][j] = x[i] . w[j], a vector of sums for each, for `rows` rows from row i on and `outputs`
  * outputs from j on, constants after inlining. The rows of x that follow are fetched
  * meanwhile, in the order in which memory has them: two with each FEW outputs, so that memory has
- * as much time as all of the multiplying takes. An address past the end does no harm. */
+ * as much time as all of the multiplying takes. Where that is long they come to the second-level
+ * cache, for more may be on their way then. An address past the end does no harm. */
 __attribute__((always_inline)) static inline void dots(int rows, int outputs, const block *b,
                                                        int64_t i, int64_t j)
 {
@@ -58,7 +59,7 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
     int64_t next_row = whole ? WIDTH : ld, next_step = whole ? rows * WIDTH : WIDTH;
     wide *to = b->sums + i * b->n + j;
     int64_t fetched = j / FEW * 2, last = b->n <= FEW ? rows : at_most(fetched + 2, rows);
-    bool first = true;
+    bool first = true, is_slow = rows == MOST_ROWS || outputs == GROUP;
     do {
         wide sum[MOST_ROWS][GROUP] = {{{0}}};
         int64_t end = left - at_most(left, LONG);
@@ -66,8 +67,10 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
             wide xs[MOST_ROWS];
             EACH (r, rows) {
                 xs[r] = load_wide(x + r * ld);
-                if (fetched + r < last)
+                if (fetched + r < last && is_slow)
                     __builtin_prefetch(next + (fetched + r) * next_row, 0, 2);
+                else if (fetched + r < last)
+                    __builtin_prefetch(next + (fetched + r) * next_row);
             }
             EACH (c, outputs) {
                 wide wc = load_once(w + c * ld);

@@ -5,8 +5,10 @@ import pathlib
 import re
 import statistics
 import subprocess
+import time
 
 HERE = pathlib.Path(__file__).parent
+SETTLED = 0.1  # seconds, at most, until a side that has answered is at rest
 
 
 class Side:
@@ -26,7 +28,23 @@ class Side:
         answer = self.process.stdout.readline().split()
         if not answer:
             raise SystemExit(f"{self.name}: no answer to {what} {' '.join(row)}")
+        self.settle()
         return None if answer == ["none"] else tuple(map(float, answer))
+
+    def processor_time(self):
+        """Seconds of all its threads, by the clock that clock_getcpuclockid(3) names."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
+
+    def settle(self):
+        """Waits until it takes no more processor time: threads of OpenBLAS look for work for some 25 ms after the last
+        call, and the processor that they look on is one that the next side lacks."""
+        before, end = self.processor_time(), time.monotonic() + SETTLED
+        while time.monotonic() < end:
+            time.sleep(0.001)
+            now = self.processor_time()
+            if now - before < 1e-4:
+                return
+            before = now
 
     def close(self):
         self.process.stdin.close()
