@@ -165,6 +165,22 @@ START_TEST(gradients_are_not_copied)
 }
 END_TEST
 
+/* Parts are added where they lie, with gaps between what is added or what it is added to. */
+START_TEST(gradients_of_parts)
+{
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F64, TN_SHAPE(2, 4)));
+    tn_tensor *loss = sum_of(tn_select(ctx, x, 0, 0));
+    tn_tensor *odd = tn_slice(ctx, x, 1, 1, 4, 2), *row = tn_select(ctx, x, 0, 1);
+    tn_tensor *weights = tn_reshape(ctx, F64(1, 2, 3, 4), TN_SHAPE(2, 2));
+    tn_tensor *turned = tn_mul(ctx, tn_transpose(ctx, odd, 0, 1), weights);
+    loss = tn_add(ctx, loss, tn_add(ctx, sum_of(tn_mul(ctx, odd, weights)), sum_of(turned)));
+    loss = tn_add(ctx, loss, sum_of(tn_mul(ctx, row, F64(10, 20, 30, 40))));
+    loss = tn_add(ctx, loss, sum_of(tn_mul(ctx, tn_slice(ctx, x, 1, 0, 4, 3), weights)));
+    ck_assert_int_eq(tn_backward(ctx, loss), TN_OK);
+    ck_tn_equal(tn_grad(x), 2, 3, 1, 8, 13, 25, 30, 52);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("accumulate");
@@ -178,5 +194,6 @@ int main(void)
     tcase_add_test(tc, gradient_that_the_program_keeps);
     tcase_add_test(tc, gradient_without_elements);
     tcase_add_test(tc, gradients_are_not_copied);
+    tcase_add_test(tc, gradients_of_parts);
     return tn_run(suite);
 }
