@@ -78,11 +78,13 @@ typedef struct sum_args {
             ((const type *)p[1])[i * s[1]] + ((const type *)p[2])[i * s[2]]; \
     }
 
+/* p[0] = p[1] + p[2]; p[1] may be p[0]. */
 static void sum_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
     const sum_args *args = payload;
     if (s[0] == 1 && s[1] == 1 && s[2] == 1) {
-        memcpy(p[0], p[1], (size_t)n * tn_dtype_size(args->dtype));
+        if (p[1] != p[0])
+            memcpy(p[0], p[1], (size_t)n * tn_dtype_size(args->dtype));
         args->k->add_to(n, p[2], p[0]);
     } else if (args->dtype == TN_F32) {
         SUM_LOOP(float)
@@ -196,52 +198,30 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-#define ADD_LOOP(type)                                              \
-    for (int64_t i = 0; i < n; i++) {                               \
-        ((type *)p[0])[i * s[0]] += ((const type *)p[1])[i * s[1]]; \
-    }
-
 /* p[0] += p[1], and what rounding takes from it is kept in p[2], number by number where they are no
  * neighbours. */
-static void add_exact_row(int64_t n, void *const *p, const int64_t *s, const sum_args *args)
+static void add_exact_row(int64_t n, void *const *p, const int64_t *s, void *payload)
 {
+    const sum_args *args = payload;
     int64_t size = (int64_t)tn_dtype_size(args->dtype), step = s[0] == 1 && s[1] == 1 ? n : 1;
     for (int64_t i = 0; i < n; i += step)
         args->k->add_to_changed(step, (const char *)p[1] + i * s[1] * size,
                                 (char *)p[2] + i * s[2] * size, (char *)p[0] + i * s[0] * size);
 }
 
-/* p[0] += p[1]. */
-static void add_row(int64_t n, void *const *p, const int64_t *s, const sum_args *args)
-{
-    if (s[0] == 1 && s[1] == 1)
-        args->k->add_to(n, p[1], p[0]);
-    else if (args->dtype == TN_F32)
-        ADD_LOOP(float)
-    else
-        ADD_LOOP(double)
-}
-
-static void part_row(int64_t n, void *const *p, const int64_t *s, void *payload)
-{
-    const sum_args *args = payload;
-    if (p[2] == p[0])
-        add_row(n, p, s, args);
-    else
-        add_exact_row(n, p, s, args);
-}
-
-/* What is lost lies as the sum does, which stands for it where nothing is kept. */
+/* What is lost lies as the sum does. */
 static void add_part(tn_ctx *ctx, tn__gathered *to, const tn_tensor *dy, tn__part_fn part,
                      const void *payload)
 {
     tn_tensor *there = prepare_addition(ctx, to) ? part(ctx, to->sum, payload) : NULL;
-    tn_tensor *lost = there ? part(ctx, to->lost ? to->lost : to->sum, payload) : NULL;
+    tn_tensor *lost = there && to->lost ? part(ctx, to->lost, payload) : NULL;
     sum_args args = {tn__kernels_of(ctx, dy->dtype), dy->dtype};
-    if (lost) {
-        tn__iter it = tn__iter_new(dy->ndim, dy->shape, 3, (const tn_tensor *[]){there, dy, lost});
+    if (tn_ok(ctx)) {
+        tn__iter it = tn__iter_new(dy->ndim, dy->shape, 3,
+                                   lost ? (const tn_tensor *[]){there, dy, lost}
+                                        : (const tn_tensor *[]){there, there, dy});
         tn__count_change(ctx, to->sum);
-        tn__iter_run(ctx, &it, part_row, &args);
+        tn__iter_run(ctx, &it, lost ? add_exact_row : sum_row, &args);
         to->additions++;
     }
     tn_free(lost);
