@@ -45,15 +45,6 @@ static inline wide load_once(const real *p)
     return *(const volatile wide_unaligned *)p;
 }
 
-/* To the second-level cache, or to the first. */
-static inline void fetch(const real *p, bool second)
-{
-    if (second)
-        __builtin_prefetch(p, 0, 2);
-    else
-        __builtin_prefetch(p);
-}
-
 /* sums[i][j] = x[i] . w[j], a vector of sums for each, for `rows` rows from row i on and `outputs`
  * outputs from j on, constants after inlining. The rows of x that follow are fetched
  * meanwhile, in the order in which memory has them: two with each FEW outputs, so that memory has
@@ -76,8 +67,10 @@ __attribute__((always_inline)) static inline void dots(int rows, int outputs, co
             wide xs[MOST_ROWS];
             EACH (r, rows) {
                 xs[r] = load_wide(x + r * ld);
-                if (fetched + r < last)
-                    fetch(next + (fetched + r) * next_row, is_slow);
+                if (fetched + r < last && is_slow)
+                    __builtin_prefetch(next + (fetched + r) * next_row, 0, 2);
+                else if (fetched + r < last)
+                    __builtin_prefetch(next + (fetched + r) * next_row);
             }
             EACH (c, outputs) {
                 wide wc = load_once(w + c * ld);
