@@ -8,36 +8,65 @@
  * is one panel, COLUMNS numbers a row. */
 #include "kernels/tile.h"
 
-/* Rows i .. i + rows, the numbers of rows and vectors being constants after inlining. */
+#define INLINE __attribute__((always_inline)) static inline
+
+/* A multiplication that adds to a sum waits for the one before it; so many of them are under way at
+ * a time. Small tiles have as many sums, each of them of every second term, or third ... */
+#define UNDER_WAY 8
+#define MOST_CHAINS 4
+
+/* What a tile reads. */
+typedef struct operands {
+    const real *a, *b;
+    const int64_t *places;
+    int64_t a_row, half; /* half the rows down */
+} operands;
+
+/* sums += the products of term p. */
 #define HALF (ROWS / 2)
-__attribute__((always_inline)) static inline void multiply(int rows, int vectors,
-                                                           const tn__direct *x, int64_t i)
+INLINE void add_products(int rows, int vectors, const operands *o, int64_t p, wide sums[ROWS][2])
 {
-    wide sums[ROWS][2], b[2];
-    const real *a = (const real *)x->a + i * x->a_row, *pb = x->b;
-    real *c = (real *)x->c + i * x->ldc;
-    const int64_t *places = x->places;
-    int64_t a_row = x->a_row, half = rows > HALF ? HALF * a_row : 0, ldc = x->ldc;
+    const real *upper = o->a + o->places[p], *lower = upper + o->half;
+    wide b[2];
+    EACH (v, vectors)
+        b[v] = load_wide(o->b + p * COLUMNS + v * WIDTH);
     EACH (r, rows)
         EACH (v, vectors)
-            sums[r][v] = (wide){0};
-    for (int64_t p = 0; p < x->k; p++, pb += COLUMNS) {
-        const real *upper = a + places[p], *lower = upper + half;
-        EACH (v, vectors)
-            b[v] = load_wide(pb + v * WIDTH);
+            sums[r][v] += (r < HALF ? upper[r * o->a_row] : lower[(r - HALF) * o->a_row]) * b[v];
+}
+
+/* Rows i .. i + rows, the numbers of rows and vectors being constants after inlining. */
+INLINE void multiply(int rows, int vectors, const tn__direct *x, int64_t i)
+{
+    const int wanted = (UNDER_WAY + rows * vectors - 1) / (rows * vectors);
+    const int chains = wanted < MOST_CHAINS ? wanted : MOST_CHAINS;
+    wide sums[MOST_CHAINS][ROWS][2];
+    operands o = {(const real *)x->a + i * x->a_row, x->b, x->places, x->a_row,
+                  rows > HALF ? HALF * x->a_row : 0};
+    real *c = (real *)x->c + i * x->ldc;
+    int64_t p = 0, ldc = x->ldc;
+    EACH (u, chains)
         EACH (r, rows)
             EACH (v, vectors)
-                sums[r][v] += (r < HALF ? upper[r * a_row] : lower[(r - HALF) * a_row]) * b[v];
-    }
+                sums[u][r][v] = (wide){0};
+    for (; p + chains <= x->k; p += chains)
+        EACH (u, chains)
+            add_products(rows, vectors, &o, p + u, sums[u]);
+    for (; p < x->k; p++)
+        add_products(rows, vectors, &o, p, sums[0]);
+    EACH (u, chains - 1)
+        EACH (r, rows)
+            EACH (v, vectors)
+                sums[0][r][v] += sums[u + 1][r][v];
     const real *start = x->adds ? c : x->bias;
     int64_t next = x->adds ? ldc : 0;
     if (start)
         EACH (r, rows)
             EACH (v, vectors)
-                sums[r][v] += load_wide(start + r * next + v * WIDTH);
+                sums[0][r][v] += load_wide(start + r * next + v * WIDTH);
     EACH (r, rows)
         EACH (v, vectors)
-            store_wide(c + r * ldc + v * WIDTH, sums[r][v]);
+            store_wide(c + r * ldc + v * WIDTH, sums[0][r][v]);
 }
 
 typedef void (*multiply_fn)(const tn__direct *x, int64_t i);

@@ -1,6 +1,7 @@
 /* Convolutions straight from the image beside those by the matrix of windows, which test_conv2d.c
  * holds against plain loops: strides, dilation, padding wider than the image, groups of several
- * panels of kernels, rows of several pieces. Of small integers, all sums are exact. */
+ * panels of kernels, rows of several pieces, images that threads share. Of small integers, all sums
+ * are exact. */
 #include "common/conv2d.h"
 
 RUNS_WITH_EACH_ISA;
@@ -72,6 +73,10 @@ static const conv convs[] = {
     {{2, 2, 9, 9}, {3, 2, 2, 2}, {.stride = 5}},
     {{2, 4, 9, 9}, {40, 2, 2, 2}, {.groups = 2}},
     {{1, 3, 9, 9}, {70, 3, 2, 2}, {0}},
+    {{70, 1, 20, 20}, {16, 1, 5, 5}, {0}},
+    {{67, 3, 16, 17}, {12, 3, 3, 3}, {.padding = 1}},
+    {{300, 1, 24, 24}, {3, 1, 3, 3}, {0}},
+    {{9, 2, 46, 45}, {34, 1, 3, 2}, {.padding_h = 2, .dilation_h = 2, .groups = 2}},
 };
 
 START_TEST(straight_from_the_image)

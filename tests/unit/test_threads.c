@@ -370,11 +370,27 @@ static tn_tensor *sums_in_parts(tn_dtype dtype)
                   tn_add(ctx, tn_sum(ctx, high, TN_DIMS(0, 1, 2)), all));
 }
 
-/* The first ones do not depend on the number of threads either. */
-static const job jobs[] = {elementwise, thin_linear,   thin_gradient, softmaxes,    losses,
-                           sums,        sums_in_parts, products,      wide_gradient};
+static tn_tensor *flat(const tn_tensor *t)
+{
+    return tn_reshape(ctx, tn_detach(ctx, t), TN_SHAPE(-1));
+}
 
-#define FREE_OF_THREADS 7
+/* Of many images and few channels: y, dx and dw. */
+static tn_tensor *convolutions(tn_dtype dtype)
+{
+    tn_tensor *x = leaf(tn_randn(ctx, dtype, TN_SHAPE(47, 12, 23, 23)));
+    tn_tensor *w = leaf(tn_randn(ctx, dtype, TN_SHAPE(13, 12, 3, 3)));
+    tn_tensor *y = tn_conv2d(ctx, x, w, NULL, (tn_conv2d_opts){.dilation = 2});
+    ck_assert_int_eq(tn_backward(ctx, tn_mean(ctx, tn_square(ctx, y), (tn_reduce_opts){0})), TN_OK);
+    const tn_tensor *all[] = {flat(y), flat(tn_grad(x)), flat(tn_grad(w))};
+    return tn_cat(ctx, 3, all, 0);
+}
+
+/* The first ones do not depend on the number of threads either. */
+static const job jobs[] = {elementwise, thin_linear,   thin_gradient, softmaxes, losses,
+                           sums,        sums_in_parts, convolutions,  products,  wide_gradient};
+
+#define FREE_OF_THREADS 8
 #define JOBS ((int)(sizeof jobs / sizeof *jobs))
 
 static tn_tensor *result(job work, tn_dtype dtype, int threads)

@@ -18,8 +18,9 @@
  * Where planes are small, many elements of the kernel lie in the padding. Another order of the
  * terms leaves them out.
  *
- * Images are taken in runs that stay in the cache. The threads share their planes, then pieces of
- * the result. How an element is summed follows from the sizes. */
+ * Images are taken in runs that stay in the cache. The threads share these where there are many,
+ * and otherwise the planes of a run, then pieces of its result. How an element is summed follows
+ * from the sizes. */
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"
@@ -81,6 +82,7 @@ typedef struct conv {
     char *bias;        /* [groups, panels, tile.columns], zeros without one */
     char *space;       /* of each worker: two pieces, or weights that are being packed */
     int64_t space_rows;
+    int64_t makers;      /* workers with images of their own, or 1: all make them together */
     const part *current; /* of which pieces are made */
 } conv;
 
@@ -126,6 +128,7 @@ static bool conv_new(const tn__conv2d_plan *p, const tn__planes *planes, int64_t
                 .space_rows = tn__max(2 * PIECE, p->kernel_points)};
     v->panels = tn__divide_up(out, v->tile.columns);
     int64_t rows = p->groups * v->panels, row = row_bytes(v);
+    v->makers = tn__planes_apart(planes, rows * v->k * row) ? p->workers : 1;
     v->parts = tn__alloc(ctx, points * sizeof *v->parts);
     v->elements = tn__alloc(ctx, 2 * lines * sizeof *v->elements);
     v->taps = tn__alloc(ctx, points * sizeof *v->taps);
@@ -133,7 +136,7 @@ static bool conv_new(const tn__conv2d_plan *p, const tn__planes *planes, int64_t
     v->bias = tn__alloc_zeroed(ctx, tn__bytes(rows * row));
     v->space = tn__alloc(ctx, tn__bytes(p->workers * v->space_rows * row));
     return v->parts && v->elements && v->taps && v->places && v->bias && v->space &&
-           tn__planes_alloc(&v->planes);
+           tn__planes_alloc(&v->planes, v->makers);
 }
 
 static void conv_free(conv *v)
@@ -398,18 +401,21 @@ static void make_pieces(int64_t worker, int64_t begin, int64_t end, void *payloa
     }
 }
 
-/* All runs of images. */
-static void make_images(conv *v)
+/* Images begin .. end; where there is another maker, this one makes them by itself. */
+static void make_images(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
-    const tn__conv2d_plan *p = v->plan;
-    int64_t panels = p->groups * v->panels;
-    for (int64_t n0 = 0; n0 < p->images; n0 += v->planes.run) {
-        tn__planes_read(&v->planes, n0);
-        for (int64_t i = 0; i < v->n_parts; i++) {
-            v->current = &v->parts[i];
-            if (v->current->down.points > 0 && v->current->right.points > 0)
-                tn__share(p->ctx, panels * v->planes.images * pieces_of(v->current), p->workers,
-                          make_pieces, v);
+    conv v = *(const conv *)payload;
+    const tn__conv2d_plan *p = v.plan;
+    int64_t panels = p->groups * v.panels, workers = v.makers > 1 ? 1 : p->workers;
+    v.planes = tn__planes_of_worker(&v.planes, worker);
+    v.space = space_of(&v, worker);
+    for (int64_t n0 = begin; n0 < end; n0 += v.planes.run) {
+        tn__planes_read(&v.planes, n0, end);
+        for (int64_t i = 0; i < v.n_parts; i++) {
+            v.current = &v.parts[i];
+            if (v.current->down.points > 0 && v.current->right.points > 0)
+                tn__share(p->ctx, panels * v.planes.images * pieces_of(v.current), workers,
+                          make_pieces, &v);
         }
     }
 }
@@ -425,7 +431,7 @@ static void convolve(conv *v, const tn__form *form, tn__worker_fn pack)
     v->weight = weight.data;
     if (!weight.ready)
         tn__share(p->ctx, panels, p->workers, pack, v);
-    make_images(v);
+    tn__share(p->ctx, p->images, v->makers, make_images, v);
     tn__prepared_done(p->ctx, &weight);
 }
 

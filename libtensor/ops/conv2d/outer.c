@@ -9,8 +9,9 @@
  * and is turned at the end.
  *
  * Images are taken in runs that stay in the cache. The threads share the planes and panels of a
- * run, then rows of dw, each of which is summed by one thread. Sums of many points are added up so
- * that what rounding takes from them is kept. */
+ * run, then rows of dw, each of which is summed by one thread. Where dw is small, they share the
+ * images, of which a fixed number of shares have a dw each, so that its sum depends on no number of
+ * threads. Sums of many points are added up so that what rounding takes from them is kept. */
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"
@@ -24,6 +25,8 @@
 #define BLOCK_BYTES 2048 /* of the terms that are added one after another */
 #define LONG 8192        /* terms, about, whose blocks are */
 #define FEW_CHANNELS 8   /* which fill no tile */
+#define SHARES 16        /* of images, at most, */
+#define SMALL 131072     /* bytes of a dw that each of them may have */
 
 /* Blocks of points: some rows of y, or a part of one. Rows of a tile, which are `step` apart in x
  * and in dw, and the units that they come in. */
@@ -39,8 +42,10 @@ typedef struct outer {
     int64_t row_blocks, column_blocks; /* of an image */
     int64_t begin, end;                /* blocks that are added at a time */
     int64_t *places;                   /* [block_rows, block_columns] */
-    char *dy;                          /* [run, groups, panels, points, tile.columns] */
-    char *dw, *part, *lost, *target;   /* [groups, panels, depth, tile.columns] each */
+    int64_t shares, makers;            /* of images; workers that have some of their own, or 1 */
+    char *dy;                          /* [run, groups, panels, points, tile.columns], of a maker */
+    char *dw, *lost;                   /* [groups, panels, depth, tile.columns], of a share */
+    char *part, *target;               /* the same, of a maker; dw or part */
 } outer;
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -86,6 +91,20 @@ static void choose_rows(outer *v)
     v->units = p->depth / v->rows;
 }
 
+static void share_images(outer *v)
+{
+    const tn__conv2d_plan *p = v->plan;
+    bool small = is_long(p) && bytes_of_dw(v) <= SMALL;
+    v->shares = small ? tn__min(p->images, SHARES) : 1;
+    v->makers = tn__min(v->shares, p->workers);
+}
+
+static size_t bytes_of_dy(const outer *v)
+{
+    const tn__conv2d_plan *p = v->plan;
+    return tn__bytes(v->planes.run * p->groups * v->panels * p->out_points * row_bytes(v));
+}
+
 static bool outer_new(const tn__conv2d_plan *p, outer *v)
 {
     tn_ctx *ctx = p->ctx;
@@ -95,16 +114,17 @@ static bool outer_new(const tn__conv2d_plan *p, outer *v)
                  .planes = tn__planes_new(p, p->x, p->groups * p->in_channels, &reach)};
     v->planes.run = tn__min(v->planes.run, tn__max(1, LONG / p->out_points));
     v->panels = tn__divide_up(p->out_channels, v->tile.columns);
-    int64_t lines = v->planes.run * p->groups * v->panels;
+    share_images(v);
+    if (!tn__planes_alloc(&v->planes, v->makers))
+        return false;
     v->places = tn__alloc(ctx, BLOCK_BYTES * sizeof *v->places);
-    v->dy = tn__alloc(ctx, tn__bytes(lines * p->out_points * row_bytes(v)));
-    v->dw = tn__alloc_zeroed(ctx, bytes_of_dw(v));
+    v->dy = tn__alloc(ctx, (size_t)v->makers * bytes_of_dy(v));
+    v->dw = tn__alloc_zeroed(ctx, (size_t)v->shares * bytes_of_dw(v));
     if (is_long(p)) {
-        v->part = tn__alloc(ctx, bytes_of_dw(v));
-        v->lost = tn__alloc_zeroed(ctx, bytes_of_dw(v));
+        v->part = tn__alloc(ctx, (size_t)v->makers * bytes_of_dw(v));
+        v->lost = tn__alloc_zeroed(ctx, (size_t)v->shares * bytes_of_dw(v));
     }
-    return v->places && v->dy && v->dw && (!is_long(p) || (v->part && v->lost)) &&
-           tn__planes_alloc(&v->planes);
+    return v->places && v->dy && v->dw && (!is_long(p) || (v->part && v->lost));
 }
 
 static void outer_free(outer *v)
@@ -219,17 +239,16 @@ static void begin_part(outer *v, bool first)
         memset(v->part, 0, bytes_of_dw(v));
 }
 
-static void end_part(const outer *v)
+static void add_part(const outer *v, char *part)
 {
     tn__long_sum sum = {.k = v->plan->kernels,
                         .dtype = v->plan->dtype,
                         .rows = 1,
                         .cols = (int64_t)bytes_of_dw(v) / v->plan->element_size,
                         .to = v->dw,
-                        .part = v->part,
+                        .part = part,
                         .lost = v->lost};
-    if (v->target == v->part)
-        tn__long_sum_add(&sum, 0, sum.cols);
+    tn__long_sum_add(&sum, 0, sum.cols);
 }
 
 /* Blocks of the run; of an image with many points some at a time. */
@@ -245,8 +264,40 @@ static void add_run(outer *v, bool first)
         if (is_long(p))
             begin_part(v, first && i == 0);
         tn__parallel(p->ctx, units, tn__max(1, units / p->workers), add_units, v);
-        if (is_long(p))
-            end_part(v);
+        if (v->target == v->part)
+            add_part(v, v->part);
+    }
+}
+
+/* Images first .. end, in runs. */
+static void add_images(outer *v, int64_t first, int64_t end)
+{
+    const tn__conv2d_plan *p = v->plan;
+    double cost = (double)v->tile.columns * (double)p->out_points;
+    v->target = v->dw;
+    for (int64_t n0 = first; n0 < end; n0 += v->planes.run) {
+        tn__planes_read(&v->planes, n0, end);
+        tn__parallel(p->ctx, v->planes.images * p->groups * v->panels,
+                     tn__grain(TN__GRAIN_SUMMED, cost), pack_dy, v);
+        add_run(v, n0 == first);
+    }
+}
+
+/* Shares begin .. end; where there is another maker, this one makes them by itself. */
+static void add_shares(int64_t worker, int64_t begin, int64_t end, void *payload)
+{
+    const outer *all = payload;
+    size_t bytes = bytes_of_dw(all);
+    outer v = *all;
+    v.planes = tn__planes_of_worker(&all->planes, worker);
+    v.dy += (size_t)worker * bytes_of_dy(all);
+    if (v.part)
+        v.part += (size_t)worker * bytes;
+    for (int64_t i = begin, n0, n1; i < end; i++) {
+        tn__cut_out(v.plan->images, v.shares, i, &n0, &n1);
+        v.dw = all->dw + (size_t)i * bytes;
+        v.lost = all->lost ? all->lost + (size_t)i * bytes : NULL;
+        add_images(&v, n0, n1);
     }
 }
 
@@ -256,14 +307,9 @@ static void grad_weight(const tn__conv2d_plan *p)
     if (outer_new(p, &v)) {
         cut_points(&v);
         choose_rows(&v);
-        v.target = v.dw;
-        double cost = (double)v.tile.columns * (double)p->out_points;
-        for (int64_t n0 = 0; n0 < p->images; n0 += v.planes.run) {
-            tn__planes_read(&v.planes, n0);
-            tn__parallel(p->ctx, v.planes.images * p->groups * v.panels,
-                         tn__grain(TN__GRAIN_SUMMED, cost), pack_dy, &v);
-            add_run(&v, n0 == 0);
-        }
+        tn__share(p->ctx, v.shares, v.makers, add_shares, &v);
+        for (int64_t i = 1; i < v.shares; i++)
+            add_part(&v, v.dw + (size_t)i * bytes_of_dw(&v));
         tn__parallel(p->ctx, p->groups * v.panels,
                      tn__grain(TN__GRAIN_SUMMED, (double)v.tile.columns * (double)p->depth), turn,
                      &v);

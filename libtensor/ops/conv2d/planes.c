@@ -6,6 +6,8 @@
 #include "ops/conv2d/planes.h"
 
 #define RUN_BYTES 1048576 /* of a run, about */
+#define OWN_BYTES 262144  /* of the weights of a worker that has images of its own */
+#define OWN_IMAGES 4      /* of a worker */
 #define MOST_TIMES 4.0    /* as many numbers as there are may be read, */
 #define FEW 4096.0        /* or a few more */
 #define LINE 64           /* bytes of a cache line */
@@ -62,6 +64,11 @@ static int64_t size_of(const tn__planes *p)
     return (tn__divide_up(bytes, LINE) | 1) * LINE / p->plan->element_size;
 }
 
+static int64_t bytes_of_image(const tn__planes *p)
+{
+    return p->count * p->size * p->plan->element_size;
+}
+
 tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
                           const tn__window *pad)
 {
@@ -73,22 +80,37 @@ tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t
         p.row = pad->w;
         p.size = pad->h * pad->w;
     }
-    int64_t bytes = tn__max(1, count * p.size * plan->element_size);
+    int64_t bytes = tn__max(1, bytes_of_image(&p));
     p.run = tn__min(tn__max(1, RUN_BYTES / bytes), plan->images);
     return p;
 }
 
-bool tn__planes_alloc(tn__planes *p)
+bool tn__planes_apart(const tn__planes *p, int64_t bytes)
 {
+    const tn__conv2d_plan *plan = p->plan;
+    return plan->workers > 1 && plan->images >= OWN_IMAGES * plan->workers && bytes <= OWN_BYTES &&
+           bytes_of_image(p) <= RUN_BYTES;
+}
+
+bool tn__planes_alloc(tn__planes *p, int64_t workers)
+{
+    p->run = tn__min(p->run, tn__divide_up(p->plan->images, workers));
     if (!p->in_place)
-        p->padded =
-            tn__alloc(p->plan->ctx, tn__bytes(p->run * p->count * p->size * p->plan->element_size));
+        p->padded = tn__alloc(p->plan->ctx, tn__bytes(workers * p->run * bytes_of_image(p)));
     return p->in_place || p->padded;
 }
 
 void tn__planes_free(tn__planes *p)
 {
     tn__free(p->plan->ctx, p->padded);
+}
+
+tn__planes tn__planes_of_worker(const tn__planes *p, int64_t worker)
+{
+    tn__planes own = *p;
+    if (!p->in_place)
+        own.padded += worker * p->run * bytes_of_image(p);
+    return own;
 }
 
 static void pad_some(int64_t begin, int64_t end, void *payload)
@@ -101,10 +123,10 @@ static void pad_some(int64_t begin, int64_t end, void *payload)
                                      p->padded + i * p->size * size);
 }
 
-void tn__planes_read(tn__planes *p, int64_t n0)
+void tn__planes_read(tn__planes *p, int64_t n0, int64_t end)
 {
     p->n0 = n0;
-    p->images = tn__min(p->run, p->plan->images - n0);
+    p->images = tn__min(p->run, end - n0);
     int64_t grain = tn__grain(TN__GRAIN_SUMMED, (double)p->size);
     if (!p->in_place)
         tn__parallel(p->plan->ctx, p->images * p->count, grain, pad_some, p);

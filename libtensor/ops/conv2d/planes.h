@@ -35,12 +35,21 @@ bool tn__planes_fit(const tn__window *pad);
  * Where x is the matrix of windows, packing it costs little. */
 bool tn__pays_in_place(const tn__conv2d_plan *plan, int64_t channels);
 
-/* Memory for a run; false with an error, to be freed all the same. */
-bool tn__planes_alloc(tn__planes *p);
+/* Should workers have images of their own? What one of them writes then stays in its cache, and
+ * nobody waits between runs. There must be images for all, and a run of each worker must fit the
+ * cache, with `bytes` of weights. */
+bool tn__planes_apart(const tn__planes *p, int64_t bytes);
+
+/* Memory for a run of each worker; false with an error, to be freed all the same. */
+bool tn__planes_alloc(tn__planes *p, int64_t workers);
 void tn__planes_free(tn__planes *p);
 
-/* Makes the planes of a run that begins with image n0, on the threads of the context. */
-void tn__planes_read(tn__planes *p, int64_t n0);
+/* The same planes, in the memory of a worker. */
+tn__planes tn__planes_of_worker(const tn__planes *p, int64_t worker);
+
+/* Makes the planes of a run that begins with image n0 and ends before image `end`, on the threads
+ * of the context. */
+void tn__planes_read(tn__planes *p, int64_t n0, int64_t end);
 
 /* Plane c of image n, counted from the first one of the run. */
 const char *tn__plane(const tn__planes *p, int64_t n, int64_t c);
