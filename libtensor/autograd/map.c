@@ -125,7 +125,7 @@ tn_tensor *tn_map(tn_ctx *ctx, const char *what, const tn_formula *formula, cons
     if (c)
         memcpy(args.c, c, sizeof args.c);
     tn__iter it = tn__iter_new(ndim, shape, formula->operands + 1, all);
-    tn__iter_run(ctx, &it, map_row, &args);
+    tn__iter_run_joined(ctx, &it, map_row, &args);
     return y;
 }
 

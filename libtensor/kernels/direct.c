@@ -11,7 +11,7 @@
 #define INLINE __attribute__((always_inline)) static inline
 
 /* A multiplication that adds to a sum waits for the one before it; so many of them are under way at
- * a time. Small tiles have as many sums, each of them of every second term, or third ... */
+ * a time. Small tiles have about as many sums: chains, each of every second term, or third ... */
 #define UNDER_WAY 8
 #define MOST_CHAINS 4
 

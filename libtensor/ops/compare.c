@@ -26,11 +26,15 @@ typedef struct compare_args {
             y[i * (to)] = a[i * (step_a)] relation b[i * (step_b)]; \
     }
 
-/* Numbers side by side are compared by vectors. */
-#define COMPARE_BY(type, relation)            \
-    if (s[0] == 1 && s[1] == 1 && s[2] == 1)  \
-        COMPARE_LOOP(type, relation, 1, 1, 1) \
-    else                                      \
+/* Numbers side by side are compared by vectors, with each other or with one. */
+#define COMPARE_BY(type, relation)                \
+    if (s[0] == 1 && s[1] == 1 && s[2] == 1)      \
+        COMPARE_LOOP(type, relation, 1, 1, 1)     \
+    else if (s[0] == 1 && s[1] == 1 && s[2] == 0) \
+        COMPARE_LOOP(type, relation, 1, 1, 0)     \
+    else if (s[0] == 1 && s[1] == 0 && s[2] == 1) \
+        COMPARE_LOOP(type, relation, 1, 0, 1)     \
+    else                                          \
         COMPARE_LOOP(type, relation, s[0], s[1], s[2])
 
 #define COMPARE(type)         \
@@ -85,7 +89,7 @@ static tn_tensor *compare(tn_ctx *ctx, const char *what, relation how, const tn_
     compare_args args = {.relation = exchange ? how - GREATER + LESS : how, .dtype = a->dtype};
     const tn_tensor *operands[] = {y, exchange ? b : a, exchange ? a : b};
     tn__iter it = tn__iter_new(ndim, shape, 3, operands);
-    tn__iter_run(ctx, &it, compare_row, &args);
+    tn__iter_run_joined(ctx, &it, compare_row, &args);
     return y;
 }
 

@@ -80,6 +80,6 @@ tn_tensor *tn_where(tn_ctx *ctx, const tn_tensor *condition, const tn_tensor *a,
         return NULL;
     size_t size = tn_dtype_size(a->dtype);
     tn__iter it = tn__iter_new(ndim, shape, 4, (const tn_tensor *[]){y, condition, a, b});
-    tn__iter_run(ctx, &it, where_row, &size);
+    tn__iter_run_joined(ctx, &it, where_row, &size);
     return tn_record(ctx, &where_op, y, (tn_record_args){.inputs = {a, b}, .saved = {condition}});
 }

@@ -8,6 +8,7 @@
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
+#include "tensor/rows.h"
 #include "tensor/view.h"
 
 /* Sets n elements to the bits that `value` points to, by a loop over numbers of that size. Zeros
@@ -135,9 +136,34 @@ static void turn(tn_ctx *ctx, const tn__iter *it, int across)
     tn__parallel(ctx, count, tn__grain(TN__GRAIN_ELEMENTS, cost), turn_strips, &args);
 }
 
-/* ---- short rows, each of one number ---------------------------------------------------------- */
+/* ---- short rows ------------------------------------------------------------------------------ */
 
-enum { SHORT_ROW = 128 }; /* of longer ones each is filled by itself */
+enum { SHORT_ROW = 128 }; /* longer ones are copied or filled each by itself */
+
+/* Of numbers that stand side by side, with gaps between the rows or not. */
+static bool has_short_pieces(const tn__iter *it)
+{
+    int inner = it->ndim - 1;
+    return inner > 0 && it->shape[inner] <= SHORT_ROW && it->strides[0][inner] == 1 &&
+           it->strides[1][inner] == 1;
+}
+
+static void copy_pieces(int64_t rows, void *const *p, const int64_t *strides, void *payload)
+{
+    const turn_args *a = payload;
+    int64_t size = (int64_t)a->it->size[0], n = a->it->shape[a->it->ndim - 1];
+    tn__copy_rows(rows, n * size, (tn__row_list){.first = p[1], .step = strides[1] * size},
+                  (tn__row_list){.first = p[0], .step = strides[0] * size});
+}
+
+static void copy_each(tn_ctx *ctx, const tn__iter *it)
+{
+    tn__iter rows = tn__iter_of_rows(it);
+    turn_args args = {.it = it};
+    tn__iter_run(ctx, &rows, copy_pieces, &args);
+}
+
+/* Each of one number. */
 
 static bool has_short_rows(const tn__iter *it)
 {
@@ -170,6 +196,8 @@ void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
         turn(ctx, &it, across);
     else if (has_short_rows(&it))
         repeat_each(ctx, &it);
+    else if (has_short_pieces(&it))
+        copy_each(ctx, &it);
     else
         tn__iter_run(ctx, &it, copy_row, &args);
 }

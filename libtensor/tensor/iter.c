@@ -1,7 +1,9 @@
 /* iter.c - walking broadcast, strided operands together. */
+#include "base/integers.h"
 #include "base/threads.h"
 #include "tensor/broadcast.h"
 #include "tensor/iter.h"
+#include "tensor/rows.h"
 
 /* Where there are no elements, strides can be so large that the product overflows. */
 static bool can_join(const tn__iter *it, int outer, int inner)
@@ -16,7 +18,7 @@ static bool can_join(const tn__iter *it, int outer, int inner)
 
 tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands)
 {
-    tn__iter it = {.n = n};
+    tn__iter it = {.n = n, .work = 1};
     for (int j = 0; j < n; j++) {
         it.data[j] = tn__ptr(operands[j]);
         it.size[j] = tn_dtype_size(operands[j]->dtype);
@@ -123,7 +125,7 @@ static run_args arguments(const tn__iter *it, tn__row_fn fn, void *payload, int6
 
 void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload)
 {
-    int64_t rows, length = it->shape[it->ndim - 1];
+    int64_t rows, length = it->shape[it->ndim - 1] * it->work;
     run_args args = arguments(it, fn, payload, &rows);
     if (rows < ctx->threads && length > TN__GRAIN_ELEMENTS) {
         args.pieces = length / TN__GRAIN_ELEMENTS + 1;
@@ -139,4 +141,84 @@ void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)
     run_args args = arguments(it, fn, payload, &rows);
     if (rows > 0)
         run_rows(0, rows, &args);
+}
+
+/* ---- short rows ------------------------------------------------------------------------------ */
+
+enum { BLOCK = 1024, FEWEST_ROWS = 3 }; /* numbers of a block, and rows that it has */
+
+typedef struct joined_args {
+    tn_ctx *ctx;
+    const tn__iter *it;
+    tn__row_fn fn;
+    void *payload;
+} joined_args;
+
+tn__iter tn__iter_of_rows(const tn__iter *it)
+{
+    tn__iter rows = *it;
+    rows.ndim--;
+    rows.work *= it->shape[rows.ndim];
+    return rows;
+}
+
+/* Rows of numbers that stand side by side or are all the same. */
+static bool has_short_rows(const tn__iter *it)
+{
+    int inner = it->ndim - 1;
+    int64_t n = it->shape[inner];
+    if (inner == 0 || n == 0 || n > BLOCK / FEWEST_ROWS)
+        return false;
+    for (int j = 0; j < it->n; j++)
+        if (it->strides[j][inner] != 0 && it->strides[j][inner] != 1)
+            return false;
+    return true;
+}
+
+/* Rows of operand j side by side: where they are, or in the block. */
+static char *rows_of(const joined_args *a, int j, int64_t rows, tn__row_list from, char *block)
+{
+    int inner = a->it->ndim - 1;
+    int64_t n = a->it->shape[inner], size = (int64_t)a->it->size[j];
+    if (a->it->strides[j][inner] == 0)
+        tn__repeat_rows(a->ctx, rows, n, size, from, block);
+    else if (from.step != n * size)
+        tn__copy_rows(rows, n * size, from, (tn__row_list){.first = block, .step = n * size});
+    else
+        return from.first;
+    return block;
+}
+
+/* What is the same in all rows is copied once: the first block has as many as any. */
+static void run_joined(int64_t rows, void *const *p, const int64_t *strides, void *payload)
+{
+    static const int64_t ones[TN__MAX_OPERANDS] = {1, 1, 1, 1};
+    _Alignas(64) char blocks[TN__MAX_OPERANDS - 1][BLOCK * sizeof(double)];
+    const joined_args *a = payload;
+    const tn__iter *it = a->it;
+    int64_t n = it->shape[it->ndim - 1], most = BLOCK / n;
+    for (int64_t i = 0; i < rows; i += most) {
+        int64_t count = tn__min(rows - i, most);
+        void *at[TN__MAX_OPERANDS] = {(char *)p[0] + i * n * (int64_t)it->size[0]};
+        for (int j = 1; j < it->n; j++) {
+            int64_t step = strides[j] * (int64_t)it->size[j];
+            at[j] = blocks[j - 1];
+            if (i == 0 || step != 0)
+                at[j] =
+                    rows_of(a, j, count,
+                            (tn__row_list){.first = (char *)p[j] + i * step, .step = step}, at[j]);
+        }
+        a->fn(count * n, at, ones, a->payload);
+    }
+}
+
+void tn__iter_run_joined(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload)
+{
+    if (!has_short_rows(it)) {
+        tn__iter_run(ctx, it, fn, payload);
+        return;
+    }
+    joined_args args = {ctx, it, fn, payload};
+    tn__iter rows = tn__iter_of_rows(it);
+    tn__iter_run(ctx, &rows, run_joined, &args);
 }

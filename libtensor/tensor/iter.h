@@ -15,7 +15,12 @@ typedef struct tn__iter {
     int64_t strides[TN__MAX_OPERANDS][TN_MAX_DIMS]; /* in elements; 0 where it is broadcast */
     char *data[TN__MAX_OPERANDS];
     size_t size[TN__MAX_OPERANDS]; /* of an element */
+    int64_t work;                  /* numbers that a step of the innermost loop passes over */
 } tn__iter;
+
+/* Without the innermost dimension: a row is then one of rows, whose strides lead from one to the
+ * next. There must be two dimensions. */
+tn__iter tn__iter_of_rows(const tn__iter *it);
 
 /* Operands broadcast to `shape`; each one's shape must allow it. */
 tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands);
@@ -23,6 +28,10 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
 /* Calls `loop` for each innermost row, on several threads if there is enough to do. */
 typedef void (*tn__row_fn)(int64_t n, void *const *p, const int64_t *strides, void *payload);
 void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
+
+/* The same for a loop that writes operand 0, which is contiguous, and only reads the others. Short
+ * rows reach it several at a time, all operands side by side. */
+void tn__iter_run_joined(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
 
 /* The same on this thread alone, for functions that use threads themselves. */
 void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload);

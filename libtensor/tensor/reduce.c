@@ -212,6 +212,11 @@ void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_f
     tn__parallel(ctx, s->count * pieces, tn__grain(TN__GRAIN_SUMMED, work), run_slabs, &args);
 }
 
+bool tn__has_lines(const tn__step *s)
+{
+    return s->parts == 1 && s->cols == 1 && s->step == 1 && s->outer.ndim == 1;
+}
+
 void tn__kept_shape(const tn_tensor *t, const bool *reduce, int64_t *shape)
 {
     for (int i = 0; i < t->ndim; i++)
@@ -268,12 +273,6 @@ static void sum_lines(int64_t begin, int64_t end, void *payload)
 
 #define LEAST_LINE 64 /* numbers that a line takes the time of, besides its own */
 
-/* Lines of numbers side by side, as far apart as the next: many, which are short. */
-static bool has_lines(const tn__step *s)
-{
-    return s->parts == 1 && s->cols == 1 && s->step == 1 && s->outer.ndim == 1;
-}
-
 tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s)
 {
     tn__step cut = tn__cut_step(s), rest = tn__rest_of(&cut);
@@ -282,7 +281,7 @@ tn_tensor *tn__sum_step(tn_ctx *ctx, const tn_tensor *x, const tn__step *s)
         return NULL;
     const tn__kernels *k = tn__kernels_of(ctx, x->dtype);
     int64_t size = (int64_t)tn_dtype_size(x->dtype);
-    if (has_lines(&cut)) {
+    if (tn__has_lines(&cut)) {
         lines_args args = {&cut, k, size, cut.outer.strides[0], tn__ptr(x), tn__ptr(y)};
         double cost = (double)cut.n + LEAST_LINE;
         tn__parallel(ctx, cut.count, tn__grain(TN__GRAIN_SUMMED, cost), sum_lines, &args);

@@ -49,6 +49,10 @@ tn__step tn__rest_of(const tn__step *s);
 void tn__run_step(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, tn__slab_fn fn,
                   void *payload);
 
+/* Are its slabs lines of numbers side by side, as far apart as the next, whole ones? The first step
+ * along outer.strides[0] leads from one to the next. */
+bool tn__has_lines(const tn__step *s);
+
 /* Returns y, the result of all steps, as a contiguous tensor in the shape of t, in which the
  * dimensions marked have size 1. */
 tn_tensor *tn__reduced(tn_ctx *ctx, const tn_tensor *y, const tn_tensor *t, const bool *reduce);

@@ -18,9 +18,9 @@
  * Where planes are small, many elements of the kernel lie in the padding. Another order of the
  * terms leaves them out.
  *
- * Images are taken in runs that stay in the cache. The threads share these where there are many,
- * and otherwise the planes of a run, then pieces of its result. How an element is summed follows
- * from the sizes. */
+ * Images are taken in runs that stay in the cache. The threads share the images where there are
+ * many and weights are few; otherwise they share the planes of a run, then pieces of its result.
+ * How an element is summed follows from the sizes. */
 #include <string.h>
 #include "base/integers.h"
 #include "base/memory.h"

@@ -22,11 +22,12 @@
 #include "ops/conv2d/planes.h"
 #include "tensor/long_sum.h"
 
-#define BLOCK_BYTES 2048 /* of the terms that are added one after another */
-#define LONG 8192        /* terms, about, whose blocks are */
-#define FEW_CHANNELS 8   /* which fill no tile */
-#define SHARES 16        /* of images, at most, */
-#define SMALL 131072     /* bytes of a dw that each of them may have */
+#define BLOCK_BYTES 2048  /* of the terms that are added one after another */
+#define LONG 8192         /* terms, about, whose blocks are */
+#define FEW_CHANNELS 8    /* which fill no tile */
+#define SHARES 16         /* of images, if there are as many, */
+#define SMALL 65536       /* bytes of a dw that each of them may have, */
+#define OWN_BYTES 2097152 /* and of the dy of a run of each maker */
 
 /* Blocks of points: some rows of y, or a part of one. Rows of a tile, which are `step` apart in x
  * and in dw, and the units that they come in. */
@@ -91,18 +92,22 @@ static void choose_rows(outer *v)
     v->units = p->depth / v->rows;
 }
 
-static void share_images(outer *v)
-{
-    const tn__conv2d_plan *p = v->plan;
-    bool small = is_long(p) && bytes_of_dw(v) <= SMALL;
-    v->shares = small ? tn__min(p->images, SHARES) : 1;
-    v->makers = tn__min(v->shares, p->workers);
-}
-
 static size_t bytes_of_dy(const outer *v)
 {
     const tn__conv2d_plan *p = v->plan;
     return tn__bytes(v->planes.run * p->groups * v->panels * p->out_points * row_bytes(v));
+}
+
+/* Makers have several shares each, so that none of them waits long, and runs that stay in their
+ * caches. */
+static void share_images(outer *v)
+{
+    const tn__conv2d_plan *p = v->plan;
+    bool small = is_long(p) && p->images >= SHARES && bytes_of_dw(v) <= SMALL;
+    v->shares = small ? SHARES : 1;
+    bool apart = tn__planes_apart(&v->planes, (int64_t)bytes_of_dw(v)) &&
+                 2 * p->workers <= v->shares && bytes_of_dy(v) <= OWN_BYTES;
+    v->makers = apart ? p->workers : 1;
 }
 
 static bool outer_new(const tn__conv2d_plan *p, outer *v)

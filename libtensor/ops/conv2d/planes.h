@@ -40,7 +40,8 @@ bool tn__pays_in_place(const tn__conv2d_plan *plan, int64_t channels);
  * cache, with `bytes` of weights. */
 bool tn__planes_apart(const tn__planes *p, int64_t bytes);
 
-/* Memory for a run of each worker; false with an error, to be freed all the same. */
+/* Memory for a run of each worker, which has no more images than a worker; false with an error, to
+ * be freed all the same. */
 bool tn__planes_alloc(tn__planes *p, int64_t workers);
 void tn__planes_free(tn__planes *p);
 

@@ -12,11 +12,13 @@
 #include "tensor/dtype.h"
 #include "tensor/iter.h"
 #include "tensor/reduce.h"
+#include "tensor/rows.h"
 
 typedef struct gather_args {
     const tn__kernels *k; /* of floats */
     tn_dtype dtype;
-    int64_t step; /* of x along the dimension */
+    int64_t step;  /* of x along the dimension */
+    tn__iter rows; /* the last dimension is that of short rows */
 } gather_args;
 
 /* Strides that are constants make loops that are twice as fast. */
@@ -44,6 +46,41 @@ static void gather_row(int64_t n, void *const *p, const int64_t *s, void *payloa
         GATHER(uint32_t)
     else
         GATHER(uint8_t)
+}
+
+/* Rows of so few numbers that a call for each would take longer than they do. */
+enum { SHORT_ROW = 32 };
+
+#define EACH_ROW(LOOP, type)                                                                \
+    for (int64_t r = 0; r < rows; r++) {                                                    \
+        void *const p[] = {(type *)all[0] + r * steps[0], (int64_t *)all[1] + r * steps[1], \
+                           (type *)all[2] + r * steps[2]};                                  \
+        const int64_t *index = p[1];                                                        \
+        LOOP                                                                                \
+    }
+
+#define GATHER_ROWS(type) EACH_ROW(GATHER(type), type)
+
+static void gather_rows(int64_t rows, void *const *all, const int64_t *steps, void *payload)
+{
+    const gather_args *args = payload;
+    const tn__iter *it = &args->rows;
+    int inner = it->ndim - 1;
+    const int64_t s[] = {it->strides[0][inner], it->strides[1][inner], it->strides[2][inner]};
+    int64_t n = it->shape[inner], step = args->step;
+    int64_t size = (int64_t)tn_dtype_size(args->dtype);
+    if (s[0] == 1 && s[1] == 0 && s[2] == 1 && steps[2] == 0)
+        tn__copy_rows(
+            rows, n * size,
+            (tn__row_list){
+                .first = all[2], .step = step * size, .index = all[1], .index_step = steps[1]},
+            (tn__row_list){.first = all[0], .step = steps[0] * size});
+    else if (size == 8)
+        GATHER_ROWS(uint64_t)
+    else if (size == 4)
+        GATHER_ROWS(uint32_t)
+    else
+        GATHER_ROWS(uint8_t)
 }
 
 #define SCATTER_LOOP(type)                                                                   \
@@ -120,9 +157,14 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
     tn_tensor *firsts = y ? firsts_along(ctx, x, dim, index) : NULL;
     if (!firsts)
         return NULL;
-    gather_args args = {.dtype = x->dtype, .step = x->strides[dim]};
     tn__iter it = tn__iter_new(y->ndim, y->shape, 3, (const tn_tensor *[]){y, index, firsts});
-    tn__iter_run(ctx, &it, gather_row, &args);
+    gather_args args = {.dtype = x->dtype, .step = x->strides[dim], .rows = it};
+    if (it.ndim > 1 && it.shape[it.ndim - 1] <= SHORT_ROW) {
+        it = tn__iter_of_rows(&it);
+        tn__iter_run(ctx, &it, gather_rows, &args);
+    } else {
+        tn__iter_run(ctx, &it, gather_row, &args);
+    }
     tn_free(firsts);
     return y;
 }

@@ -1,4 +1,5 @@
 /* extreme.c - the largest or smallest elements over some dimensions, and where they are. */
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
@@ -57,6 +58,39 @@ static void slab(const tn__step *s, const char *x, int64_t to, void *payload)
         a->k->extreme_rows(s->n, s->cols, x, s->step, a->smallest, y, at);
 }
 
+enum { SHORT_LINE = 64, LINES = 64 }; /* numbers of a line, and lines at a time */
+
+typedef struct lines_args {
+    const extreme_args *e;
+    const char *x;
+    int64_t n, stride; /* of a line; from line to line */
+} lines_args;
+
+/* Short lines are turned, so that vectors compare many of them side by side. */
+static void turn_lines(int64_t begin, int64_t end, void *payload)
+{
+    _Alignas(64) char turned[SHORT_LINE * LINES * sizeof(double)];
+    const lines_args *a = payload;
+    const extreme_args *e = a->e;
+    int64_t size = (int64_t)tn_dtype_size(e->dtype);
+    for (int64_t i = begin; i < end; i += LINES) {
+        int64_t lines = tn__min(end - i, LINES);
+        e->k->transpose(a->n, lines, a->x + i * a->stride * size, a->stride, turned, lines);
+        e->k->extreme_rows(a->n, lines, turned, lines, e->smallest, e->y + i * size,
+                           e->at ? e->at + i : NULL);
+    }
+}
+
+static void run(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, extreme_args *e)
+{
+    if (e->k && s->n > 1 && s->n <= SHORT_LINE && tn__has_lines(s)) {
+        lines_args args = {e, tn__ptr(x), s->n, s->outer.strides[0]};
+        tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n), turn_lines, &args);
+    } else {
+        tn__run_step(ctx, s, x, slab, e);
+    }
+}
+
 /* Indices of the best of all parts, from those within each and from which part is the best. */
 static void join(const tn__step *s, const tn_tensor *within, const tn_tensor *best)
 {
@@ -83,7 +117,7 @@ static tn_tensor *extreme_step(tn_ctx *ctx, const char *what, const tn_tensor *x
                          .smallest = smallest,
                          .y = tn__ptr(y),
                          .at = at ? tn__ptr(*at) : NULL};
-    tn__run_step(ctx, &cut, x, slab, &args);
+    run(ctx, &cut, x, &args);
     if (cut.parts == 1)
         return y;
     y = extreme_step(ctx, what, y, &rest, smallest, at ? &which : NULL);
