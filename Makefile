@@ -265,6 +265,7 @@ help:
 	@echo "bench      times networks beside PyTorch and ONNX Runtime, where they are; ROWS=ResNet THREADS=1"
 	@echo "           CSV=file DOCS=directory, for bench-growth as well"
 	@echo "bench-ops  times every operator beside PyTorch; ROWS='sum|softmax' THREADS=1 CSV=file"
+	@echo "bench-shapes the same over short rows, few rows and long ones; ROWS='max|softmax' THREADS=1 CSV=file"
 	@echo "bench-growth shows how time and memory grow with batch, image, width, depth and threads"
 	@echo "bench-memory prints the most memory that AlexNet's training takes; THREADS=n"
 	@echo "bench-cores shows that times do not depend on what OpenBLAS takes the processor for"

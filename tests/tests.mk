@@ -267,6 +267,12 @@ bench-against: $(BUILD)/tests/bench_ops $(BUILD)/tests/bench_networks
 bench-ops: $(BUILD)/tests/bench_ops
 	@$(WITH_TORCH) tests/bench/against.py $(BENCH_OPTIONS) --milliseconds 20 $< tests/bench/ops_torch.py
 
+# The same over matrices of shapes that tests/bench/ops.tsv leaves out: make bench-shapes ROWS='^max'.
+bench-shapes: $(BUILD)/tests/bench_ops
+	@tests/bench/shapes.py >$(BUILD)/tests/shapes.tsv
+	@$(WITH_TORCH) tests/bench/against.py --rounds 3 --threads 1 $(BENCH_OPTIONS) --milliseconds 5 \
+	    --table $(abspath $(BUILD))/tests/shapes.tsv $< tests/bench/ops_torch.py
+
 # Products beside OpenBLAS's: make bench-gemm THREADS=2 REAL=f64 CORE=SkylakeX
 bench-gemm: $(BUILD)/tests/bench_gemm
 	@$(if $(CORE),OPENBLAS_CORETYPE=$(CORE)) $< $(or $(THREADS),1) $(REAL) $(ROUNDS)
@@ -356,7 +362,7 @@ endif
 
 .PHONY: debug tests check check-tests check-others check-isas check-apart check-apart-quick check-install $(CORNERS) check-docs \
         check-cores soak mutants mutants-run asan asan-run valgrind bench bench-against bench-cores bench-gemm \
-        bench-growth bench-memory bench-onnx bench-ops bench-serve lint lint-compilers lint-objects lint-others
+        bench-growth bench-memory bench-onnx bench-ops bench-serve bench-shapes lint lint-compilers lint-objects lint-others
 
 # Gradient checks: every operator's test prints those of its table (tests/common/ops.h).
 gradcheck: $(OP_TESTS)

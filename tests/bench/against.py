@@ -3,7 +3,7 @@
 of ops.tsv, then the networks of networks.tsv, in alternating rounds, so that whatever else the machine
 does falls on both alike.
 
-    against.py [--rounds N] [--threads N] [--rows REGEX] [--milliseconds N] [--csv FILE]
+    against.py [--rounds N] [--threads N] [--rows REGEX] [--milliseconds N] [--csv FILE] [--table FILE]
                OPS BASE_OPS [NETWORKS BASE_NETWORKS]
 
 Each side is GROUPS processes, which share the rounds, since two processes of one program differ by where their memory
@@ -46,7 +46,7 @@ def operators(options, threads):
     ours = groups[0][0]
     rates = Rates(ours)
     print(f"{threads} threads; {rates}\n{HEADER}")
-    for row in table("ops.tsv", options.rows):
+    for row in table(options.table, options.rows):
         for what in "forward", "backward", "sum":
             pairs = rounds_of_all(groups, options.rounds, what, options.milliseconds, *row)
             if not pairs:
@@ -77,6 +77,7 @@ def main():
     parser.add_argument("--rows", default="", help="the operators and networks, with their arguments, that match alone")
     parser.add_argument("--milliseconds", type=float, default=5, help="for each measurement")
     parser.add_argument("--csv", help="a file for the table of operators")
+    parser.add_argument("--table", default="ops.tsv", help="of operators and their arguments")
     parser.add_argument("ops")
     parser.add_argument("base_ops")
     parser.add_argument("networks", nargs="?")

@@ -187,10 +187,26 @@ START_TEST(best_of_lines)
 }
 END_TEST
 
+/* What is chosen gives its gradient to where it came from. */
+static void check_gradient(tn_tensor *x, tn_tensor *y, const tn_tensor *dy, const int64_t *row,
+                           const int64_t *column)
+{
+    double want[131 * 343] = {0};
+    int64_t n = tn_size(y, 1), wrong = 0;
+    ck_assert_msg(tn_backward_with(ctx, y, dy) == TN_OK, "%s", tn_error(ctx));
+    for (int64_t i = 0; i < tn_numel(y); i++)
+        want[(row ? row[i] : i / n) * tn_size(x, 1) + (column ? column[i % n] : i % n)] +=
+            element_of(dy, i);
+    for (int64_t i = 0; i < tn_numel(x); i++)
+        wrong += element_of(tn_grad(x), i) != want[i];
+    ck_assert_msg(wrong == 0, "%lld wrong gradients of %s", (long long)wrong, TN_SHAPE_TEXT(x));
+    tn_clear_grad(x);
+}
+
 /* Numbers and whole rows of a table, by indices that repeat. */
 static void check_chosen(tn_dtype dtype, int64_t rows, int64_t n)
 {
-    tn_tensor *x = numbers(dtype, TN_SHAPE(rows, n), 7);
+    tn_tensor *x = leaf(numbers(dtype, TN_SHAPE(rows, n), 7));
     tn_tensor *which = tn_empty(ctx, TN_I64, TN_SHAPE(2 * rows, n));
     tn_tensor *line = tn_empty(ctx, TN_I64, TN_SHAPE(2 * rows)),
               *across = tn_empty(ctx, TN_I64, TN_SHAPE(n));
@@ -211,6 +227,10 @@ static void check_chosen(tn_dtype dtype, int64_t rows, int64_t n)
             wrong += i < rows && at(columns_of, i, j) != at(x, i, r[j]);
         }
     ck_assert_msg(wrong == 0, "%lld wrong of %s", (long long)wrong, TN_SHAPE_TEXT(x));
+    tn_tensor *wide = numbers(dtype, TN_SHAPE(2 * rows, n), 8);
+    check_gradient(x, tn_gather(ctx, x, 0, which), wide, p, NULL);
+    check_gradient(x, tn_index_select(ctx, x, 1, across), tn_narrow(ctx, wide, 0, 0, rows), NULL,
+                   r);
 }
 
 START_TEST(chosen_rows)

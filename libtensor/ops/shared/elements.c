@@ -51,6 +51,11 @@ static void gather_row(int64_t n, void *const *p, const int64_t *s, void *payloa
 /* Rows of so few numbers that a call for each would take longer than they do. */
 enum { SHORT_ROW = 32 };
 
+static bool has_short_rows(const tn__iter *it)
+{
+    return it->ndim > 1 && it->shape[it->ndim - 1] <= SHORT_ROW;
+}
+
 #define EACH_ROW(LOOP, type)                                                                \
     for (int64_t r = 0; r < rows; r++) {                                                    \
         void *const p[] = {(type *)all[0] + r * steps[0], (int64_t *)all[1] + r * steps[1], \
@@ -83,10 +88,33 @@ static void gather_rows(int64_t rows, void *const *all, const int64_t *steps, vo
         GATHER_ROWS(uint8_t)
 }
 
-#define SCATTER_LOOP(type)                                                                   \
-    for (int64_t i = 0; i < n; i++) {                                                        \
-        ((type *)p[0])[i * s[0] + index[i * s[1]] * step] += ((const type *)p[2])[i * s[2]]; \
+#define SCATTER_LOOP(type, to, at, from)                                                       \
+    for (int64_t i = 0; i < n; i++) {                                                          \
+        ((type *)p[0])[i * (to) + index[i * (at)] * step] += ((const type *)p[2])[i * (from)]; \
     }
+
+#define SCATTER(type)                             \
+    if (s[0] == 0 && s[1] == 1 && s[2] == 1)      \
+        SCATTER_LOOP(type, 0, 1, 1)               \
+    else if (s[0] == 1 && s[1] == 1 && s[2] == 1) \
+        SCATTER_LOOP(type, 1, 1, 1)               \
+    else                                          \
+        SCATTER_LOOP(type, s[0], s[1], s[2])
+
+#define SCATTER_ROWS(type) EACH_ROW(SCATTER(type), type)
+
+static void scatter_rows(int64_t rows, void *const *all, const int64_t *steps, void *payload)
+{
+    const gather_args *args = payload;
+    const tn__iter *it = &args->rows;
+    int inner = it->ndim - 1;
+    const int64_t s[] = {it->strides[0][inner], it->strides[1][inner], it->strides[2][inner]};
+    int64_t n = it->shape[inner], step = args->step;
+    if (args->dtype == TN_F32)
+        SCATTER_ROWS(float)
+    else
+        SCATTER_ROWS(double)
+}
 
 /* The same number to each of n elements side by side, by way of some copies of it. */
 static void add_number(const gather_args *args, int64_t n, const void *number, char *to)
@@ -109,9 +137,9 @@ static void scatter_row(int64_t n, void *const *p, const int64_t *s, void *paylo
     else if (s[0] == 1 && s[1] == 0 && s[2] == 0)
         add_number(args, n, p[2], to);
     else if (args->dtype == TN_F32)
-        SCATTER_LOOP(float)
+        SCATTER(float)
     else
-        SCATTER_LOOP(double)
+        SCATTER(double)
 }
 
 /* More terms than this are not added to one element one after another. */
@@ -159,7 +187,7 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
         return NULL;
     tn__iter it = tn__iter_new(y->ndim, y->shape, 3, (const tn_tensor *[]){y, index, firsts});
     gather_args args = {.dtype = x->dtype, .step = x->strides[dim], .rows = it};
-    if (it.ndim > 1 && it.shape[it.ndim - 1] <= SHORT_ROW) {
+    if (has_short_rows(&it)) {
         it = tn__iter_of_rows(&it);
         tn__iter_run(ctx, &it, gather_rows, &args);
     } else {
@@ -202,7 +230,8 @@ typedef struct scatter_args {
 
 static void scatter_range(int64_t begin, int64_t end, void *payload)
 {
-    scatter_args *a = payload;
+    const scatter_args *a = payload;
+    gather_args row = a->row;
     tn_tensor parts[TN__MAX_OPERANDS];
     const tn_tensor *operands[TN__MAX_OPERANDS];
     for (int j = 0; j < a->n; j++) {
@@ -211,8 +240,14 @@ static void scatter_range(int64_t begin, int64_t end, void *payload)
         parts[j].offset += begin * parts[j].strides[a->split];
         operands[j] = &parts[j];
     }
-    tn__iter it = tn__iter_new(parts[0].ndim, parts[0].shape, a->n, operands);
-    tn__iter_run_serial(&it, a->fn, &a->row);
+    row.rows = tn__iter_new(parts[0].ndim, parts[0].shape, a->n, operands);
+    tn__iter rows = row.rows;
+    if (a->fn == scatter_row && has_short_rows(&row.rows)) {
+        rows = tn__iter_of_rows(&row.rows);
+        tn__iter_run_serial(&rows, scatter_rows, &row);
+    } else {
+        tn__iter_run_serial(&rows, a->fn, &row);
+    }
 }
 
 /* The largest dimension but for `dim`: what is added to one element stays with one thread, and in
