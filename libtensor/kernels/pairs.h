@@ -8,7 +8,6 @@
 
 #define BLOCK 256 /* terms */
 #define SIDES 16  /* sums side by side, so that they fill vectors */
-#define SHORT 64  /* terms that are as well added one after another */
 
 /* Sums of 1, 2, 4... blocks: those that the binary digits of the count name. */
 typedef struct pairs {

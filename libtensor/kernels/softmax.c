@@ -29,27 +29,23 @@ static real largest(int64_t n, const real *x)
     return m;
 }
 
-static inline real exp_short(int64_t n, const real *x, real m, real *y)
+/* y = e^(x - m) of a block, and the sum of that. */
+static real exp_block(int64_t n, const real *x, real m, real *y)
 {
-    real sum = 0;
+#pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = TN_EXP(x[i] - m);
-    for (int64_t i = 0; i < n; i++)
-        sum += y[i];
-    return sum;
+    return block_sum(n, y);
 }
 
-/* y = e^(x - m), and the sum of that. */
-static real exp_long(int64_t n, const real *x, real m, real *y)
+/* The same of a row. */
+static real exp_row(int64_t n, const real *x, real m, real *y)
 {
+    if (n <= BLOCK)
+        return exp_block(n, x, m, y);
     pairs sum = {.count = 0};
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        int64_t end = at_most(n, i + BLOCK);
-#pragma omp simd
-        for (int64_t j = i; j < end; j++)
-            y[j] = TN_EXP(x[j] - m);
-        pairs_add(&sum, (double)block_sum(end - i, y + i));
-    }
+    for (int64_t i = 0; i < n; i += BLOCK)
+        pairs_add(&sum, (double)exp_block(at_most(n - i, BLOCK), x + i, m, y + i));
     return (real)pairs_total(&sum);
 }
 
@@ -58,7 +54,7 @@ void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
     const real *x = px;
     real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
-        real m = largest(n, x), sum = n <= SHORT ? exp_short(n, x, m, y) : exp_long(n, x, m, y);
+        real m = largest(n, x), sum = exp_row(n, x, m, y);
         for (int64_t i = 0; i < n; i++)
             y[i] /= sum;
     }
@@ -68,20 +64,16 @@ void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
  * PyTorch; a row with +inf gives NaN, too. */
 static real log_sum_exp(int64_t n, const real *x, real m)
 {
-    if (n <= SHORT) {
-        real sum = 0;
-        for (int64_t i = 0; i < n; i++)
-            sum += TN_EXP(x[i] - m);
-        return (real)log((double)sum);
-    }
     real e[BLOCK];
+    if (n <= BLOCK)
+        return (real)log((double)exp_block(n, x, m, e));
     pairs sum = {.count = 0};
     for (int64_t i = 0; i < n; i += BLOCK)
-        pairs_add(&sum, (double)exp_long(at_most(n - i, BLOCK), x + i, m, e));
+        pairs_add(&sum, (double)exp_block(at_most(n - i, BLOCK), x + i, m, e));
     return (real)log(pairs_total(&sum));
 }
 
-static real dot_short(int64_t n, const real *x, const real *y)
+static inline real dot_few(int64_t n, const real *x, const real *y)
 {
     real sum = 0;
     for (int64_t i = 0; i < n; i++)
@@ -89,16 +81,21 @@ static real dot_short(int64_t n, const real *x, const real *y)
     return sum;
 }
 
-static real dot_long(int64_t n, const real *x, const real *y)
+static real dot_block(int64_t n, const real *x, const real *y)
 {
     real products[BLOCK];
+    for (int64_t i = 0; i < n; i++)
+        products[i] = x[i] * y[i];
+    return block_sum(n, products);
+}
+
+static real dot(int64_t n, const real *x, const real *y)
+{
+    if (n <= BLOCK)
+        return dot_block(n, x, y);
     pairs sum = {.count = 0};
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        int64_t length = at_most(n - i, BLOCK);
-        for (int64_t j = 0; j < length; j++)
-            products[j] = x[i + j] * y[i + j];
-        pairs_add(&sum, (double)block_sum(length, products));
-    }
+    for (int64_t i = 0; i < n; i += BLOCK)
+        pairs_add(&sum, (double)dot_block(at_most(n - i, BLOCK), x + i, y + i));
     return (real)pairs_total(&sum);
 }
 
@@ -108,7 +105,7 @@ void KERNEL(softmax_backward)(int64_t rows, int64_t n, const void *py, const voi
     const real *y = py, *dy = pdy;
     real *dx = pdx;
     for (int64_t row = 0; row < rows; row++, y += n, dy += n, dx += n) {
-        real sum = n <= SHORT ? dot_short(n, y, dy) : dot_long(n, y, dy);
+        real sum = n < SIDES ? dot_few(n, y, dy) : dot(n, y, dy);
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
             dx[i] = y[i] * (dy[i] - sum);
