@@ -144,8 +144,8 @@ enum { SHORT_ROW = 128 }; /* longer ones are copied or filled each by itself */
 static bool has_short_pieces(const tn__iter *it)
 {
     int inner = it->ndim - 1;
-    return inner > 0 && it->shape[inner] <= SHORT_ROW && it->strides[0][inner] == 1 &&
-           it->strides[1][inner] == 1;
+    return inner > 0 && it->shape[inner] > 0 && it->shape[inner] <= SHORT_ROW &&
+           it->strides[0][inner] == 1 && it->strides[1][inner] == 1;
 }
 
 static void copy_pieces(int64_t rows, void *const *p, const int64_t *strides, void *payload)

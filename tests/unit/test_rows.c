@@ -131,6 +131,26 @@ START_TEST(copies_with_gaps)
 }
 END_TEST
 
+/* There is nothing to do for rows without numbers, however many there are. */
+START_TEST(rows_of_nothing)
+{
+    const int64_t many = INT64_C(1) << 40;
+    const int64_t shape[] = {many, 0}, strides[] = {3, 1};
+    tn_tensor *x = tn__view(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(0)), 2, shape, strides, 0);
+    tn_tensor *index = tn_empty(ctx, TN_I64, TN_SHAPE(many, 0));
+    ck_assert_int_eq(tn_numel(tn_clone(ctx, x)), 0);
+    ck_assert_int_eq(
+        tn_numel(tn_sub(ctx, x,
+                        tn_expand(ctx, tn_zeros(ctx, TN_F32, TN_SHAPE(1, 1)), TN_SHAPE(many, 1)))),
+        0);
+    ck_assert_int_eq(tn_numel(tn_cat(ctx, 2, (const tn_tensor *[]){x, x}, 1)), 0);
+    ck_assert_int_eq(tn_numel(tn_softmax(ctx, x, 1)), 0);
+    ck_assert_int_eq(tn_numel(tn_lt(ctx, x, x)), 0);
+    ck_assert_int_eq(tn_numel(tn_gather(ctx, x, 1, index)), 0);
+    ck_tn_ok();
+}
+END_TEST
+
 /* Rows of bytes, of every length. */
 START_TEST(bytes)
 {
@@ -251,6 +271,7 @@ int main(void)
     tcase_add_loop_test(tc, operands_of_all_kinds, 0, 2 * COUNT(lengths));
     tcase_add_test(tc, dimensions_before_rows);
     tcase_add_loop_test(tc, copies_with_gaps, 0, COUNT(lengths));
+    tcase_add_test(tc, rows_of_nothing);
     tcase_add_test(tc, bytes);
     tcase_add_loop_test(tc, best_of_lines, 0, COUNT(lengths));
     tcase_add_loop_test(tc, chosen_rows, 0, COUNT(lengths));

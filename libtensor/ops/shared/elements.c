@@ -53,7 +53,8 @@ enum { SHORT_ROW = 32 };
 
 static bool has_short_rows(const tn__iter *it)
 {
-    return it->ndim > 1 && it->shape[it->ndim - 1] <= SHORT_ROW;
+    int inner = it->ndim - 1;
+    return inner > 0 && it->shape[inner] > 0 && it->shape[inner] <= SHORT_ROW;
 }
 
 #define EACH_ROW(LOOP, type)                                                                \
