@@ -140,19 +140,29 @@ static void turn(tn_ctx *ctx, const tn__iter *it, int across)
 
 enum { SHORT_ROW = 128 }; /* longer ones are copied or filled each by itself */
 
-/* Of numbers that stand side by side, with gaps between the rows or not. */
+/* Of numbers that stand side by side, with gaps between the rows or not, or of one number in all
+ * rows. */
 static bool has_short_pieces(const tn__iter *it)
 {
     int inner = it->ndim - 1;
-    return inner > 0 && it->shape[inner] > 0 && it->shape[inner] <= SHORT_ROW &&
-           it->strides[0][inner] == 1 && it->strides[1][inner] == 1;
+    if (inner == 0 || it->shape[inner] == 0 || it->shape[inner] > SHORT_ROW)
+        return false;
+    const int64_t *from = it->strides[1];
+    return it->strides[0][inner] == 1 &&
+           (from[inner] == 1 || (from[inner] == 0 && from[inner - 1] == 0));
 }
 
 static void copy_pieces(int64_t rows, void *const *p, const int64_t *strides, void *payload)
 {
     const turn_args *a = payload;
-    int64_t size = (int64_t)a->it->size[0], n = a->it->shape[a->it->ndim - 1];
-    tn__copy_rows(rows, n * size, (tn__row_list){.first = p[1], .step = strides[1] * size},
+    int inner = a->it->ndim - 1;
+    int64_t size = (int64_t)a->it->size[0], n = a->it->shape[inner];
+    char same[SHORT_ROW * sizeof(double)];
+    bool is_one = a->it->strides[1][inner] == 0;
+    for (int64_t i = 0; is_one && i < n; i++)
+        memcpy(same + i * size, p[1], (size_t)size);
+    tn__copy_rows(rows, n * size,
+                  (tn__row_list){.first = is_one ? same : p[1], .step = strides[1] * size},
                   (tn__row_list){.first = p[0], .step = strides[0] * size});
 }
 

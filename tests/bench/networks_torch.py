@@ -173,7 +173,7 @@ def moment():
 def seconds_since(start):
     """As in timing.h: with one thread, the processor's work where that is less than the wall's time."""
     wall, work = (now - then for now, then in zip(moment(), start))
-    return min(wall, work) if torch.get_num_threads() == 1 else wall
+    return work if torch.get_num_threads() == 1 and 0 < work < wall else wall
 
 
 def time_calls(run, seconds):

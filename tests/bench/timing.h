@@ -30,11 +30,12 @@ static inline moment start_timing(void)
 }
 
 /* With one thread, a call took no longer than the processor worked: where the wall's clock says
- * more, another process had its turn. Reading that clock takes longer than a small operator. */
+ * more, another process had its turn. Reading that clock takes longer than a small operator, and in
+ * a virtual machine it may stand still for as long. */
 static inline double seconds_since(moment start, int threads)
 {
     double wall = now() - start.wall, work = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start.work;
-    return threads == 1 && work < wall ? work : wall;
+    return threads == 1 && work > 0 && work < wall ? work : wall;
 }
 
 static inline int by_size(const void *a, const void *b)

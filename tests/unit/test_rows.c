@@ -107,6 +107,10 @@ static void check_copies(tn_dtype dtype, int64_t rows, int64_t n)
         }
     for (int64_t i = 0; i < rows * n; i++)
         wrong += element_of(plain, i) != element_of(x, i / n * (n + 2) + i % n + 1);
+    ck_assert_int_eq(tn_copy_(ctx, into, tn_scalar(ctx, dtype, 5)), TN_OK);
+    for (int64_t i = 0; i <= rows; i++)
+        for (int64_t j = 0; j < n + 3; j++)
+            wrong += element_of(y, i * (n + 3) + j) != (i < rows && j >= 2 && j < n + 2 ? 5 : 77);
     tn_tensor *joined = tn_cat(ctx, 3, (const tn_tensor *[]){part, x, part}, 1);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < n; j++) {
