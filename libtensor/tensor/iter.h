@@ -29,11 +29,11 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
 typedef void (*tn__row_fn)(int64_t n, void *const *p, const int64_t *strides, void *payload);
 void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
 
-/* The same for a loop that writes operand 0, which is contiguous, and only reads the others. Short
- * rows reach it several at a time, all operands side by side. */
-void tn__iter_run_joined(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
-
 /* The same on this thread alone, for functions that use threads themselves. */
 void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload);
+
+/* For a loop that writes operand 0, which is contiguous, and only reads the others: short rows
+ * reach it several at a time, all operands side by side. */
+void tn__iter_run_joined(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);
 
 #endif
