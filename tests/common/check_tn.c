@@ -175,6 +175,17 @@ double element_of(const tn_tensor *t, int64_t i)
     return tn_at(ctx, t, index);
 }
 
+tn_tensor *whole_numbers(tn_dtype dtype, int ndim, const int64_t *shape, int most, uint32_t seed)
+{
+    tn_tensor *t = tn_empty(ctx, dtype, ndim, shape);
+    for (int64_t i = 0; i < tn_numel(t); i++) {
+        seed = seed * 1664525 + 1013904223;
+        tn__store_f64(dtype, (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(dtype),
+                      (double)((seed >> 16) % (2 * (uint32_t)most + 1)) - most);
+    }
+    return t;
+}
+
 void check_elements(const char *file, int line, const tn_tensor *t, double tolerance,
                     const double *expected, int64_t count)
 {

@@ -130,6 +130,9 @@ void check_same_bits(const tn_tensor *a, const tn_tensor *b);
 /* Element i of t in row-major order. */
 double element_of(const tn_tensor *t, int64_t i);
 
+/* Whole numbers from -most to most, the same for the same seed. */
+tn_tensor *whole_numbers(tn_dtype dtype, int ndim, const int64_t *shape, int most, uint32_t seed);
+
 /* A float64 tensor of these numbers, of one dimension; the same as a leaf. */
 #define F64(...)                                                                                 \
     tn_from_data(ctx, TN_F64, 1,                                                                 \

@@ -11,18 +11,6 @@ typedef struct conv {
     tn_conv2d_opts opts;
 } conv;
 
-/* From -3 to 3. */
-static tn_tensor *integers(tn_dtype dtype, int ndim, const int64_t *shape, uint32_t seed)
-{
-    tn_tensor *t = tn_empty(ctx, dtype, ndim, shape);
-    for (int64_t i = 0; i < tn_numel(t); i++) {
-        seed = seed * 1664525 + 1013904223;
-        tn__store_f64(dtype, (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(dtype),
-                      (double)((seed >> 16) % 7) - 3);
-    }
-    return t;
-}
-
 /* Of nothing, if the method does not apply. */
 static int check_same(const tn_tensor *got, const tn_tensor *want, const char *what, int number)
 {
@@ -38,11 +26,11 @@ static int check_same(const tn_tensor *got, const tn_tensor *want, const char *w
 static int check_conv2d(const conv *c, tn_dtype dtype, int number)
 {
     tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *x = integers(dtype, 4, c->x, 1), *w = integers(dtype, 4, c->w, 2);
-    tn_tensor *b = integers(dtype, 1, c->w, 3);
+    tn_tensor *x = whole_numbers(dtype, 4, c->x, 3, 1), *w = whole_numbers(dtype, 4, c->w, 3, 2);
+    tn_tensor *b = whole_numbers(dtype, 1, c->w, 3, 3);
     tn__window window = conv2d_plan(x, w, &c->opts).window;
     int64_t shape[] = {c->x[0], c->w[0], window.out_h, window.out_w};
-    tn_tensor *dy = integers(dtype, 4, shape, 4);
+    tn_tensor *dy = whole_numbers(dtype, 4, shape, 3, 4);
     conv2d_products want = conv2d_by(&tn__conv2d_im2col, x, w, b, dy, &c->opts);
     conv2d_products direct = conv2d_by(&tn__conv2d_direct, x, w, b, dy, &c->opts);
     conv2d_products outer = conv2d_by(&tn__conv2d_outer, x, w, b, dy, &c->opts);

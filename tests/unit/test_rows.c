@@ -11,18 +11,6 @@ static const int64_t counts[] = {1, 2, 3, 17, 64, 65, 131};
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-/* Whole numbers from -9 to 9, each tensor with others. */
-static tn_tensor *numbers(tn_dtype dtype, int ndim, const int64_t *shape, uint32_t seed)
-{
-    tn_tensor *t = tn_empty(ctx, dtype, ndim, shape);
-    for (int64_t i = 0; i < tn_numel(t); i++) {
-        seed = seed * 1664525 + 1013904223;
-        tn__store_f64(dtype, (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(dtype),
-                      (double)((seed >> 16) % 19) - 9);
-    }
-    return t;
-}
-
 static double at(const tn_tensor *t, int64_t row, int64_t column)
 {
     int64_t rows = tn_size(t, 0), columns = tn_size(t, 1);
@@ -34,8 +22,8 @@ static tn_tensor *operand(tn_dtype dtype, int64_t rows, int64_t n, int kind, uin
 {
     int64_t shape[] = {kind == 1 || kind == 3 ? 1 : rows, kind == 2 || kind == 3 ? 1 : n};
     if (kind < 4)
-        return numbers(dtype, 2, shape, seed);
-    return tn_narrow(ctx, numbers(dtype, TN_SHAPE(rows, n + 3), seed), 1, 2, n);
+        return whole_numbers(dtype, 2, shape, 9, seed);
+    return tn_narrow(ctx, whole_numbers(dtype, TN_SHAPE(rows, n + 3), 9, seed), 1, 2, n);
 }
 
 static void check_pair(const tn_tensor *a, const tn_tensor *b, const tn_tensor *c)
@@ -77,8 +65,8 @@ END_TEST
 /* The same column for all channels, in more dimensions than two. */
 START_TEST(dimensions_before_rows)
 {
-    tn_tensor *x = numbers(TN_F32, TN_SHAPE(3, 5, 4, 7), 1);
-    tn_tensor *scale = numbers(TN_F32, TN_SHAPE(5, 1, 1), 2);
+    tn_tensor *x = whole_numbers(TN_F32, TN_SHAPE(3, 5, 4, 7), 9, 1);
+    tn_tensor *scale = whole_numbers(TN_F32, TN_SHAPE(5, 1, 1), 9, 2);
     tn_tensor *y = tn_mul(ctx, tn_permute(ctx, x, (int[]){0, 1, 3, 2}), scale);
     tn_tensor *z = tn_mul(ctx, x, scale);
     for (int64_t i = 0; i < tn_numel(x); i++) {
@@ -93,7 +81,7 @@ END_TEST
 /* Nothing before or behind the rows is written. */
 static void check_copies(tn_dtype dtype, int64_t rows, int64_t n)
 {
-    tn_tensor *x = numbers(dtype, TN_SHAPE(rows, n + 2), 1);
+    tn_tensor *x = whole_numbers(dtype, TN_SHAPE(rows, n + 2), 9, 1);
     tn_tensor *y = tn_full(ctx, dtype, TN_SHAPE(rows + 1, n + 3), 77);
     tn_tensor *part = tn_narrow(ctx, x, 1, 1, n), *plain = tn_contiguous(ctx, part);
     tn_tensor *into = tn_narrow(ctx, tn_narrow(ctx, y, 0, 0, rows), 1, 2, n);
@@ -230,7 +218,7 @@ static void check_gradient(tn_tensor *x, tn_tensor *y, const tn_tensor *dy, cons
 /* Numbers and whole rows of a table, by indices that repeat. */
 static void check_chosen(tn_dtype dtype, int64_t rows, int64_t n)
 {
-    tn_tensor *x = leaf(numbers(dtype, TN_SHAPE(rows, n), 7));
+    tn_tensor *x = leaf(whole_numbers(dtype, TN_SHAPE(rows, n), 9, 7));
     tn_tensor *which = tn_empty(ctx, TN_I64, TN_SHAPE(2 * rows, n));
     tn_tensor *line = tn_empty(ctx, TN_I64, TN_SHAPE(2 * rows)),
               *across = tn_empty(ctx, TN_I64, TN_SHAPE(n));
@@ -251,7 +239,7 @@ static void check_chosen(tn_dtype dtype, int64_t rows, int64_t n)
             wrong += i < rows && at(columns_of, i, j) != at(x, i, r[j]);
         }
     ck_assert_msg(wrong == 0, "%lld wrong of %s", (long long)wrong, TN_SHAPE_TEXT(x));
-    tn_tensor *wide = numbers(dtype, TN_SHAPE(2 * rows, n), 8);
+    tn_tensor *wide = whole_numbers(dtype, TN_SHAPE(2 * rows, n), 9, 8);
     check_gradient(x, tn_gather(ctx, x, 0, which), wide, p, NULL);
     check_gradient(x, tn_index_select(ctx, x, 1, across), tn_narrow(ctx, wide, 0, 0, rows), NULL,
                    r);

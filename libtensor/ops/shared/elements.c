@@ -17,8 +17,9 @@
 typedef struct gather_args {
     const tn__kernels *k; /* of floats */
     tn_dtype dtype;
-    int64_t step;  /* of x along the dimension */
-    tn__iter rows; /* the last dimension is that of short rows */
+    int64_t step; /* of x along the dimension */
+    int64_t n;    /* numbers of a short row, */
+    int64_t s[3]; /* and their strides */
 } gather_args;
 
 /* Strides that are constants make loops that are twice as fast. */
@@ -57,6 +58,15 @@ static bool has_short_rows(const tn__iter *it)
     return inner > 0 && it->shape[inner] > 0 && it->shape[inner] <= SHORT_ROW;
 }
 
+static tn__iter rows_of(const tn__iter *it, gather_args *args)
+{
+    tn__iter rows = tn__iter_of_rows(it);
+    args->n = it->shape[rows.ndim];
+    for (int j = 0; j < 3; j++)
+        args->s[j] = it->strides[j][rows.ndim];
+    return rows;
+}
+
 #define EACH_ROW(LOOP, type)                                                                \
     for (int64_t r = 0; r < rows; r++) {                                                    \
         void *const p[] = {(type *)all[0] + r * steps[0], (int64_t *)all[1] + r * steps[1], \
@@ -70,10 +80,8 @@ static bool has_short_rows(const tn__iter *it)
 static void gather_rows(int64_t rows, void *const *all, const int64_t *steps, void *payload)
 {
     const gather_args *args = payload;
-    const tn__iter *it = &args->rows;
-    int inner = it->ndim - 1;
-    const int64_t s[] = {it->strides[0][inner], it->strides[1][inner], it->strides[2][inner]};
-    int64_t n = it->shape[inner], step = args->step;
+    const int64_t *s = args->s;
+    int64_t n = args->n, step = args->step;
     int64_t size = (int64_t)tn_dtype_size(args->dtype);
     if (s[0] == 1 && s[1] == 0 && s[2] == 1 && steps[2] == 0)
         tn__copy_rows(
@@ -107,10 +115,8 @@ static void gather_rows(int64_t rows, void *const *all, const int64_t *steps, vo
 static void scatter_rows(int64_t rows, void *const *all, const int64_t *steps, void *payload)
 {
     const gather_args *args = payload;
-    const tn__iter *it = &args->rows;
-    int inner = it->ndim - 1;
-    const int64_t s[] = {it->strides[0][inner], it->strides[1][inner], it->strides[2][inner]};
-    int64_t n = it->shape[inner], step = args->step;
+    const int64_t *s = args->s;
+    int64_t n = args->n, step = args->step;
     if (args->dtype == TN_F32)
         SCATTER_ROWS(float)
     else
@@ -187,9 +193,9 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
     if (!firsts)
         return NULL;
     tn__iter it = tn__iter_new(y->ndim, y->shape, 3, (const tn_tensor *[]){y, index, firsts});
-    gather_args args = {.dtype = x->dtype, .step = x->strides[dim], .rows = it};
+    gather_args args = {.dtype = x->dtype, .step = x->strides[dim]};
     if (has_short_rows(&it)) {
-        it = tn__iter_of_rows(&it);
+        it = rows_of(&it, &args);
         tn__iter_run(ctx, &it, gather_rows, &args);
     } else {
         tn__iter_run(ctx, &it, gather_row, &args);
@@ -241,13 +247,12 @@ static void scatter_range(int64_t begin, int64_t end, void *payload)
         parts[j].offset += begin * parts[j].strides[a->split];
         operands[j] = &parts[j];
     }
-    row.rows = tn__iter_new(parts[0].ndim, parts[0].shape, a->n, operands);
-    tn__iter rows = row.rows;
-    if (a->fn == scatter_row && has_short_rows(&row.rows)) {
-        rows = tn__iter_of_rows(&row.rows);
-        tn__iter_run_serial(&rows, scatter_rows, &row);
+    tn__iter it = tn__iter_new(parts[0].ndim, parts[0].shape, a->n, operands);
+    if (a->fn == scatter_row && has_short_rows(&it)) {
+        it = rows_of(&it, &row);
+        tn__iter_run_serial(&it, scatter_rows, &row);
     } else {
-        tn__iter_run_serial(&rows, a->fn, &row);
+        tn__iter_run_serial(&it, a->fn, &row);
     }
 }
 
