@@ -108,9 +108,10 @@
     K(void, batch_norm_moments, (const tn__channel *c, const void *x, double *mean, double *var))  \
     K(void, batch_norm_sums,                                                                       \
       (const tn__channel *c, double mean, const void *x, const void *dy, double sums[2]))          \
-    /* y = scale (x - mean) + shift;  dx = scale (dy - a - b (x - mean)) */                        \
+    /* y = scale (x - mean) + shift, or of n numbers y;  dx = scale (dy - a - b (x - mean)) */     \
     K(void, batch_norm,                                                                            \
       (const tn__channel *c, double mean, double scale, double shift, const void *x, void *y))     \
+    K(void, batch_norm_in_place, (int64_t n, double mean, double scale, double shift, void *y))    \
     K(void, batch_norm_backward,                                                                   \
       (const tn__channel *c, double mean, double scale, double a, double b, const void *x,         \
        const void *dy, void *dx))                                                                  \

@@ -245,7 +245,8 @@ static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space
                                     .ldb = m.ld});
     }
     for (int64_t o = 0; o < p->out_channels; o++)
-        tn__conv2d_end(p, b.columns, y.data + o * y.ld * p->element_size);
+        tn__conv2d_end(p, b.group * p->out_channels + o, b.columns,
+                       y.data + o * y.ld * p->element_size);
     copy_block(p, &b, p->y, y, true);
 }
 
