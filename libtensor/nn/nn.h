@@ -3,6 +3,7 @@
 #define TN_NN_ROOM_H
 
 #include <tn/nn.h>
+#include "ops/in_place.h"
 
 /* Frees the module and each of the `count` intended children that has no parent yet. The module and
  * the children may be NULL. */
@@ -43,8 +44,7 @@ bool tn__is_batch_norm2d(const tn_module *module);
 bool tn__is_relu(const tn_module *module);
 
 /* What a BatchNorm2d normalises by, which is the batch where opts.training says so. */
-struct tn__norm;
-void tn__batch_norm2d_norm(const tn_module *module, struct tn__norm *norm);
+void tn__batch_norm2d_norm(const tn_module *module, tn__norm *norm);
 
 /* What is called after the forward pass of a module and of those inside it, which run as in
  * evaluation meanwhile. */

@@ -24,7 +24,7 @@ static tn_tensor *run(tn_ctx *ctx, const group *g, const tn_tensor *x, bool *is_
     return tn__scope_return(ctx, scope, y);
 }
 
-/* The modules from entry *at on that may be a tail, a norm among them if it may; moves past them. */
+/* The modules from entry *at on that may be a tail, with a norm if it may; moves past them. */
 static tn__tail tail_at(const tn_module *self, bool norm, int64_t *at)
 {
     tn__tail tail = {.norm = NULL};
