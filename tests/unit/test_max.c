@@ -128,6 +128,23 @@ START_TEST(test_few_columns)
 }
 END_TEST
 
+/* Each row in turn is the only one that is larger than others. */
+START_TEST(test_rows_of_few_columns)
+{
+    enum { ROWS = 4 * 64 + 3 };
+    for (int64_t cols = 1; cols < 16; cols += 2)
+        for (int64_t row = 0; row < ROWS; row++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(ROWS, cols));
+            tn_fill_(ctx, tn_select(ctx, x, 0, row), 1);
+            const int64_t *at = tn_data_i64(tn_argmax(ctx, x, 0));
+            for (int64_t j = 0; j < cols; j++)
+                ck_assert_int_eq(at[j], row);
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 /* The best one of 150000 numbers is in each of their parts in turn, and after or before equals. */
 START_TEST(test_parts)
 {
@@ -217,5 +234,6 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("max", cases, test_values, test_sizes, test_few_columns, test_parts, test_pieces,
-         test_special_values, test_gradient_of_ties, test_indices_have_no_gradient, test_errors)
+OP_TESTS("max", cases, test_values, test_sizes, test_few_columns, test_rows_of_few_columns,
+         test_parts, test_pieces, test_special_values, test_gradient_of_ties,
+         test_indices_have_no_gradient, test_errors)
