@@ -150,7 +150,7 @@ void KERNEL(batch_norm)(const tn__channel *c, double mean, double scale, double 
     }
 }
 
-void KERNEL(batch_norm_in_place)(int64_t n, double mean, double scale, double shift, void *py)
+void KERNEL(norm_in_place)(int64_t n, double mean, double scale, double shift, void *py)
 {
     real m = (real)mean, s = (real)scale, b = shift_of(mean, scale, shift), *y = py;
     for (int64_t i = 0; i < n; i++)
