@@ -98,6 +98,9 @@ typedef struct tn__winograd_panel {
     int64_t element; /* numbers from element to element */
 } tn__winograd_panel;
 
+/* Numbers of a row, at most, that is done beside others (softmax_columns.c). */
+#define TN__SHORT_ROW 31
+
 /* What kernels may read and write past the end of an array, in bytes. */
 #define TN__SLACK 64
 

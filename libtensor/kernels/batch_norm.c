@@ -132,16 +132,29 @@ void KERNEL(batch_norm_sums)(const tn__channel *c, double mean, const void *x, c
     sums_of_channel(c, x, dy, 1, mean, false, total);
 }
 
+/* b of y = s (x - m) + b, m being the mean rounded. */
+static real shift_of(double mean, double scale, double shift)
+{
+    return (real)(shift + scale * ((double)(real)mean - mean));
+}
+
 void KERNEL(batch_norm)(const tn__channel *c, double mean, double scale, double shift,
                         const void *px, void *py)
 {
-    real m = (real)mean, s = (real)scale, b = (real)(shift + scale * ((double)m - mean));
+    real m = (real)mean, s = (real)scale, b = shift_of(mean, scale, shift);
     for (int64_t row = 0; row < c->n; row++) {
         const real *restrict x = (const real *)px + row * c->stride;
         real *restrict y = (real *)py + row * c->stride;
         for (int64_t i = 0; i < c->size; i++)
             y[i] = s * (x[i] - m) + b;
     }
+}
+
+void KERNEL(norm_in_place)(int64_t n, double mean, double scale, double shift, void *py)
+{
+    real m = (real)mean, s = (real)scale, b = shift_of(mean, scale, shift), *y = py;
+    for (int64_t i = 0; i < n; i++)
+        y[i] = s * (y[i] - m) + b;
 }
 
 void KERNEL(batch_norm_backward)(const tn__channel *c, double mean, double scale, double a,
@@ -225,7 +238,7 @@ void KERNEL(batch_norm_columns)(const tn__channels *c, const void *px, void *py)
     for (int64_t j = 0; j < c->count; j++) {
         m[j] = (real)c->mean[j];
         s[j] = (real)c->scale[j];
-        b[j] = (real)(c->shift[j] + c->scale[j] * ((double)m[j] - c->mean[j]));
+        b[j] = shift_of(c->mean[j], c->scale[j], c->shift[j]);
     }
     for (int64_t row = 0; row < c->n; row++) {
         const real *restrict x = (const real *)px + row * c->stride;

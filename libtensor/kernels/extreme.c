@@ -18,7 +18,8 @@ typedef wide_ints places;
 
 #define WAYS 4               /* vectors side by side */
 #define STRIP (WAYS * WIDTH) /* numbers in them */
-#define LOOKED_THROUGH 2048  /* numbers of a row between two looks at the best */
+#define FEWEST 4 /* rows of whole strips, for fewer of which it does not pay to make some */
+#define LOOKED_THROUGH 2048 /* numbers of a row between two looks at the best */
 #define INLINE __attribute__((always_inline)) static inline
 
 /* `smallest` is a constant wherever these are inlined. */
@@ -165,13 +166,50 @@ INLINE void column(int64_t n, const real *x, int64_t ldx, bool smallest, real *y
         *at = where;
 }
 
+/* How many of such rows fill whole strips. */
+static int64_t rows_of_strips(int64_t cols)
+{
+    int64_t rows = STRIP;
+    for (; cols % 2 == 0 && rows > 1; cols /= 2)
+        rows /= 2;
+    return rows;
+}
+
+/* Few columns, with nothing between their rows: several rows are taken as one, whose columns fill
+ * vectors. Then the best of all that belong to a column are compared; of equal ones the first row
+ * counts. */
+INLINE void few_columns(int64_t n, int64_t cols, const real *x, int64_t rows, bool smallest,
+                        real *y, int64_t *at)
+{
+    real best[STRIP * WIDTH];
+    int64_t where[STRIP * WIDTH], joined = n / rows;
+    strips(joined, rows * cols, x, rows * cols, WAYS, smallest, best, where);
+    for (int64_t j = 0; j < cols; j++) {
+        int64_t first = where[j] * rows;
+        for (int64_t r = 1; r < rows; r++) {
+            int64_t row = where[r * cols + j] * rows + r;
+            real a = x[row * cols + j], b = x[first * cols + j];
+            bool is_equal = a == b || (a != a && b != b);
+            first = is_before(a, b, smallest) || (is_equal && row < first) ? row : first;
+        }
+        for (int64_t row = joined * rows; row < n; row++)
+            first = is_before(x[row * cols + j], x[first * cols + j], smallest) ? row : first;
+        y[j] = x[first * cols + j];
+        if (at)
+            at[j] = first;
+    }
+}
+
 INLINE void columns(int64_t n, int64_t cols, const real *x, int64_t ldx, bool smallest, real *y,
                     int64_t *at)
 {
+    int64_t rows = rows_of_strips(cols);
     if (cols >= STRIP && n <= PLACES)
         strips(n, cols, x, ldx, WAYS, smallest, y, at);
     else if (cols >= WIDTH && n <= PLACES)
         strips(n, cols, x, ldx, 1, smallest, y, at);
+    else if (cols < WIDTH && ldx == cols && n / rows >= FEWEST && n / rows <= PLACES)
+        few_columns(n, cols, x, rows, smallest, y, at);
     else
         for (int64_t j = 0; j < cols; j++)
             column(n, x + j, ldx, smallest, y + j, at ? at + j : NULL);

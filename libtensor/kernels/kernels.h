@@ -16,20 +16,22 @@
 #define TN__KERNELS(K)                                                                             \
     TN__ARRAY_KERNELS(K)                                                                           \
     /* softmax and its logarithm over rows of n, and dx from y and dy */                           \
-    K(void, softmax, (int64_t rows, int64_t n, const void *x, void *y))                            \
-    K(void, softmax_backward, (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))  \
-    K(void, log_softmax, (int64_t rows, int64_t n, const void *x, void *y))                        \
-    K(void, log_softmax_backward,                                                                  \
-      (int64_t rows, int64_t n, const void *y, const void *dy, void *dx))                          \
-    /* the same down columns, of n rows that are ld numbers apart */                               \
+    K(void, softmax, (int64_t rows, int64_t n, bool log, const void *x, void *y))                  \
+    K(void, softmax_backward,                                                                      \
+      (int64_t rows, int64_t n, bool log, const void *y, const void *dy, void *dx))                \
+    /* the same of rows of up to TN__SHORT_ROW;  m and log sum e^(x - m) of rows ldx apart */      \
+    K(void, softmax_short, (int64_t rows, int64_t n, bool log, const void *x, void *y))            \
+    K(void, log_sum_exp, (int64_t rows, int64_t n, const void *x, int64_t ldx, void *lse))         \
+    K(void, log_sum_exp_short, (int64_t rows, int64_t n, const void *x, int64_t ldx, void *lse))   \
+    /* softmax and its logarithm down columns, of n rows that are ld numbers apart */              \
     K(void, softmax_columns,                                                                       \
       (int64_t n, int64_t cols, int64_t ld, bool log, const void *x, void *y))                     \
     K(void, softmax_columns_backward,                                                              \
       (int64_t n, int64_t cols, int64_t ld, bool log, const void *y, const void *dy, void *dx))    \
-    /* rows begin .. end: loss, m and log sum e^(x - m) of each;  dx from dy of each, scaled */    \
+    /* rows begin .. end: loss from m and log sum of each;  dx from dy of each, scaled */          \
     K(void, cross_entropy,                                                                         \
-      (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, void *loss,          \
-       void *lse))                                                                                 \
+      (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, const void *lse,     \
+       void *loss))                                                                                \
     K(void, cross_entropy_backward,                                                                \
       (const tn__cross_entropy *e, int64_t begin, int64_t end, const void *x, const void *lse,     \
        const void *dy, bool one_dy, double scale, void *dx))                                       \
@@ -108,9 +110,10 @@
     K(void, batch_norm_moments, (const tn__channel *c, const void *x, double *mean, double *var))  \
     K(void, batch_norm_sums,                                                                       \
       (const tn__channel *c, double mean, const void *x, const void *dy, double sums[2]))          \
-    /* y = scale (x - mean) + shift;  dx = scale (dy - a - b (x - mean)) */                        \
+    /* y = scale (x - mean) + shift, or of n numbers y;  dx = scale (dy - a - b (x - mean)) */     \
     K(void, batch_norm,                                                                            \
       (const tn__channel *c, double mean, double scale, double shift, const void *x, void *y))     \
+    K(void, norm_in_place, (int64_t n, double mean, double scale, double shift, void *y))          \
     K(void, batch_norm_backward,                                                                   \
       (const tn__channel *c, double mean, double scale, double a, double b, const void *x,         \
        const void *dy, void *dx))                                                                  \

@@ -49,10 +49,8 @@ static real exp_row(int64_t n, const real *x, real m, real *y)
     return (real)pairs_total(&sum);
 }
 
-void KERNEL(softmax)(int64_t rows, int64_t n, const void *px, void *py)
+static void softmax(int64_t rows, int64_t n, const real *x, real *y)
 {
-    const real *x = px;
-    real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
         real m = largest(n, x), sum = exp_row(n, x, m, y);
         for (int64_t i = 0; i < n; i++)
@@ -71,6 +69,16 @@ static real log_sum_exp(int64_t n, const real *x, real m)
     for (int64_t i = 0; i < n; i += BLOCK)
         pairs_add(&sum, (double)exp_block(at_most(n - i, BLOCK), x + i, m, e));
     return (real)log(pairs_total(&sum));
+}
+
+void KERNEL(log_sum_exp)(int64_t rows, int64_t n, const void *px, int64_t ldx, void *plse)
+{
+    const real *x = px;
+    real *lse = plse;
+    for (int64_t row = 0; row < rows; row++, x += ldx, lse += 2) {
+        lse[0] = largest(n, x);
+        lse[1] = log_sum_exp(n, x, lse[0]);
+    }
 }
 
 static inline real dot_few(int64_t n, const real *x, const real *y)
@@ -100,10 +108,8 @@ static real dot(int64_t n, const real *x, const real *y)
 }
 
 /* dx = y (dy - sum_j y_j dy_j) */
-void KERNEL(softmax_backward)(int64_t rows, int64_t n, const void *py, const void *pdy, void *pdx)
+static void back(int64_t rows, int64_t n, const real *y, const real *dy, real *dx)
 {
-    const real *y = py, *dy = pdy;
-    real *dx = pdx;
     for (int64_t row = 0; row < rows; row++, y += n, dy += n, dx += n) {
         real sum = n < SIDES ? dot_few(n, y, dy) : dot(n, y, dy);
 #pragma omp simd
@@ -112,10 +118,8 @@ void KERNEL(softmax_backward)(int64_t rows, int64_t n, const void *py, const voi
     }
 }
 
-void KERNEL(log_softmax)(int64_t rows, int64_t n, const void *px, void *py)
+static void log_softmax(int64_t rows, int64_t n, const real *x, real *y)
 {
-    const real *x = px;
-    real *y = py;
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
         real m = largest(n, x), log_sum = log_sum_exp(n, x, m);
 #pragma omp simd
@@ -135,17 +139,25 @@ static real sum_of(int64_t n, const real *x)
 }
 
 /* dx = dy - e^y sum_j dy_j */
-void KERNEL(log_softmax_backward)(int64_t rows, int64_t n, const void *py, const void *pdy,
-                                  void *pdx)
+static void log_back(int64_t rows, int64_t n, const real *y, const real *dy, real *dx)
 {
-    const real *y = py, *dy = pdy;
-    real *dx = pdx;
     for (int64_t row = 0; row < rows; row++, y += n, dy += n, dx += n) {
         real sum = sum_of(n, dy);
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
             dx[i] = dy[i] - TN_EXP(y[i]) * sum;
     }
+}
+
+void KERNEL(softmax)(int64_t rows, int64_t n, bool log, const void *x, void *y)
+{
+    (log ? log_softmax : softmax)(rows, n, x, y);
+}
+
+void KERNEL(softmax_backward)(int64_t rows, int64_t n, bool log, const void *y, const void *dy,
+                              void *dx)
+{
+    (log ? log_back : back)(rows, n, y, dy, dx);
 }
 
 static real weight_of(const tn__cross_entropy *e, int64_t class)
@@ -173,15 +185,12 @@ static real weighted_sum(const tn__cross_entropy *e, const real *x, const real *
 
 /* loss = -(1 - s) w_t ln p_t - s/C sum_c w_c ln p_c */
 void KERNEL(cross_entropy)(const tn__cross_entropy *e, int64_t begin, int64_t end, const void *px,
-                           void *ploss, void *plse)
+                           const void *plse, void *ploss)
 {
-    real *loss = ploss, *lse = (real *)plse + 2 * begin, total;
-    real smooth = (real)e->smoothing;
-    for (int64_t row = begin; row < end; row++, lse += 2) {
-        const real *x = (const real *)px + row * e->ldx;
+    real *loss = ploss, total, smooth = (real)e->smoothing;
+    for (int64_t row = begin; row < end; row++) {
+        const real *x = (const real *)px + row * e->ldx, *lse = (const real *)plse + 2 * row;
         int64_t t = e->target[row];
-        lse[0] = largest(e->classes, x);
-        lse[1] = log_sum_exp(e->classes, x, lse[0]);
         loss[row] =
             t == e->ignore ? 0 : (1 - smooth) * weight_of(e, t) * ((lse[0] - x[t]) + lse[1]);
         if (smooth > 0 && t != e->ignore)

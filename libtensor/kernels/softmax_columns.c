@@ -69,18 +69,87 @@ static void softmax(int64_t n, int64_t cols, int64_t ld, const real *x, real *y)
             y[i * ld + c] /= s.sum[c];
 }
 
+static void log_sums(int64_t cols, columns *s)
+{
+    EACH_COLUMN (c)
+        s->sum[c] = TN_LOG(s->sum[c]);
+}
+
 static void log_softmax(int64_t n, int64_t cols, int64_t ld, const real *x, real *y)
 {
     real m[TILE];
     columns s;
     largest(n, cols, ld, x, m);
     sum_exp(n, cols, ld, false, x, m, y, &s);
-    EACH_COLUMN (c)
-        s.sum[c] = TN_LOG(s.sum[c]);
+    log_sums(cols, &s);
     for (int64_t i = 0; i < n; i++)
         EACH_COLUMN (c)
             y[i * ld + c] = (x[i * ld + c] - m[c]) - s.sum[c];
 }
+
+/* ---- short rows: PIECE of them are turned, and stand side by side ---------------------------- */
+
+typedef real turned[TN__SHORT_ROW][PIECE];
+
+/* From x to t, or back from t to y where that is there. */
+INLINE void turn_rows(int64_t rows, int64_t n, const real *x, int64_t ldx, turned t, real *y)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t row = 0; row < rows; row++)
+            if (y)
+                y[row * n + i] = t[i][row];
+            else
+                t[i][row] = x[row * ldx + i];
+}
+
+/* Columns without a row keep what they have, which nobody reads. A constant number of rows is taken
+ * by vectors. */
+static void turn(int64_t rows, int64_t n, const real *x, int64_t ldx, turned t)
+{
+    if (rows == PIECE)
+        turn_rows(PIECE, n, x, ldx, t, NULL);
+    else
+        turn_rows(rows, n, x, ldx, t, NULL);
+}
+
+static void turn_back(int64_t rows, int64_t n, turned t, real *y)
+{
+    if (rows == PIECE)
+        turn_rows(PIECE, n, NULL, 0, t, y);
+    else
+        turn_rows(rows, n, NULL, 0, t, y);
+}
+
+void KERNEL(softmax_short)(int64_t rows, int64_t n, bool log, const void *px, void *py)
+{
+    turned t = {{0}};
+    for (int64_t row = 0; row < rows; row += PIECE) {
+        int64_t now = at_most(rows - row, PIECE);
+        turn(now, n, (const real *)px + row * n, n, t);
+        (log ? log_softmax : softmax)(n, PIECE, PIECE, t[0], t[0]);
+        turn_back(now, n, t, (real *)py + row * n);
+    }
+}
+
+void KERNEL(log_sum_exp_short)(int64_t rows, int64_t n, const void *px, int64_t ldx, void *plse)
+{
+    turned t = {{0}};
+    real m[PIECE], *lse = plse;
+    columns s;
+    for (int64_t row = 0; row < rows; row += PIECE) {
+        int64_t now = at_most(rows - row, PIECE);
+        turn(now, n, (const real *)px + row * ldx, ldx, t);
+        largest(n, PIECE, PIECE, t[0], m);
+        sum_exp(n, PIECE, PIECE, false, t[0], m, t[0], &s);
+        log_sums(PIECE, &s);
+        for (int64_t i = 0; i < now; i++) {
+            lse[2 * (row + i)] = m[i];
+            lse[2 * (row + i) + 1] = s.sum[i];
+        }
+    }
+}
+
+/* ---- columns where they are ------------------------------------------------------------------ */
 
 /* The columns of the next call, of those that are left. */
 static int64_t next_columns(int64_t left)

@@ -47,14 +47,29 @@ static tn_tensor *batch_norm2d_forward(tn_ctx *ctx, tn_module *self, const tn_te
 static const tn_module_type batch_norm2d_type = {.name = "BatchNorm2d",
                                                  .forward = batch_norm2d_forward};
 
-static tn_tensor *batch_norm2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+bool tn__is_batch_norm2d(const tn_module *module)
 {
+    return tn__module_type(module) == &batch_norm2d_type;
+}
+
+static tn_tensor *batch_norm2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
+                                    const tn__tail *tail)
+{
+    (void)tail;
     return forward_by(tn__batch_norm_relu, ctx, self, x);
 }
 
-tn__forward_fn tn__batch_norm2d_then_relu(const tn_module *module)
+tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail)
 {
-    return tn__module_type(module) == &batch_norm2d_type ? batch_norm2d_relu : NULL;
+    return tn__is_batch_norm2d(module) && !tail->norm ? batch_norm2d_relu : NULL;
+}
+
+void tn__batch_norm2d_norm(const tn_module *module, tn__norm *norm)
+{
+    const norm_state *s = tn_module_state(module);
+    *norm = (tn__norm){
+        .mean = s->mean, .var = s->var, .weight = s->weight, .bias = s->bias, .opts = s->opts};
+    norm->opts.training = tn_is_training(module);
 }
 
 tn_module *tn_nn_batch_norm2d(tn_ctx *ctx, int64_t channels, tn_batch_norm_opts opts)

@@ -25,15 +25,32 @@ static int64_t conv2d_multiply_adds(const tn_module *self, const tn_tensor *x, c
 static const tn_module_type conv2d_type = {
     .name = "Conv2d", .forward = conv2d_forward, .multiply_adds = conv2d_multiply_adds};
 
-static tn_tensor *conv2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+static tn_tensor *conv2d_tailed(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
+                                const tn__tail *tail)
 {
     const conv_state *s = tn_module_state(self);
-    return tn__conv2d_relu(ctx, x, s->weight, s->bias, s->opts);
+    if (!tail->norm)
+        return tn__conv2d_relu(ctx, x, s->weight, s->bias, s->opts);
+    tn__norm norm;
+    tn__batch_norm2d_norm(tail->norm, &norm);
+    return tn__conv2d_norm(ctx, x, s->weight, s->bias, s->opts, &norm, tail->relu);
 }
 
-tn__forward_fn tn__conv2d_then_relu(const tn_module *module)
+/* Of an image alone BatchNorm2d says that it takes batches. */
+static bool takes_norm(tn_ctx *ctx, const tn_module *module, const tn_module *behind,
+                       const tn_tensor *x)
 {
-    return tn__module_type(module) == &conv2d_type ? conv2d_relu : NULL;
+    const conv_state *s = tn_module_state(module);
+    tn__norm norm;
+    tn__batch_norm2d_norm(behind, &norm);
+    return tn_ndim(x) == 4 && tn__conv2d_takes_norm(ctx, x, s->weight, s->bias, &norm);
+}
+
+tn__tailed_fn tn__conv2d_tailed(tn_ctx *ctx, const tn_module *module, const tn__tail *tail,
+                                const tn_tensor *x)
+{
+    bool is_own = tn__module_type(module) == &conv2d_type;
+    return is_own && (!tail->norm || takes_norm(ctx, module, tail->norm, x)) ? conv2d_tailed : NULL;
 }
 
 static bool check_arguments(tn_ctx *ctx, int64_t in, int64_t out, int64_t kernel_h,

@@ -96,11 +96,19 @@ static tn_tensor *end(tn_ctx *ctx, const pass *p, tn_tensor *y)
     return failed ? NULL : y;
 }
 
-tn_tensor *tn__forward_by(tn_ctx *ctx, tn_module *module, tn__forward_fn forward,
-                          const tn_tensor *x)
+static tn_tensor *call(tn_ctx *ctx, tn_module *module, tn__tailed_fn forward, const tn__tail *tail,
+                       const tn_tensor *x)
+{
+    return forward ? forward(ctx, module, x, tail)
+                   : tn__module_type(module)->forward(ctx, module, x);
+}
+
+tn_tensor *tn__forward_tailed(tn_ctx *ctx, tn_module *module, tn__tailed_fn forward,
+                              const tn__tail *tail, const tn_tensor *x)
 {
     pass p = begin(ctx);
-    tn_tensor *y = tn_ok(ctx) && keep_buffers(ctx, module) ? forward(ctx, module, x) : NULL;
+    bool ready = tn_ok(ctx) && keep_buffers(ctx, module);
+    tn_tensor *y = ready ? call(ctx, module, forward, tail, x) : NULL;
     tn__watch *watch = tn__get_watch(module);
     if (y && watch)
         watch->after(watch, module, x, y);
@@ -115,8 +123,7 @@ tn_tensor *tn_forward(tn_ctx *ctx, tn_module *module, const tn_tensor *x)
         tn_fail(ctx, TN_ERR_ARGUMENT, "forward: the module is NULL");
         return NULL;
     }
-    const tn_module_type *type = tn__module_type(module);
-    if (!tn_check_input(ctx, type->name, "input", x))
+    if (!tn_check_input(ctx, tn__module_type(module)->name, "input", x))
         return NULL;
-    return tn__forward_by(ctx, module, type->forward, x);
+    return tn__forward_tailed(ctx, module, NULL, NULL, x);
 }

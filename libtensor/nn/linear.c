@@ -22,15 +22,17 @@ static int64_t linear_multiply_adds(const tn_module *self, const tn_tensor *x, c
 static const tn_module_type linear_type = {
     .name = "Linear", .forward = linear_forward, .multiply_adds = linear_multiply_adds};
 
-static tn_tensor *linear_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
+static tn_tensor *linear_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
+                              const tn__tail *tail)
 {
     const linear_state *s = tn_module_state(self);
+    (void)tail;
     return tn__linear_relu(ctx, x, s->weight, s->bias);
 }
 
-tn__forward_fn tn__linear_then_relu(const tn_module *module)
+tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail)
 {
-    return tn__module_type(module) == &linear_type ? linear_relu : NULL;
+    return tn__module_type(module) == &linear_type && !tail->norm ? linear_relu : NULL;
 }
 
 static tn_module *linear_new(tn_ctx *ctx, int64_t in, int64_t out, bool with_bias)

@@ -3,6 +3,7 @@
 #define TN_NN_ROOM_H
 
 #include <tn/nn.h>
+#include "ops/in_place.h"
 
 /* Frees the module and each of the `count` intended children that has no parent yet. The module and
  * the children may be NULL. */
@@ -21,17 +22,29 @@ tn_tensor *tn__add_full(tn_ctx *ctx, tn_module *self, bool is_buffer, const char
 tn_tensor *tn__add_uniform(tn_ctx *ctx, tn_module *self, const char *name, int ndim,
                            const int64_t *shape, double fan_in);
 
-/* A module as tn_forward runs it, but by another function than its type's (forward.c). */
-typedef tn_tensor *(*tn__forward_fn)(tn_ctx *ctx, tn_module *self, const tn_tensor *x);
-tn_tensor *tn__forward_by(tn_ctx *ctx, tn_module *module, tn__forward_fn forward,
-                          const tn_tensor *x);
+/* What follows a module and is made with its result: a BatchNorm2d, a ReLU, or these in turn. */
+typedef struct tn__tail {
+    const tn_module *norm; /* or NULL */
+    bool relu;
+} tn__tail;
 
-/* The module and a ReLU behind it in one, where the module's result is new and may become ReLU's;
- * NULL for other modules. A file that has such modules asks for its own type alone. */
-tn__forward_fn tn__conv2d_then_relu(const tn_module *module);
-tn__forward_fn tn__linear_then_relu(const tn_module *module);
-tn__forward_fn tn__batch_norm2d_then_relu(const tn_module *module);
+/* A module with its tail, as tn_forward runs a module (forward.c). */
+typedef tn_tensor *(*tn__tailed_fn)(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
+                                    const tn__tail *tail);
+tn_tensor *tn__forward_tailed(tn_ctx *ctx, tn_module *module, tn__tailed_fn forward,
+                              const tn__tail *tail, const tn_tensor *x);
+
+/* The function that does so for x with the same bits and the same record; NULL where there is none.
+ * A file that has such modules asks for its own type alone. */
+tn__tailed_fn tn__conv2d_tailed(tn_ctx *ctx, const tn_module *module, const tn__tail *tail,
+                                const tn_tensor *x);
+tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail);
+tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail);
+bool tn__is_batch_norm2d(const tn_module *module);
 bool tn__is_relu(const tn_module *module);
+
+/* What a BatchNorm2d normalises by, which is the batch where opts.training says so. */
+void tn__batch_norm2d_norm(const tn_module *module, tn__norm *norm);
 
 /* What is called after the forward pass of a module and of those inside it, which run as in
  * evaluation meanwhile. */

@@ -6,40 +6,75 @@
 #include "tensor/scope.h"
 #include "tensor/tensor.h"
 
-/* Frees at once what a module makes besides its result, so that nothing else refers to its input.
+/* A module and what is run with it. */
+typedef struct group {
+    tn_module *module;
+    tn__tailed_fn forward; /* NULL: the module's own, without a tail */
+    tn__tail tail;
+} group;
+
+/* Frees at once what a group makes besides its result, so that nothing else refers to its input.
  * Is the result new? It may be the input, or something that the program has. */
-static tn_tensor *run(tn_ctx *ctx, tn_module *module, tn__forward_fn pair, const tn_tensor *x,
-                      bool *is_new)
+static tn_tensor *run(tn_ctx *ctx, const group *g, const tn_tensor *x, bool *is_new)
 {
     tn_scope scope = tn_scope_begin(ctx);
-    tn_tensor *y = pair ? tn__forward_by(ctx, module, pair, x) : tn_forward(ctx, module, x);
+    tn_tensor *y = g->forward ? tn__forward_tailed(ctx, g->module, g->forward, &g->tail, x)
+                              : tn_forward(ctx, g->module, x);
     *is_new = y && y->ctx == ctx && y->scope >= scope.depth;
     return tn__scope_return(ctx, scope, y);
 }
 
-/* What runs the child and the ReLU that follows it as one; NULL if there is none, or somebody
- * watches what each of them makes. */
-static tn__forward_fn pair_of(const tn_ctx *ctx, const tn_module *child, const tn_module *next)
+/* The modules from entry *at on that may be a tail, with a norm if it may; moves past them. */
+static tn__tail tail_at(const tn_module *self, bool norm, int64_t *at)
 {
-    if (!next || !tn__is_relu(next) || ctx->tape->observer || tn__get_watch(child))
-        return NULL;
-    tn__forward_fn pair = tn__conv2d_then_relu(child);
-    pair = pair ? pair : tn__linear_then_relu(child);
-    return pair ? pair : tn__batch_norm2d_then_relu(child);
+    tn__tail tail = {.norm = NULL};
+    int64_t next = *at;
+    const tn_module *module = tn__next_child(self, &next);
+    if (norm && module && tn__is_batch_norm2d(module)) {
+        tail.norm = module;
+        *at = next;
+        module = tn__next_child(self, &next);
+    }
+    tail.relu = module && tn__is_relu(module);
+    *at = tail.relu ? next : *at;
+    return tail;
 }
 
-/* Where nothing is recorded, what one module made is freed as soon as the next has used it. */
+static tn__tailed_fn function_of(tn_ctx *ctx, const tn_module *module, const tn__tail *tail,
+                                 const tn_tensor *x)
+{
+    if (!tail->norm && !tail->relu)
+        return NULL;
+    tn__tailed_fn forward = tn__conv2d_tailed(ctx, module, tail, x);
+    forward = forward ? forward : tn__linear_tailed(module, tail);
+    return forward ? forward : tn__batch_norm2d_tailed(module, tail);
+}
+
+/* The child at entry *at with the longest tail that can be run with it on x, and past both. There
+ * is none where somebody watches what each of them makes. The module is NULL behind the last. */
+static group next_group(tn_ctx *ctx, const tn_module *self, const tn_tensor *x, int64_t *at)
+{
+    group g = {.module = tn__next_child(self, at)};
+    if (!g.module || ctx->tape->observer || tn__get_watch(g.module))
+        return g;
+    for (int norm = 1; norm >= 0 && !g.forward; norm--) {
+        int64_t behind = *at;
+        g.tail = tail_at(self, norm, &behind);
+        g.forward = function_of(ctx, g.module, &g.tail, x);
+        *at = g.forward ? behind : *at;
+    }
+    return g;
+}
+
+/* Where nothing is recorded, what one group made is freed as soon as the next has used it. */
 static tn_tensor *sequential_forward(tn_ctx *ctx, tn_module *self, const tn_tensor *x)
 {
     tn_tensor *last = NULL;
     bool may_free = false;
-    tn_module *child;
-    for (int64_t at = 0; (child = tn__next_child(self, &at));) {
-        int64_t behind = at;
-        tn__forward_fn pair = pair_of(ctx, child, tn__next_child(self, &behind));
+    int64_t at = 0;
+    for (group g; (g = next_group(ctx, self, last ? last : x, &at)).module;) {
         bool is_new;
-        tn_tensor *y = run(ctx, child, pair, last ? last : x, &is_new);
-        at = pair ? behind : at;
+        tn_tensor *y = run(ctx, &g, last ? last : x, &is_new);
         if (may_free && last != y)
             tn_free(last);
         if (!y)

@@ -41,6 +41,16 @@ static double number(const norm_args *a, const char *values, int64_t channel, do
     return values ? tn__load_f64(a->dtype, values + channel * (int64_t)size) : otherwise;
 }
 
+static double element(const tn_tensor *t, int64_t i)
+{
+    return tn__load_f64(t->dtype, tn__at(t, i));
+}
+
+static double invstd_of(double var, double eps)
+{
+    return 1 / sqrt(var + eps);
+}
+
 static void update(const tn_ctx *ctx, const norm_args *a, const tn_tensor *running,
                    const double *values)
 {
@@ -59,7 +69,7 @@ static void set_moments(const norm_args *a, int64_t channel, double mean, double
     if (a->var)
         a->var[channel] = var * (count / (count - 1));
     a->mean[channel] = mean;
-    a->invstd[channel] = 1 / sqrt(var + a->data.eps);
+    a->invstd[channel] = invstd_of(var, a->data.eps);
 }
 
 static void choose_moments(const norm_args *a, const tn__channel *c, int64_t channel, const char *x)
@@ -68,8 +78,8 @@ static void choose_moments(const norm_args *a, const tn__channel *c, int64_t cha
     if (a->data.training) {
         a->k->batch_norm_moments(c, x, &mean, &var);
     } else {
-        mean = tn__load_f64(a->dtype, tn__at(a->running_mean, channel));
-        var = tn__load_f64(a->dtype, tn__at(a->running_var, channel));
+        mean = element(a->running_mean, channel);
+        var = element(a->running_var, channel);
     }
     set_moments(a, channel, mean, var);
 }
@@ -309,15 +319,20 @@ static bool learns(const norm_data *data, const tn_tensor *x, const tn_tensor *r
     return data->training && running_mean && tn_numel(x) > 0;
 }
 
+static norm_data data_of(const tn_batch_norm_opts *opts)
+{
+    return (norm_data){.training = opts->training,
+                       .momentum = tn__real_option(opts->momentum, 0.1),
+                       .eps = tn__real_option(opts->eps, 1e-5)};
+}
+
 /* The result is that of ReLU, if `relu` says so: the caller records it then. */
 static tn_tensor *normalise(tn_ctx *ctx, const tn_tensor *x, tn_tensor *running_mean,
                             tn_tensor *running_var, const tn_tensor *weight, const tn_tensor *bias,
                             tn_batch_norm_opts opts, bool relu)
 {
     tn_begin(ctx, &batch_norm_op);
-    norm_data data = {.training = opts.training,
-                      .momentum = tn__real_option(opts.momentum, 0.1),
-                      .eps = tn__real_option(opts.eps, 1e-5)};
+    norm_data data = data_of(&opts);
     if (!check_arguments(ctx, x, running_mean, running_var, weight, bias) ||
         !check_options(ctx, x, running_mean, running_var, &data) ||
         (learns(&data, x, running_mean) && (!tn__check_change(ctx, "batch_norm", running_mean) ||
@@ -368,4 +383,24 @@ tn_tensor *tn__batch_norm_relu(tn_ctx *ctx, const tn_tensor *x, tn_tensor *runni
 {
     return tn__record_relu(ctx,
                            normalise(ctx, x, running_mean, running_var, weight, bias, opts, true));
+}
+
+/* ---- behind another operator ----------------------------------------------------------------- */
+
+bool tn__norm_fits(const tn__norm *norm, tn_dtype dtype, int64_t channels)
+{
+    norm_data data = data_of(&norm->opts);
+    return !data.training && data.eps >= 0 && data.momentum >= 0 && norm->mean->dtype == dtype &&
+           norm->mean->shape[0] == channels;
+}
+
+void tn__norm_numbers(const tn__norm *norm, int64_t channels, double *numbers)
+{
+    norm_data data = data_of(&norm->opts);
+    for (int64_t i = 0; i < channels; i++) {
+        double invstd = invstd_of(element(norm->var, i), data.eps);
+        numbers[i] = element(norm->mean, i);
+        numbers[channels + i] = invstd * element(norm->weight, i);
+        numbers[2 * channels + i] = element(norm->bias, i);
+    }
 }

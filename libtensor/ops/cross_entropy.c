@@ -6,6 +6,7 @@
  * lse). */
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
 #include "base/isa.h"
 #include "base/options.h"
 #include "base/threads.h"
@@ -26,14 +27,24 @@ typedef struct loss_args {
     const tn__kernels *k;
     const void *x, *dy;
     void *loss, *lse, *dx;
+    int64_t size; /* of an element */
     bool one_dy;
     double scale;
 } loss_args;
 
+/* Runs of rows that stay in the cache. */
 static void forward_range(int64_t begin, int64_t end, void *payload)
 {
+    enum { RUN = 256 };
     const loss_args *a = payload;
-    a->k->cross_entropy(&a->e, begin, end, a->x, a->loss, a->lse);
+    for (int64_t i = begin; i < end; i += RUN) {
+        int64_t rows = tn__min(end - i, RUN), classes = a->e.classes;
+        const char *x = (const char *)a->x + i * a->e.ldx * a->size;
+        char *lse = (char *)a->lse + 2 * i * a->size;
+        (classes <= TN__SHORT_ROW ? a->k->log_sum_exp_short : a->k->log_sum_exp)(rows, classes, x,
+                                                                                 a->e.ldx, lse);
+        a->k->cross_entropy(&a->e, i, i + rows, a->x, a->lse, a->loss);
+    }
 }
 
 static void backward_range(int64_t begin, int64_t end, void *payload)
@@ -54,7 +65,8 @@ static loss_args arguments(tn_ctx *ctx, const tn_cross_entropy_opts *opts, const
                              .smoothing = opts->label_smoothing,
                              .ignore = opts->ignore_index},
                        .k = tn__kernels_of(ctx, x->dtype),
-                       .x = tn__ptr(x)};
+                       .x = tn__ptr(x),
+                       .size = (int64_t)tn_dtype_size(x->dtype)};
 }
 
 static int64_t grain(const loss_args *a)

@@ -8,6 +8,7 @@
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
+#include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "tensor/copy.h"
 #include "tensor/shape.h"
@@ -33,10 +34,10 @@ static void run_rows(int64_t begin, int64_t end, void *payload)
     const tn__kernels *k = a->kernels;
     int64_t at = begin * a->row_bytes, rows = end - begin;
     if (a->backward)
-        (a->log ? k->log_softmax_backward : k->softmax_backward)(rows, a->n, a->x + at, a->dy + at,
-                                                                 a->y + at);
+        k->softmax_backward(rows, a->n, a->log, a->x + at, a->dy + at, a->y + at);
     else
-        (a->log ? k->log_softmax : k->softmax)(rows, a->n, a->x + at, a->y + at);
+        (a->n <= TN__SHORT_ROW ? k->softmax_short : k->softmax)(rows, a->n, a->log, a->x + at,
+                                                                a->y + at);
 }
 
 static void run_strips(int64_t begin, int64_t end, void *payload)

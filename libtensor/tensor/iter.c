@@ -145,7 +145,7 @@ void tn__iter_run_serial(const tn__iter *it, tn__row_fn fn, void *payload)
 
 /* ---- short rows ------------------------------------------------------------------------------ */
 
-enum { BLOCK = 1024, FEWEST_ROWS = 3 }; /* numbers of a block, and rows that it has */
+enum { BLOCK_BYTES = 8192, FEWEST_ROWS = 6 }; /* of a block, and rows that it has */
 
 typedef struct joined_args {
     tn_ctx *ctx;
@@ -162,12 +162,21 @@ tn__iter tn__iter_of_rows(const tn__iter *it)
     return rows;
 }
 
+/* Numbers that a block has of each operand. */
+static int64_t block_of(const tn__iter *it)
+{
+    size_t size = 1;
+    for (int j = 1; j < it->n; j++)
+        size = it->size[j] > size ? it->size[j] : size;
+    return BLOCK_BYTES / (int64_t)size;
+}
+
 /* Rows of numbers that stand side by side or are all the same. */
 static bool has_short_rows(const tn__iter *it)
 {
     int inner = it->ndim - 1;
     int64_t n = it->shape[inner];
-    if (inner == 0 || n == 0 || n > BLOCK / FEWEST_ROWS)
+    if (inner == 0 || n == 0 || n > block_of(it) / FEWEST_ROWS)
         return false;
     for (int j = 0; j < it->n; j++)
         if (it->strides[j][inner] != 0 && it->strides[j][inner] != 1)
@@ -193,10 +202,10 @@ static char *rows_of(const joined_args *a, int j, int64_t rows, tn__row_list fro
 static void run_joined(int64_t rows, void *const *p, const int64_t *strides, void *payload)
 {
     static const int64_t ones[TN__MAX_OPERANDS] = {1, 1, 1, 1};
-    _Alignas(64) char blocks[TN__MAX_OPERANDS - 1][BLOCK * sizeof(double)];
+    _Alignas(64) char blocks[TN__MAX_OPERANDS - 1][BLOCK_BYTES];
     const joined_args *a = payload;
     const tn__iter *it = a->it;
-    int64_t n = it->shape[it->ndim - 1], most = BLOCK / n;
+    int64_t n = it->shape[it->ndim - 1], most = block_of(it) / n;
     for (int64_t i = 0; i < rows; i += most) {
         int64_t count = tn__min(rows - i, most);
         void *at[TN__MAX_OPERANDS] = {(char *)p[0] + i * n * (int64_t)it->size[0]};

@@ -133,6 +133,30 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* A row has the same bits alone and beside others, and where all rows are one. */
+START_TEST(test_rows_of_any_company)
+{
+    tn_cross_entropy_opts each = {.reduction = TN_REDUCE_NONE};
+    for (int64_t classes = 1; classes <= 40; classes++)
+        for (int64_t n = 1; n <= 300; n += n < 33 ? 4 : 89) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_dtype dtype = classes % 2 ? TN_F32 : TN_F64;
+            tn_tensor *x = tn_randn(ctx, dtype, TN_SHAPE(n, classes));
+            tn_tensor *t = tn_zeros(ctx, TN_I64, TN_SHAPE(n));
+            tn_tensor *all = tn_cross_entropy(ctx, x, t, each);
+            tn_tensor *one = tn_expand(ctx, tn_narrow(ctx, x, 0, 0, 1), TN_SHAPE(n, classes));
+            tn_tensor *same = tn_cross_entropy(ctx, one, t, each);
+            for (int64_t i = 0; i < n; i++) {
+                const tn_tensor *row = tn_narrow(ctx, x, 0, i, 1);
+                tn_tensor *loss = tn_cross_entropy(ctx, row, tn_narrow(ctx, t, 0, 0, 1), each);
+                check_same_bits(tn_narrow(ctx, all, 0, i, 1), loss);
+                check_same_bits(tn_narrow(ctx, same, 0, i, 1), tn_narrow(ctx, all, 0, 0, 1));
+            }
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 /* Logits far apart, and equal ones far from 0, whose losses are ln 2. */
 START_TEST(test_extreme_logits)
 {
@@ -244,6 +268,6 @@ START_TEST(test_errors_of_options)
 }
 END_TEST
 
-OP_TESTS("cross_entropy", cases, test_values, test_threads, test_extreme_logits,
-         test_type_of_targets, test_nothing_counts, test_targets_out_of_range, test_errors,
-         test_errors_of_options)
+OP_TESTS("cross_entropy", cases, test_values, test_threads, test_rows_of_any_company,
+         test_extreme_logits, test_type_of_targets, test_nothing_counts, test_targets_out_of_range,
+         test_errors, test_errors_of_options)

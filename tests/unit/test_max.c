@@ -89,10 +89,10 @@ END_TEST
 
 /* Rows and columns around vectors, strips of them, and the blocks of a long row, with ties, zeros
  * of both signs and now and then a NaN. */
-static void check_size(int64_t n, bool with_nan)
+static void check_size(int64_t n, int64_t beside, bool with_nan)
 {
     for (int dim = 0; dim < 2; dim++) {
-        array x = array_new(2, (const int64_t[]){dim ? 3 : n, dim ? n : 3});
+        array x = array_new(2, (const int64_t[]){dim ? beside : n, dim ? n : beside});
         for (int64_t i = 0; i < x.numel; i++)
             x.data[i] = random_bits() % 2 ? -0.0 : (double)(random_bits() % 7) - 3;
         for (int64_t i = (int64_t)(random_bits() % 3); with_nan && i < x.numel; i += 1 + 2 * n / 3)
@@ -109,12 +109,39 @@ static void check_size(int64_t n, bool with_nan)
 START_TEST(test_sizes)
 {
     for (int64_t n = 1; n <= 140; n++) {
-        check_size(n, false);
-        check_size(n, true);
+        check_size(n, 3, false);
+        check_size(n, 3, true);
     }
     static const int64_t sizes[] = {2047, 2048, 2049, 2080, 4095, 4096, 4097};
     for (int i = 0; i < 7; i++)
-        check_size(sizes[i], i % 2);
+        check_size(sizes[i], 3, i % 2);
+}
+END_TEST
+
+/* Columns fewer than a vector has numbers, several rows of which are taken as one. */
+START_TEST(test_few_columns)
+{
+    static const int64_t sizes[] = {63, 64, 65, 127, 128, 129, 255, 256, 257, 319};
+    for (int64_t cols = 1; cols <= 17; cols++)
+        for (int i = 0; i < 10; i++)
+            check_size(sizes[i], cols, i % 2);
+}
+END_TEST
+
+/* Each row in turn is the only one that is larger than others. */
+START_TEST(test_rows_of_few_columns)
+{
+    enum { ROWS = 4 * 64 + 3 };
+    for (int64_t cols = 1; cols < 16; cols += 2)
+        for (int64_t row = 0; row < ROWS; row++) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *x = tn_zeros(ctx, TN_F32, TN_SHAPE(ROWS, cols));
+            tn_fill_(ctx, tn_select(ctx, x, 0, row), 1);
+            const int64_t *at = tn_data_i64(tn_argmax(ctx, x, 0));
+            for (int64_t j = 0; j < cols; j++)
+                ck_assert_int_eq(at[j], row);
+            tn_scope_end(ctx, scope);
+        }
 }
 END_TEST
 
@@ -207,5 +234,6 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("max", cases, test_values, test_sizes, test_parts, test_pieces, test_special_values,
-         test_gradient_of_ties, test_indices_have_no_gradient, test_errors)
+OP_TESTS("max", cases, test_values, test_sizes, test_few_columns, test_rows_of_few_columns,
+         test_parts, test_pieces, test_special_values, test_gradient_of_ties,
+         test_indices_have_no_gradient, test_errors)

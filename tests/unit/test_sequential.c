@@ -1,5 +1,5 @@
 /* The module sequential: order, gradients, who frees the children, and layers that run as one with
- * the ReLU behind them. */
+ * the norm or the ReLU behind them. */
 #include "common/check_tn.h"
 
 #include <math.h>
@@ -137,7 +137,7 @@ END_TEST
 
 /* ---- a layer and the ReLU behind it ---------------------------------------------------------- */
 
-/* Convolutions by each method, linear layers of each kind, and normalisation. */
+/* Convolutions by each method, which come first, linear layers of each kind, and normalisation. */
 typedef struct pair {
     int64_t images, in, side; /* of a linear layer: rows and inputs */
     int64_t out, kernel;      /* 0: not a convolution */
@@ -159,7 +159,7 @@ static const pair pairs[] = {
     {4, 6, 7, 0, 0, {0}, true},
     {4, 150, 1, 0, 0, {0}, true},
 };
-enum { PAIRS = (int)(sizeof pairs / sizeof *pairs) };
+enum { PAIRS = (int)(sizeof pairs / sizeof *pairs), CONVOLUTIONS = 7 };
 
 static tn_module *layer_of(const pair *p)
 {
@@ -377,6 +377,135 @@ START_TEST(allocations_of_pairs_fail)
 }
 END_TEST
 
+/* ---- a convolution, the norm behind it and ReLU ---------------------------------------------- */
+
+/* The norm is that of a network that has learned. */
+static tn_module *normed(const pair *p, tn_dtype dtype, bool relu)
+{
+    tn_module *norm = tn_nn_batch_norm2d(ctx, p->out, (tn_batch_norm_opts){.eps = 0.01});
+    tn_module *net = relu ? tn_sequential(ctx, layer_of(p), norm, tn_nn_relu(ctx))
+                          : tn_sequential(ctx, layer_of(p), norm);
+    tn_set_grad_enabled(ctx, false);
+    for (int64_t i = 0; i < tn_parameter_count(norm); i++)
+        tn_uniform_(ctx, tn_parameter(norm, i, NULL, 0), -2, 2);
+    tn_uniform_(ctx, tn_buffer(norm, 0, NULL, 0), -1, 1);
+    tn_uniform_(ctx, tn_buffer(norm, 1, NULL, 0), 0.1, 3);
+    tn_set_grad_enabled(ctx, true);
+    tn_train(net, false);
+    ck_assert_int_eq(tn_module_to(ctx, net, dtype), TN_OK);
+    return net;
+}
+
+static tn_tensor *one_by_one(const tn_module *net, const tn_tensor *x)
+{
+    tn_tensor *y = NULL;
+    for (int i = 0; tn_child(net, i); i++)
+        y = tn_forward(ctx, tn_child(net, i), y ? y : x);
+    return y;
+}
+
+START_TEST(norms_infer)
+{
+    const pair *p = &pairs[_i / 4];
+    tn_module *net = normed(p, _i % 2 ? TN_F64 : TN_F32, _i / 2 % 2);
+    tn_tensor *x = input_of(p, _i % 2 ? TN_F64 : TN_F32);
+    tn_set_grad_enabled(ctx, false);
+    check_same_bits(tn_forward(ctx, net, x), one_by_one(net, x));
+    tn_fill_(ctx, tn_select(ctx, x, 0, 0), NAN);
+    tn_fill_(ctx, tn_buffer(net, 0, NULL, 0), INFINITY);
+    check_same_bits(tn_forward(ctx, net, x), one_by_one(net, x));
+}
+END_TEST
+
+/* While it trains, a norm takes the mean of the batch, and learns it. */
+START_TEST(norms_that_train)
+{
+    tn_module *net = normed(&pairs[_i], TN_F32, true), *same = normed(&pairs[_i], TN_F32, true);
+    tn_tensor *x = input_of(&pairs[_i], TN_F32);
+    ck_assert_int_eq(tn_load_state_dict(ctx, same, tn_state_dict(ctx, net), (tn_load_opts){0}),
+                     TN_OK);
+    tn_set_grad_enabled(ctx, false);
+    tn_train(net, true);
+    tn_train(same, true);
+    check_same_bits(tn_forward(ctx, net, x), one_by_one(same, x));
+    for (int64_t i = 0; i < tn_buffer_count(net); i++)
+        check_same_bits(tn_buffer(net, i, NULL, 0), tn_buffer(same, i, NULL, 0));
+}
+END_TEST
+
+/* A record has the node of each, whichever of them learns. */
+START_TEST(norms_that_are_recorded)
+{
+    tn_module *net = normed(&pairs[0], TN_F32, true);
+    tn_tensor *x = input_of(&pairs[0], TN_F32), *gradients[2];
+    tn_tensor *learns = tn_parameter(net, _i, NULL, 0);
+    for (int64_t i = 0; i < tn_parameter_count(net); i++)
+        tn_set_requires_grad(ctx, tn_parameter(net, i, NULL, 0), i == _i);
+    for (int i = 0; i < 2; i++) {
+        tn_tensor *y = i ? one_by_one(net, x) : tn_forward(ctx, net, x);
+        ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, y))), TN_OK);
+        gradients[i] = tn_mul_scalar(ctx, tn_grad(learns), 1);
+        tn_clear_grad(learns);
+    }
+    check_same_bits(gradients[0], gradients[1]);
+}
+END_TEST
+
+START_TEST(norms_take_no_memory)
+{
+    static const pair wide = {4, 4, 100, 8, 1, {0}, false};
+    tn_module *net = normed(&wide, TN_F32, true);
+    tn_tensor *x = input_of(&wide, TN_F32);
+    int64_t bytes = 4 * 8 * 100 * 100 * 4;
+    tn_set_grad_enabled(ctx, false);
+    tn_free(tn_forward(ctx, net, x));
+    int64_t live = tn_memory(ctx).live_bytes;
+    tn_memory_reset_peak(ctx);
+    ck_assert_ptr_nonnull(tn_forward(ctx, net, x));
+    ck_assert_int_lt(tn_memory(ctx).peak_bytes - live, bytes + bytes / 2);
+}
+END_TEST
+
+/* The errors are those of the modules one after another. */
+START_TEST(norms_that_do_not_fit)
+{
+    tn_conv2d_opts plain = {0};
+    tn_module *small = normed(&(pair){1, 2, 5, 3, 1, plain, false}, TN_F32, true);
+    tn_set_grad_enabled(ctx, false);
+    tn_module *net = tn_sequential(ctx, tn_nn_conv2d(ctx, 2, 3, 1, plain),
+                                   tn_nn_batch_norm2d(ctx, 4, (tn_batch_norm_opts){0}));
+    tn_train(net, false);
+    ck_assert_ptr_null(tn_forward(ctx, net, tn_ones(ctx, TN_F32, TN_SHAPE(1, 2, 5, 5))));
+    ck_tn_error(TN_ERR_SHAPE, "batch_norm: input [1,3,5,5] has 3 channels but running_mean is [4]");
+    ck_assert_ptr_null(tn_forward(ctx, small, tn_ones(ctx, TN_F32, TN_SHAPE(2, 5, 5))));
+    ck_tn_error(TN_ERR_SHAPE, "BatchNorm2d: input [3,5,5]; expected [n,channels,h,w]");
+    ck_assert_ptr_null(tn_forward(ctx, small, tn_ones(ctx, TN_F32, TN_SHAPE(1, 4, 5, 5))));
+    ck_tn_error(TN_ERR_SHAPE,
+                "conv2d: input [1,4,5,5] has 4 channels but weight [3,2,1,1] expects 2");
+    for (int i = 0; i < 2; i++) {
+        tn_batch_norm_opts wrong = {.eps = i ? 0.1 : -1, .momentum = i ? -1 : 0.1};
+        net = tn_sequential(ctx, tn_nn_conv2d(ctx, 2, 3, 1, plain),
+                            tn_nn_batch_norm2d(ctx, 3, wrong));
+        tn_train(net, false);
+        ck_assert_ptr_null(tn_forward(ctx, net, tn_ones(ctx, TN_F32, TN_SHAPE(1, 2, 5, 5))));
+        ck_tn_error(TN_ERR_ARGUMENT, i ? "batch_norm: momentum -1 and eps 0.1"
+                                       : "batch_norm: momentum 0.1 and eps -1");
+    }
+    ck_assert_int_eq(tn_module_to(ctx, tn_child(small, 1), TN_F64), TN_OK);
+    ck_assert_ptr_null(tn_forward(ctx, small, tn_ones(ctx, TN_F32, TN_SHAPE(1, 2, 5, 5))));
+    ck_tn_error(TN_ERR_DTYPE, "batch_norm: input is f32 but running_mean is f64; tn_cast converts");
+}
+END_TEST
+
+START_TEST(allocations_of_norms_fail)
+{
+    twins t = {.both = normed(&pairs[_i], TN_F32, true), .x = input_of(&pairs[_i], TN_F32)};
+    tn_set_grad_enabled(ctx, false);
+    ck_assert_int_eq(run_pair(&t), TN_OK);
+    fail_each_allocation(run_pair, &t);
+}
+END_TEST
+
 /* Children are taken over on failure, too. */
 START_TEST(failure_frees_the_children)
 {
@@ -444,5 +573,11 @@ int main(void)
     tcase_add_test(together, pairs_that_are_profiled);
     tcase_add_test(together, pairs_with_an_anomaly);
     tcase_add_loop_test(together, allocations_of_pairs_fail, 0, 2 * PAIRS);
+    tcase_add_loop_test(together, norms_infer, 0, 4 * CONVOLUTIONS);
+    tcase_add_loop_test(together, norms_that_train, 0, CONVOLUTIONS);
+    tcase_add_loop_test(together, norms_that_are_recorded, 0, 4);
+    tcase_add_test(together, norms_take_no_memory);
+    tcase_add_test(together, norms_that_do_not_fit);
+    tcase_add_loop_test(together, allocations_of_norms_fail, 0, CONVOLUTIONS);
     return tn_run(suite);
 }

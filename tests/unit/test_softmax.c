@@ -170,6 +170,25 @@ START_TEST(test_largest_of_every_column)
 }
 END_TEST
 
+/* A row has the same bits alone and at any place beside others, of which some are short enough to
+ * be done side by side. */
+START_TEST(test_rows_of_any_company)
+{
+    for (int64_t n = 1; n <= 40; n++)
+        for (int64_t rows = 1; rows <= 33; rows += 4) {
+            tn_scope scope = tn_scope_begin(ctx);
+            tn_tensor *x = tn_randn(ctx, n % 2 ? TN_F32 : TN_F64, TN_SHAPE(rows, n));
+            tn_tensor *y = tn_softmax(ctx, x, 1), *logs = tn_log_softmax(ctx, x, 1);
+            for (int64_t i = 0; i < rows; i++) {
+                const tn_tensor *row = tn_select(ctx, x, 0, i);
+                check_same_bits(tn_select(ctx, y, 0, i), tn_softmax(ctx, row, 0));
+                check_same_bits(tn_select(ctx, logs, 0, i), tn_log_softmax(ctx, row, 0));
+            }
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 START_TEST(test_errors)
 {
     tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(2, 3)), *i = tn_ones(ctx, TN_I32, TN_SHAPE(2));
@@ -186,4 +205,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("softmax", cases, test_values, test_exponential, test_extreme_logits_are_finite,
-         test_largest_at_every_place, test_largest_of_every_column, test_errors)
+         test_largest_at_every_place, test_largest_of_every_column, test_rows_of_any_company,
+         test_errors)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/memory.h"
 #include "base/options.h"
 #include "ops/conv2d/methods.h"
 #include "ops/conv2d/plan.h"
@@ -165,9 +166,15 @@ static void run_forward(tn__conv2d_plan *plan)
     method->forward(plan);
 }
 
-/* The result is that of ReLU, if `relu` says so: the caller records it then. */
+/* What is done with y as it is made. */
+typedef struct ending {
+    const double *norm; /* as in the plan */
+    bool relu;
+} ending;
+
+/* The result is that of the ending, too, which the caller records. */
 static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
-                           const tn_tensor *bias, tn_conv2d_opts opts, bool relu)
+                           const tn_tensor *bias, tn_conv2d_opts opts, ending end)
 {
     conv2d_data data = {.groups = tn__option(0, opts.groups, 1)};
     tn_begin(ctx, &conv2d_op);
@@ -184,7 +191,8 @@ static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *wei
     tn__conv2d_plan plan = tn__conv2d_plan_new(ctx, &data.window, data.groups, plain, w);
     plan.bias = b ? tn__ptr(b) : NULL;
     plan.y = tn__ptr(y);
-    plan.relu = relu;
+    plan.norm = end.norm;
+    plan.relu = end.relu;
     if (!tn_will_record(ctx, 3, (const tn_tensor *[]){x, weight, bias}))
         plan.form.of = w->storage == weight->storage ? w : NULL;
     if (tn_numel(y) > 0)
@@ -200,11 +208,32 @@ static tn_tensor *convolve(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *wei
 tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                      const tn_tensor *bias, tn_conv2d_opts opts)
 {
-    return convolve(ctx, x, weight, bias, opts, false);
+    return convolve(ctx, x, weight, bias, opts, (ending){0});
 }
 
 tn_tensor *tn__conv2d_relu(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                            const tn_tensor *bias, tn_conv2d_opts opts)
 {
-    return tn__record_relu(ctx, convolve(ctx, x, weight, bias, opts, true));
+    return tn__record_relu(ctx, convolve(ctx, x, weight, bias, opts, (ending){.relu = true}));
+}
+
+bool tn__conv2d_takes_norm(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                           const tn_tensor *bias, const tn__norm *norm)
+{
+    const tn_tensor *all[] = {x, weight, bias, norm->weight, norm->bias};
+    return !tn_will_record(ctx, 5, all) && tn__norm_fits(norm, weight->dtype, weight->shape[0]);
+}
+
+tn_tensor *tn__conv2d_norm(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
+                           const tn_tensor *bias, tn_conv2d_opts opts, const tn__norm *norm,
+                           bool relu)
+{
+    int64_t channels = weight->shape[0];
+    double *numbers = tn__alloc(ctx, (size_t)channels * 3 * sizeof *numbers);
+    if (!numbers)
+        return NULL;
+    tn__norm_numbers(norm, channels, numbers);
+    tn_tensor *y = convolve(ctx, x, weight, bias, opts, (ending){.norm = numbers, .relu = relu});
+    tn__free(ctx, numbers);
+    return y;
 }

@@ -94,7 +94,8 @@ static void planes_of_y(const work *k, int64_t begin, int64_t end, char *padded)
         p->kernels->depthwise(
             &p->window, k->taps, last - first, padded, p->weight + o * p->kernel_points * size,
             p->bias ? p->bias + o * size : NULL, p->y + at * p->out_points * size);
-        tn__conv2d_end(p, (last - first) * p->out_points, p->y + at * p->out_points * size);
+        for (int64_t j = 0; j < last - first; j++)
+            tn__conv2d_end(p, o + j, p->out_points, p->y + (at + j) * p->out_points * size);
     }
 }
 

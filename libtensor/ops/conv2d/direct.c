@@ -371,6 +371,7 @@ static void spread(const conv *v, const piece *e, const char *turned, char *to)
         }
 }
 
+/* A forward pass has no steps between the points of y. */
 static void store(const conv *v, const piece *e)
 {
     const part *t = v->current;
@@ -380,7 +381,10 @@ static void store(const conv *v, const piece *e)
     char *to = v->to + (plane * v->points + t->down.to * v->row + t->right.to) * size;
     char *turned = e->to + PIECE * row_bytes(v);
     if (t->right.to_step == 1 && t->down.to_step * v->row == t->right.points) {
-        v->plan->kernels->transpose(e->lines, n, e->to, columns, to + e->begin * size, v->points);
+        to += e->begin * size;
+        v->plan->kernels->transpose(e->lines, n, e->to, columns, to, v->points);
+        for (int64_t i = 0, o = e->group * v->out + e->panel * columns; i < e->lines; i++)
+            tn__conv2d_end(v->plan, o + i, n, to + i * v->points * size);
     } else {
         v->plan->kernels->transpose(e->lines, n, e->to, columns, turned, n);
         spread(v, e, turned, to);
@@ -396,7 +400,6 @@ static void make_pieces(int64_t worker, int64_t begin, int64_t end, void *payloa
             multiply_split(v, &e);
         else
             multiply_whole(v, &e);
-        tn__conv2d_end(v->plan, (e.end - e.begin) * v->tile.columns, e.to);
         store(v, &e);
     }
 }

@@ -212,14 +212,9 @@ static void add_product(const product_sum *s, int64_t i, int64_t n, bool adds, t
 
 static void fill_with_bias(const tn__conv2d_plan *p, const tn__column_block *b, matrix y)
 {
-    for (int64_t o = 0; o < p->out_channels; o++) {
-        char *row = y.data + o * y.ld * p->element_size;
-        if (p->bias)
-            p->kernels->fill(b->columns,
-                             p->bias + (b->group * p->out_channels + o) * p->element_size, row);
-        else
-            memset(row, 0, (size_t)(b->columns * p->element_size));
-    }
+    for (int64_t o = 0; o < p->out_channels; o++)
+        p->kernels->fill(b->columns, p->bias + (b->group * p->out_channels + o) * p->element_size,
+                         y.data + o * y.ld * p->element_size);
 }
 
 /* Over all tiles, for a block of so many columns. */
@@ -236,11 +231,12 @@ static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space
     matrix y = block_matrix(p, &b, p->y, s);
     product_sum sum = sum_in_y(t, b.columns);
     begin_sum(&sum, y, s->part, s->lost, s->product);
-    fill_with_bias(p, &b, y);
+    if (p->bias)
+        fill_with_bias(p, &b, y);
     for (int64_t i = 0, begin, end; i < t->tiles; i++) {
         tn__cut_out(p->depth, t->tiles, i, &begin, &end);
         matrix m = tile_of(p, &b, begin, end, s);
-        add_product(&sum, i, t->tiles, true,
+        add_product(&sum, i, t->tiles, p->bias != NULL,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .k = end - begin,
                                     .a = weight_at(p, b.group, begin),
@@ -249,7 +245,8 @@ static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space
                                     .ldb = m.ld});
     }
     for (int64_t o = 0; o < p->out_channels; o++)
-        tn__conv2d_end(p, b.columns, y.data + o * y.ld * p->element_size);
+        tn__conv2d_end(p, b.group * p->out_channels + o, b.columns,
+                       y.data + o * y.ld * p->element_size);
     copy_block(p, &b, p->y, y, true);
 }
 

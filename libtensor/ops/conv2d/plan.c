@@ -48,8 +48,12 @@ tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64
     return p;
 }
 
-void tn__conv2d_end(const tn__conv2d_plan *p, int64_t n, char *y)
+void tn__conv2d_end(const tn__conv2d_plan *p, int64_t o, int64_t n, char *y)
 {
+    int64_t channels = p->groups * p->out_channels;
+    if (p->norm)
+        p->kernels->norm_in_place(n, p->norm[o], p->norm[channels + o], p->norm[2 * channels + o],
+                                  y);
     if (p->relu)
         p->kernels->relu(n, y);
 }

@@ -33,7 +33,9 @@ typedef struct tn__conv2d_plan {
     const char *bias;   /* [groups out_channels] */
     const char *dy;     /* [images, groups out_channels, out_h, out_w] */
     char *y, *dx, *dw;  /* like dy, x and weight */
-    bool relu;          /* y becomes max(y, 0) */
+
+    const double *norm; /* mean, scale, shift of each channel of y (tn__norm_numbers), or NULL: */
+    bool relu;          /* y becomes scale (y - mean) + shift, then max(y, 0) */
 
     tn__form form; /* of the weight as the method prepares it, which adds layout[1]; kept where
                     * nothing is recorded */
@@ -46,8 +48,9 @@ tn__window tn__conv2d_window(const tn_tensor *weight, const tn_conv2d_opts *opts
 tn__conv2d_plan tn__conv2d_plan_new(tn_ctx *ctx, const tn__window *window, int64_t groups,
                                     const tn_tensor *x, const tn_tensor *weight);
 
-/* Where the convolution asks for it, ReLU of n numbers of y that are complete. */
-void tn__conv2d_end(const tn__conv2d_plan *plan, int64_t n, char *y);
+/* Where the call asks for it, the norm and ReLU of n numbers of y that are complete, of channel o
+ * of all groups. */
+void tn__conv2d_end(const tn__conv2d_plan *plan, int64_t o, int64_t n, char *y);
 
 /* The convolution in steps of one that makes dx from dy by the kernels turned by half a turn: dy in
  * the place of x, padded by what is left of the kernel, which is negative where x was padded by

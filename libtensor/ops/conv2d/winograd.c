@@ -259,7 +259,8 @@ static void transform_y_back(const run *r, int64_t worker, int64_t i, int64_t pa
                                 p->bias ? p->bias + panel * r->width * p->element_size : NULL,
                                 r->space + worker * r->space_bytes, y);
     for (int64_t o = 0; o < t.channels; o++)
-        tn__conv2d_end(p, rows * t.w, y + (o * p->out_points + first * t.w) * p->element_size);
+        tn__conv2d_end(p, panel * r->width + o, rows * t.w,
+                       y + (o * p->out_points + first * t.w) * p->element_size);
 }
 
 /* How many channels are added one after another. */
