@@ -1,5 +1,6 @@
 /* pooling.c - modules that make one number of each window of a plane: the largest, the average. */
 #include "nn/nn.h"
+#include "ops/in_place.h"
 
 typedef struct pool_state {
     int64_t kernel_size;
