@@ -61,7 +61,7 @@ typedef struct tn__product_block {
 typedef struct tn__direct {
     int64_t m, n, k;
     const void *a;
-    int64_t a_row;
+    int64_t from, a_row; /* row i counts from a[from + i a_row] on, which need not be there */
     const int64_t *places;
     const void *b;
     void *c;

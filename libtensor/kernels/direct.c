@@ -1,6 +1,6 @@
 /* direct.c - products of matrices whose left one lies in pieces, such as the windows of an image.
  *
- *     C[i][j] = or += sum_p a[i a_row + places[p]] B[p][j]        p = 0 .. k
+ *     C[i][j] = or += sum_p a[from + i a_row + places[p]] B[p][j]        p = 0 .. k
  *
  * It is the product of kernels/product.c but for where the numbers of A are. They are read one at
  * a time, so that they may be anywhere: a convolution multiplies points of an image by a panel of
@@ -19,14 +19,14 @@
 typedef struct operands {
     const real *a, *b;
     const int64_t *places;
-    int64_t a_row, half; /* half the rows down */
+    int64_t from, a_row, half; /* half the rows down */
 } operands;
 
 /* sums += the products of term p. */
 #define HALF (ROWS / 2)
 INLINE void add_products(int rows, int vectors, const operands *o, int64_t p, wide sums[ROWS][2])
 {
-    const real *upper = o->a + o->places[p], *lower = upper + o->half;
+    const real *upper = o->a + (o->from + o->places[p]), *lower = upper + o->half;
     wide b[2];
     EACH (v, vectors)
         b[v] = load_wide(o->b + p * COLUMNS + v * WIDTH);
@@ -41,8 +41,8 @@ INLINE void multiply(int rows, int vectors, const tn__direct *x, int64_t i)
     const int wanted = (UNDER_WAY + rows * vectors - 1) / (rows * vectors);
     const int chains = wanted < MOST_CHAINS ? wanted : MOST_CHAINS;
     wide sums[MOST_CHAINS][ROWS][2];
-    operands o = {(const real *)x->a + i * x->a_row, x->b, x->places, x->a_row,
-                  rows > HALF ? HALF * x->a_row : 0};
+    operands o = {
+        x->a, x->b, x->places, x->from + i * x->a_row, x->a_row, rows > HALF ? HALF * x->a_row : 0};
     real *c = (real *)x->c + i * x->ldc;
     int64_t p = 0, ldc = x->ldc;
     EACH (u, chains)

@@ -40,7 +40,9 @@ tn__tailed_fn tn__conv2d_tailed(tn_ctx *ctx, const tn_module *module, const tn__
                                 const tn_tensor *x);
 tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail);
 tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail);
+tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail);
 bool tn__is_batch_norm2d(const tn_module *module);
+bool tn__is_max_pool2d(const tn_module *module);
 bool tn__is_relu(const tn_module *module);
 
 /* What a BatchNorm2d normalises by, which is the batch where opts.training says so. */

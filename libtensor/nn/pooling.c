@@ -1,5 +1,6 @@
 /* pooling.c - modules that make one number of each window of a plane: the largest, the average. */
-#include <tn/nn.h>
+#include "nn/nn.h"
+#include "ops/in_place.h"
 
 typedef struct pool_state {
     int64_t kernel_size;
@@ -22,6 +23,23 @@ static tn_tensor *max_pool2d_forward(tn_ctx *ctx, tn_module *self, const tn_tens
 }
 
 static const tn_module_type max_pool2d_type = {.name = "MaxPool2d", .forward = max_pool2d_forward};
+
+bool tn__is_max_pool2d(const tn_module *module)
+{
+    return tn__module_type(module) == &max_pool2d_type;
+}
+
+static tn_tensor *max_pool2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
+                                  const tn__tail *tail)
+{
+    (void)tail;
+    return tn__relu_in_place(ctx, max_pool2d_forward(ctx, self, x));
+}
+
+tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail)
+{
+    return tn__is_max_pool2d(module) && !tail->norm ? max_pool2d_relu : NULL;
+}
 
 tn_module *tn_nn_max_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts)
 {

@@ -6,12 +6,21 @@
 #include "tensor/scope.h"
 #include "tensor/tensor.h"
 
-/* A module and what is run with it. */
+/* A module and what is run with it. A max pooling behind ReLU is run before it: that has fewer
+ * numbers then, whose order it does not change, and nothing keeps the larger tensor for its
+ * gradient. */
 typedef struct group {
     tn_module *module;
     tn__tailed_fn forward; /* NULL: the module's own, without a tail */
     tn__tail tail;
+    tn_module *pool; /* and ReLU, or NULL */
 } group;
+
+static tn_tensor *pool_and_relu(tn_ctx *ctx, tn_module *pool, const tn_tensor *x)
+{
+    tn__tail relu = {.relu = true};
+    return x ? tn__forward_tailed(ctx, pool, tn__max_pool2d_tailed(pool, &relu), &relu, x) : NULL;
+}
 
 /* Frees at once what a group makes besides its result, so that nothing else refers to its input.
  * Is the result new? It may be the input, or something that the program has. */
@@ -20,6 +29,8 @@ static tn_tensor *run(tn_ctx *ctx, const group *g, const tn_tensor *x, bool *is_
     tn_scope scope = tn_scope_begin(ctx);
     tn_tensor *y = g->forward ? tn__forward_tailed(ctx, g->module, g->forward, &g->tail, x)
                               : tn_forward(ctx, g->module, x);
+    if (g->pool)
+        y = pool_and_relu(ctx, g->pool, y);
     *is_new = y && y->ctx == ctx && y->scope >= scope.depth;
     return tn__scope_return(ctx, scope, y);
 }
@@ -47,7 +58,21 @@ static tn__tailed_fn function_of(tn_ctx *ctx, const tn_module *module, const tn_
         return NULL;
     tn__tailed_fn forward = tn__conv2d_tailed(ctx, module, tail, x);
     forward = forward ? forward : tn__linear_tailed(module, tail);
+    forward = forward ? forward : tn__max_pool2d_tailed(module, tail);
     return forward ? forward : tn__batch_norm2d_tailed(module, tail);
+}
+
+/* A max pooling at entry *at goes before the ReLU of the group; moves past it. */
+static void take_pool(const tn_module *self, group *g, int64_t *at)
+{
+    int64_t next = *at;
+    tn_module *pool = tn__next_child(self, &next);
+    if (!g->tail.relu || !pool || !tn__is_max_pool2d(pool))
+        return;
+    g->pool = pool;
+    g->tail.relu = false;
+    g->forward = g->tail.norm ? g->forward : NULL;
+    *at = next;
 }
 
 /* The child at entry *at with the longest tail that can be run with it on x, and past both. There
@@ -63,6 +88,8 @@ static group next_group(tn_ctx *ctx, const tn_module *self, const tn_tensor *x, 
         g.forward = function_of(ctx, g.module, &g.tail, x);
         *at = g.forward ? behind : *at;
     }
+    if (g.forward)
+        take_pool(self, &g, at);
     return g;
 }
 

@@ -506,6 +506,100 @@ START_TEST(allocations_of_norms_fail)
 }
 END_TEST
 
+/* ---- ReLU and the max pooling behind it ------------------------------------------------------ */
+
+static tn_module *pooled(tn_module *first, int64_t kernel, tn_pool2d_opts opts)
+{
+    return tn_sequential(ctx, first, tn_nn_relu(ctx), tn_nn_max_pool2d(ctx, kernel, opts),
+                         tn_nn_relu(ctx));
+}
+
+/* Behind a convolution, a norm or both. */
+static tn_module *pooled_net(int number, int64_t kernel, tn_pool2d_opts opts)
+{
+    tn_module *norm = tn_nn_batch_norm2d(ctx, 4, (tn_batch_norm_opts){.eps = 3});
+    if (number == 1)
+        return pooled(norm, kernel, opts);
+    tn_module *conv = tn_nn_conv2d(ctx, 4, 4, 3, (tn_conv2d_opts){0});
+    if (number == 2)
+        return tn_sequential(ctx, conv, norm, tn_nn_relu(ctx), tn_nn_max_pool2d(ctx, kernel, opts));
+    tn_module_free(norm);
+    return pooled(conv, kernel, opts);
+}
+
+enum { MOST_GRADIENTS = 5 };
+
+/* Gradients of the input and of all parameters; returns how many. */
+static int gradients_of(tn_module *net, bool apart, tn_tensor *x, tn_tensor **gradients)
+{
+    tn_tensor *y = apart ? one_by_one(net, x) : tn_forward(ctx, net, x);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(tn_square(ctx, y))), TN_OK);
+    int n = 0;
+    for (int i = -1; i < tn_parameter_count(net); i++) {
+        tn_tensor *t = i < 0 ? x : tn_parameter(net, i, NULL, 0);
+        gradients[n++] = tn_mul_scalar(ctx, tn_grad(t), 1);
+        tn_clear_grad(t);
+    }
+    return n;
+}
+
+START_TEST(pools)
+{
+    tn_pool2d_opts opts[] = {{0}, {.stride = 2, .padding = 1}, {.stride = 1}, {.ceil_mode = true}};
+    for (int i = 0; i < 4; i++) {
+        tn_dtype dtype = i % 2 ? TN_F64 : TN_F32;
+        tn_module *net = pooled_net(_i, 2 + i % 2, opts[i]);
+        ck_assert_int_eq(tn_module_to(ctx, net, dtype), TN_OK);
+        tn_train(net, false);
+        tn_tensor *x = leaf(tn_randn(ctx, dtype, TN_SHAPE(3, 4, 14, 15)));
+        tn_tensor *together[MOST_GRADIENTS], *apart[MOST_GRADIENTS];
+        check_same_bits(tn_forward(ctx, net, x), one_by_one(net, x));
+        gradients_of(net, true, x, apart);
+        for (int n = gradients_of(net, false, x, together); n > 0; n--)
+            check_same_bits(together[n - 1], apart[n - 1]);
+        tn_set_grad_enabled(ctx, false);
+        check_same_bits(tn_forward(ctx, net, x), one_by_one(net, x));
+        tn_fill_(ctx, tn_narrow(ctx, tn_select(ctx, x, 0, 1), 1, 3, 2), NAN);
+        tn_fill_(ctx, tn_narrow(ctx, tn_select(ctx, x, 0, 2), 1, 3, 2), INFINITY);
+        check_same_bits(tn_forward(ctx, net, x), one_by_one(net, x));
+        tn_set_grad_enabled(ctx, true);
+    }
+}
+END_TEST
+
+/* What the convolution made is neither kept for the gradients nor left in the scope. */
+START_TEST(pools_keep_little)
+{
+    tn_module *net =
+        pooled(tn_nn_conv2d(ctx, 4, 8, 1, (tn_conv2d_opts){0}), 2, (tn_pool2d_opts){0});
+    tn_tensor *x = tn_ones(ctx, TN_F32, TN_SHAPE(4, 4, 100, 100));
+    int64_t bytes = 4 * 8 * 100 * 100 * 4, live = tn_memory(ctx).live_bytes;
+    tn_tensor *y = tn_forward(ctx, net, x);
+    ck_assert_int_lt(tn_memory(ctx).live_bytes - live, bytes * 3 / 4);
+    ck_assert_int_eq(tn_backward(ctx, sum_of(y)), TN_OK);
+}
+END_TEST
+
+static tn_tensor *seen;
+
+static tn_tensor *show(tn_ctx *c, tn_module *self, const tn_tensor *x)
+{
+    (void)self;
+    return seen = tn_mul_scalar(c, x, 2);
+}
+
+static const tn_module_type show_type = {.name = "Show", .forward = show};
+
+/* While it is recorded, what a module of the program made stays in the program's scope. */
+START_TEST(modules_that_show_what_they_made)
+{
+    tn_module *net = pooled(tn_module_new(ctx, &show_type, 0), 2, (tn_pool2d_opts){0});
+    tn_tensor *x = leaf(tn_randn(ctx, TN_F32, TN_SHAPE(1, 2, 4, 4)));
+    tn_tensor *y = tn_forward(ctx, net, x);
+    check_same_bits(y, tn_max_pool2d(ctx, tn_relu(ctx, seen), 2, (tn_pool2d_opts){0}));
+}
+END_TEST
+
 /* Children are taken over on failure, too. */
 START_TEST(failure_frees_the_children)
 {
@@ -579,5 +673,8 @@ int main(void)
     tcase_add_test(together, norms_take_no_memory);
     tcase_add_test(together, norms_that_do_not_fit);
     tcase_add_loop_test(together, allocations_of_norms_fail, 0, CONVOLUTIONS);
+    tcase_add_loop_test(together, pools, 0, 3);
+    tcase_add_test(together, pools_keep_little);
+    tcase_add_test(together, modules_that_show_what_they_made);
     return tn_run(suite);
 }

@@ -135,8 +135,7 @@ static bool conv_new(const tn__conv2d_plan *p, const tn__planes *planes, int64_t
     v->places = tn__alloc(ctx, tn__bytes(v->k * (int64_t)sizeof *v->places));
     v->bias = tn__alloc_zeroed(ctx, tn__bytes(rows * row));
     v->space = tn__alloc(ctx, tn__bytes(p->workers * v->space_rows * row));
-    return v->parts && v->elements && v->taps && v->places && v->bias && v->space &&
-           tn__planes_alloc(&v->planes, v->makers);
+    return v->parts && v->elements && v->taps && v->places && v->bias && v->space;
 }
 
 static void conv_free(conv *v)
@@ -216,6 +215,18 @@ static void add_part(conv *v, side down, side right)
     v->parts[v->n_parts++] = t;
 }
 
+/* The parts are complete. Where all of them leave out what lies in the padding, in both directions,
+ * there need be none. */
+static void leave_zeros_out(conv *v)
+{
+    for (int64_t i = 0; i < v->n_parts; i++)
+        if (v->parts[i].order != BY_COLUMNS)
+            return;
+    tn__planes_without_zeros(&v->planes);
+    for (int64_t i = 0; i < v->n_parts; i++)
+        list_places(v, &v->parts[i]);
+}
+
 /* ---- pieces of the result -------------------------------------------------------------------- */
 
 /* Points begin .. end of the current part, for the channels of one panel in one image. */
@@ -266,15 +277,20 @@ static stretch stretch_at(const part *t, const piece *e, int64_t at)
 static void multiply(const conv *v, const piece *e, stretch s, int64_t k0, int64_t k1, bool adds)
 {
     const part *t = v->current;
-    int64_t size = v->plan->element_size, row = row_bytes(v);
-    int64_t panel = e->group * v->panels + e->panel;
-    int64_t from = (t->down.from + s.row * t->down.from_step) * v->planes.row + t->right.from +
-                   s.begin * t->right.from_step;
+    int64_t row = row_bytes(v), panel = e->group * v->panels + e->panel;
+    const tn__window *pad = &v->planes.pad;
+    int64_t h = t->down.from + s.row * t->down.from_step;
+    int64_t w = t->right.from + s.begin * t->right.from_step;
+    if (v->planes.in_place) {
+        h -= pad->padding_h;
+        w -= pad->padding_w;
+    }
     v->plan->kernels->direct(&(tn__direct){
         .m = s.end - s.begin,
         .n = e->lines,
         .k = k1 - k0,
-        .a = tn__plane(&v->planes, e->image, e->group * v->in) + from * size,
+        .a = tn__plane(&v->planes, e->image, e->group * v->in),
+        .from = h * v->planes.row + w,
         .a_row = t->right.from_step,
         .places = v->places + t->k0 + k0,
         .b = v->weight + (panel * v->k + t->k0 + k0) * row,
@@ -429,7 +445,9 @@ static void convolve(conv *v, const tn__form *form, tn__worker_fn pack)
     const tn__conv2d_plan *p = v->plan;
     int64_t panels = p->groups * v->panels;
     tn__prepared weight;
-    if (!tn__prepare(p->ctx, form, tn__bytes(panels * v->k * row_bytes(v)), &weight))
+    leave_zeros_out(v);
+    if (!tn__planes_alloc(&v->planes, v->makers) ||
+        !tn__prepare(p->ctx, form, tn__bytes(panels * v->k * row_bytes(v)), &weight))
         return;
     v->weight = weight.data;
     if (!weight.ready)

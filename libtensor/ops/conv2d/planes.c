@@ -69,17 +69,20 @@ static int64_t bytes_of_image(const tn__planes *p)
     return p->count * p->size * p->plan->element_size;
 }
 
+void tn__planes_without_zeros(tn__planes *p)
+{
+    p->in_place = true;
+    p->row = p->pad.w;
+    p->size = p->pad.h * p->pad.w;
+}
+
 tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
                           const tn__window *pad)
 {
     tn__planes p = {.plan = plan, .data = data, .count = count, .pad = *pad, .row = pad->out_w};
-    p.in_place =
-        pad->padding_h == 0 && pad->padding_w == 0 && pad->out_h <= pad->h && pad->out_w <= pad->w;
     p.size = size_of(&p);
-    if (p.in_place) {
-        p.row = pad->w;
-        p.size = pad->h * pad->w;
-    }
+    if (pad->padding_h == 0 && pad->padding_w == 0 && pad->out_h <= pad->h && pad->out_w <= pad->w)
+        tn__planes_without_zeros(&p);
     int64_t bytes = tn__max(1, bytes_of_image(&p));
     p.run = tn__min(tn__max(1, RUN_BYTES / bytes), plan->images);
     return p;

@@ -21,6 +21,9 @@ typedef struct tn__planes {
 tn__planes tn__planes_new(const tn__conv2d_plan *plan, const char *data, int64_t count,
                           const tn__window *pad);
 
+/* Nobody asks for the zeros: planes are read where they are, and have none. */
+void tn__planes_without_zeros(tn__planes *p);
+
 /* Planes with zeros around them, of which so many rows and columns are read; what windows reach of
  * x. */
 tn__window tn__padded_planes(int64_t h, int64_t w, int64_t padding_h, int64_t padding_w,
