@@ -42,8 +42,11 @@ tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail);
 tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail);
 tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail);
 bool tn__is_batch_norm2d(const tn_module *module);
-bool tn__is_max_pool2d(const tn_module *module);
 bool tn__is_relu(const tn_module *module);
+
+/* A MaxPool2d that gives the same numbers before the ReLU in front of it, since each of its windows
+ * meets the plane: what ReLU would not see is the -infinity of one that does not. */
+bool tn__may_precede_relu(const tn_module *module);
 
 /* What a BatchNorm2d normalises by, which is the batch where opts.training says so. */
 void tn__batch_norm2d_norm(const tn_module *module, tn__norm *norm);

@@ -24,9 +24,13 @@ static tn_tensor *max_pool2d_forward(tn_ctx *ctx, tn_module *self, const tn_tens
 
 static const tn_module_type max_pool2d_type = {.name = "MaxPool2d", .forward = max_pool2d_forward};
 
-bool tn__is_max_pool2d(const tn_module *module)
+/* Without dilation every window meets the plane, for at most half of a kernel is padding. */
+bool tn__may_precede_relu(const tn_module *module)
 {
-    return tn__module_type(module) == &max_pool2d_type;
+    if (tn__module_type(module) != &max_pool2d_type)
+        return false;
+    const tn_pool2d_opts *o = &((const pool_state *)tn_module_state(module))->opts;
+    return o->dilation <= 1 && o->dilation_h <= 1 && o->dilation_w <= 1;
 }
 
 static tn_tensor *max_pool2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
@@ -38,7 +42,8 @@ static tn_tensor *max_pool2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor 
 
 tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail)
 {
-    return tn__is_max_pool2d(module) && !tail->norm ? max_pool2d_relu : NULL;
+    bool is_own = tn__module_type(module) == &max_pool2d_type;
+    return is_own && !tail->norm ? max_pool2d_relu : NULL;
 }
 
 tn_module *tn_nn_max_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts)

@@ -67,7 +67,7 @@ static void take_pool(const tn_module *self, group *g, int64_t *at)
 {
     int64_t next = *at;
     tn_module *pool = tn__next_child(self, &next);
-    if (!g->tail.relu || !pool || !tn__is_max_pool2d(pool))
+    if (!g->tail.relu || !pool || !tn__may_precede_relu(pool))
         return;
     g->pool = pool;
     g->tail.relu = false;

@@ -567,6 +567,18 @@ START_TEST(pools)
 }
 END_TEST
 
+/* A window may meet nothing but padding where it is dilated: that is -inf, which ReLU before it
+ * leaves. */
+START_TEST(pools_of_padding)
+{
+    tn_pool2d_opts opts = {.stride = 2, .padding = 1, .dilation = 5, .ceil_mode = true};
+    tn_module *net = tn_sequential(ctx, tn_nn_conv2d(ctx, 1, 1, 1, (tn_conv2d_opts){0}),
+                                   tn_nn_relu(ctx), tn_nn_max_pool2d(ctx, 2, opts));
+    tn_tensor *y = tn_forward(ctx, net, tn_randn(ctx, TN_F32, TN_SHAPE(1, 1, 3, 3)));
+    ck_assert(element_of(y, 0) == -INFINITY);
+}
+END_TEST
+
 /* What the convolution made is neither kept for the gradients nor left in the scope. */
 START_TEST(pools_keep_little)
 {
@@ -674,6 +686,7 @@ int main(void)
     tcase_add_test(together, norms_that_do_not_fit);
     tcase_add_loop_test(together, allocations_of_norms_fail, 0, CONVOLUTIONS);
     tcase_add_loop_test(together, pools, 0, 3);
+    tcase_add_test(together, pools_of_padding);
     tcase_add_test(together, pools_keep_little);
     tcase_add_test(together, modules_that_show_what_they_made);
     return tn_run(suite);

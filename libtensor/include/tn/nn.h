@@ -67,9 +67,9 @@ TN_API tn_module *tn_nn_gelu(tn_ctx *ctx);                              /* tn_ge
 /* Runs its children in order; takes them over, on failure too. A Conv2d, Linear or BatchNorm2d and
  * the ReLU behind it run as one, with the same bits, in the memory of one result, and so do, in
  * evaluation and where nothing is recorded, a Conv2d and the BatchNorm2d behind it, with its ReLU.
- * A MaxPool2d behind that ReLU runs before it, with the same numbers (a zero may have the other
- * sign). All this unless tn_profile or tn_detect_anomaly looks at each. Children are named "0",
- * "1", ...
+ * A MaxPool2d without dilation behind that ReLU runs before it, with the same numbers (a zero may
+ * have the other sign). All this unless tn_profile or tn_detect_anomaly looks at each. Children are
+ * named "0", "1", ...
  * tn_sequential(ctx, a, b, c) is the convenient form of tn_sequential_of. */
 TN_API tn_module *tn_sequential_of(tn_ctx *ctx, int64_t count, tn_module *const *children);
 #define tn_sequential(ctx, ...) tn_sequential_of(ctx, TN_LIST_(tn_module *, __VA_ARGS__))

@@ -177,7 +177,8 @@ typedef struct tn_conv2d_opts {
  * [out] or NULL -> [n, out, out_h, out_w], out_h = floor((h + 2 padding - dilation (kernel_h - 1) -
  * 1) / stride) + 1 (torch.nn.functional.conv2d). Each thread works in memory of the size of one
  * image, or of a few transformed tiles and kernels. TN_ERR_SHAPE for channels that do not fit the
- * weight or the groups.
+ * weight or the groups. Products with the padding are 0 or left out: an infinite weight may make a
+ * NaN of one, or not, as the sizes have it.
  *
  * Kernels of 3 x 3 and 5 x 5 in steps of one take Winograd's method where it is faster: y and the
  * gradients come from tiles of up to 6 x 6 elements. In float32, with normal numbers, the error is
