@@ -29,7 +29,8 @@
 #define LONG 8192         /* terms, at most 2 LONG, whose blocks are added one after another */
 
 #define ROWS_READ_ONCE 14     /* of C: one tile of v4 */
-#define ROWS_IN_PLACE 64      /* of C, that meet a B which lies by rows */
+#define ROWS_IN_PLACE 64      /* of C, that meet a B which lies by rows, */
+#define ROWS_ASTRIDE 48       /* whose vectors lie in two cache lines each */
 #define COLUMNS_IN_PLACE 768  /* of C, that meet an A which lies by rows */
 #define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
@@ -72,14 +73,18 @@ static bool is_a_in_place(const work *w)
 }
 
 /* Rows of B that are a large power of two apart get in each other's way in the caches, and only the
- * first tile would find them there. */
+ * first tile would find them there. Where rows do not begin with a cache line, vectors take two
+ * lines each, which packed ones do not. */
 static bool is_b_in_place(const work *w)
 {
     const tn__product *p = w->p;
     if (p->b.pack || p->b.packed || p->b.line != 1)
         return false;
-    bool conflicts = p->b.step * w->size % CONFLICT == 0;
-    return p->m <= (conflicts ? w->tile.rows : ROWS_IN_PLACE) || is_small(w, p->n);
+    int64_t apart = p->b.step * w->size;
+    int64_t most = apart % CONFLICT == 0       ? w->tile.rows
+                   : apart % TN_ALIGNMENT != 0 ? ROWS_ASTRIDE
+                                               : ROWS_IN_PLACE;
+    return p->m <= most || is_small(w, p->n);
 }
 
 /* A B that lies by rows, is too large for the cache and meets one tile of v4 is read once: a
