@@ -402,6 +402,9 @@ class Kernels:
         if path in self.headers:
             return names
         own = source.names | (source.macros & set(self.macros))
+        both = own & set(re.findall(r"KERNEL\((\w+)\)", source.text))
+        if both:
+            raise Broken("%s: %s is the name of a kernel and of a static function" % (path, ", ".join(sorted(both))))
         self.see(path, own)
         stem = self.prefix + os.path.splitext(os.path.basename(path))[0] + "_"
         names.update({name: stem + name for name in own})

@@ -49,7 +49,7 @@ static real exp_row(int64_t n, const real *x, real m, real *y)
     return (real)pairs_total(&sum);
 }
 
-static void softmax(int64_t rows, int64_t n, const real *x, real *y)
+static void softmax_rows(int64_t rows, int64_t n, const real *x, real *y)
 {
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
         real m = largest(n, x), sum = exp_row(n, x, m, y);
@@ -60,7 +60,7 @@ static void softmax(int64_t rows, int64_t n, const real *x, real *y)
 
 /* Subtracting an infinity from itself would give NaN where a row is all -inf, as it does in
  * PyTorch; a row with +inf gives NaN, too. */
-static real log_sum_exp(int64_t n, const real *x, real m)
+static real log_of_sum(int64_t n, const real *x, real m)
 {
     real e[BLOCK];
     if (n <= BLOCK)
@@ -77,7 +77,7 @@ void KERNEL(log_sum_exp)(int64_t rows, int64_t n, const void *px, int64_t ldx, v
     real *lse = plse;
     for (int64_t row = 0; row < rows; row++, x += ldx, lse += 2) {
         lse[0] = largest(n, x);
-        lse[1] = log_sum_exp(n, x, lse[0]);
+        lse[1] = log_of_sum(n, x, lse[0]);
     }
 }
 
@@ -118,10 +118,10 @@ static void back(int64_t rows, int64_t n, const real *y, const real *dy, real *d
     }
 }
 
-static void log_softmax(int64_t rows, int64_t n, const real *x, real *y)
+static void log_softmax_rows(int64_t rows, int64_t n, const real *x, real *y)
 {
     for (int64_t row = 0; row < rows; row++, x += n, y += n) {
-        real m = largest(n, x), log_sum = log_sum_exp(n, x, m);
+        real m = largest(n, x), log_sum = log_of_sum(n, x, m);
 #pragma omp simd
         for (int64_t i = 0; i < n; i++)
             y[i] = (x[i] - m) - log_sum;
@@ -151,7 +151,7 @@ static void log_back(int64_t rows, int64_t n, const real *y, const real *dy, rea
 
 void KERNEL(softmax)(int64_t rows, int64_t n, bool log, const void *x, void *y)
 {
-    (log ? log_softmax : softmax)(rows, n, x, y);
+    (log ? log_softmax_rows : softmax_rows)(rows, n, x, y);
 }
 
 void KERNEL(softmax_backward)(int64_t rows, int64_t n, bool log, const void *y, const void *dy,
