@@ -109,7 +109,7 @@ check-others: lib man reference
 
 # Programs by CMake and Meson; installing and uninstalling by other names of directories, beside others' files and by
 # several versions, and moving.
-CORNERS := check-install-builds check-install-uninstall check-install-moved check-install-places
+CORNERS := check-install-builds check-install-uninstall check-install-moved check-install-places check-install-together
 check-install: $(CORNERS)
 
 $(CORNERS): check-install-%: lib man reference

@@ -40,13 +40,14 @@ CMAKE_FILES := cmake/libtensor/libtensor-config.cmake cmake/libtensor/libtensor-
 # The OpenMP runtime of the compiler, for programs that link the static library.
 OPENMP_LIB = $(if $(OPENMP),$(if $(findstring clang,$(shell $(CC) --version)),-lomp,-lgomp),-pthread)
 
-# FILL,FOLDER,FILE: its template there, filled in, is for everybody to read below LIBDIR, as all else.
-FILLED = $(BUILD)/$(notdir $(2))
+# FILL,FOLDER,FILE: its template there, filled in, is for everybody to read below LIBDIR, as all else. On its way there it
+# has a name of this process, as others may install at the same time.
+FILLED = $(BUILD)/$(notdir $(2)).$$$$
 define FILL
 VERSION='$(VERSION)' SOVERSION='$(SOVERSION)' PREFIX="$(PREFIX)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
     LIBS='$(LIBS) $(OPENMP_LIB)' MPI='$(MPI)' \
     awk -f libtensor/install/fill.awk $(1)/$(notdir $(2)).in >$(FILLED) && \
-    install -m 644 $(FILLED) "$(DESTDIR)$(LIBDIR)/$(2)"
+    install -m 644 $(FILLED) "$(DESTDIR)$(LIBDIR)/$(2)" && rm $(FILLED)
 endef
 
 # ---- the reference, from the headers: awk alone is needed -------------------------------------------------
