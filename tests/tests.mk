@@ -108,7 +108,7 @@ check-others: lib man reference
 	+@$(MAKE) --no-print-directory check-docs
 
 # Programs by CMake and Meson; installing and uninstalling by other names of directories, beside others' files and by
-# several versions, and moving.
+# several versions, moving, and installing twice at once.
 CORNERS := check-install-builds check-install-uninstall check-install-moved check-install-places check-install-together
 check-install: $(CORNERS)
 

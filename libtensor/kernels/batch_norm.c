@@ -132,7 +132,7 @@ void KERNEL(batch_norm_sums)(const tn__channel *c, double mean, const void *x, c
     sums_of_channel(c, x, dy, 1, mean, false, total);
 }
 
-/* b of y = s (x - m) + b, m being the mean rounded. */
+/* shift + scale (m - mean), m being the mean rounded: what stands beside scale (x - m). */
 static real shift_of(double mean, double scale, double shift)
 {
     return (real)(shift + scale * ((double)(real)mean - mean));
@@ -160,7 +160,7 @@ void KERNEL(norm_in_place)(int64_t n, double mean, double scale, double shift, v
 void KERNEL(batch_norm_backward)(const tn__channel *c, double mean, double scale, double a,
                                  double b, const void *px, const void *pdy, void *pdx)
 {
-    real m = (real)mean, s = (real)scale, a1 = (real)(a + b * ((double)m - mean)), b1 = (real)b;
+    real m = (real)mean, s = (real)scale, a1 = shift_of(mean, b, a), b1 = (real)b;
     for (int64_t row = 0; row < c->n; row++) {
         const real *restrict x = (const real *)px + row * c->stride;
         const real *restrict dy = (const real *)pdy + row * c->stride;
@@ -256,7 +256,7 @@ void KERNEL(batch_norm_columns_backward)(const tn__channels *c, const void *px, 
     for (int64_t j = 0; j < c->count; j++) {
         m[j] = (real)c->mean[j];
         s[j] = (real)c->scale[j];
-        a[j] = (real)(c->shift[j] + c->slope[j] * ((double)m[j] - c->mean[j]));
+        a[j] = shift_of(c->mean[j], c->slope[j], c->shift[j]);
         b[j] = (real)c->slope[j];
     }
     for (int64_t row = 0; row < c->n; row++) {

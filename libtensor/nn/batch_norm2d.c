@@ -59,9 +59,9 @@ static tn_tensor *batch_norm2d_relu(tn_ctx *ctx, tn_module *self, const tn_tenso
     return forward_by(tn__batch_norm_relu, ctx, self, x);
 }
 
-tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail)
+tn__tailed_fn tn__batch_norm2d_then_relu(const tn_module *module)
 {
-    return tn__is_batch_norm2d(module) && !tail->norm ? batch_norm2d_relu : NULL;
+    return tn__is_batch_norm2d(module) ? batch_norm2d_relu : NULL;
 }
 
 void tn__batch_norm2d_norm(const tn_module *module, tn__norm *norm)

@@ -30,9 +30,9 @@ static tn_tensor *linear_relu(tn_ctx *ctx, tn_module *self, const tn_tensor *x,
     return tn__linear_relu(ctx, x, s->weight, s->bias);
 }
 
-tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail)
+tn__tailed_fn tn__linear_then_relu(const tn_module *module)
 {
-    return tn__module_type(module) == &linear_type && !tail->norm ? linear_relu : NULL;
+    return tn__module_type(module) == &linear_type ? linear_relu : NULL;
 }
 
 static tn_module *linear_new(tn_ctx *ctx, int64_t in, int64_t out, bool with_bias)

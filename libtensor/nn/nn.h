@@ -35,12 +35,12 @@ tn_tensor *tn__forward_tailed(tn_ctx *ctx, tn_module *module, tn__tailed_fn forw
                               const tn__tail *tail, const tn_tensor *x);
 
 /* The function that does so for x with the same bits and the same record; NULL where there is none.
- * A file that has such modules asks for its own type alone. */
+ * A file that has such modules asks for its own type alone. Others than Conv2d take ReLU alone. */
 tn__tailed_fn tn__conv2d_tailed(tn_ctx *ctx, const tn_module *module, const tn__tail *tail,
                                 const tn_tensor *x);
-tn__tailed_fn tn__linear_tailed(const tn_module *module, const tn__tail *tail);
-tn__tailed_fn tn__batch_norm2d_tailed(const tn_module *module, const tn__tail *tail);
-tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail);
+tn__tailed_fn tn__linear_then_relu(const tn_module *module);
+tn__tailed_fn tn__batch_norm2d_then_relu(const tn_module *module);
+tn__tailed_fn tn__max_pool2d_then_relu(const tn_module *module);
 bool tn__is_batch_norm2d(const tn_module *module);
 bool tn__is_relu(const tn_module *module);
 

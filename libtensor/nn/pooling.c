@@ -40,10 +40,9 @@ static tn_tensor *max_pool2d_relu(tn_ctx *ctx, tn_module *self, const tn_tensor 
     return tn__relu_in_place(ctx, max_pool2d_forward(ctx, self, x));
 }
 
-tn__tailed_fn tn__max_pool2d_tailed(const tn_module *module, const tn__tail *tail)
+tn__tailed_fn tn__max_pool2d_then_relu(const tn_module *module)
 {
-    bool is_own = tn__module_type(module) == &max_pool2d_type;
-    return is_own && !tail->norm ? max_pool2d_relu : NULL;
+    return tn__module_type(module) == &max_pool2d_type ? max_pool2d_relu : NULL;
 }
 
 tn_module *tn_nn_max_pool2d(tn_ctx *ctx, int64_t kernel_size, tn_pool2d_opts opts)

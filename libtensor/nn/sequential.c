@@ -19,7 +19,7 @@ typedef struct group {
 static tn_tensor *pool_and_relu(tn_ctx *ctx, tn_module *pool, const tn_tensor *x)
 {
     tn__tail relu = {.relu = true};
-    return x ? tn__forward_tailed(ctx, pool, tn__max_pool2d_tailed(pool, &relu), &relu, x) : NULL;
+    return x ? tn__forward_tailed(ctx, pool, tn__max_pool2d_then_relu(pool), &relu, x) : NULL;
 }
 
 /* Frees at once what a group makes besides its result, so that nothing else refers to its input.
@@ -57,9 +57,11 @@ static tn__tailed_fn function_of(tn_ctx *ctx, const tn_module *module, const tn_
     if (!tail->norm && !tail->relu)
         return NULL;
     tn__tailed_fn forward = tn__conv2d_tailed(ctx, module, tail, x);
-    forward = forward ? forward : tn__linear_tailed(module, tail);
-    forward = forward ? forward : tn__max_pool2d_tailed(module, tail);
-    return forward ? forward : tn__batch_norm2d_tailed(module, tail);
+    if (forward || tail->norm)
+        return forward;
+    forward = tn__linear_then_relu(module);
+    forward = forward ? forward : tn__max_pool2d_then_relu(module);
+    return forward ? forward : tn__batch_norm2d_then_relu(module);
 }
 
 /* A max pooling at entry *at goes before the ReLU of the group; moves past it. */

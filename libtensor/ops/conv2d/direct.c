@@ -211,18 +211,18 @@ static void add_part(conv *v, side down, side right)
     if (v->n_parts > 0)
         t.k0 = v->parts[v->n_parts - 1].k0 + v->parts[v->n_parts - 1].k;
     t.order = order_of(v, &t);
-    list_places(v, &t);
     v->parts[v->n_parts++] = t;
 }
 
-/* The parts are complete. Where all of them leave out what lies in the padding, in both directions,
- * there need be none. */
-static void leave_zeros_out(conv *v)
+/* The parts are there. Where all of them leave out what lies in the padding, in both directions,
+ * planes need none. */
+static void complete_parts(conv *v)
 {
+    bool none = true;
     for (int64_t i = 0; i < v->n_parts; i++)
-        if (v->parts[i].order != BY_COLUMNS)
-            return;
-    tn__planes_without_zeros(&v->planes);
+        none = none && v->parts[i].order == BY_COLUMNS;
+    if (none)
+        tn__planes_without_zeros(&v->planes);
     for (int64_t i = 0; i < v->n_parts; i++)
         list_places(v, &v->parts[i]);
 }
@@ -445,7 +445,7 @@ static void convolve(conv *v, const tn__form *form, tn__worker_fn pack)
     const tn__conv2d_plan *p = v->plan;
     int64_t panels = p->groups * v->panels;
     tn__prepared weight;
-    leave_zeros_out(v);
+    complete_parts(v);
     if (!tn__planes_alloc(&v->planes, v->makers) ||
         !tn__prepare(p->ctx, form, tn__bytes(panels * v->k * row_bytes(v)), &weight))
         return;
