@@ -146,11 +146,12 @@ static bool is_one_a(const work *w)
     return w->p->m <= TILES_DOWN * w->tile.rows;
 }
 
-/* Of a block of B. */
+/* Of a block of B, whose panels may have no rows. */
 static int64_t columns_most(const work *w)
 {
-    int64_t panels = PASSING / (w->depth * w->size * w->tile.columns);
-    return is_one_a(w) ? tn__min(tn__max(panels, 1) * w->tile.columns, COLUMNS_MOST) : COLUMNS_MOST;
+    int64_t panel = tn__max(1, w->depth * w->size * w->tile.columns);
+    int64_t passing = tn__max(1, PASSING / panel) * w->tile.columns;
+    return is_one_a(w) ? tn__min(passing, COLUMNS_MOST) : COLUMNS_MOST;
 }
 
 /* For a block of A of so many rows, and one of B of so many columns. */
