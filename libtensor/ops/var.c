@@ -28,29 +28,18 @@ typedef struct var_data {
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
+enum { SHORT_ROW = 128 }; /* longer ones are no slower by themselves */
+
 typedef struct dx_args {
     const tn__kernels *k;
-    int64_t to_low; /* bytes from the high part of a mean to its low part */
     double scale;
 } dx_args;
 
+/* dx from x, the high and the low parts of means, and dy. */
 static void dx_row(int64_t n, void *const *p, const int64_t *steps, void *payload)
 {
     const dx_args *a = payload;
-    a->k->var_backward(n, p[1], steps[1], p[2], (char *)p[2] + a->to_low, steps[2], p[3], steps[3],
-                       a->scale, p[0]);
-}
-
-/* The high parts of the means, with the low parts behind them. */
-static tn_tensor *split(tn_ctx *ctx, const tn_tensor *mean, tn_dtype dtype, dx_args *args)
-{
-    int64_t n = tn_numel(mean);
-    tn_tensor *parts = tn__new(ctx, "var", dtype, 2, (int64_t[]){2, n});
-    if (!parts)
-        return NULL;
-    args->to_low = n * (int64_t)tn_dtype_size(dtype);
-    args->k->split(n, tn__ptr(mean), tn__ptr(parts), (char *)tn__ptr(parts) + args->to_low);
-    return tn__view(ctx, parts, mean->ndim, mean->shape, NULL, parts->offset);
+    a->k->var_backward(n, p[1], steps[1], p[2], p[3], steps[2], p[4], steps[4], a->scale, p[0]);
 }
 
 static void var_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
@@ -63,12 +52,15 @@ static void var_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     int64_t shape[TN_MAX_DIMS];
     tn__shape_once(x, dy, shape);
     tn_tensor *dx = tn__new(ctx, "var", x->dtype, x->ndim, shape);
-    dx_args args = {.k = tn__kernels_of(ctx, x->dtype), .scale = 2 * data->scale};
-    const tn_tensor *high = split(ctx, mean, x->dtype, &args);
-    if (!dx || !high)
+    tn_tensor *high = tn__new(ctx, "var", x->dtype, mean->ndim, mean->shape);
+    tn_tensor *low = tn__new(ctx, "var", x->dtype, mean->ndim, mean->shape);
+    if (!dx || !high || !low)
         return;
-    tn__iter it = tn__iter_new(x->ndim, shape, 4, (const tn_tensor *[]){dx, x, high, dy});
-    tn__iter_run(ctx, &it, dx_row, &args);
+    dx_args args = {.k = tn__kernels_of(ctx, x->dtype), .scale = 2 * data->scale};
+    args.k->split(tn_numel(mean), tn__ptr(mean), tn__ptr(high), tn__ptr(low));
+    tn__iter it = tn__iter_new(x->ndim, shape, 5, (const tn_tensor *[]){dx, x, high, low, dy});
+    bool is_short = it.shape[it.ndim - 1] <= SHORT_ROW;
+    (is_short ? tn__iter_run_joined : tn__iter_run)(ctx, &it, dx_row, &args);
     tn_add_grad(ctx, node, 0, tn__as_large(ctx, dx, x));
 }
 

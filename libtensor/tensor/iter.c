@@ -201,7 +201,7 @@ static char *rows_of(const joined_args *a, int j, int64_t rows, tn__row_list fro
 /* What is the same in all rows is copied once: the first block has as many as any. */
 static void run_joined(int64_t rows, void *const *p, const int64_t *strides, void *payload)
 {
-    static const int64_t ones[TN__MAX_OPERANDS] = {1, 1, 1, 1};
+    static const int64_t ones[TN__MAX_OPERANDS] = {1, 1, 1, 1, 1};
     _Alignas(64) char blocks[TN__MAX_OPERANDS - 1][BLOCK_BYTES];
     const joined_args *a = payload;
     const tn__iter *it = a->it;

@@ -4,7 +4,7 @@
 
 #include "tensor/tensor.h"
 
-#define TN__MAX_OPERANDS 4
+#define TN__MAX_OPERANDS 5
 
 /* Walks operands over one shape: dimensions of size 1 are dropped and neighbours that are laid out
  * alike are joined, so that the innermost loop is as long as it can be. */

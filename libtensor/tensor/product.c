@@ -10,6 +10,9 @@
  *                 pack a block of A                  in the second-level cache
  *                 C += A B                           a panel of B in the first-level cache
  *
+ * Where all rows fit one block of A, that stays in the second-level cache, and small blocks of B
+ * pass by, which are there still when they are multiplied.
+ *
  * Packing costs time for each number of an operand, which a small product does not earn back; so an
  * operand that lies well is used in place. Each thread has a part of C to itself and packs what it
  * needs: no thread waits for another. */
@@ -26,6 +29,7 @@
 #define SHALLOW 64        /* the depth of a block of B that is in place and read once */
 #define TILES_DOWN 24     /* of a block of A: 300 to 700 KiB */
 #define COLUMNS_MOST 2048 /* of a block of B: 4 MiB */
+#define PASSING 262144    /* bytes of a block of B that meets all of A at once */
 #define LONG 8192         /* terms, at most 2 LONG, whose blocks are added one after another */
 
 #define ROWS_READ_ONCE 14     /* of C: one tile of v4 */
@@ -136,6 +140,20 @@ static int64_t pitch_of(const work *w, int64_t depth)
     return (tn__divide_up(depth * w->size, TN_ALIGNMENT) | 1) * TN_ALIGNMENT / w->size;
 }
 
+/* Do all rows of A fit one block? It stays while blocks of B pass by. */
+static bool is_one_a(const work *w)
+{
+    return w->p->m <= TILES_DOWN * w->tile.rows;
+}
+
+/* Of a block of B, whose panels may have no rows. */
+static int64_t columns_most(const work *w)
+{
+    int64_t panel = tn__max(1, w->depth * w->size * w->tile.columns);
+    int64_t passing = tn__max(1, PASSING / panel) * w->tile.columns;
+    return is_one_a(w) ? tn__min(passing, COLUMNS_MOST) : COLUMNS_MOST;
+}
+
 /* For a block of A of so many rows, and one of B of so many columns. */
 static int64_t bytes_of_a(const work *w, int64_t rows)
 {
@@ -162,7 +180,7 @@ static int64_t bytes_of_packed_a(const work *w)
 static int64_t bytes_of_packed_b(const work *w)
 {
     bool none = w->p->b.packed || w->b_in_place == w->p->n;
-    return none ? 0 : bytes_of_b(w, w->p->n - w->b_in_place);
+    return none ? 0 : bytes_of_b(w, tn__min(w->p->n - w->b_in_place, columns_most(w)));
 }
 
 /* What the product needs as it is. */
@@ -306,14 +324,16 @@ static const char *move(const char *bias, int64_t elements, int64_t size)
     return bias ? bias + elements * size : NULL;
 }
 
-/* All rows of the columns of B, of which numbers begin .. end are packed or in place. */
-static void multiply_rows(const work *w, const target *to, const tn__piece *b,
+/* All rows of the columns of B, of which numbers begin .. end are packed or in place. An A of one
+ * block may be there, from the columns before. */
+static void multiply_rows(const work *w, const target *to, const tn__piece *b, bool a_is_there,
                           tn__product_block *block)
 {
     int64_t parts = parts_of(w->p->m, TILES_DOWN * w->tile.rows);
     for (int64_t i = 0, begin, end; i < parts; i++) {
         cut_out(w->p->m, parts, i, &begin, &end);
-        put_a(w, (tn__piece){begin, end - begin, b->begin, b->end}, block);
+        if (parts > 1 || !a_is_there)
+            put_a(w, (tn__piece){begin, end - begin, b->begin, b->end}, block);
         block->m = end - begin;
         block->c = to->c + (begin * to->row + b->first * to->step) * w->size;
         block->row_bias = move(to->row_bias, begin, w->size);
@@ -321,44 +341,59 @@ static void multiply_rows(const work *w, const target *to, const tn__piece *b,
     }
 }
 
-/* Columns first .. first + columns, terms begin .. end. */
+/* Part i of so many columns, in whole panels. */
+static tn__piece columns_of(const work *w, tn__piece all, int64_t parts, int64_t i)
+{
+    int64_t width = w->tile.columns, begin, end;
+    if (parts == 1)
+        return all;
+    tn__cut_out(tn__divide_up(all.lines, width), parts, i, &begin, &end);
+    all.first += begin * width;
+    all.lines = tn__min(end * width, all.lines) - begin * width;
+    return all;
+}
+
+/* Columns of any number and terms of one block. */
 static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
 {
-    int64_t depth = all.end - all.begin, parts = parts_of(depth, w->depth);
+    int64_t parts = in_place ? 1 : parts_of(all.lines, columns_most(w));
+    tn__product_block block = {
+        .k = all.end - all.begin, .c_row = to->row, .c_step = to->step, .adds = to->adds};
     for (int64_t i = 0; i < parts; i++) {
-        tn__piece b = all;
-        cut_out(depth, parts, i, &b.begin, &b.end);
-        b.begin += all.begin;
-        b.end += all.begin;
-        bool adds = to->adds || i > 0;
-        tn__product_block block = {.n = b.lines,
-                                   .k = b.end - b.begin,
-                                   .c_row = to->row,
-                                   .c_step = to->step,
-                                   .adds = adds,
-                                   .column_bias = move(to->column_bias, b.first, w->size)};
-        target t = *to;
-        if (adds)
-            t.row_bias = block.column_bias = NULL;
+        tn__piece b = columns_of(w, all, parts, i);
+        block.n = b.lines;
+        block.column_bias = move(to->column_bias, b.first, w->size);
         put_b(w, b, in_place, &block);
-        multiply_rows(w, &t, &b, &block);
+        multiply_rows(w, to, &b, i > 0, &block);
+    }
+}
+
+/* All terms of so many columns; later ones are added. */
+static void multiply_terms(const work *w, const target *to, tn__piece all, bool in_place)
+{
+    int64_t depth = all.end - all.begin, parts = parts_of(depth, w->depth);
+    target t = *to;
+    for (int64_t i = 0; i < parts; i++) {
+        tn__piece some = all;
+        cut_out(depth, parts, i, &some.begin, &some.end);
+        some.begin += all.begin;
+        some.end += all.begin;
+        t.adds = to->adds || i > 0;
+        if (t.adds)
+            t.row_bias = t.column_bias = NULL;
+        multiply_columns(w, &t, some, in_place);
     }
 }
 
 /* Terms begin .. end. Of a B in place, columns that fill no panel are packed. */
 static void multiply(const work *w, const target *to, int64_t begin, int64_t end)
 {
-    int64_t n = w->p->n, width = w->tile.columns, whole = w->b_in_place;
+    int64_t whole = w->b_in_place, left = w->p->n - whole;
     if (whole > 0)
-        multiply_columns(w, to, (tn__piece){0, whole, begin, end}, true);
-    int64_t parts = n > whole ? parts_of(n - whole, COLUMNS_MOST) : 0;
-    for (int64_t i = 0; i < parts; i++) {
-        int64_t first, last;
-        cut_out(tn__divide_up(n - whole, width), parts, i, &first, &last);
-        first = whole + first * width;
-        last = tn__min(n, whole + last * width);
-        multiply_columns(w, to, (tn__piece){first, last - first, begin, end}, false);
-    }
+        multiply_terms(w, to, (tn__piece){0, whole, begin, end}, true);
+    int64_t parts = left == 0 ? 0 : is_one_a(w) ? 1 : parts_of(left, COLUMNS_MOST);
+    for (int64_t i = 0; i < parts; i++)
+        multiply_terms(w, to, columns_of(w, (tn__piece){whole, left, begin, end}, parts, i), false);
 }
 
 /* Later pieces of a long sum are added so that what rounding takes from the sum is kept. */

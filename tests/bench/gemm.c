@@ -21,6 +21,7 @@ char *openblas_get_corename(void);
 void openblas_set_num_threads(int number);
 
 enum { MOST_ROUNDS = 64 };
+#define SETTLED 0.5 /* seconds, at most, until a side that has worked is at rest */
 
 /* C [m, n] of op(A) [m, k] and op(B) [k, n]. */
 typedef struct shape {
@@ -112,12 +113,24 @@ static void libxsmm_one(const job *j)
     j->kernel(j->g.b, j->g.a, j->g.c);
 }
 
-/* Seconds of a call, of as many as take some milliseconds. Threads of the other side that still
- * look for work get the time to fall asleep. */
+/* Waits until no thread takes processor time: those of the other side look for work for a while
+ * after their last call, on a processor that this side lacks then. */
+static void settle(void)
+{
+    double before = read_clock(CLOCK_PROCESS_CPUTIME_ID), end = now() + SETTLED;
+    for (double work; now() < end; before = work) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        work = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+        if (work - before < 1e-4)
+            return;
+    }
+}
+
+/* Seconds of a call, of as many as take some milliseconds. */
 static double time_of(void (*run)(const job *), const job *j, int calls, int threads)
 {
     if (threads > 1)
-        nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
+        settle();
     run(j);
     moment start = start_timing();
     for (int i = 0; i < calls; i++)

@@ -154,6 +154,44 @@ START_TEST(test_crowded_indices)
 }
 END_TEST
 
+/* x [301, 3, n] along its first dimension, or [3, n, 301] along its last. The indices of one line
+ * are all the same, those of the others differ; of expanded ones that line is n lines. */
+static void check_crowded_line(int64_t n, int dim, bool expanded, int64_t line)
+{
+    enum { COUNT = 301, OUTER = 3 };
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t lines = OUTER * n, of_index = expanded ? OUTER : lines, step = dim ? COUNT : 1;
+    const int64_t first[] = {COUNT, OUTER, n}, last[] = {OUTER, n, COUNT};
+    const int64_t narrow[] = {COUNT, OUTER, 1}, *shape = dim ? last : first;
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, 3, shape)), *dy = tn_ones(ctx, TN_F32, 3, shape);
+    tn_tensor *index = tn_zeros(ctx, TN_I64, 3, expanded ? narrow : shape);
+    for (int64_t i = 0; i < COUNT * of_index; i++) {
+        int64_t of = dim ? i / COUNT : i % of_index, at = dim ? i % COUNT : i / of_index;
+        ((int64_t *)tn_data(index))[i] = of == line ? 0 : at;
+    }
+    for (int64_t i = 0; i < lines; i++)
+        ((float *)tn_data(dy))[i * step] = 0x1p24f;
+    tn_backward_with(ctx, tn_gather(ctx, x, dim, tn_expand(ctx, index, 3, shape)), dy);
+    int64_t wide = expanded ? n : 1;
+    for (int64_t i = 0; i < lines; i++)
+        ck_assert_double_eq(element_of(tn_grad(x), i * step),
+                            0x1p24 + (i / wide == line ? COUNT - 1 : 0));
+    tn_scope_end(ctx, scope);
+}
+
+/* Rows of few numbers, and of more than go together. */
+START_TEST(test_each_crowded_line)
+{
+    for (int64_t n = 2; n < 40; n += 31)
+        for (int64_t line = 0; line < 3 * n; line++) {
+            check_crowded_line(n, 0, false, line);
+            check_crowded_line(n, 2, false, line);
+            if (line < 3)
+                check_crowded_line(n, 0, true, line);
+        }
+}
+END_TEST
+
 /* Indices are looked at several at a time: one that is outside is found at every place. */
 START_TEST(test_one_wrong_index)
 {
@@ -194,4 +232,4 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("gather", cases, test_values, test_threads, test_gradients_of_many, test_repeated_indices,
-         test_crowded_indices, test_one_wrong_index, test_errors)
+         test_crowded_indices, test_each_crowded_line, test_one_wrong_index, test_errors)

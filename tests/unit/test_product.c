@@ -334,6 +334,14 @@ START_TEST(nothing_to_add)
     none.n = 7;
     tn__product_run(ctx, &none);
     tn__product_serial(&none, NULL);
+    float c[21] = {7};
+    char space[TN_ALIGNMENT];
+    none.m = 3;
+    none.k = 0;
+    none.c = (char *)c;
+    none.ldc = none.n;
+    tn__product_serial(&none, space);
+    ck_assert_double_eq(c[0], 0);
 }
 END_TEST
 

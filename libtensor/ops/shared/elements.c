@@ -20,6 +20,7 @@ typedef struct gather_args {
     int64_t step; /* of x along the dimension */
     int64_t n;    /* numbers of a short row, */
     int64_t s[3]; /* and their strides */
+    atomic_bool *crowded;
 } gather_args;
 
 /* Strides that are constants make loops that are twice as fast. */
@@ -176,6 +177,39 @@ static void scatter_exactly_row(int64_t n, void *const *p, const int64_t *s, voi
         EXACT_LOOP(double)
 }
 
+#define COUNT_LOOP(to, at)                                                          \
+    for (int64_t i = 0; i < n; i++) {                                               \
+        uint8_t *place = first + i * (to) + index[i * (at)] * step, count = *place; \
+        count = (uint8_t)(count + (count <= FEW));                                  \
+        most = count > most ? count : most;                                         \
+        *place = count;                                                             \
+    }
+
+/* Counts the terms of each element, up to one more than FEW. */
+static inline void count_row(int64_t n, void *const *p, const int64_t *s, void *payload)
+{
+    const gather_args *args = payload;
+    const int64_t *index = p[1], step = args->step, to = s[0], from = s[1];
+    uint8_t *first = p[0], most = 0;
+    if (to == 0 && from == 1)
+        COUNT_LOOP(0, 1)
+    else if (to == 1 && from == 1)
+        COUNT_LOOP(1, 1)
+    else
+        COUNT_LOOP(to, from)
+    if (most > FEW)
+        atomic_store(args->crowded, true);
+}
+
+static void count_rows(int64_t rows, void *const *all, const int64_t *steps, void *payload)
+{
+    const gather_args *args = payload;
+    for (int64_t r = 0; r < rows; r++) {
+        void *const p[] = {(uint8_t *)all[0] + r * steps[0], (int64_t *)all[1] + r * steps[1]};
+        count_row(args->n, p, args->s, payload);
+    }
+}
+
 /* x seen in the shape of `index`, every element the first along `dim`. */
 static tn_tensor *firsts_along(tn_ctx *ctx, const tn_tensor *x, int dim, const tn_tensor *index)
 {
@@ -213,24 +247,10 @@ static bool is_line(const tn_tensor *index, int dim)
     return true;
 }
 
-/* May an element get more than a few terms? Lines of indices are counted. */
-static bool is_crowded(tn_ctx *ctx, const tn_tensor *index, int dim, int64_t size)
-{
-    int64_t n = index->shape[dim];
-    if (tn_numel(index) == 0 || n <= FEW || !is_line(index, dim))
-        return tn_numel(index) > 0 && n > FEW;
-    const int64_t *line = tn__ptr(index), step = index->strides[dim];
-    int64_t *counts = tn__alloc_zeroed(ctx, (size_t)size * sizeof *counts), most = 0;
-    for (int64_t i = 0; counts && i < n; i++)
-        most = tn__max(most, ++counts[line[i * step]]);
-    tn__free(ctx, counts);
-    return most > FEW;
-}
-
 /* One call for a range of the dimension `split`, in which all parts differ. */
 typedef struct scatter_args {
     gather_args row;
-    tn__row_fn fn;
+    tn__row_fn fn, short_fn; /* of a row, and of short rows, or NULL */
     const tn_tensor *operands[TN__MAX_OPERANDS];
     int n, split;
 } scatter_args;
@@ -248,9 +268,9 @@ static void scatter_range(int64_t begin, int64_t end, void *payload)
         operands[j] = &parts[j];
     }
     tn__iter it = tn__iter_new(parts[0].ndim, parts[0].shape, a->n, operands);
-    if (a->fn == scatter_row && has_short_rows(&it)) {
+    if (a->short_fn && has_short_rows(&it)) {
         it = rows_of(&it, &row);
-        tn__iter_run_serial(&it, scatter_rows, &row);
+        tn__iter_run_serial(&it, a->short_fn, &row);
     } else {
         tn__iter_run_serial(&it, a->fn, &row);
     }
@@ -283,6 +303,40 @@ static void scatter(tn_ctx *ctx, scatter_args *a, int dim)
     tn__parallel(ctx, n, tn__grain(TN__GRAIN_ELEMENTS, cost), scatter_range, a);
 }
 
+/* The indices are the same along all other dimensions. */
+static bool is_line_crowded(tn_ctx *ctx, const tn_tensor *index, int dim, int64_t size)
+{
+    const int64_t *line = tn__ptr(index), step = index->strides[dim];
+    int64_t *counts = tn__alloc_zeroed(ctx, (size_t)size * sizeof *counts), most = 0;
+    for (int64_t i = 0; counts && i < index->shape[dim]; i++)
+        most = tn__max(most, ++counts[line[i * step]]);
+    tn__free(ctx, counts);
+    return most > FEW;
+}
+
+/* Does an element of dx get more than a few terms? */
+static bool is_crowded(tn_ctx *ctx, const tn_tensor *dx, int dim, const tn_tensor *index)
+{
+    if (tn_numel(index) == 0 || index->shape[dim] <= FEW)
+        return false;
+    if (is_line(index, dim))
+        return is_line_crowded(ctx, index, dim, dx->shape[dim]);
+    atomic_bool crowded = false;
+    tn_tensor *counts = tn_zeros(ctx, TN_U8, dx->ndim, dx->shape);
+    tn_tensor *firsts = counts ? firsts_along(ctx, counts, dim, index) : NULL;
+    if (!firsts)
+        return false;
+    scatter_args args = {.row = {.step = counts->strides[dim], .crowded = &crowded},
+                         .fn = count_row,
+                         .short_fn = count_rows,
+                         .operands = {firsts, index},
+                         .n = 2};
+    scatter(ctx, &args, dim);
+    tn_free(firsts);
+    tn_free(counts);
+    return crowded;
+}
+
 /* Crowded elements have one beside them for what rounding takes. */
 tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape, int dim,
                            const tn_tensor *index, const tn_tensor *dy)
@@ -291,7 +345,7 @@ tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_
     if (!dx)
         return NULL;
     tn__fill(dx, 0);
-    bool crowded = is_crowded(ctx, index, dim, shape[dim]);
+    bool crowded = is_crowded(ctx, dx, dim, index);
     tn_tensor *lost = crowded ? tn_zeros(ctx, dx->dtype, ndim, shape) : NULL;
     tn_tensor *firsts = firsts_along(ctx, dx, dim, index);
     tn_tensor *firsts_lost = lost ? firsts_along(ctx, lost, dim, index) : NULL;
@@ -300,6 +354,7 @@ tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_
     scatter_args args = {
         .row = {.k = tn__kernels_of(ctx, dx->dtype), .dtype = dx->dtype, .step = dx->strides[dim]},
         .fn = crowded ? scatter_exactly_row : scatter_row,
+        .short_fn = crowded ? NULL : scatter_rows,
         .operands = {firsts, index, dy, firsts_lost},
         .n = crowded ? 4 : 3};
     scatter(ctx, &args, dim);
