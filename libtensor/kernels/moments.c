@@ -287,6 +287,14 @@ static bool common_dx(int64_t n, const real *x, const real *high, const real *lo
     return false;
 }
 
+/* The bits of a vector's number; in doubles where that overflowed, if only on the way. */
+static inline real one_dx(real x, real high, real low, real dy, double scale)
+{
+    real d = ((x - high) - low) * dy * (real)scale;
+    double mean = (double)high + (double)low;
+    return d * 0 == 0 ? d : (real)(scale * ((double)x - mean) * (double)dy);
+}
+
 void KERNEL(var_backward)(int64_t n, const void *px, int64_t step_x, const void *phigh,
                           const void *plow, int64_t step_mean, const void *pdy, int64_t step_dy,
                           double scale, void *pdx)
@@ -296,8 +304,7 @@ void KERNEL(var_backward)(int64_t n, const void *px, int64_t step_x, const void 
     if (n >= 2 * LANES && step_x == 1 &&
         common_dx(n, x, high, low, step_mean, dy, step_dy, (real)scale, dx))
         return;
-    for (int64_t i = 0; i < n; i++) {
-        double mean = (double)high[i * step_mean] + (double)low[i * step_mean];
-        dx[i] = (real)(scale * ((double)x[i * step_x] - mean) * (double)dy[i * step_dy]);
-    }
+    for (int64_t i = 0; i < n; i++)
+        dx[i] =
+            one_dx(x[i * step_x], high[i * step_mean], low[i * step_mean], dy[i * step_dy], scale);
 }
