@@ -36,7 +36,7 @@ class Side:
         return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def settle(self):
-        """Waits until it takes no more processor time: threads of OpenBLAS look for work for some 25 ms after the last
+        """Waits until it takes no more processor time: threads of OpenBLAS look for work for a while after the last
         call, and the processor that they look on is one that the next side lacks."""
         before, end = self.processor_time(), time.monotonic() + SETTLED
         while time.monotonic() < end:

@@ -154,6 +154,25 @@ START_TEST(test_crowded_indices)
 }
 END_TEST
 
+/* One index for each column, repeated along the dimension, of an x that is much longer. */
+START_TEST(test_crowded_by_one_index)
+{
+    tn_tensor *x = leaf(tn_zeros(ctx, TN_F32, TN_SHAPE(4000000, 2)));
+    tn_tensor *at = tn_from_data(ctx, TN_I64, TN_SHAPE(1, 2), (int64_t[]){7, 3999999});
+    tn_tensor *dy = tn_ones(ctx, TN_F32, TN_SHAPE(401, 2));
+    tn_fill_(ctx, tn_select(ctx, dy, 0, 0), 0x1p24);
+    tn_backward_with(ctx, tn_gather(ctx, x, 0, tn_expand(ctx, at, TN_SHAPE(401, 2))), dy);
+    ck_assert_double_eq(element_of(tn_grad(x), 14), 0x1p24 + 400);
+    ck_assert_double_eq(element_of(tn_grad(x), 7999999), 0x1p24 + 400);
+    tn_clear_grad(x);
+    at = tn_zeros(ctx, TN_I64, TN_SHAPE(401, 2));
+    tn_fill_(ctx, tn_select(ctx, at, 1, 1), 3999999);
+    tn_backward_with(ctx, tn_gather(ctx, x, 0, at), dy);
+    ck_assert_double_eq(element_of(tn_grad(x), 0), 0x1p24 + 400);
+    ck_assert_double_eq(element_of(tn_grad(x), 7999999), 0x1p24 + 400);
+}
+END_TEST
+
 /* x [301, 3, n] along its first dimension, or [3, n, 301] along its last. The indices of one line
  * are all the same, those of the others differ; of expanded ones that line is n lines. */
 static void check_crowded_line(int64_t n, int dim, bool expanded, int64_t line)
@@ -232,4 +251,5 @@ START_TEST(test_errors)
 END_TEST
 
 OP_TESTS("gather", cases, test_values, test_threads, test_gradients_of_many, test_repeated_indices,
-         test_crowded_indices, test_each_crowded_line, test_one_wrong_index, test_errors)
+         test_crowded_indices, test_crowded_by_one_index, test_each_crowded_line,
+         test_one_wrong_index, test_errors)

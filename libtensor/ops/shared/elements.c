@@ -238,15 +238,6 @@ tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim
     return y;
 }
 
-/* Are the indices the same along all other dimensions? */
-static bool is_line(const tn_tensor *index, int dim)
-{
-    for (int i = 0; i < index->ndim; i++)
-        if (i != dim && index->shape[i] > 1 && index->strides[i] != 0)
-            return false;
-    return true;
-}
-
 /* One call for a range of the dimension `split`, in which all parts differ. */
 typedef struct scatter_args {
     gather_args row;
@@ -303,33 +294,27 @@ static void scatter(tn_ctx *ctx, scatter_args *a, int dim)
     tn__parallel(ctx, n, tn__grain(TN__GRAIN_ELEMENTS, cost), scatter_range, a);
 }
 
-/* The indices are the same along all other dimensions. */
-static bool is_line_crowded(tn_ctx *ctx, const tn_tensor *index, int dim, int64_t size)
-{
-    const int64_t *line = tn__ptr(index), step = index->strides[dim];
-    int64_t *counts = tn__alloc_zeroed(ctx, (size_t)size * sizeof *counts), most = 0;
-    for (int64_t i = 0; counts && i < index->shape[dim]; i++)
-        most = tn__max(most, ++counts[line[i * step]]);
-    tn__free(ctx, counts);
-    return most > FEW;
-}
-
-/* Does an element of dx get more than a few terms? */
+/* Does an element of dx get more than a few terms? Indices that are repeated along another
+ * dimension are counted once. */
 static bool is_crowded(tn_ctx *ctx, const tn_tensor *dx, int dim, const tn_tensor *index)
 {
     if (tn_numel(index) == 0 || index->shape[dim] <= FEW)
         return false;
-    if (is_line(index, dim))
-        return is_line_crowded(ctx, index, dim, dx->shape[dim]);
-    atomic_bool crowded = false;
-    tn_tensor *counts = tn_zeros(ctx, TN_U8, dx->ndim, dx->shape);
-    tn_tensor *firsts = counts ? firsts_along(ctx, counts, dim, index) : NULL;
+    if (index->strides[dim] == 0)
+        return true;
+    int64_t shape[TN_MAX_DIMS];
+    tn__shape_once(index, index, shape);
+    shape[dim] = dx->shape[dim];
+    const tn_tensor *once = tn__once(ctx, index, index);
+    tn_tensor *counts = once ? tn_zeros(ctx, TN_U8, index->ndim, shape) : NULL;
+    tn_tensor *firsts = counts ? firsts_along(ctx, counts, dim, once) : NULL;
     if (!firsts)
         return false;
+    atomic_bool crowded = false;
     scatter_args args = {.row = {.step = counts->strides[dim], .crowded = &crowded},
                          .fn = count_row,
                          .short_fn = count_rows,
-                         .operands = {firsts, index},
+                         .operands = {firsts, once},
                          .n = 2};
     scatter(ctx, &args, dim);
     tn_free(firsts);
