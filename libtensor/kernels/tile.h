@@ -9,13 +9,19 @@
  * are twice as fast, since nothing is read or written between multiplications. */
 #if defined(TN_ISA_v4)
 #define ROWS 14
+#define READ_TWICE 7 /* rows of A: see kernels/product.c */
 #define EACH_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14)
 #else
 #define ROWS 6
+#define READ_TWICE 0
 #define EACH_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6)
 #endif
 
 #define COLUMNS (2 * WIDTH)
+
+/* From row to row of a packed A, of up to 2048 bytes: an odd number of cache lines, so that rows do
+ * not compete for the same places in the cache. */
+#define PITCH ((int64_t)(33 * 64 / sizeof(real)))
 
 /* A loop that disappears: its index becomes a constant, and an array of vectors registers. */
 #define EACH(i, n) UNROLLED for (int i = 0; i < (n); i++)
