@@ -62,9 +62,7 @@ __attribute__((noinline)) static void finish(const tn__product_block *x, const p
 
 #define INLINE __attribute__((always_inline)) static inline
 
-/* How A lies. Where its rows and terms are constants apart, an address is that of the first row and
- * a constant. Otherwise rows have two pointers, for where the others are would fill all registers
- * for addresses. */
+/* How A lies; whether its rows and terms are constants apart. */
 typedef struct layout {
     bool constant;
     int64_t row, step;
@@ -76,27 +74,9 @@ typedef struct term {
     const char *ahead;
 } term;
 
-#define HALF (ROWS / 2)
 INLINE term first_term(int rows, const place *at, layout a)
 {
-    term t = {.upper = at->a, .other = at->a, .b = at->b, .ahead = at->ahead};
-    if (a.constant)
-        __asm__("" : "+r"(t.other)); /* which the compiler shall take for another address */
-    else if (rows > HALF)
-        t.other += HALF * a.row;
-    return t;
-}
-
-/* The number of row r that meets vector v. An instruction for each row reads a number and repeats
- * it in a vector, 14 beside 28 multiplications. A core is fed with six instructions a cycle, but
- * with three while a neighbour works on its other half, and then they cost a quarter of the time.
- * A multiplication of v4 can repeat a number by itself. All of them would read more than the ports
- * allow; READ_TWICE rows are read so, once for each vector. */
-INLINE real number_of(const term *t, layout a, int r, int v)
-{
-    if (a.constant)
-        return v > 0 && r < READ_TWICE ? t->other[r * a.row] : t->upper[r * a.row];
-    return r < HALF ? t->upper[r * a.row] : t->other[(r - HALF) * a.row];
+    return (term){at->a, other_of(at->a, rows, a.row, a.constant), at->b, at->ahead};
 }
 
 INLINE void add_term(int rows, int vectors, const tn__product_block *x, const place *at, layout a,
@@ -108,7 +88,7 @@ INLINE void add_term(int rows, int vectors, const tn__product_block *x, const pl
         b[v] = load_wide(t->b + v * WIDTH);
     EACH (r, rows)
         EACH (v, vectors)
-            sums[r][v] += number_of(t, a, r, v) * b[v];
+            sums[r][v] += number_of(t->upper, t->other, a.row, a.constant, r, v) * b[v];
     t->upper += a.step;
     t->other += a.step;
     t->b += x->b_step;
