@@ -72,7 +72,7 @@ typedef struct tn__direct {
 } tn__direct;
 
 /* K(m, r, n): Winograd's convolutions F(m x m, r x r), which make m x m elements of y from a tile
- * of n x n elements of x; see kernels/winograd.c. */
+ * of n x n elements of x; see kernels/winograd.h. */
 #define TN__WINOGRAD_KINDS(K) \
     K(2, 3, 4)                \
     K(4, 3, 6)                \
