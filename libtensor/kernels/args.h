@@ -34,9 +34,10 @@ typedef struct tn__rmsprop {
     double lr, alpha, eps, weight_decay, momentum;
 } tn__rmsprop;
 
-/* The rows and columns of a tile of a product. */
+/* The rows and columns of a tile of a product, and from row to row of a packed A, in numbers: the
+ * kernel is fastest where they are so far apart. */
 typedef struct tn__tile_size {
-    int64_t rows, columns;
+    int64_t rows, columns, pitch;
 } tn__tile_size;
 
 /* C [m, n] = or += A B; its rows are c_row apart and its columns c_step, one of which is 1. Number
@@ -71,7 +72,7 @@ typedef struct tn__direct {
 } tn__direct;
 
 /* K(m, r, n): Winograd's convolutions F(m x m, r x r), which make m x m elements of y from a tile
- * of n x n elements of x; see kernels/winograd.c. */
+ * of n x n elements of x; see kernels/winograd.h. */
 #define TN__WINOGRAD_KINDS(K) \
     K(2, 3, 4)                \
     K(4, 3, 6)                \

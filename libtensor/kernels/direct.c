@@ -15,45 +15,67 @@
 #define UNDER_WAY 8
 #define MOST_CHAINS 4
 
-/* What a tile reads. */
+/* What a tile reads; whether its rows are a constant apart. */
 typedef struct operands {
     const real *a, *b;
     const int64_t *places;
-    int64_t from, a_row, half; /* half the rows down */
+    int64_t from, k, a_row;
+    bool constant;
 } operands;
 
 /* sums += the products of term p. */
-#define HALF (ROWS / 2)
 INLINE void add_products(int rows, int vectors, const operands *o, int64_t p, wide sums[ROWS][2])
 {
-    const real *upper = o->a + (o->from + o->places[p]), *lower = upper + o->half;
+    const real *upper = o->a + (o->from + o->places[p]);
+    const real *other = other_of(upper, rows, o->a_row, o->constant);
     wide b[2];
     EACH (v, vectors)
         b[v] = load_wide(o->b + p * COLUMNS + v * WIDTH);
     EACH (r, rows)
         EACH (v, vectors)
-            sums[r][v] += (r < HALF ? upper[r * o->a_row] : lower[(r - HALF) * o->a_row]) * b[v];
+            sums[r][v] += number_of(upper, other, o->a_row, o->constant, r, v) * b[v];
 }
 
-/* Rows i .. i + rows, the numbers of rows and vectors being constants after inlining. */
+INLINE operands at_step(operands o, int64_t step)
+{
+    o.a_row = step;
+    o.constant = true;
+    return o;
+}
+
+/* Terms are added in turns of one for each chain, or of two for a single one. */
+INLINE void add_terms(int rows, int vectors, int chains, operands o, wide sums[][ROWS][2])
+{
+    const int turn = chains == 1 && o.constant ? 2 : chains;
+    int64_t p = 0;
+    for (; p + turn <= o.k; p += turn)
+        EACH (u, turn)
+            add_products(rows, vectors, &o, p + u, sums[chains == 1 ? 0 : u]);
+    for (; p < o.k; p++)
+        add_products(rows, vectors, &o, p, sums[0]);
+}
+
+/* Rows i .. i + rows, the numbers of rows and vectors being constants after inlining, and usual
+ * steps of windows, too. */
 INLINE void multiply(int rows, int vectors, const tn__direct *x, int64_t i)
 {
+    const bool large = rows > HALF && vectors == 2;
     const int wanted = (UNDER_WAY + rows * vectors - 1) / (rows * vectors);
     const int chains = wanted < MOST_CHAINS ? wanted : MOST_CHAINS;
     wide sums[MOST_CHAINS][ROWS][2];
-    operands o = {
-        x->a, x->b, x->places, x->from + i * x->a_row, x->a_row, rows > HALF ? HALF * x->a_row : 0};
+    operands o = {x->a, x->b, x->places, x->from + i * x->a_row, x->k, x->a_row, false};
     real *c = (real *)x->c + i * x->ldc;
-    int64_t p = 0, ldc = x->ldc;
+    int64_t ldc = x->ldc;
     EACH (u, chains)
         EACH (r, rows)
             EACH (v, vectors)
                 sums[u][r][v] = (wide){0};
-    for (; p + chains <= x->k; p += chains)
-        EACH (u, chains)
-            add_products(rows, vectors, &o, p + u, sums[u]);
-    for (; p < x->k; p++)
-        add_products(rows, vectors, &o, p, sums[0]);
+    if (large && o.a_row == 2)
+        add_terms(rows, vectors, chains, at_step(o, 2), sums);
+    else if (large && o.a_row == 4)
+        add_terms(rows, vectors, chains, at_step(o, 4), sums);
+    else
+        add_terms(rows, vectors, chains, o, sums);
     EACH (u, chains - 1)
         EACH (r, rows)
             EACH (v, vectors)

@@ -21,7 +21,7 @@
 
 tn__tile_size KERNEL(product_tile)(void)
 {
-    return (tn__tile_size){ROWS, COLUMNS};
+    return (tn__tile_size){ROWS, COLUMNS, PITCH};
 }
 
 /* A tile of the block, from row i and column j on. */
@@ -58,30 +58,71 @@ __attribute__((noinline)) static void finish(const tn__product_block *x, const p
     }
 }
 
-/* The numbers of rows and vectors are constants after inlining. C is asked for before it is needed,
- * for it comes from far away. Rows of A have two pointers, for where the others are would fill all
- * registers for addresses. */
-#define HALF (ROWS / 2)
-__attribute__((always_inline)) static inline void
-multiply(int rows, int vectors, const tn__product_block *x, const place *at)
+/* ---- tiles ----------------------------------------------------------------------------------- */
+
+#define INLINE __attribute__((always_inline)) static inline
+
+/* How A lies; whether its rows and terms are constants apart. */
+typedef struct layout {
+    bool constant;
+    int64_t row, step;
+} layout;
+
+/* Where the next term is read, and what is fetched meanwhile. */
+typedef struct term {
+    const real *upper, *other, *b;
+    const char *ahead;
+} term;
+
+INLINE term first_term(int rows, const place *at, layout a)
 {
-    wide sums[ROWS][2] = {0}, b[2];
-    const char *ahead = at->ahead;
-    int64_t a_row = x->a_row, a_step = x->a_step, b_step = x->b_step, ahead_step = at->ahead_step;
-    const real *upper = at->a, *lower = rows > HALF ? upper + HALF * a_row : upper, *pb = at->b;
+    return (term){at->a, other_of(at->a, rows, a.row, a.constant), at->b, at->ahead};
+}
+
+INLINE void add_term(int rows, int vectors, const tn__product_block *x, const place *at, layout a,
+                     term *t, wide sums[ROWS][2])
+{
+    wide b[2];
+    __builtin_prefetch(t->ahead, 0, 2);
+    EACH (v, vectors)
+        b[v] = load_wide(t->b + v * WIDTH);
+    EACH (r, rows)
+        EACH (v, vectors)
+            sums[r][v] += number_of(t->upper, t->other, a.row, a.constant, r, v) * b[v];
+    t->upper += a.step;
+    t->other += a.step;
+    t->b += x->b_step;
+    t->ahead += at->ahead_step;
+}
+
+INLINE void add_terms(int rows, int vectors, const tn__product_block *x, const place *at, layout a,
+                      wide sums[ROWS][2])
+{
+    const int turn = a.constant ? 2 : 1;
+    term t = first_term(rows, at, a);
+    int64_t p = x->k;
+    for (; p >= turn; p -= turn)
+        EACH (u, turn)
+            add_term(rows, vectors, x, at, a, &t, sums);
+    if (p > 0)
+        add_term(rows, vectors, x, at, a, &t, sums);
+}
+
+/* The numbers of rows and vectors are constants after inlining, and so is how a packed A lies, by
+ * rows or in tiles. C is asked for before it is needed, for it comes from far away. */
+INLINE void multiply(int rows, int vectors, const tn__product_block *x, const place *at)
+{
+    const bool large = rows > HALF && vectors == 2;
+    wide sums[ROWS][2] = {0};
     EACH (r, rows)
         EACH (v, vectors)
             __builtin_prefetch(at->c + r * x->c_row + v * WIDTH);
-    for (int64_t p = x->k; p > 0; p--, pb += b_step, ahead += ahead_step) {
-        __builtin_prefetch(ahead, 0, 2);
-        EACH (v, vectors)
-            b[v] = load_wide(pb + v * WIDTH);
-        EACH (r, rows)
-            EACH (v, vectors)
-                sums[r][v] += (r < HALF ? upper[r * a_row] : lower[(r - HALF) * a_row]) * b[v];
-        upper += a_step;
-        lower += a_step;
-    }
+    if (large && x->a_row == PITCH && x->a_step == 1)
+        add_terms(rows, vectors, x, at, (layout){true, PITCH, 1}, sums);
+    else if (large && x->a_row == 1 && x->a_step == ROWS)
+        add_terms(rows, vectors, x, at, (layout){true, 1, ROWS}, sums);
+    else
+        add_terms(rows, vectors, x, at, (layout){false, x->a_row, x->a_step}, sums);
     real all[ROWS * COLUMNS], *c = at->c;
     bool whole =
         at->columns == vectors * WIDTH && x->c_step == 1 && !x->row_bias && !x->column_bias;

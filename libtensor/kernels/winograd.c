@@ -1,24 +1,11 @@
-/* winograd.c - the transforms of Winograd's convolutions F(m x m, r x r) and their adjoints (Lavin
- * and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).
+/* winograd.c - Winograd's transforms of planes (see kernels/winograd.h): B^T x B of the tiles of x,
+ * A m A^T of those of dy, and y = A^T m A.
  *
- * m x m elements of y come from a tile of n x n elements of x, n = m + r - 1:
- *
- *     y = A^T [(G w G^T) (B^T x B)] A
- *
- * where the product is by element: n n multiplications in place of m m r r. Polynomials are behind
- * it: x, turned, is the product of one with the coefficients y and one with the coefficients w, and
- * each row of the matrices stands for a point at which they are evaluated. Summed over channels,
- * element k of all tiles is a product of matrices.
- *
- * Tiles of 4 have the points 0, 1, -1 and infinity; tiles of 6 have 0, a, -a, b, -b and infinity,
- * for a kernel of 3 as for one of 5. Whole numbers would be the obvious choice, but with 1 and 2
- * for a and b the rounding errors are twice as large: best are points whose product is near 1
- * (Barabasz and others, "Error analysis and improving the accuracy of Winograd convolution for deep
- * neural networks", 2020), and a = 5/8, b = 3/2 leave all but G without rounding.
- *
- * Channels are side by side in vectors: planes are transposed on the way in and out. */
-#include <string.h>
+ * Channels are side by side in vectors: planes are transposed on the way in and out. A row of tiles
+ * is transformed at a time, first down the columns of the plane, then along the rows of each
+ * tile. */
 #include "kernels/square.h"
+#include "kernels/winograd.h"
 
 #define INLINE __attribute__((always_inline)) static inline
 
@@ -31,32 +18,10 @@ static const real BT_4[] = {
     0, 1,  0,  -1, /* */
 };
 
-static const real G_2_3[] = {
-    1,    0,     0,    /* */
-    0.5F, 0.5F,  0.5F, /* */
-    0.5F, -0.5F, 0.5F, /* */
-    0,    0,     1,    /* */
-};
-
 static const real AT_2_3[] = {
     1, 1, 1,  0,  /* */
     0, 1, -1, -1, /* */
 };
-
-/* a and b with their powers; N is the product of the differences between a point and the others. */
-#define A1 ((real)0.625)
-#define A2 (A1 * A1)
-#define A3 (A2 * A1)
-#define A4 (A2 * A2)
-#define B1 ((real)1.5)
-#define B2 (B1 * B1)
-#define B3 (B2 * B1)
-#define B4 (B2 * B2)
-#define AB2 (A1 * B2)
-#define BA2 (B1 * A2)
-#define N0 (A2 * B2)
-#define NA (2 * A2 * (A2 - B2))
-#define NB (2 * B2 * (B2 - A2))
 
 static const real BT_6[] = {
     N0, 0,    -A2 - B2, 0,        1, 0, /* */
@@ -67,15 +32,6 @@ static const real BT_6[] = {
     0,  N0,   0,        -A2 - B2, 0, 1, /* */
 };
 
-static const real G_4_3[] = {
-    1 / N0, 0,        0,       /* */
-    1 / NA, A1 / NA,  A2 / NA, /* */
-    1 / NA, -A1 / NA, A2 / NA, /* */
-    1 / NB, B1 / NB,  B2 / NB, /* */
-    1 / NB, -B1 / NB, B2 / NB, /* */
-    0,      0,        1,       /* */
-};
-
 static const real AT_4_3[] = {
     1, 1,  1,   1,  1,   0, /* */
     0, A1, -A1, B1, -B1, 0, /* */
@@ -83,58 +39,10 @@ static const real AT_4_3[] = {
     0, A3, -A3, B3, -B3, 1, /* */
 };
 
-static const real G_2_5[] = {
-    1 / N0, 0,        0,       0,        0,       /* */
-    1 / NA, A1 / NA,  A2 / NA, A3 / NA,  A4 / NA, /* */
-    1 / NA, -A1 / NA, A2 / NA, -A3 / NA, A4 / NA, /* */
-    1 / NB, B1 / NB,  B2 / NB, B3 / NB,  B4 / NB, /* */
-    1 / NB, -B1 / NB, B2 / NB, -B3 / NB, B4 / NB, /* */
-    0,      0,        0,       0,        1,       /* */
-};
-
 static const real AT_2_5[] = {
     1, 1,  1,   1,  1,   0, /* */
     0, A1, -A1, B1, -B1, 1, /* */
 };
-
-/* Number [i, j] of a matrix is at[i down + j right]. */
-typedef struct matrix {
-    int rows, columns;
-    const real *at;
-    int down, right;
-} matrix;
-
-INLINE matrix by_rows(int rows, int columns, const real *at)
-{
-    return (matrix){rows, columns, at, columns, 1};
-}
-
-INLINE matrix adjoint(matrix a)
-{
-    return (matrix){a.columns, a.rows, a.at, a.right, a.down};
-}
-
-/* y = a x. The matrix is constant after inlining, so that its zeros cost nothing, and an infinity
- * does not meet them. */
-INLINE void apply(matrix a, const wide *x, real *y, int64_t y_step)
-{
-    EACH (i, a.rows) {
-        wide sum = {0};
-        EACH (j, a.columns)
-            if (a.at[i * a.down + j * a.right] != 0)
-                sum += a.at[i * a.down + j * a.right] * x[j];
-        store_wide(y + i * y_step, sum);
-    }
-}
-
-/* The same for vectors that are so many numbers apart. */
-INLINE void multiply(matrix a, const real *x, int64_t x_step, real *y, int64_t y_step)
-{
-    wide in[6];
-    EACH (j, a.columns)
-        in[j] = load_wide(x + j * x_step);
-    apply(a, in, y, y_step);
-}
 
 /* ---- planes ---------------------------------------------------------------------------------- */
 
@@ -239,51 +147,7 @@ INLINE void from_tiles(const tn__winograd_row *t, int64_t lines, matrix a, const
     write_rows(t, lines, begin, end, space, y);
 }
 
-/* ---- kernels --------------------------------------------------------------------------------- */
-
-#define LINE ((25 + WIDTH - 1) / WIDTH * WIDTH) /* of a kernel, or more */
-
-/* g w g^T of kernels, those of a row of the panel side by side. */
-INLINE void to_panel(const tn__winograd_panel *t, int64_t lines, matrix g, const real *w, real *u)
-{
-    int points = g.columns * g.columns;
-    real kernels[WIDTH * LINE] = {0}, side[LINE * WIDTH], gw[6 * 5 * WIDTH];
-    const real *first = side + (t->turned ? points - 1 : 0) * WIDTH;
-    int64_t step = t->turned ? -WIDTH : WIDTH;
-    for (int64_t p = 0; p < t->rows; p++) {
-        for (int64_t l = 0; l < lines; l++)
-            memcpy(kernels + l * LINE, w + p * t->down + l * t->right, (size_t)points * sizeof *w);
-        for (int i = 0; i < points; i += WIDTH)
-            transpose_square(WIDTH, kernels + i, LINE, side + i * WIDTH, WIDTH);
-        for (int j = 0; j < g.columns; j++)
-            multiply(g, first + j * step, g.columns * step, gw + j * WIDTH, g.columns * WIDTH);
-        for (int k = 0; k < g.rows; k++)
-            multiply(g, gw + k * g.columns * WIDTH, WIDTH,
-                     u + p * COLUMNS + k * g.rows * t->element, t->element);
-    }
-}
-
-/* g u g^T of kernels that are neighbours. */
-INLINE void from_row(int64_t lines, matrix g, const real *u, int64_t element, real *w)
-{
-    int points = g.rows * g.rows;
-    real gu[5 * 6 * WIDTH], side[LINE * WIDTH] = {0}, kernels[WIDTH * LINE];
-    for (int k = 0; k < g.columns; k++)
-        multiply(g, u + k * element, g.columns * element, gu + k * WIDTH, g.columns * WIDTH);
-    for (int i = 0; i < g.rows; i++)
-        multiply(g, gu + i * g.columns * WIDTH, WIDTH, side + i * g.rows * WIDTH, WIDTH);
-    for (int i = 0; i < points; i += WIDTH)
-        transpose_square(WIDTH, side + i * WIDTH, WIDTH, kernels + i, LINE);
-    for (int64_t l = 0; l < lines; l++)
-        memcpy(w + l * points, kernels + l * LINE, (size_t)points * sizeof *w);
-}
-
 /* ---- of every kind --------------------------------------------------------------------------- */
-
-/* Channels c .. c + WIDTH of so many, for each c. */
-#define EACH_VECTOR(c, lines, channels)                    \
-    for (int64_t c = 0, lines; c < (channels); c += WIDTH) \
-        if ((lines = (channels)-c < WIDTH ? (channels)-c : WIDTH))
 
 #define INPUT(m, r, n)                                                                   \
     case TN__WINOGRAD_##m##_##r:                                                         \
@@ -330,36 +194,5 @@ void KERNEL(winograd_output)(const tn__winograd_row *t, const void *pm, const vo
     EACH_VECTOR(c, lines, t->channels)
     switch (t->kind) {
         TN__WINOGRAD_KINDS(OUTPUT)
-    }
-}
-
-#define WEIGHT(m, r, n)                                                          \
-    case TN__WINOGRAD_##m##_##r:                                                 \
-        to_panel(t, lines, by_rows(n, r, G_##m##_##r), w + c * t->right, u + c); \
-        break;
-
-void KERNEL(winograd_weight)(const tn__winograd_panel *t, const void *pw, void *pu)
-{
-    const real *w = pw;
-    real *u = pu;
-    EACH_VECTOR(c, lines, t->columns)
-    switch (t->kind) {
-        TN__WINOGRAD_KINDS(WEIGHT)
-    }
-}
-
-#define WEIGHT_BACK(m, r, n)                                                                     \
-    case TN__WINOGRAD_##m##_##r:                                                                 \
-        from_row(lines, adjoint(by_rows(n, r, G_##m##_##r)), u + c, element, w + c * (r) * (r)); \
-        break;
-
-void KERNEL(winograd_weight_back)(tn__winograd_kind kind, int64_t channels, const void *pu,
-                                  int64_t element, void *pw)
-{
-    const real *u = pu;
-    real *w = pw;
-    EACH_VECTOR(c, lines, channels)
-    switch (kind) {
-        TN__WINOGRAD_KINDS(WEIGHT_BACK)
     }
 }

@@ -45,7 +45,7 @@ QUICK = "-O1 -fexpensive-optimizations"  # in place of -O3: the second lets prod
 MEMORY = 12 << 30  # of a test, in bytes
 FEW = 8  # mutants, of which a share says nothing
 PATIENCE = 5  # times the processor time of a test, after which it is taken for endless
-FIRST = 3  # seconds of tests for every mutant in each of the first rounds; what they leave has all tests
+FIRST = 3  # seconds of tests for every mutant in each of the first rounds, if others follow
 QUIET = 10  # seconds in which a test does nothing, after which it is taken for stuck;
 LATE = 60  # or that it takes beside ten times the processor time that it may take
 
@@ -577,9 +577,9 @@ class Trial:
     """Runs a mutant. `hunter` makes the build with the address sanitizer, and `lines` finds the lines that
     each test passes, when they are first needed."""
 
-    def __init__(self, build, hunter, lines, seconds, folder, most):
+    def __init__(self, build, hunter, lines, seconds, folder, options):
         self.build, self.hunter, self.lines, self.seconds, self.folder = build, hunter, lines, seconds, folder
-        self.most = most
+        self.first, self.most = 0 if options.quick else FIRST, options.most
         self.hunted = Once(lambda: Seconds(hunter(), folder))
         self.named = functools.lru_cache(None)(tests_named)
         self.experience, self.originals, self.local = Experience(), {}, threading.local()
@@ -649,7 +649,7 @@ class Trial:
         if all(original == made for original, made in objects):
             return mutant, "identical" if self.is_identical(mutant, folder) else "survived"
         self.link(self.build, mutant, folder)
-        tests = self.first_of(self.tests_of_file(mutant))
+        tests = self.first_of(self.tests_of_file(mutant), self.first)
         test = self.killer(self.build, mutant, tests, folder, PATIENCE)
         if test:
             return mutant, f"killed by {test}"
@@ -817,7 +817,7 @@ def main():
     lines = Once(lambda: lines_passed(Build(os.path.join(folder, "cover"), ["--coverage"], options),
                                       sources, folder))
     hunter = Once(lambda: Build(os.path.join(folder, "asan"), SANITIZE, options))
-    trial = Trial(build, hunter, lines, Seconds(build, folder), folder, options.most)
+    trial = Trial(build, hunter, lines, Seconds(build, folder), folder, options)
     sample = Sample(folder, options, reasons)
     sample.run(mutants, trial)
     if not options.quick:

@@ -1,7 +1,7 @@
 /* winograd.c - kernels of 3 x 3 and 5 x 5 in steps of one, between many channels, by Winograd's
  * method.
  *
- * kernels/winograd.c has the formulas. Planes are cut into tiles of m x m elements of y, and each
+ * kernels/winograd.h has the formulas. Planes are cut into tiles of m x m elements of y, and each
  * tile is transformed into n n numbers, as each kernel is. Then element k of a tile of y is the sum
  * over the channels of element k of the kernel times element k of the tile of x, so that the whole
  * convolution is n n products of matrices, and has 36 multiplications where windows have 144 (or
