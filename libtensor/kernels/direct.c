@@ -43,7 +43,7 @@ INLINE operands at_step(operands o, int64_t step)
     return o;
 }
 
-/* Terms are added in turns of one for each chain, or of two for a single one. */
+/* Terms are added in turns of one for each chain, or of two for a single one at a constant step. */
 INLINE void add_terms(int rows, int vectors, int chains, operands o, wide sums[][ROWS][2])
 {
     const int turn = chains == 1 && o.constant ? 2 : chains;

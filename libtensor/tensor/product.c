@@ -133,8 +133,8 @@ static void cut_out(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t
         tn__cut_out(n, parts, i, begin, end);
 }
 
-/* From row to row of a packed A: what the kernel likes best or, where the rows would fill less than
- * half of it, the next odd number of cache lines. */
+/* From row to row of a packed A: what the kernel likes best, which the deepest block fits, or, for
+ * blocks of less than half that depth, the next odd number of cache lines. */
 static int64_t pitch_of(const work *w, int64_t depth)
 {
     int64_t lines = tn__divide_up(depth * w->size, TN_ALIGNMENT) | 1;
