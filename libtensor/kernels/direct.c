@@ -43,14 +43,14 @@ INLINE operands at_step(operands o, int64_t step)
     return o;
 }
 
-/* Terms are added in turns of one for each chain, or of two for a single one at a constant step. */
+/* Terms are added in turns of one for each chain, or of two at a constant step. */
 INLINE void add_terms(int rows, int vectors, int chains, operands o, wide sums[][ROWS][2])
 {
-    const int turn = chains == 1 && o.constant ? 2 : chains;
+    const int turn = o.constant ? 2 * chains : chains;
     int64_t p = 0;
     for (; p + turn <= o.k; p += turn)
         EACH (u, turn)
-            add_products(rows, vectors, &o, p + u, sums[chains == 1 ? 0 : u]);
+            add_products(rows, vectors, &o, p + u, sums[u % chains]);
     for (; p < o.k; p++)
         add_products(rows, vectors, &o, p, sums[0]);
 }

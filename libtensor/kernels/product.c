@@ -10,10 +10,10 @@
  *        |    p |   | tile   |        |        |  c
  *        +------+   +--------+--------+--------+
  *
- * For each p two vectors of B are read, and each is multiplied by one number of every row of A: 28
- * multiplications for 16 numbers read, so that the multipliers never wait. A panel of B stays in
- * the first-level cache while all rows of A meet it. A may lie by rows or by columns, for its
- * numbers are read one at a time.
+ * For each p two vectors of B are read, and each is multiplied by one number of every row of A: by
+ * AVX-512 28 multiplications for 16 numbers, of which 7 may be read twice (see kernels/tile.h), so
+ * that the multipliers never wait. A panel of B stays in the first-level cache while all rows of A
+ * meet it. A may lie by rows or by columns, for its numbers are read one at a time.
  *
  * Each element of C is one sum over p from the first to the last, whatever tile it is in: how C is
  * cut changes no bit. */

@@ -133,12 +133,12 @@ static void cut_out(int64_t n, int64_t parts, int64_t i, int64_t *begin, int64_t
         tn__cut_out(n, parts, i, begin, end);
 }
 
-/* From row to row of a packed A: what the kernel likes best, which the deepest block fits, or, for
- * blocks of less than half that depth, the next odd number of cache lines. */
+/* From row to row of a packed A: an odd number of cache lines, and, for blocks of half the usual
+ * depth or more, at least what the kernel likes best. */
 static int64_t pitch_of(const work *w, int64_t depth)
 {
-    int64_t lines = tn__divide_up(depth * w->size, TN_ALIGNMENT) | 1;
-    return depth * w->size * 2 < DEPTH_BYTES ? lines * TN_ALIGNMENT / w->size : w->tile.pitch;
+    int64_t pitch = (tn__divide_up(depth * w->size, TN_ALIGNMENT) | 1) * TN_ALIGNMENT / w->size;
+    return depth * w->size * 2 < DEPTH_BYTES ? pitch : tn__max(pitch, w->tile.pitch);
 }
 
 /* Do all rows of A fit one block? It stays while blocks of B pass by. */

@@ -18,6 +18,7 @@ typedef struct problem {
     tn_dtype dtype;
     int64_t m, n, k;
     bool trans_a, trans_b, by_columns, adds, row_bias, column_bias, packers, packed;
+    int64_t depth; /* of blocks, or 0 */
 } problem;
 
 static double get(tn_dtype dtype, const void *x, int64_t i)
@@ -128,6 +129,7 @@ static void instance_new(instance *i, problem is, bool whole)
                                .m = is.m,
                                .n = is.n,
                                .k = is.k,
+                               .depth = is.depth,
                                .a = operand_of(&i->source_a, is.packers, pack_lines),
                                .b = operand_of(&i->source_b, is.packers, pack_panels),
                                .c = i->c,
@@ -282,6 +284,19 @@ START_TEST(depths)
         for (int64_t k = edges[e] - 1; k <= edges[e] + 1; k++) {
             check_ways(3, 5, k);
             check_ways(17, 33, k);
+        }
+}
+END_TEST
+
+/* Blocks that are deeper than the kernel's pitch, of an A that is packed by rows. */
+START_TEST(deep_blocks)
+{
+    for (int threads = 1; threads <= 2; threads++)
+        for (int64_t depth = 250; depth <= 1250; depth += 125) {
+            check((problem){.dtype = TN_F32, .m = 40, .n = 800, .k = 1300, .depth = depth},
+                  threads);
+            check((problem){.dtype = TN_F64, .m = 40, .n = 800, .k = 1300, .depth = depth},
+                  threads);
         }
 }
 END_TEST
@@ -519,6 +534,7 @@ int main(void)
     TCase *tc = tn_case(suite, "product");
     tcase_add_test(tc, tiles);
     tcase_add_test(tc, depths);
+    tcase_add_test(tc, deep_blocks);
     tcase_add_test(tc, rows);
     tcase_add_test(tc, columns);
     tcase_add_test(tc, pieces);
