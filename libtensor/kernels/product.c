@@ -108,35 +108,64 @@ INLINE void add_terms(int rows, int vectors, const tn__product_block *x, const p
         add_term(rows, vectors, x, at, a, &t, sums);
 }
 
+/* C is asked for before it is needed, for it comes from far away. Its addresses are not to be kept
+ * until then: the compiler takes them for others. */
+INLINE void ask_for(int rows, int vectors, const real *c, int64_t ldc)
+{
+    __asm__("" : "+r"(c));
+    EACH (r, rows) {
+        EACH (v, vectors)
+            __builtin_prefetch(c + v * WIDTH);
+        c += ldc;
+    }
+}
+
+INLINE void add_tile(int rows, int vectors, const real *c, int64_t ldc, wide sums[ROWS][2])
+{
+    EACH (r, rows) {
+        EACH (v, vectors)
+            sums[r][v] += load_wide(c + v * WIDTH);
+        c += ldc;
+    }
+}
+
+INLINE void store_tile(int rows, int vectors, wide sums[ROWS][2], real *c, int64_t ldc)
+{
+    EACH (r, rows) {
+        EACH (v, vectors)
+            store_wide(c + v * WIDTH, sums[r][v]);
+        c += ldc;
+    }
+}
+
+/* Is the tile so wide, its rows as they lie in C, and nothing else to be added? */
+INLINE bool is_whole(int vectors, const tn__product_block *x, const place *at)
+{
+    return at->columns == vectors * WIDTH && x->c_step == 1 && !x->row_bias && !x->column_bias;
+}
+
 /* The numbers of rows and vectors are constants after inlining, and so is how a packed A lies, by
- * rows or in tiles. C is asked for before it is needed, for it comes from far away. */
+ * rows or in tiles. */
 INLINE void multiply(int rows, int vectors, const tn__product_block *x, const place *at)
 {
     const bool large = rows > HALF && vectors == 2;
     wide sums[ROWS][2] = {0};
-    EACH (r, rows)
-        EACH (v, vectors)
-            __builtin_prefetch(at->c + r * x->c_row + v * WIDTH);
+    ask_for(rows, vectors, at->c, x->c_row);
     if (large && x->a_row == PITCH && x->a_step == 1)
         add_terms(rows, vectors, x, at, (layout){true, PITCH, 1}, sums);
     else if (large && x->a_row == 1 && x->a_step == ROWS)
         add_terms(rows, vectors, x, at, (layout){true, 1, ROWS}, sums);
     else
         add_terms(rows, vectors, x, at, (layout){false, x->a_row, x->a_step}, sums);
-    real all[ROWS * COLUMNS], *c = at->c;
-    bool whole =
-        at->columns == vectors * WIDTH && x->c_step == 1 && !x->row_bias && !x->column_bias;
-    int64_t ldc = whole ? x->c_row : COLUMNS;
-    if (whole && x->adds)
-        EACH (r, rows)
-            EACH (v, vectors)
-                sums[r][v] += load_wide(c + r * ldc + v * WIDTH);
-    c = whole ? c : all;
-    EACH (r, rows)
-        EACH (v, vectors)
-            store_wide(c + r * ldc + v * WIDTH, sums[r][v]);
-    if (!whole)
+    if (is_whole(vectors, x, at)) {
+        if (x->adds)
+            add_tile(rows, vectors, at->c, x->c_row, sums);
+        store_tile(rows, vectors, sums, at->c, x->c_row);
+    } else {
+        real all[ROWS * COLUMNS];
+        store_tile(rows, vectors, sums, all, COLUMNS);
         finish(x, at, rows, all);
+    }
 }
 
 typedef void (*multiply_fn)(const tn__product_block *x, const place *at);
