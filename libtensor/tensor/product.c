@@ -40,6 +40,7 @@
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
 #define CONFLICT 4096         /* bytes from row to row, or a multiple */
 #define ROWS_TO_TURN 128      /* of C, at most, and at least twice as many columns: see turned() */
+#define TURNING_COST 4        /* of a number of C, in numbers that are packed */
 #define PACKING_COST 16       /* of a number, in multiply-adds */
 
 /* A product with what follows from its sizes, and the memory of a thread. */
@@ -218,11 +219,18 @@ static void give_space(work *w, char *space)
 }
 
 /* C^T = B^T A^T. Where both operands lie so that the numbers of a line are neighbours, that of B is
- * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. */
+ * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. But
+ * C is then written by columns, which takes longer than it saves where there are few terms. */
+static bool pays_to_turn(const tn__product *p)
+{
+    bool plain = !p->a.pack && !p->b.pack && !p->b.packed && p->a.step == 1 && p->b.step == 1;
+    return plain && !p->c_by_columns && p->m <= ROWS_TO_TURN && p->n >= 2 * p->m &&
+           (p->n - p->m) * p->k >= TURNING_COST * p->m * p->n;
+}
+
 static const tn__product *turned(const tn__product *p, tn__product *t)
 {
-    if (p->a.pack || p->b.pack || p->b.packed || p->a.step != 1 || p->b.step != 1 ||
-        p->c_by_columns || p->m > ROWS_TO_TURN || p->n < 2 * p->m)
+    if (!pays_to_turn(p))
         return p;
     *t = *p;
     t->m = p->n;
