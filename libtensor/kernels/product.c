@@ -33,34 +33,41 @@ typedef struct place {
     int64_t ahead_step; /* so far apart for each p */
 } place;
 
-static real start_of(const tn__product_block *x, int64_t i, int64_t j)
+#define INLINE __attribute__((always_inline)) static inline
+
+/* Numbers of C side by side: it gets their sums, beside which are a number for each of them, or one
+ * for all. */
+INLINE void finish_line(int64_t n, const real *restrict sums, int64_t step, bool adds,
+                        const real *restrict each, real all, real *restrict c)
 {
-    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
-    return column_bias ? column_bias[j] : row_bias ? row_bias[i] : 0;
+    if (adds)
+        for (int64_t s = 0; s < n; s++)
+            c[s] += sums[s * step];
+    else if (each)
+        for (int64_t s = 0; s < n; s++)
+            c[s] = sums[s * step] + each[s];
+    else
+        for (int64_t s = 0; s < n; s++)
+            c[s] = sums[s * step] + all;
 }
 
-/* A tile at the right edge of C, one that meets a bias, or one of a C that lies by columns. Numbers
- * that lie next to each other are written one after another. */
+/* A tile at the right edge of C, or one of a C that lies by columns, line after line. */
 __attribute__((noinline)) static void finish(const tn__product_block *x, const place *at, int rows,
                                              const real *sums)
 {
-    bool by_rows = x->c_step == 1;
-    int64_t outer = by_rows ? rows : at->columns, inner = by_rows ? at->columns : rows;
-    for (int64_t l = 0; l < outer; l++) {
-        real *c = at->c + l * (by_rows ? x->c_row : x->c_step);
-        const real *sum = sums + l * (by_rows ? COLUMNS : 1);
-        if (x->adds)
-            for (int64_t s = 0; s < inner; s++, sum += by_rows ? 1 : COLUMNS)
-                c[s] += *sum;
-        else
-            for (int64_t s = 0; s < inner; s++, sum += by_rows ? 1 : COLUMNS)
-                c[s] = *sum + start_of(x, at->i + (by_rows ? l : s), at->j + (by_rows ? s : l));
-    }
+    const real *row_bias = x->row_bias ? (const real *)x->row_bias + at->i : NULL;
+    const real *column_bias = x->column_bias ? (const real *)x->column_bias + at->j : NULL;
+    if (x->c_step == 1)
+        for (int64_t r = 0; r < rows; r++)
+            finish_line(at->columns, sums + r * COLUMNS, 1, x->adds, column_bias,
+                        row_bias ? row_bias[r] : 0, at->c + r * x->c_row);
+    else
+        for (int64_t j = 0; j < at->columns; j++)
+            finish_line(rows, sums + j, COLUMNS, x->adds, row_bias,
+                        column_bias ? column_bias[j] : 0, at->c + j * x->c_step);
 }
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
-
-#define INLINE __attribute__((always_inline)) static inline
 
 /* How A lies; whether its rows and terms are constants apart. */
 typedef struct layout {
@@ -108,35 +115,79 @@ INLINE void add_terms(int rows, int vectors, const tn__product_block *x, const p
         add_term(rows, vectors, x, at, a, &t, sums);
 }
 
+/* C is asked for before it is needed, for it comes from far away. Its addresses are not to be kept
+ * until then: the compiler takes them for others. */
+INLINE void ask_for(int rows, int vectors, const real *c, int64_t ldc)
+{
+    __asm__("" : "+r"(c));
+    EACH (r, rows) {
+        EACH (v, vectors)
+            __builtin_prefetch(c + v * WIDTH);
+        c += ldc;
+    }
+}
+
+/* C, or a number for each column. */
+INLINE void add_to_columns(int rows, int vectors, const real *more, int64_t next,
+                           wide sums[ROWS][2])
+{
+    EACH (r, rows) {
+        EACH (v, vectors)
+            sums[r][v] += load_wide(more + v * WIDTH);
+        more += next;
+    }
+}
+
+INLINE void add_to_rows(int rows, int vectors, const real *more, wide sums[ROWS][2])
+{
+    EACH (r, rows)
+        EACH (v, vectors)
+            sums[r][v] += more[r];
+}
+
+INLINE void store_tile(int rows, int vectors, wide sums[ROWS][2], real *c, int64_t ldc)
+{
+    EACH (r, rows) {
+        EACH (v, vectors)
+            store_wide(c + v * WIDTH, sums[r][v]);
+        c += ldc;
+    }
+}
+
+/* Of a tile that has all its columns, in rows as they lie in C. */
+INLINE void finish_whole(int rows, int vectors, const tn__product_block *x, const place *at,
+                         wide sums[ROWS][2])
+{
+    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
+    if (x->adds)
+        add_to_columns(rows, vectors, at->c, x->c_row, sums);
+    else if (column_bias)
+        add_to_columns(rows, vectors, column_bias + at->j, 0, sums);
+    else if (row_bias)
+        add_to_rows(rows, vectors, row_bias + at->i, sums);
+    store_tile(rows, vectors, sums, at->c, x->c_row);
+}
+
 /* The numbers of rows and vectors are constants after inlining, and so is how a packed A lies, by
- * rows or in tiles. C is asked for before it is needed, for it comes from far away. */
+ * rows or in tiles. */
 INLINE void multiply(int rows, int vectors, const tn__product_block *x, const place *at)
 {
     const bool large = rows > HALF && vectors == 2;
     wide sums[ROWS][2] = {0};
-    EACH (r, rows)
-        EACH (v, vectors)
-            __builtin_prefetch(at->c + r * x->c_row + v * WIDTH);
+    ask_for(rows, vectors, at->c, x->c_row);
     if (large && x->a_row == PITCH && x->a_step == 1)
         add_terms(rows, vectors, x, at, (layout){true, PITCH, 1}, sums);
     else if (large && x->a_row == 1 && x->a_step == ROWS)
         add_terms(rows, vectors, x, at, (layout){true, 1, ROWS}, sums);
     else
         add_terms(rows, vectors, x, at, (layout){false, x->a_row, x->a_step}, sums);
-    real all[ROWS * COLUMNS], *c = at->c;
-    bool whole =
-        at->columns == vectors * WIDTH && x->c_step == 1 && !x->row_bias && !x->column_bias;
-    int64_t ldc = whole ? x->c_row : COLUMNS;
-    if (whole && x->adds)
-        EACH (r, rows)
-            EACH (v, vectors)
-                sums[r][v] += load_wide(c + r * ldc + v * WIDTH);
-    c = whole ? c : all;
-    EACH (r, rows)
-        EACH (v, vectors)
-            store_wide(c + r * ldc + v * WIDTH, sums[r][v]);
-    if (!whole)
+    if (at->columns == vectors * WIDTH && x->c_step == 1) {
+        finish_whole(rows, vectors, x, at, sums);
+    } else {
+        real all[ROWS * COLUMNS];
+        store_tile(rows, vectors, sums, all, COLUMNS);
         finish(x, at, rows, all);
+    }
 }
 
 typedef void (*multiply_fn)(const tn__product_block *x, const place *at);
@@ -193,10 +244,13 @@ static void multiply_panel(const tn__product_block *x, int64_t j)
  * the next panel. */
 static void start(const tn__product_block *x)
 {
+    const real *row_bias = x->row_bias, *column_bias = x->column_bias;
     real *c = x->c;
     for (int64_t i = 0; i < x->m && !x->adds; i++)
         for (int64_t j = 0; j < x->n; j++)
-            c[i * x->c_row + j * x->c_step] = 0 + start_of(x, i, j);
+            c[i * x->c_row + j * x->c_step] = column_bias ? column_bias[j]
+                                              : row_bias  ? row_bias[i]
+                                                          : 0;
 }
 
 void KERNEL(product)(const tn__product_block *x)

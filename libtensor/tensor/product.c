@@ -40,6 +40,7 @@
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
 #define CONFLICT 4096         /* bytes from row to row, or a multiple */
 #define ROWS_TO_TURN 128      /* of C, at most, and at least twice as many columns: see turned() */
+#define TURNING_COST 4        /* of a number of C, in numbers that are packed */
 #define PACKING_COST 16       /* of a number, in multiply-adds */
 
 /* A product with what follows from its sizes, and the memory of a thread. */
@@ -101,19 +102,23 @@ static int64_t depth_of(const tn__product *p)
     return read_once ? SHALLOW : DEPTH_BYTES / w.size;
 }
 
-static work work_of(const tn__product *p)
+/* It is filled where it is: of a struct that was just written a copy waits for the memory. */
+static void plan(work *w, const tn__product *p)
 {
-    work w = {.p = p, .size = (int64_t)tn_dtype_size(p->dtype), .tile = p->kernels->product_tile()};
-    w.depth = tn__min(p->k, p->depth > 0 ? p->depth : depth_of(p));
-    w.pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
-    w.a_in_place = is_a_in_place(&w);
-    w.b_in_place = is_b_in_place(&w) ? p->n / w.tile.columns * w.tile.columns : 0;
-    return w;
+    w->p = p;
+    w->tile = p->kernels->product_tile();
+    w->size = (int64_t)tn_dtype_size(p->dtype);
+    w->depth = tn__min(p->k, p->depth > 0 ? p->depth : depth_of(p));
+    w->pieces = p->k > 2 * LONG ? tn__divide_up(p->k, LONG) : 1;
+    w->a_in_place = is_a_in_place(w);
+    w->b_in_place = is_b_in_place(w) ? p->n / w->tile.columns * w->tile.columns : 0;
+    w->a = w->b = w->part = w->lost = NULL;
 }
 
 bool tn__product_copies_b(const tn__product *p)
 {
-    work w = work_of(p);
+    work w;
+    plan(&w, p);
     return !is_b_in_place(&w);
 }
 
@@ -194,7 +199,8 @@ static int64_t bytes_needed(const work *w)
  * smaller one may do either. */
 size_t tn__product_space(const tn__product *p)
 {
-    work w = work_of(p);
+    work w;
+    plan(&w, p);
     w.depth = tn__min(p->k, DEPTH_BYTES / w.size);
     int64_t one = bytes_of_a(&w, p->m) + bytes_of_b(&w, p->n);
     int64_t other = bytes_of_a(&w, p->n) + bytes_of_b(&w, p->m);
@@ -213,20 +219,27 @@ static void give_space(work *w, char *space)
 }
 
 /* C^T = B^T A^T. Where both operands lie so that the numbers of a line are neighbours, that of B is
- * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. */
-static tn__product turned(const tn__product *p)
+ * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. But
+ * C is then written by columns, which takes longer than it saves where there are few terms. */
+static bool pays_to_turn(const tn__product *p)
 {
-    tn__product t = *p;
-    if (p->a.pack || p->b.pack || p->b.packed || p->a.step != 1 || p->b.step != 1 ||
-        p->c_by_columns || p->m > ROWS_TO_TURN || p->n < 2 * p->m)
-        return t;
-    t.m = p->n;
-    t.n = p->m;
-    t.a = p->b;
-    t.b = p->a;
-    t.c_by_columns = true;
-    t.row_bias = p->column_bias;
-    t.column_bias = p->row_bias;
+    bool plain = !p->a.pack && !p->b.pack && !p->b.packed && p->a.step == 1 && p->b.step == 1;
+    return plain && !p->c_by_columns && p->m <= ROWS_TO_TURN && p->n >= 2 * p->m &&
+           (p->n - p->m) * p->k >= TURNING_COST * p->m * p->n;
+}
+
+static const tn__product *turned(const tn__product *p, tn__product *t)
+{
+    if (!pays_to_turn(p))
+        return p;
+    *t = *p;
+    t->m = p->n;
+    t->n = p->m;
+    t->a = p->b;
+    t->b = p->a;
+    t->c_by_columns = true;
+    t->row_bias = p->column_bias;
+    t->column_bias = p->row_bias;
     return t;
 }
 
@@ -238,53 +251,62 @@ static const char *number_of(const work *w, const tn__operand *o, int64_t line, 
 }
 
 /* Lines and numbers of a packer from where the part of the operand begins. */
-static void pack_by_function(const tn__operand *o, tn__piece piece, int64_t pitch, char *to)
+static void pack_by_function(const tn__operand *o, const tn__piece *piece, int64_t pitch, char *to)
 {
-    piece.first += o->first;
-    piece.begin += o->begin;
-    piece.end += o->begin;
-    o->pack(o->payload, piece, pitch, to);
+    tn__piece moved = {.first = piece->first + o->first,
+                       .lines = piece->lines,
+                       .begin = piece->begin + o->begin,
+                       .end = piece->end + o->begin};
+    o->pack(o->payload, moved, pitch, to);
 }
 
-/* A of the block: in place, by rows, or by columns in tiles. */
-static void put_a(const work *w, tn__piece piece, tn__product_block *block)
+/* A of the block that is packed: by rows, or by columns in tiles. */
+static void pack_a(const work *w, const tn__piece *piece, tn__product_block *block)
 {
     const tn__operand *a = &w->p->a;
-    int64_t depth = piece.end - piece.begin, pitch = pitch_of(w, depth);
-    const char *from = a->pack ? NULL : number_of(w, a, piece.first, piece.begin);
+    int64_t depth = piece->end - piece->begin, pitch = pitch_of(w, depth);
+    const char *from = a->pack ? NULL : number_of(w, a, piece->first, piece->begin);
     block->a = w->a;
     block->a_row = pitch;
     block->a_step = 1;
     if (a->pack) {
         pack_by_function(a, piece, pitch, w->a);
-    } else if (w->a_in_place) {
-        block->a = from;
-        block->a_row = a->line;
-        block->a_step = a->step;
     } else if (a->step == 1) {
-        for (int64_t i = 0; i < piece.lines; i++)
+        for (int64_t i = 0; i < piece->lines; i++)
             memcpy(w->a + i * pitch * w->size, from + i * a->line * w->size,
                    (size_t)(depth * w->size));
     } else {
-        w->p->kernels->pack_tiles(depth, piece.lines, from, a->step, w->a);
+        w->p->kernels->pack_tiles(depth, piece->lines, from, a->step, w->a);
         block->a_row = 1;
         block->a_step = w->tile.rows;
         block->a_tile = w->tile.rows * depth;
     }
 }
 
+static void put_a(const work *w, const tn__piece *piece, tn__product_block *block)
+{
+    const tn__operand *a = &w->p->a;
+    if (!w->a_in_place) {
+        pack_a(w, piece, block);
+        return;
+    }
+    block->a = number_of(w, a, piece->first, piece->begin);
+    block->a_row = a->line;
+    block->a_step = a->step;
+}
+
 /* B of the block: in panels, whole ones of a B that is packed already, or by rows in place. */
-static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_block *block)
+static void put_b(const work *w, const tn__piece *piece, bool in_place, tn__product_block *block)
 {
     const tn__operand *b = &w->p->b;
-    int64_t depth = piece.end - piece.begin;
-    const char *from = b->pack ? NULL : number_of(w, b, piece.first, piece.begin);
+    int64_t depth = piece->end - piece->begin;
+    const char *from = b->pack ? NULL : number_of(w, b, piece->first, piece->begin);
     block->b = w->b;
     block->b_step = w->tile.columns;
     block->b_panel = w->tile.columns * depth;
     if (b->packed) {
         block->b = b->packed +
-                   ((b->first + piece.first) * w->p->k + piece.begin * w->tile.columns) * w->size;
+                   ((b->first + piece->first) * w->p->k + piece->begin * w->tile.columns) * w->size;
         block->b_panel = w->tile.columns * w->p->k;
     } else if (b->pack) {
         pack_by_function(b, piece, w->tile.columns, w->b);
@@ -293,9 +315,9 @@ static void put_b(const work *w, tn__piece piece, bool in_place, tn__product_blo
         block->b_step = b->step;
         block->b_panel = w->tile.columns;
     } else if (b->line == 1) {
-        w->p->kernels->pack_rows(depth, piece.lines, from, b->step, w->b);
+        w->p->kernels->pack_rows(depth, piece->lines, from, b->step, w->b);
     } else {
-        w->p->kernels->pack_columns(depth, piece.lines, from, b->line, w->b);
+        w->p->kernels->pack_columns(depth, piece->lines, from, b->line, w->b);
     }
 }
 
@@ -334,7 +356,7 @@ static void multiply_rows(const work *w, const target *to, const tn__piece *b, b
     for (int64_t i = 0, begin, end; i < parts; i++) {
         cut_out(w->p->m, parts, i, &begin, &end);
         if (parts > 1 || !a_is_there)
-            put_a(w, (tn__piece){begin, end - begin, b->begin, b->end}, block);
+            put_a(w, &(tn__piece){begin, end - begin, b->begin, b->end}, block);
         block->m = end - begin;
         block->c = to->c + (begin * to->row + b->first * to->step) * w->size;
         block->row_bias = move(to->row_bias, begin, w->size);
@@ -343,46 +365,45 @@ static void multiply_rows(const work *w, const target *to, const tn__piece *b, b
 }
 
 /* Part i of so many columns, in whole panels. */
-static tn__piece columns_of(const work *w, tn__piece all, int64_t parts, int64_t i)
+static const tn__piece *columns_of(const work *w, const tn__piece *all, int64_t parts, int64_t i,
+                                   tn__piece *some)
 {
     int64_t width = w->tile.columns, begin, end;
     if (parts == 1)
         return all;
-    tn__cut_out(tn__divide_up(all.lines, width), parts, i, &begin, &end);
-    all.first += begin * width;
-    all.lines = tn__min(end * width, all.lines) - begin * width;
-    return all;
+    tn__cut_out(tn__divide_up(all->lines, width), parts, i, &begin, &end);
+    some->first = all->first + begin * width;
+    some->lines = tn__min(end * width, all->lines) - begin * width;
+    some->begin = all->begin;
+    some->end = all->end;
+    return some;
 }
 
 /* Columns of any number and terms of one block. */
-static void multiply_columns(const work *w, const target *to, tn__piece all, bool in_place)
+static void multiply_columns(const work *w, const target *to, const tn__piece *all, bool in_place)
 {
-    int64_t parts = in_place ? 1 : parts_of(all.lines, columns_most(w));
+    int64_t parts = in_place ? 1 : parts_of(all->lines, columns_most(w));
     tn__product_block block = {
-        .k = all.end - all.begin, .c_row = to->row, .c_step = to->step, .adds = to->adds};
+        .k = all->end - all->begin, .c_row = to->row, .c_step = to->step, .adds = to->adds};
     for (int64_t i = 0; i < parts; i++) {
-        tn__piece b = columns_of(w, all, parts, i);
-        block.n = b.lines;
-        block.column_bias = move(to->column_bias, b.first, w->size);
+        tn__piece some;
+        const tn__piece *b = columns_of(w, all, parts, i, &some);
+        block.n = b->lines;
+        block.column_bias = move(to->column_bias, b->first, w->size);
         put_b(w, b, in_place, &block);
-        multiply_rows(w, to, &b, i > 0, &block);
+        multiply_rows(w, to, b, i > 0, &block);
     }
 }
 
 /* All terms of so many columns; later ones are added. */
-static void multiply_terms(const work *w, const target *to, tn__piece all, bool in_place)
+static void multiply_terms(const work *w, const target *to, const tn__piece *all, bool in_place)
 {
-    int64_t depth = all.end - all.begin, parts = parts_of(depth, w->depth);
-    target t = *to;
-    for (int64_t i = 0; i < parts; i++) {
-        tn__piece some = all;
-        cut_out(depth, parts, i, &some.begin, &some.end);
-        some.begin += all.begin;
-        some.end += all.begin;
-        t.adds = to->adds || i > 0;
-        if (t.adds)
-            t.row_bias = t.column_bias = NULL;
-        multiply_columns(w, &t, some, in_place);
+    int64_t depth = all->end - all->begin, parts = parts_of(depth, w->depth);
+    for (int64_t i = 0, begin, end; i < parts; i++) {
+        cut_out(depth, parts, i, &begin, &end);
+        tn__piece some = {all->first, all->lines, all->begin + begin, all->begin + end};
+        target t = {.c = to->c, .row = to->row, .step = to->step, .adds = true};
+        multiply_columns(w, i > 0 ? &t : to, &some, in_place);
     }
 }
 
@@ -391,10 +412,13 @@ static void multiply(const work *w, const target *to, int64_t begin, int64_t end
 {
     int64_t whole = w->b_in_place, left = w->p->n - whole;
     if (whole > 0)
-        multiply_terms(w, to, (tn__piece){0, whole, begin, end}, true);
+        multiply_terms(w, to, &(tn__piece){0, whole, begin, end}, true);
     int64_t parts = left == 0 ? 0 : is_one_a(w) ? 1 : parts_of(left, COLUMNS_MOST);
-    for (int64_t i = 0; i < parts; i++)
-        multiply_terms(w, to, columns_of(w, (tn__piece){whole, left, begin, end}, parts, i), false);
+    tn__piece rest = {whole, left, begin, end};
+    for (int64_t i = 0; i < parts; i++) {
+        tn__piece some;
+        multiply_terms(w, to, columns_of(w, &rest, parts, i, &some), false);
+    }
 }
 
 /* Later pieces of a long sum are added so that what rounding takes from the sum is kept. */
@@ -448,8 +472,9 @@ static void run(work *w, char *space)
 
 void tn__product_serial(const tn__product *p, void *space)
 {
-    tn__product t = turned(p);
-    work w = work_of(&t);
+    tn__product t;
+    work w;
+    plan(&w, turned(p, &t));
     if (p->m > 0 && p->n > 0)
         run(&w, space);
 }
@@ -496,8 +521,8 @@ void tn__product_pack(tn_ctx *ctx, const tn__product *p, char *to)
 /* The depth of blocks is that of the whole, so that a part has the same bits. */
 static int64_t depth_of_whole(const tn__product *p)
 {
-    tn__product t = turned(p);
-    return p->depth > 0 ? p->depth : depth_of(&t);
+    tn__product t;
+    return p->depth > 0 ? p->depth : depth_of(turned(p, &t));
 }
 
 static tn__operand lines_from(const tn__operand *o, int64_t line, int64_t size)
@@ -570,7 +595,8 @@ static void run_parts(int64_t begin, int64_t end, void *payload)
     const grid *g = payload;
     for (int64_t i = begin; i < end; i++) {
         tn__product part = part_of(g, i);
-        work w = work_of(&part);
+        work w;
+        plan(&w, &part);
         run(&w, g->space ? g->space + i * g->bytes : NULL);
     }
 }
@@ -578,7 +604,8 @@ static void run_parts(int64_t begin, int64_t end, void *payload)
 /* A product that is not worth a second thread. */
 static void run_alone(tn_ctx *ctx, const tn__product *p)
 {
-    work w = work_of(p);
+    work w;
+    plan(&w, p);
     int64_t bytes = bytes_needed(&w);
     char *space = bytes > 0 ? tn__alloc(ctx, tn__bytes(bytes)) : NULL;
     if (space || bytes == 0)
@@ -592,7 +619,8 @@ static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
     int64_t parts = g.down * g.right;
     for (int64_t i = 0; i < parts; i++) {
         tn__product part = part_of(&g, i);
-        work w = work_of(&part);
+        work w;
+        plan(&w, &part);
         g.bytes = tn__max(g.bytes, bytes_needed(&w));
     }
     if (g.bytes > 0)
@@ -605,11 +633,11 @@ static void run_together(tn_ctx *ctx, const tn__product *p, int64_t threads)
 void tn__product_run(tn_ctx *ctx, const tn__product *p)
 {
     double worth = (double)p->m * (double)p->n * (double)p->k / TN__GRAIN_MULTIPLY_ADDS;
-    tn__product t = turned(p);
+    tn__product t;
     if (p->m == 0 || p->n == 0)
         return;
-    if (worth < 2 || ctx->threads == 1)
-        run_alone(ctx, &t);
+    if (ctx->threads == 1 || worth < 2)
+        run_alone(ctx, turned(p, &t));
     else
-        run_together(ctx, &t, worth < ctx->threads ? (int64_t)worth : ctx->threads);
+        run_together(ctx, turned(p, &t), worth < ctx->threads ? (int64_t)worth : ctx->threads);
 }

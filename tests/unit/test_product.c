@@ -276,6 +276,25 @@ START_TEST(tiles)
 }
 END_TEST
 
+/* Both operands by lines and C wider than high, with so many terms that the product is turned. */
+START_TEST(wide_products)
+{
+    for (int64_t m = 1; m <= 36; m += 5)
+        for (int64_t n = 2 * m; n <= 5 * m + 3; n += 3 * m + 3)
+            for (int way = 0; way < 16; way++)
+                check((problem){.dtype = way % 2 ? TN_F32 : TN_F64,
+                                .m = m,
+                                .n = n,
+                                .k = 8 * m + way,
+                                .trans_b = true,
+                                .adds = way / 2 % 4 == 1,
+                                .row_bias = way / 2 % 4 == 2,
+                                .column_bias = way / 2 % 4 == 3,
+                                .by_columns = way / 8},
+                      way % 3 + 1);
+}
+END_TEST
+
 /* Terms around one, two and four blocks of each type. */
 START_TEST(depths)
 {
@@ -533,6 +552,7 @@ int main(void)
     Suite *suite = suite_create("product");
     TCase *tc = tn_case(suite, "product");
     tcase_add_test(tc, tiles);
+    tcase_add_test(tc, wide_products);
     tcase_add_test(tc, depths);
     tcase_add_test(tc, deep_blocks);
     tcase_add_test(tc, rows);
