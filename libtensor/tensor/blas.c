@@ -234,10 +234,20 @@ tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end
     return part;
 }
 
+static bool has_bias(const tn__gemm_args *g)
+{
+    return !g->adds && (g->bias || g->row_bias);
+}
+
 static void begin_with_bias(const tn__gemm_args *g)
 {
-    for (int64_t i = 0; i < g->m; i++)
-        memcpy((char *)g->c + bytes(g, i * g->ldc), g->bias, (size_t)bytes(g, g->n));
+    for (int64_t i = 0; i < g->m; i++) {
+        char *row = (char *)g->c + bytes(g, i * g->ldc);
+        if (g->bias)
+            memcpy(row, g->bias, (size_t)bytes(g, g->n));
+        for (int64_t j = 0; !g->bias && j < g->n; j++)
+            memcpy(row + bytes(g, j), (const char *)g->row_bias + bytes(g, i), (size_t)bytes(g, 1));
+    }
 }
 
 /* With k = 0 this is C = beta C. Constants go as they are: each CBLAS names their type in its own
@@ -267,13 +277,14 @@ static int64_t blocks_of(const tn__gemm_args *g)
 static void gemm(const tn__gemm_args *g)
 {
     int64_t blocks = blocks_of(g);
-    if (g->bias && !g->adds)
+    bool begins = has_bias(g);
+    if (begins)
         begin_with_bias(g);
     enter();
     for (int64_t i = 0; i < blocks; i++) {
         tn__gemm_args block =
             tn__gemm_middle(g, tn__cut(g->k, blocks, i), tn__cut(g->k, blocks, i + 1));
-        block.adds = g->adds || g->bias || i > 0;
+        block.adds = g->adds || begins || i > 0;
         call_cblas(&block);
     }
     leave();
@@ -286,6 +297,7 @@ static tn__gemm_args part_of(const tn__gemm_args *g, bool rows, int64_t begin, i
     if (rows) {
         part.m = end - begin;
         part.a = (const char *)g->a + bytes(g, begin * (g->trans_a ? 1 : g->lda));
+        part.row_bias = g->row_bias ? (const char *)g->row_bias + bytes(g, begin) : NULL;
         part.c = (char *)g->c + bytes(g, begin * g->ldc);
     } else {
         part.n = end - begin;
@@ -340,7 +352,7 @@ static void share_in_parts(tn_ctx *ctx, const tn__gemm_args *g)
                 tn__gemm_middle(g, tn__cut(g->k, parts, i), tn__cut(g->k, parts, i + 1));
             if (i > 0) {
                 part.adds = false;
-                part.bias = NULL;
+                part.bias = part.row_bias = NULL;
                 part.c = sum.part;
                 part.ldc = g->n;
             }

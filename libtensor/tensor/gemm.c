@@ -34,6 +34,7 @@ static tn__product product_of(const tn_ctx *ctx, const tn__gemm_args *g)
         .c = g->c,
         .ldc = g->ldc,
         .adds = g->adds,
+        .row_bias = g->row_bias,
         .column_bias = g->bias};
 }
 
@@ -80,7 +81,7 @@ static bool is_thin(const tn_ctx *ctx, const tn__gemm_args *g)
 {
     bool is_w = g->n == 1 ? g->trans_b || g->ldb == 1 : g->trans_b && g->ldb == g->k;
     bool dense = is_w && !g->trans_a && (g->m == 1 || (g->lda == g->k && g->ldc == g->n));
-    return dense && !g->adds && is_thin_sooner(ctx, g);
+    return dense && !g->adds && !g->row_bias && is_thin_sooner(ctx, g);
 }
 
 static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)

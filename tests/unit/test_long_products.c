@@ -89,6 +89,46 @@ START_TEST(test_gemm)
 }
 END_TEST
 
+/* Row i is 0.21 k (i + 1), 0.21 k i of which is its bias. */
+static void check_rows(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    double sum = (double)A * B * (double)k;
+    tn_tensor *a = full((int64_t[]){m * k}, 1, A), *b = full((int64_t[]){n * k}, 1, B);
+    tn_tensor *c = full((int64_t[]){m, n}, 2, 1e30), *bias = full((int64_t[]){m}, 1, 0);
+    for (int64_t i = 0; i < m; i++)
+        ((float *)tn_data_mut(bias))[i] = (float)(sum * (double)i);
+    tn__gemm(ctx, &(tn__gemm_args){.dtype = TN_F32,
+                                   .trans_a = trans_a,
+                                   .trans_b = trans_b,
+                                   .m = m,
+                                   .n = n,
+                                   .k = k,
+                                   .a = tn__ptr(a),
+                                   .lda = trans_a ? m : k,
+                                   .b = tn__ptr(b),
+                                   .ldb = trans_b ? k : n,
+                                   .c = tn__ptr(c),
+                                   .ldc = n,
+                                   .row_bias = tn__ptr(bias)});
+    for (int64_t i = 0; i < m; i++)
+        check_elements_near(tn_select(ctx, c, 0, i), sum * (double)(i + 1), "a row");
+    tn_scope_end(ctx, scope);
+}
+
+/* Products whose rows begin with a number each: vectors, thin ones, and cut for threads. */
+START_TEST(test_gemm_of_rows)
+{
+    static const int64_t sizes[][2] = {{1, 40}, {40, 1}, {3, 2}, {17, 33}, {300, 70}, {70, 300}};
+    static const int64_t ks[] = {7, 300, 20011};
+    for (int i = 0; i < 6 * 3 * 4 * 2; i++) {
+        tn_set_threads(ctx, i % 2 + 1);
+        const int64_t *size = sizes[i / 24];
+        check_rows(size[0], size[1], ks[i / 8 % 3], i / 2 % 2, i / 4 % 2);
+    }
+}
+END_TEST
+
 /* All but the last one have a dw from an x that no cache holds, and share all but the first among
  * threads. */
 START_TEST(test_linear)
@@ -112,14 +152,15 @@ START_TEST(test_linear)
 }
 END_TEST
 
-/* x of A, w of 1, dy of B, without padding. */
+/* x of A, w of B, as much again by the bias, dy of B, without padding. */
 static void check_conv2d(const int64_t *x, const int64_t *w)
 {
     tn_scope scope = tn_scope_begin(ctx);
     int64_t out_h = x[2] - w[2] + 1, out_w = x[3] - w[3] + 1, taps = w[1] * w[2] * w[3];
-    tn_tensor *tw = leaf(full(w, 4, B)), *tb = leaf(full(w, 1, 0));
+    double sum = (double)A * B * (double)taps;
+    tn_tensor *tw = leaf(full(w, 4, B)), *tb = leaf(full(w, 1, sum));
     tn_tensor *y = tn_conv2d(ctx, full(x, 4, A), tw, tb, (tn_conv2d_opts){0});
-    check_elements_near(y, (double)A * B * (double)taps, "conv2d");
+    check_elements_near(y, 2 * sum, "conv2d");
     tn_backward_with(ctx, y, full((int64_t[]){x[0], w[0], out_h, out_w}, 4, B));
     double points = (double)(x[0] * out_h * out_w);
     check_elements_near(tn_grad(tw), (double)A * B * points, "conv2d's dw");
@@ -269,7 +310,7 @@ START_TEST(test_gradients_of_pools)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("long_products", test_matmul, test_small_products, test_gemm, test_linear,
-                 test_conv2d, test_deep_and_wide, test_many_channels_of_3x3,
+OP_TESTS_NO_GRAD("long_products", test_matmul, test_small_products, test_gemm, test_gemm_of_rows,
+                 test_linear, test_conv2d, test_deep_and_wide, test_many_channels_of_3x3,
                  test_many_channels_of_y, test_large_kernels, test_averages,
                  test_gradients_of_pools)

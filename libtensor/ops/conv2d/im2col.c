@@ -185,10 +185,11 @@ static void begin_sum(product_sum *s, matrix to, char *part, char *lost, char *s
 
 /* Adds piece number i. The first run of a long sum is added up in place, later ones apart; its last
  * piece ends a run. */
-static void add_piece(const product_sum *s, int64_t i, bool last, bool adds, tn__gemm_args g)
+static void add_piece(const product_sum *s, int64_t i, bool last, tn__gemm_args g)
 {
     bool apart = s->is_long && i >= s->run;
-    g.adds = i == 0 ? adds : !apart || i % s->run > 0;
+    g.adds = i > 0 && (!apart || i % s->run > 0);
+    g.row_bias = i > 0 ? NULL : g.row_bias;
     g.c = apart ? s->sum.part : s->sum.to;
     g.ldc = apart ? s->sum.cols : s->sum.ld;
     tn__gemm_serial(s->ctx, &g, s->space);
@@ -196,25 +197,23 @@ static void add_piece(const product_sum *s, int64_t i, bool last, bool adds, tn_
         tn__long_sum_add(&s->sum, 0, s->sum.cols);
 }
 
-/* Adds product number i of n; the first one to what is there, if it adds. */
-static void add_product(const product_sum *s, int64_t i, int64_t n, bool adds, tn__gemm_args g)
+/* Adds product number i of n; the first one, with its bias, is what the sum begins with. */
+static void add_product(const product_sum *s, int64_t i, int64_t n, tn__gemm_args g)
 {
     g.m = s->sum.rows;
     g.n = s->sum.cols;
     for (int64_t j = 0, begin, end; j < s->pieces; j++) {
         tn__cut_out(g.k, s->pieces, j, &begin, &end);
-        add_piece(s, i * s->pieces + j, i == n - 1 && j == s->pieces - 1, adds,
+        add_piece(s, i * s->pieces + j, i == n - 1 && j == s->pieces - 1,
                   tn__gemm_middle(&g, begin, end));
     }
 }
 
 /* ---- forward: y = w m + b -------------------------------------------------------------------- */
 
-static void fill_with_bias(const tn__conv2d_plan *p, const tn__column_block *b, matrix y)
+static const char *bias_of(const tn__conv2d_plan *p, int64_t group)
 {
-    for (int64_t o = 0; o < p->out_channels; o++)
-        p->kernels->fill(b->columns, p->bias + (b->group * p->out_channels + o) * p->element_size,
-                         y.data + o * y.ld * p->element_size);
+    return p->bias ? p->bias + group * p->out_channels * p->element_size : NULL;
 }
 
 /* Over all tiles, for a block of so many columns. */
@@ -231,18 +230,17 @@ static void forward_task(const tn__tiling *t, int64_t task, const tn__tile_space
     matrix y = block_matrix(p, &b, p->y, s);
     product_sum sum = sum_in_y(t, b.columns);
     begin_sum(&sum, y, s->part, s->lost, s->product);
-    if (p->bias)
-        fill_with_bias(p, &b, y);
     for (int64_t i = 0, begin, end; i < t->tiles; i++) {
         tn__cut_out(p->depth, t->tiles, i, &begin, &end);
         matrix m = tile_of(p, &b, begin, end, s);
-        add_product(&sum, i, t->tiles, p->bias != NULL,
+        add_product(&sum, i, t->tiles,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .k = end - begin,
                                     .a = weight_at(p, b.group, begin),
                                     .lda = p->depth,
                                     .b = m.data,
-                                    .ldb = m.ld});
+                                    .ldb = m.ld,
+                                    .row_bias = bias_of(p, b.group)});
     }
     for (int64_t o = 0; o < p->out_channels; o++)
         tn__conv2d_end(p, b.group * p->out_channels + o, b.columns,
@@ -283,7 +281,7 @@ static void weight_task(const tn__tiling *t, int64_t task, const tn__tile_space 
     for (int64_t i = first; i < last; i++) {
         tn__column_block b = tn__block_of(t, group, i);
         matrix m = tile_of(p, &b, begin, end, s), dy = block_of_dy(p, &b, s);
-        add_product(&sum, i - first, last - first, false,
+        add_product(&sum, i - first, last - first,
                     (tn__gemm_args){.dtype = p->dtype,
                                     .trans_b = true,
                                     .k = b.columns,
@@ -353,7 +351,7 @@ static void multiply_back(const tn__tiling *t, const tn__column_block *b, int64_
     matrix dy = block_of_dy(p, b, s);
     product_sum sum = sum_in_dm(p, c1 - c0, b->columns);
     begin_sum(&sum, dm, s->part + bytes_of_taps(t), s->lost + bytes_of_taps(t), s->product);
-    add_product(&sum, 0, 1, false,
+    add_product(&sum, 0, 1,
                 (tn__gemm_args){.dtype = p->dtype,
                                 .trans_a = true,
                                 .k = p->out_channels,
