@@ -25,19 +25,10 @@ static bool is_own(const tn_tensor *g)
     return atomic_load(&g->storage->refs) == 1 && !g->storage->borrowed && tn_is_contiguous(g);
 }
 
-/* Was g made by the backward function that runs, whose scope ends with it? */
-static bool is_passing(const tn_ctx *ctx, const tn_tensor *g)
-{
-    return ctx->tape->passing && g->scope >= ctx->tape->scope;
-}
-
-/* Keeps the first gradient as it is where that is safe. The owner of a leaf may change its gradient
- * in place, so a leaf gets a copy unless the elements are contiguous and nobody else's. Without
- * elements every tensor is contiguous, and may be one that is expanded. */
+/* Keeps the first gradient as it is, which a leaf may do until the node has passed. */
 static tn_tensor *first_gradient(tn_ctx *ctx, const tn__var *var, const tn_tensor *g)
 {
-    bool is_safe = is_passing(ctx, g) && is_own(g) && tn_numel(g) > 0;
-    if (!var->node && !is_safe)
+    if (!var->node && !ctx->tape->passing)
         g = tn__copied(ctx, "backward", g);
     return g ? tn__alias(ctx, g) : NULL;
 }
@@ -194,6 +185,27 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
                 node->op->name, TN_SHAPE_TEXT(dx), i, tn_shape_text(var->ndim, var->shape).s);
     else if (!is_shown(ctx) || ctx->tape->observer->passed(ctx, node, i, dx))
         tn__accumulate(ctx, var, dx);
+}
+
+/* The owner of a leaf may change its gradient in place. Without elements every tensor is
+ * contiguous, and may be one that is expanded. */
+static void settle(tn_ctx *ctx, tn__gathered *to)
+{
+    if (is_own(to->sum) && tn_numel(to->sum) > 0)
+        return;
+    tn_tensor *copy = tn__copied(ctx, "backward", to->sum);
+    if (!copy)
+        return;
+    tn__disown(copy);
+    tn__release(to->sum);
+    to->sum = copy;
+}
+
+void tn__settle(tn_ctx *ctx, const tn_node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] && node->inputs[i]->arriving.sum)
+            settle(ctx, &node->inputs[i]->arriving);
 }
 
 /* ---- parts ----------------------------------------------------------------------------------- */

@@ -40,7 +40,6 @@ static void pass(tn_ctx *ctx, tn_node *node)
     const tn__observer *observer = ctx->tape->observer;
     int64_t start = observer ? observer->backward_begins(ctx) : 0;
     ctx->tape->passing = node;
-    ctx->tape->scope = scope.depth;
     node->op->backward(ctx, node, node->output->grad.sum);
     ctx->tape->passing = NULL;
     if (observer)
@@ -48,6 +47,7 @@ static void pass(tn_ctx *ctx, tn_node *node)
     tn__scope_let_go(ctx, scope, held);
     tn__drop_gathered(&node->output->grad);
     tn__release_saved(node);
+    tn__settle(ctx, node);
     node->done = true;
 }
 

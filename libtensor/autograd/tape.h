@@ -58,7 +58,6 @@ struct tn__tape {
     tn_node *dead; /* being freed */
     bool freeing;
     const tn_node *passing;       /* its backward runs; NULL: none does */
-    int64_t scope;                /* of what that makes */
     tn__var *reached;             /* leaves that the running pass has brought gradients */
     const tn__observer *observer; /* NULL: nobody looks */
     int64_t hooks;                /* leaves that have one */

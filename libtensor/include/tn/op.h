@@ -62,8 +62,9 @@ TN_API int tn_input_ndim(const tn_node *node, int i);
 TN_API const int64_t *tn_input_shape(const tn_node *node, int i); /* [ndim], of the node */
 
 /* In backward: adds dx to the gradient of input i. Where the input was broadcast, dx is summed to
- * its shape. Does nothing if the gradient is not wanted or dx is NULL. A dx that this backward
- * function has made may become the gradient itself, and is not to be written to any more. */
+ * its shape. Does nothing if the gradient is not wanted or dx is NULL. A dx is not to be written to
+ * any more in this backward pass, and becomes the gradient itself where nobody else refers to its
+ * elements when the backward function has returned. */
 TN_API void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 
 /* ---- formulas --------------------------------------------------------------------------------
