@@ -35,20 +35,20 @@ typedef struct place {
 
 #define INLINE __attribute__((always_inline)) static inline
 
-/* Numbers of C side by side: it gets their sums, beside which are a number for each of them, or one
- * for all. */
+/* Numbers of C that lie side by side. Their sums are added to them, or each has its own bias beside
+ * its sum, or all have the same one. */
 INLINE void finish_line(int64_t n, const real *restrict sums, int64_t step, bool adds,
-                        const real *restrict each, real all, real *restrict c)
+                        const real *restrict biases, real bias, real *restrict c)
 {
     if (adds)
         for (int64_t s = 0; s < n; s++)
             c[s] += sums[s * step];
-    else if (each)
+    else if (biases)
         for (int64_t s = 0; s < n; s++)
-            c[s] = sums[s * step] + each[s];
+            c[s] = sums[s * step] + biases[s];
     else
         for (int64_t s = 0; s < n; s++)
-            c[s] = sums[s * step] + all;
+            c[s] = sums[s * step] + bias;
 }
 
 /* A tile at the right edge of C, or one of a C that lies by columns, line after line. */
@@ -115,8 +115,9 @@ INLINE void add_terms(int rows, int vectors, const tn__product_block *x, const p
         add_term(rows, vectors, x, at, a, &t, sums);
 }
 
-/* C is asked for before it is needed, for it comes from far away. Its addresses are not to be kept
- * until then: the compiler takes them for others. */
+/* C is asked for before it is needed, for it comes from far away. The compiler is made to take its
+ * addresses for others than those that are written to: it would keep them, where registers are
+ * scarce, while the tile is summed. */
 INLINE void ask_for(int rows, int vectors, const real *c, int64_t ldc)
 {
     __asm__("" : "+r"(c));
@@ -127,22 +128,22 @@ INLINE void ask_for(int rows, int vectors, const real *c, int64_t ldc)
     }
 }
 
-/* C, or a number for each column. */
-INLINE void add_to_columns(int rows, int vectors, const real *more, int64_t next,
-                           wide sums[ROWS][2])
+/* Rows that are so far apart: those of C, or 0 for a bias of the columns. */
+INLINE void add_rows(int rows, int vectors, const real *row, int64_t step, wide sums[ROWS][2])
 {
     EACH (r, rows) {
         EACH (v, vectors)
-            sums[r][v] += load_wide(more + v * WIDTH);
-        more += next;
+            sums[r][v] += load_wide(row + v * WIDTH);
+        row += step;
     }
 }
 
-INLINE void add_to_rows(int rows, int vectors, const real *more, wide sums[ROWS][2])
+/* A number to each row. */
+INLINE void add_column(int rows, int vectors, const real *column, wide sums[ROWS][2])
 {
     EACH (r, rows)
         EACH (v, vectors)
-            sums[r][v] += more[r];
+            sums[r][v] += column[r];
 }
 
 INLINE void store_tile(int rows, int vectors, wide sums[ROWS][2], real *c, int64_t ldc)
@@ -160,11 +161,11 @@ INLINE void finish_whole(int rows, int vectors, const tn__product_block *x, cons
 {
     const real *row_bias = x->row_bias, *column_bias = x->column_bias;
     if (x->adds)
-        add_to_columns(rows, vectors, at->c, x->c_row, sums);
+        add_rows(rows, vectors, at->c, x->c_row, sums);
     else if (column_bias)
-        add_to_columns(rows, vectors, column_bias + at->j, 0, sums);
+        add_rows(rows, vectors, column_bias + at->j, 0, sums);
     else if (row_bias)
-        add_to_rows(rows, vectors, row_bias + at->i, sums);
+        add_column(rows, vectors, row_bias + at->i, sums);
     store_tile(rows, vectors, sums, at->c, x->c_row);
 }
 
@@ -248,9 +249,9 @@ static void start(const tn__product_block *x)
     real *c = x->c;
     for (int64_t i = 0; i < x->m && !x->adds; i++)
         for (int64_t j = 0; j < x->n; j++)
-            c[i * x->c_row + j * x->c_step] = column_bias ? column_bias[j]
-                                              : row_bias  ? row_bias[i]
-                                                          : 0;
+            c[i * x->c_row + j * x->c_step] = 0 + (column_bias ? column_bias[j]
+                                                   : row_bias  ? row_bias[i]
+                                                               : 0);
 }
 
 void KERNEL(product)(const tn__product_block *x)

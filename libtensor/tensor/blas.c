@@ -245,8 +245,10 @@ static void begin_with_bias(const tn__gemm_args *g)
         char *row = (char *)g->c + bytes(g, i * g->ldc);
         if (g->bias)
             memcpy(row, g->bias, (size_t)bytes(g, g->n));
-        for (int64_t j = 0; !g->bias && j < g->n; j++)
-            memcpy(row + bytes(g, j), (const char *)g->row_bias + bytes(g, i), (size_t)bytes(g, 1));
+        else
+            for (int64_t j = 0; j < g->n; j++)
+                memcpy(row + bytes(g, j), (const char *)g->row_bias + bytes(g, i),
+                       (size_t)bytes(g, 1));
     }
 }
 

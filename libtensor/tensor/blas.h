@@ -6,7 +6,8 @@
 
 /* C = op(A) op(B), or C += that, row-major; op transposes where trans is true; [m,k] [k,n] ->
  * [m,n]; lda, ldb, ldc: elements from row to row as stored. Where nothing is added to, rows of C
- * begin with `bias` [n], or each with its number of `row_bias` [m], or with zeros (NULL). */
+ * begin with `bias` [n] or, each of them, with its number of `row_bias` [m], not both, or with
+ * zeros (NULL). */
 typedef struct tn__gemm_args {
     tn_dtype dtype;
     bool trans_a, trans_b;

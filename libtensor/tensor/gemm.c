@@ -98,11 +98,11 @@ static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
                  thin_rows, &t);
 }
 
-/* A vector times B^T is B times the vector: the rows of C become columns. The bias, which is a
- * number for each row then, is left to the caller. */
+/* A vector times B^T is B times the vector: the rows of C become columns, and its bias, a number
+ * for each row then, is left to the caller. Thin products know no number that a row begins with. */
 static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *turned)
 {
-    if (g->m != 1 || !g->trans_b || (g->trans_a && g->lda != 1))
+    if (g->m != 1 || g->row_bias || !g->trans_b || (g->trans_a && g->lda != 1))
         return false;
     *turned = (tn__gemm_args){.dtype = g->dtype,
                               .trans_b = true,

@@ -39,9 +39,9 @@
 #define PANELS_IN_PLACE 2     /* of B, that meet an A which lies by columns */
 #define BYTES_IN_PLACE 262144 /* of any operand that is small */
 #define CONFLICT 4096         /* bytes from row to row, or a multiple */
-#define ROWS_TO_TURN 128      /* of C, at most, and at least twice as many columns: see turned() */
-#define TURNING_COST 4        /* of a number of C, in numbers that are packed */
-#define PACKING_COST 16       /* of a number, in multiply-adds */
+#define ROWS_TO_TURN 128 /* of C, at most, and at least twice as many columns: see pays_to_turn() */
+#define TURNING_COST 4   /* of a number of C, in numbers that are packed */
+#define PACKING_COST 16  /* of a number, in multiply-adds */
 
 /* A product with what follows from its sizes, and the memory of a thread. */
 typedef struct work {
@@ -102,7 +102,8 @@ static int64_t depth_of(const tn__product *p)
     return read_once ? SHALLOW : DEPTH_BYTES / w.size;
 }
 
-/* It is filled where it is: of a struct that was just written a copy waits for the memory. */
+/* It is filled where it is. A copy of a struct reads in one piece what was just written in several,
+ * which the processor cannot hand on: the copy waits until all of it has reached the cache. */
 static void plan(work *w, const tn__product *p)
 {
     w->p = p;
@@ -218,9 +219,11 @@ static void give_space(work *w, char *space)
     w->lost = w->part + bytes_of_part(w);
 }
 
-/* C^T = B^T A^T. Where both operands lie so that the numbers of a line are neighbours, that of B is
- * transposed as it is packed, and that of A may stay in place; so B should be the smaller one. But
- * C is then written by columns, which takes longer than it saves where there are few terms. */
+/* Where both operands lie so that the numbers of a line are neighbours, that of B is transposed as
+ * it is packed, and that of A may stay in place; so B should be the smaller one: m k numbers are
+ * packed, not n k. But C is then written by columns, which costs time for each of m n numbers:
+ *
+ *     (n - m) k >= TURNING_COST m n */
 static bool pays_to_turn(const tn__product *p)
 {
     bool plain = !p->a.pack && !p->b.pack && !p->b.packed && p->a.step == 1 && p->b.step == 1;
@@ -228,6 +231,7 @@ static bool pays_to_turn(const tn__product *p)
            (p->n - p->m) * p->k >= TURNING_COST * p->m * p->n;
 }
 
+/* C^T = B^T A^T, in t, or the product as it is. */
 static const tn__product *turned(const tn__product *p, tn__product *t)
 {
     if (!pays_to_turn(p))
@@ -364,7 +368,7 @@ static void multiply_rows(const work *w, const target *to, const tn__piece *b, b
     }
 }
 
-/* Part i of so many columns, in whole panels. */
+/* Part i of so many columns, in whole panels, in `some`; all of them if there is one part. */
 static const tn__piece *columns_of(const work *w, const tn__piece *all, int64_t parts, int64_t i,
                                    tn__piece *some)
 {
@@ -395,7 +399,8 @@ static void multiply_columns(const work *w, const target *to, const tn__piece *a
     }
 }
 
-/* All terms of so many columns; later ones are added. */
+/* All terms of so many columns; later ones are added. The kernel adds a bias to no C that it adds
+ * to. */
 static void multiply_terms(const work *w, const target *to, const tn__piece *all, bool in_place)
 {
     int64_t depth = all->end - all->begin, parts = parts_of(depth, w->depth);

@@ -29,7 +29,7 @@ typedef struct tn__operand {
 } tn__operand;
 
 /* C = A B or C += A B, C [m, n] with rows ldc apart, or columns if `c_by_columns`. Where nothing is
- * added to, C begins with a number for each row, or one for each column, or zeros (NULL).
+ * added to, C begins with a number for each row, or one for each column, not both, or zeros (NULL).
  *
  * Each element is a sum over p from the first to the last, in blocks whose length follows from the
  * sizes of the whole product and how B lies, and the sums of many blocks are added up without the

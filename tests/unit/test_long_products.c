@@ -89,7 +89,7 @@ START_TEST(test_gemm)
 }
 END_TEST
 
-/* Row i is 0.21 k (i + 1), 0.21 k i of which is its bias. */
+/* Row i is 0.21 k (i + 2), 0.21 k (i + 1) of which is its bias. */
 static void check_rows(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans_b)
 {
     tn_scope scope = tn_scope_begin(ctx);
@@ -97,7 +97,7 @@ static void check_rows(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans
     tn_tensor *a = full((int64_t[]){m * k}, 1, A), *b = full((int64_t[]){n * k}, 1, B);
     tn_tensor *c = full((int64_t[]){m, n}, 2, 1e30), *bias = full((int64_t[]){m}, 1, 0);
     for (int64_t i = 0; i < m; i++)
-        ((float *)tn_data_mut(bias))[i] = (float)(sum * (double)i);
+        ((float *)tn_data_mut(bias))[i] = (float)(sum * (double)(i + 1));
     tn__gemm(ctx, &(tn__gemm_args){.dtype = TN_F32,
                                    .trans_a = trans_a,
                                    .trans_b = trans_b,
@@ -112,7 +112,7 @@ static void check_rows(int64_t m, int64_t n, int64_t k, bool trans_a, bool trans
                                    .ldc = n,
                                    .row_bias = tn__ptr(bias)});
     for (int64_t i = 0; i < m; i++)
-        check_elements_near(tn_select(ctx, c, 0, i), sum * (double)(i + 1), "a row");
+        check_elements_near(tn_select(ctx, c, 0, i), sum * (double)(i + 2), "a row");
     tn_scope_end(ctx, scope);
 }
 
