@@ -318,6 +318,12 @@ START_TEST(test_methods)
         {"[115,2,32,32]", "[3,2,3,3]", 1, 1, 1, 1, 1, 1, 1}, /* dw is a sum of sums of runs */
         {"[2,3,5,1]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* some of the kernel meets no column */
         {"[2,3,1,5]", "[2,3,2,2]", 2, 2, 1, 1, 1, 1, 1}, /* or no row */
+        {"[2,3,31,38]", "[16,3,9,5]", 4, 2, 3, 0, 1, 1, 1},
+        {"[1,5,17,40]", "[7,5,3,7]", 1, 3, 1, 9, 1, 1, 1},
+        {"[3,2,19,22]", "[9,2,6,9]", 2, 3, 5, 7, 1, 1, 1},
+        {"[2,1,43,44]", "[3,1,13,15]", 5, 5, 0, 2, 1, 1, 1},
+        {"[1,2,6,12]", "[4,2,10,5]", 4, 2, 30, 1, 1, 1, 1},
+        {"[15,8,66,65]", "[3,8,5,5]", 2, 2, 2, 2, 1, 1, 1}, /* two runs of phases in f64 */
     };
     for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
         outcome r = naive_conv2d(&convs[i]);
@@ -377,6 +383,7 @@ static tn__conv2d_plan plan_of(const conv *c)
 }
 
 #define W4 "winograd_4 "
+#define WP "winograd_p "
 #define W2 "winograd_2_3 "
 #define W5 "winograd_2_5 "
 
@@ -416,6 +423,18 @@ static const struct {
     {{"[32,64,2,2]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
     {{"[64,64,2,2]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, W2 W2 W2},
     {{"[64,64,3,3]", "[64,64,3,3]", 1, 1, 1, 1, 1, 1, 1}, W4 W4 W4},
+    {{"[4,3,227,227]", "[64,3,11,11]", 4, 4, 2, 2, 1, 1, 1}, WP "im ou"},
+    {{"[4,3,227,227]", "[64,3,11,8]", 4, 4, 2, 2, 1, 1, 1}, "di im ou"},
+    {{"[4,3,227,227]", "[64,3,13,11]", 4, 4, 2, 2, 1, 1, 1}, "di im ou"},
+    {{"[4,3,227,227]", "[64,3,11,11]", 4, 4, 2, 2, 2, 1, 1}, "di im ou"},
+    {{"[4,3,227,227]", "[64,3,11,11]", 4, 4, 2, 2, 1, 2, 1}, "di im ou"},
+    {{"[4,6,227,227]", "[64,3,11,11]", 4, 4, 2, 2, 1, 1, 2}, "di im ou"},
+    {{"[4,3,227,227]", "[16,3,11,11]", 4, 4, 2, 2, 1, 1, 1}, "di im ou"},
+    {{"[4,32,56,56]", "[64,32,5,5]", 2, 2, 2, 2, 1, 1, 1}, WP "di ou"},
+    {{"[4,32,56,56]", "[64,32,5,3]", 2, 1, 2, 1, 1, 1, 1}, WP "di ou"},
+    {{"[4,32,56,56]", "[64,32,3,6]", 1, 2, 1, 2, 1, 1, 1}, WP "di ou"},
+    {{"[4,32,5,5]", "[64,32,5,5]", 2, 2, 1, 1, 1, 1, 1}, "im im im"},
+    {{"[1,3,224,224]", "[64,3,7,7]", 2, 2, 3, 3, 1, 1, 1}, "di im ou"},
     {{"[1,12,16,16]", "[12,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di di ou"},
     {{"[1,11,16,16]", "[12,11,3,3]", 1, 1, 1, 1, 1, 1, 1}, "di im ou"},
     {{"[1,12,16,16]", "[11,12,3,3]", 1, 1, 1, 1, 1, 1, 1}, "im di im"},
@@ -545,10 +564,10 @@ static accuracy accuracy_of(const tn_tensor *got, const tn_tensor *want, const t
 
 /* Each method beside float64, with normal numbers: the bounds of <tn/ops.h>, a quarter of them for
  * direct sums. The sums of absolute products are those of absolute numbers. */
-static void check_accuracy(const char *x, const char *w, const char *dy)
+static void check_accuracy(const char *x, const char *w, const char *dy, int stride)
 {
     tn_scope scope = tn_scope_begin(ctx);
-    tn_conv2d_opts opts = {0};
+    tn_conv2d_opts opts = {.stride = stride};
     tn_tensor *in[] = {normal(TN_F32, x), normal(TN_F32, w), normal(TN_F32, dy)}, *exact[3],
               *sums[3];
     for (int i = 0; i < 3; i++) {
@@ -576,11 +595,13 @@ static void check_accuracy(const char *x, const char *w, const char *dy)
 
 START_TEST(test_accuracy)
 {
-    check_accuracy("[2,64,14,14]", "[64,64,3,3]", "[2,64,12,12]");
-    check_accuracy("[1,512,10,10]", "[32,512,3,3]", "[1,32,8,8]");
-    check_accuracy("[1,32,10,10]", "[512,32,3,3]", "[1,512,8,8]");
-    check_accuracy("[1,64,31,29]", "[32,64,5,5]", "[1,32,27,25]");
-    check_accuracy("[1,512,12,12]", "[32,512,5,5]", "[1,32,8,8]");
+    check_accuracy("[2,64,14,14]", "[64,64,3,3]", "[2,64,12,12]", 1);
+    check_accuracy("[1,512,10,10]", "[32,512,3,3]", "[1,32,8,8]", 1);
+    check_accuracy("[1,32,10,10]", "[512,32,3,3]", "[1,512,8,8]", 1);
+    check_accuracy("[1,64,31,29]", "[32,64,5,5]", "[1,32,27,25]", 1);
+    check_accuracy("[1,512,12,12]", "[32,512,5,5]", "[1,32,8,8]", 1);
+    check_accuracy("[1,3,107,107]", "[64,3,11,11]", "[1,64,25,25]", 4);
+    check_accuracy("[1,128,29,29]", "[32,128,5,5]", "[1,32,13,13]", 2);
 }
 END_TEST
 
@@ -689,11 +710,15 @@ END_TEST
  * itself, and where they share a few. */
 START_TEST(test_same_bits_of_winograd)
 {
-    static const char *const shapes[][3] = {{"[5,34,17,18]", "[33,34,3,3]", "[5,33,17,18]"},
-                                            {"[1,256,14,14]", "[70,256,3,3]", "[1,70,14,14]"},
-                                            {"[1,40,27,27]", "[64,40,5,5]", "[1,64,25,25]"}};
-    for (int i = 0; i < 3; i++) {
-        step s = step_of(TN_F32, shapes[i][0], shapes[i][1], shapes[i][2], 1);
+    static const struct {
+        const char *x, *w, *dy;
+        int64_t stride;
+    } shapes[] = {{"[5,34,17,18]", "[33,34,3,3]", "[5,33,17,18]", 1},
+                  {"[1,256,14,14]", "[70,256,3,3]", "[1,70,14,14]", 1},
+                  {"[1,40,27,27]", "[64,40,5,5]", "[1,64,25,25]", 1},
+                  {"[3,32,49,51]", "[40,32,5,5]", "[3,40,24,25]", 2}};
+    for (int i = 0; i < 4; i++) {
+        step s = step_of(TN_F32, shapes[i].x, shapes[i].w, shapes[i].dy, shapes[i].stride);
         tn_set_threads(ctx, 1);
         run_step(&s);
         tn_tensor *y = run_forward(&s);

@@ -177,6 +177,19 @@ START_TEST(geometries_take_turns)
 }
 END_TEST
 
+/* Phases of a kernel are others for each step, and are kept beside their transforms. */
+START_TEST(steps_take_turns)
+{
+    tn_tensor *w = tn_randn(ctx, TN_F32, TN_SHAPE(64, 16, 9, 9));
+    for (int round = 0; round < 2; round++) {
+        check_conv(w, 1, 16, 200, (tn_conv2d_opts){.stride = 3});
+        check_conv(w, 1, 16, 200, (tn_conv2d_opts){.stride = 4});
+        check_conv(w, 2, 16, 200, (tn_conv2d_opts){.stride_h = 3, .stride_w = 4});
+        check_conv(w, 2, 16, 200, (tn_conv2d_opts){.stride_h = 4, .stride_w = 3});
+    }
+}
+END_TEST
+
 /* The same of a kernel that is taken straight from the image, with the padding left out or not, and
  * in groups that do not fill a panel. */
 START_TEST(orders_take_turns)
@@ -638,6 +651,7 @@ int main(void)
     tcase_add_loop_test(tc, weights_with_gaps, 0, LAYERS);
     tcase_add_loop_test(tc, both_types, 0, LAYERS);
     tcase_add_test(tc, geometries_take_turns);
+    tcase_add_test(tc, steps_take_turns);
     tcase_add_test(tc, orders_take_turns);
     tcase_add_test(tc, batches_of_any_size);
     tcase_add_test(tc, views_of_one_storage);

@@ -104,9 +104,10 @@ typedef struct tn_ctx_opts {
  * own, between products of ours; later ones find it done and leave the setting alone. With it in
  * all contexts the program's setting stays.
  *
- * Convolutions of 3 x 3 and 5 x 5 between many channels take Winograd's method, which is up to 2.5
- * times as fast; tn_conv2d says what it costs in accuracy. With `direct_conv` they do not: each
- * element is the sum of its own products, in some order.
+ * Convolutions of 3 x 3 and 5 x 5 between many channels, and those whose kernel is two to three
+ * steps wide, take Winograd's method, which is up to 2.5 times as fast; tn_conv2d says what it
+ * costs in accuracy. With `direct_conv` they do not: each element is the sum of its own products,
+ * in some order.
  *
  * A tensor that was freed, as its scope has ended, is refused by every call (TN_ERR_STATE) until
  * its memory is used again, and valgrind and the address sanitizer report who reads or writes it;

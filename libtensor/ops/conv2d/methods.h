@@ -9,6 +9,7 @@
     ROW(winograd_4_3)           \
     ROW(winograd_2_5)           \
     ROW(winograd_2_3)           \
+    ROW(winograd_phases)        \
     ROW(outer)                  \
     ROW(depthwise)              \
     ROW(direct)                 \

@@ -25,6 +25,7 @@
 #include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "ops/conv2d/plan.h"
+#include "ops/conv2d/winograd.h"
 #include "tensor/blas.h"
 #include "tensor/gemm.h"
 #include "tensor/long_sum.h"
@@ -595,6 +596,21 @@ static double cost_of(const tn__conv2d_plan *p, const kind *k)
                    (double)tn__divide_up(p->window.out_w, k->m);
     double weight = COST_OF_WEIGHT + elements * in * out / ONE_MORE;
     return elements * (tiles * (in * out + COST_OF_TILE * (in + out)) + weight * in * out);
+}
+
+bool tn__winograd_applies(const tn__conv2d_plan *plan)
+{
+    return applies_to(plan, TN__CONV2D_FORWARD, &kinds[TN__WINOGRAD_4_3]);
+}
+
+double tn__winograd_cost(const tn__conv2d_plan *plan)
+{
+    return cost_of(plan, &kinds[TN__WINOGRAD_4_3]);
+}
+
+void tn__winograd_forward(const tn__conv2d_plan *plan)
+{
+    convolve(plan, &kinds[TN__WINOGRAD_4_3], false);
 }
 
 /* Is it the least of all kinds of tiles that apply, and less than that of windows? */

@@ -1,0 +1,13 @@
+/* winograd.h - y of kernels of 3 x 3 in steps of one by Winograd's method, in tiles of 4 x 4, for
+ * methods that make such a convolution of another one. */
+#ifndef TN_OPS_CONV2D_WINOGRAD_H
+#define TN_OPS_CONV2D_WINOGRAD_H
+
+#include "ops/conv2d/plan.h"
+
+/* Does the method apply to such a plan? What does it take then, in multiply-adds? Makes y. */
+bool tn__winograd_applies(const tn__conv2d_plan *plan);
+double tn__winograd_cost(const tn__conv2d_plan *plan);
+void tn__winograd_forward(const tn__conv2d_plan *plan);
+
+#endif
