@@ -187,11 +187,17 @@ void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx)
         tn__accumulate(ctx, var, dx);
 }
 
-/* The owner of a leaf may change its gradient in place. Without elements every tensor is
- * contiguous, and may be one that is expanded. */
+/* Are the elements of g at least half of those that live as long as it? */
+static bool is_most(const tn_tensor *g)
+{
+    return 2 * tn_numel(g) * (int64_t)tn_dtype_size(g->dtype) >= g->storage->bytes;
+}
+
+/* The owner of a leaf may change its gradient in place, and keep it for long. Without elements
+ * every tensor is contiguous, and may be one that is expanded. */
 static void settle(tn_ctx *ctx, tn__gathered *to)
 {
-    if (is_own(to->sum) && tn_numel(to->sum) > 0)
+    if (is_own(to->sum) && is_most(to->sum) && tn_numel(to->sum) > 0)
         return;
     tn_tensor *copy = tn__copied(ctx, "backward", to->sum);
     if (!copy)

@@ -9,8 +9,8 @@
 void tn__accumulate(tn_ctx *ctx, tn__var *var, const tn_tensor *g);
 
 /* Once the node has passed, and nothing that its backward function made is left, the leaves among
- * its inputs keep what arrived where its elements are nobody else's and laid out plainly, and get a
- * copy of it otherwise. */
+ * its inputs keep what arrived where its elements are nobody else's, laid out plainly, and no small
+ * part of something larger. They get a copy of it otherwise. */
 void tn__settle(tn_ctx *ctx, const tn_node *node);
 
 /* Makes a view of a part of `whole`. */

@@ -51,6 +51,7 @@ tn_tensor *tn__new(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim, cons
         tn__free(ctx, data);
         return NULL;
     }
+    storage->bytes = bytes;
     tn_tensor *t = object_new(ctx, storage, dtype);
     if (!t)
         return NULL;

@@ -13,6 +13,7 @@ typedef struct tn__storage {
     uint32_t version; /* counts changes in place */
     tn_ctx *ctx;
     void *data;
+    int64_t bytes;                              /* of the data, unless it is the caller's */
     void (*release)(void *data, void *payload); /* of a blob */
     void *payload;
     bool borrowed;                     /* the data is the caller's */

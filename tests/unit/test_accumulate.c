@@ -189,6 +189,20 @@ START_TEST(gradients_are_not_copied)
 }
 END_TEST
 
+/* Of a gradient that is a small part of another one the other does not stay. */
+START_TEST(parts_keep_nothing_alive)
+{
+    tn_tensor *x = leaf(tn_ones(ctx, TN_F64, TN_SHAPE(4, 8)));
+    int64_t before = tn_memory(ctx).live_bytes;
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *rest = tn_ones(ctx, TN_F64, TN_SHAPE(10000, 8));
+    tn_tensor *y = tn_mul_scalar(ctx, tn_cat(ctx, TN_TENSORS(x, rest), 0), 2);
+    ck_assert_int_eq(tn_backward(ctx, tn_sum(ctx, y, TN_DIMS(0, 1))), TN_OK);
+    tn_scope_end(ctx, scope);
+    ck_assert_int_lt(tn_memory(ctx).live_bytes - before, 4096);
+}
+END_TEST
+
 /* Parts are added where they lie, with gaps between what is added or what it is added to. */
 START_TEST(gradients_of_parts)
 {
@@ -218,6 +232,7 @@ int main(void)
     tcase_add_test(tc, gradient_that_the_program_keeps);
     tcase_add_test(tc, gradient_without_elements);
     tcase_add_test(tc, gradients_are_not_copied);
+    tcase_add_test(tc, parts_keep_nothing_alive);
     tcase_add_test(tc, gradients_of_parts);
     return tn_run(suite);
 }

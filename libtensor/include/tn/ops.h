@@ -145,7 +145,7 @@ TN_API tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 
 /* Weights of tn_linear and tn_conv2d. Kernels take them packed or transformed. Where nothing is
  * recorded, as in inference, what was made of a weight is kept beside its elements for the next
- * call: one to seven times the bytes of the weight, in up to four forms (sizes of images and
+ * call: one to nine times the bytes of the weight, in up to four forms (sizes of images and
  * batches decide which are needed), and prepared_bytes of tn_ctx_opts in a context. It is freed
  * with the elements, and as soon as they change: by tn_copy_ and others that change in place,
  * tn_step, tn_load_state_dict, through views, too. Results are the same bits as without it.

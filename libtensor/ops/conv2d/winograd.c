@@ -384,7 +384,6 @@ static bool convolution_alloc(run *r, int64_t workers)
 {
     const tn__conv2d_plan *p = r->plan;
     int64_t tiles = r->most * r->columns;
-    r->u = of_panels(r, p->in_channels, r->out_panels);
     r->v = of_rows(r, tiles, p->in_channels);
     r->m = of_panels(r, tiles, 1);
     r->v.data = tn__alloc(p->ctx, tn__bytes(workers * bytes_of(r, &r->v)));
@@ -401,32 +400,42 @@ static void run_free(run *r)
     tn__free(ctx, r->space);
 }
 
-/* Workers transform the weight where that is not done yet. */
-static void convolve_all(cut *all)
+static run run_for_y(const tn__conv2d_plan *p, const kind *k, bool turned)
 {
-    run *r = all->r;
-    const tn__conv2d_plan *p = r->plan;
-    tn__prepared weight;
-    if (!tn__prepare(p->ctx, &p->form, tn__bytes(bytes_of(r, &r->u)), &weight))
-        return;
-    r->u.data = weight.data;
-    if (!weight.ready)
-        tn__parallel(p->ctx, r->out_panels * p->in_channels,
-                     tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->width)),
-                     transform_weight, r);
-    tn__share(p->ctx, all->runs, all->workers, convolve_runs, all);
-    tn__prepared_done(p->ctx, &weight);
+    int64_t bytes = k->n * k->n * p->in_channels * p->element_size;
+    run r = run_new(p, k, tn__max(LEAST_RUN, RUN_BYTES / bytes));
+    r.turned = turned;
+    r.u = of_panels(&r, p->in_channels, r.out_panels);
+    return r;
+}
+
+static void transform_kernels(run *r, char *u)
+{
+    r->u.data = u;
+    tn__parallel(r->plan->ctx, r->out_panels * r->plan->in_channels,
+                 tn__grain(TN__GRAIN_ELEMENTS, (double)(r->elements * r->width)), transform_weight,
+                 r);
+}
+
+static void convolve_by(run *r, char *u)
+{
+    cut all = cut_runs(r);
+    r->u.data = u;
+    if (convolution_alloc(r, all.workers))
+        tn__share(r->plan->ctx, all.runs, all.workers, convolve_runs, &all);
+    run_free(r);
 }
 
 static void convolve(const tn__conv2d_plan *p, const kind *k, bool turned)
 {
-    int64_t bytes = k->n * k->n * p->in_channels * p->element_size;
-    run r = run_new(p, k, tn__max(LEAST_RUN, RUN_BYTES / bytes));
-    cut all = cut_runs(&r);
-    r.turned = turned;
-    if (convolution_alloc(&r, all.workers))
-        convolve_all(&all);
-    run_free(&r);
+    run r = run_for_y(p, k, turned);
+    tn__prepared weight;
+    if (!tn__prepare(p->ctx, &p->form, tn__bytes(bytes_of(&r, &r.u)), &weight))
+        return;
+    if (!weight.ready)
+        transform_kernels(&r, weight.data);
+    convolve_by(&r, weight.data);
+    tn__prepared_done(p->ctx, &weight);
 }
 
 /* ---- dw -------------------------------------------------------------------------------------- */
@@ -598,19 +607,34 @@ static double cost_of(const tn__conv2d_plan *p, const kind *k)
     return elements * (tiles * (in * out + COST_OF_TILE * (in + out)) + weight * in * out);
 }
 
+#define SMALL_KERNELS (&kinds[TN__WINOGRAD_4_3])
+
 bool tn__winograd_applies(const tn__conv2d_plan *plan)
 {
-    return applies_to(plan, TN__CONV2D_FORWARD, &kinds[TN__WINOGRAD_4_3]);
+    return applies_to(plan, TN__CONV2D_FORWARD, SMALL_KERNELS);
 }
 
 double tn__winograd_cost(const tn__conv2d_plan *plan)
 {
-    return cost_of(plan, &kinds[TN__WINOGRAD_4_3]);
+    return cost_of(plan, SMALL_KERNELS);
 }
 
-void tn__winograd_forward(const tn__conv2d_plan *plan)
+int64_t tn__winograd_bytes(const tn__conv2d_plan *plan)
 {
-    convolve(plan, &kinds[TN__WINOGRAD_4_3], false);
+    run r = run_for_y(plan, SMALL_KERNELS, false);
+    return bytes_of(&r, &r.u);
+}
+
+void tn__winograd_transform(const tn__conv2d_plan *plan, char *u)
+{
+    run r = run_for_y(plan, SMALL_KERNELS, false);
+    transform_kernels(&r, u);
+}
+
+void tn__winograd_convolve(const tn__conv2d_plan *plan, char *u)
+{
+    run r = run_for_y(plan, SMALL_KERNELS, false);
+    convolve_by(&r, u);
 }
 
 /* Is it the least of all kinds of tiles that apply, and less than that of windows? */

@@ -5,9 +5,14 @@
 
 #include "ops/conv2d/plan.h"
 
-/* Does the method apply to such a plan? What does it take then, in multiply-adds? Makes y. */
+/* Does the method apply to such a plan? What does it take then, in multiply-adds? */
 bool tn__winograd_applies(const tn__conv2d_plan *plan);
 double tn__winograd_cost(const tn__conv2d_plan *plan);
-void tn__winograd_forward(const tn__conv2d_plan *plan);
+
+/* The bytes of the transformed weight, aligned to 64; transforms it; makes y by it, of any number
+ * of images. */
+int64_t tn__winograd_bytes(const tn__conv2d_plan *plan);
+void tn__winograd_transform(const tn__conv2d_plan *plan, char *u);
+void tn__winograd_convolve(const tn__conv2d_plan *plan, char *u);
 
 #endif

@@ -10,8 +10,7 @@
  * first layer, 11 x 11 in steps of 4 over 3 channels, is one over 48: 144 products for its 121, of
  * which tiles of 4 x 4 leave a quarter.
  *
- * Only y is made so: dx and dw have other methods. Elements of x that no window meets are taken for
- * zeros. */
+ * Only y is made so: dx and dw have other methods. */
 #include <stdint.h>
 #include <string.h>
 #include "base/integers.h"
@@ -23,7 +22,7 @@
 #include "tensor/prepared.h"
 
 #define RUN_BYTES 4194304 /* of the phases of some images, about */
-#define COST_OF_PHASES 40 /* of a number of them, in multiply-adds */
+#define COST_OF_PHASES 40 /* of a number of them, in multiply-adds, as measured */
 #define TAPS 3
 
 /* A run of images, and what the plan becomes for them. */
@@ -33,6 +32,7 @@ typedef struct phases {
     int64_t n0;   /* the first image */
     char *x;      /* [images, in_channels, stride_h, stride_w, out_h + 2, out_w + 2] */
     char *weight; /* [out_channels, in_channels, stride_h, stride_w, 3, 3] */
+    char *u;      /* that transformed */
 } phases;
 
 static tn__conv2d_plan inner_plan(const tn__conv2d_plan *p)
@@ -63,8 +63,8 @@ typedef struct range {
     int64_t begin, end;
 } range;
 
-/* Those of phase f that are in a line of n elements, and that windows meet, before `reach` of the
- * line with its padding. */
+/* Those of phase f that are in a line of n elements, and before `reach` of the line with its
+ * padding: what no window meets is taken for zeros. */
 static range range_of(int64_t n, int64_t padding, int64_t reach, int64_t step, int64_t f)
 {
     return (range){tn__divide_up(padding - f, step),
@@ -139,7 +139,7 @@ static void convolve_run(phases *s, int64_t n0, int64_t end)
     s->inner.y = p->y + n0 * p->out_channels * p->out_points * p->element_size;
     tn__parallel(p->ctx, s->inner.images * p->in_channels, tn__grain(TN__GRAIN_SUMMED, cost),
                  fill_channels, s);
-    tn__winograd_forward(&s->inner);
+    tn__winograd_convolve(&s->inner, s->u);
 }
 
 static void convolve(phases *s)
@@ -154,44 +154,54 @@ static void convolve(phases *s)
     tn__free(p->ctx, s->x);
 }
 
-/* Of the weight there are its phases, other ones for each step, and their transforms. */
-static int64_t form_of(const tn__window *w, bool transformed)
+/* Phases of the weight are needed no more once they are transformed. */
+static void transform(phases *s)
 {
-    return w->stride_h << 32 | w->stride_w << 1 | transformed;
+    const tn__conv2d_plan *p = s->plan;
+    int64_t bytes = p->out_channels * s->inner.depth * p->element_size;
+    s->weight = tn__alloc(p->ctx, tn__bytes(bytes));
+    s->inner.weight = s->weight;
+    if (s->weight) {
+        tn__parallel(p->ctx, p->out_channels * p->in_channels,
+                     tn__grain(TN__GRAIN_ELEMENTS, (double)p->kernel_points), fill_kernels, s);
+        tn__winograd_transform(&s->inner, s->u);
+    }
+    tn__free(p->ctx, s->weight);
 }
 
+/* What the weight becomes is another form for each step. */
 static void forward(const tn__conv2d_plan *p)
 {
     phases s = {.plan = p, .inner = inner_plan(p)};
     tn__form form = p->form;
     tn__prepared weight;
-    form.layout[1] = form_of(&p->window, false);
-    s.inner.form.layout[1] = form_of(&p->window, true);
-    if (!tn__prepare(p->ctx, &form, tn__bytes(p->out_channels * s.inner.depth * p->element_size),
-                     &weight))
+    form.layout[1] = p->window.stride_h << 32 | p->window.stride_w;
+    if (!tn__prepare(p->ctx, &form, tn__bytes(tn__winograd_bytes(&s.inner)), &weight))
         return;
-    s.weight = weight.data;
-    s.inner.weight = weight.data;
+    s.u = weight.data;
     if (!weight.ready)
-        tn__parallel(p->ctx, p->out_channels * p->in_channels,
-                     tn__grain(TN__GRAIN_ELEMENTS, (double)p->kernel_points), fill_kernels, &s);
-    convolve(&s);
+        transform(&s);
+    if (tn_ok(p->ctx))
+        convolve(&s);
     tn__prepared_done(p->ctx, &weight);
 }
 
 /* ---- where it pays --------------------------------------------------------------------------- */
 
-static bool has_taps(int64_t kernel, int64_t stride)
+/* In a window that is mostly padding, what others of its tile leave to rounding would be much
+ * beside its own sum, which may have no term at all. */
+static bool is_line(int64_t kernel, int64_t stride, int64_t padding)
 {
-    return tn__divide_up(kernel, stride) == TAPS;
+    return tn__divide_up(kernel, stride) == TAPS && 2 * padding <= kernel;
 }
 
 static bool applies(const tn__conv2d_plan *p, tn__conv2d_product product)
 {
     const tn__window *w = &p->window;
     if (product != TN__CONV2D_FORWARD || (w->stride_h == 1 && w->stride_w == 1) ||
-        w->dilation_h != 1 || w->dilation_w != 1 || !has_taps(w->kernel_h, w->stride_h) ||
-        !has_taps(w->kernel_w, w->stride_w))
+        w->dilation_h != 1 || w->dilation_w != 1 ||
+        !is_line(w->kernel_h, w->stride_h, w->padding_h) ||
+        !is_line(w->kernel_w, w->stride_w, w->padding_w))
         return false;
     tn__conv2d_plan inner = inner_plan(p);
     return tn__winograd_applies(&inner);
