@@ -103,17 +103,23 @@ static tn_tensor *sum_of_repeated(tn_ctx *ctx, const tn_tensor *a, const tn_tens
     return !sum || tn__same_shape(sum, a) ? sum : tn__broadcast_to(ctx, sum, a->ndim, a->shape);
 }
 
+/* A new tensor takes the place of the sum, unless memory was short for it (NULL). */
+static void replace_sum(tn__gathered *to, tn_tensor *by)
+{
+    if (!by)
+        return;
+    tn__disown(by);
+    tn__release(to->sum);
+    to->sum = by;
+}
+
 /* The second gradient goes beside the first where somebody else refers to that, or where elements
  * of it share memory. Of many gradients the sum is written out, to be added to in place. */
 static void replace_by_sum(tn_ctx *ctx, tn__gathered *to, const tn_tensor *g)
 {
     bool many = to->additions >= FEW;
     tn_tensor *sum = many ? sum_of(ctx, to->sum, g) : sum_of_repeated(ctx, to->sum, g);
-    if (!sum)
-        return;
-    tn__disown(sum);
-    tn__release(to->sum);
-    to->sum = sum;
+    replace_sum(to, sum);
     to->additions++;
 }
 
@@ -197,14 +203,8 @@ static bool is_most(const tn_tensor *g)
  * every tensor is contiguous, and may be one that is expanded. */
 static void settle(tn_ctx *ctx, tn__gathered *to)
 {
-    if (is_own(to->sum) && is_most(to->sum) && tn_numel(to->sum) > 0)
-        return;
-    tn_tensor *copy = tn__copied(ctx, "backward", to->sum);
-    if (!copy)
-        return;
-    tn__disown(copy);
-    tn__release(to->sum);
-    to->sum = copy;
+    if (!is_own(to->sum) || !is_most(to->sum) || tn_numel(to->sum) == 0)
+        replace_sum(to, tn__copied(ctx, "backward", to->sum));
 }
 
 void tn__settle(tn_ctx *ctx, const tn_node *node)

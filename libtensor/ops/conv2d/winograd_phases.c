@@ -18,6 +18,7 @@
 #include "base/threads.h"
 #include "kernels/window.h"
 #include "ops/conv2d/plan.h"
+#include "ops/conv2d/planes.h"
 #include "ops/conv2d/winograd.h"
 #include "tensor/prepared.h"
 
@@ -83,9 +84,9 @@ static void fill_phase(const phases *s, int64_t f, int64_t g, const char *x, cha
     const tn__window *w = &s->plan->window;
     int64_t size = s->plan->element_size, width = s->inner.window.w;
     int64_t down = f - w->padding_h, right = g - w->padding_w;
-    range rows = range_of(w->h, w->padding_h, tn__window_rows(w, w->out_h), w->stride_h, f);
-    range columns =
-        range_of(w->w, w->padding_w, (w->out_w - 1) * w->stride_w + w->kernel_w, w->stride_w, g);
+    tn__window met = tn__reach_of_y(w);
+    range rows = range_of(w->h, w->padding_h, met.out_h, w->stride_h, f);
+    range columns = range_of(w->w, w->padding_w, met.out_w, w->stride_w, g);
     memset(to, 0, (size_t)(s->inner.in_points * size));
     if (size == 4)
         COPY_LOOP(uint32_t)
