@@ -13,7 +13,7 @@ AMALGAMATED_ROOMS = $(patsubst %/,%,$(patsubst libtensor/%,%,$(dir $(filter-out 
 amalgamation: $(AMALGAMATION)/libtensor.c
 
 # By each compiler that is here, or COMPILERS=clang; beside the library, whose tests it passes and whose bits it has.
-AMALGAMATION_TESTS := golden blas threads conv2d safetensors
+AMALGAMATION_TESTS := golden blas threads conv2d safetensors isa random
 
 amalgamation-check: amalgamation lib $(AMALGAMATION_TESTS:%=$(BUILD)/obj/tests/unit/test_%.o) $(TEST_COMMON)
 	@CC="$(CC)" LIBS="$(LIBS)" CHECK_LIBS="$(CHECK_LIBS)" TESTS="$(AMALGAMATION_TESTS)" \

@@ -8,6 +8,20 @@
 /* The types that numbers are converted from and to, in the order of tn_dtype. */
 typedef enum tn__type { TN__F32, TN__F64, TN__I64, TN__I32, TN__U8, TN__BOOL } tn__type;
 
+/* Numbers from a stream of random bits, whose block number i is a function of the seed and of
+ * position + i (base/philox.h): four of 24 bits a block, or two of 53. */
+typedef enum tn__distribution { TN__UNIFORM, TN__NORMAL, TN__BERNOULLI } tn__distribution;
+
+typedef struct tn__draw {
+    uint64_t seed, position;
+    int per_block;
+    tn__distribution distribution;
+    double a, b; /* a + b u, u uniform on [0, 1) or normal */
+    double high,
+        last; /* uniform numbers are below `high`, or `last` if rounding lifts them to it */
+    double p; /* 1 where u < p, otherwise 0 */
+} tn__draw;
+
 typedef struct tn__cross_entropy {
     int64_t classes, ldx;  /* rows of x are ldx apart */
     const int64_t *target; /* [rows] */

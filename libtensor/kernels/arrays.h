@@ -18,6 +18,9 @@
     K(void, add_to_changed, (int64_t n, const void *x, void *lost, void *y))                      \
     /* y = value[0] */                                                                            \
     K(void, fill, (int64_t n, const void *value, void *y))                                        \
+    /* y = the n numbers from a block on;  the first 64 bits of n blocks from a position on */    \
+    K(void, random, (const tn__draw *d, int64_t block, int64_t n, void *y))                       \
+    K(void, random_bits, (uint64_t seed, uint64_t position, int64_t n, uint64_t * y))             \
     /* y[i][0 .. n) = x[i step], rows one behind the other */                                     \
     K(void, fill_rows, (int64_t rows, int64_t n, const void *x, int64_t step, void *y))           \
     /* y [rows, cols] = x^T, rows ldy and ldx apart */                                            \

@@ -89,6 +89,16 @@ static inline int64_t at_most(int64_t n, int64_t limit)
 #define UNROLLED _Pragma("GCC unroll 32")
 #endif
 
+/* Around functions whose products and sums are rounded each, and never one instruction, so that
+ * every build gives the same bits. clang listens where no -ffp-contract=fast is given. */
+#if defined(__clang__)
+#define UNFUSED_BEGIN _Pragma("clang fp contract(off)")
+#define UNFUSED_END _Pragma("clang fp contract(fast)")
+#else
+#define UNFUSED_BEGIN _Pragma("GCC push_options") _Pragma("GCC optimize(\"fp-contract=off\")")
+#define UNFUSED_END _Pragma("GCC pop_options")
+#endif
+
 /* Halves are added to halves. */
 static inline real add_lanes(vec v)
 {

@@ -4,8 +4,11 @@
  * fill parts of a tensor and the numbers are the same. Every call starts at a new block. */
 #include <math.h>
 #include "base/integers.h"
+#include "base/isa.h"
 #include "base/philox.h"
 #include "base/threads.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/change.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
@@ -31,98 +34,56 @@ void tn_set_rng_state(tn_ctx *ctx, tn_rng_state state)
 
 /* ---- distributions: a block gives four numbers of float precision or two of double ----------- */
 
-/* Uniform on [0, 1): the upper 24 bits. */
-static double unit24(uint32_t word)
-{
-    return (word >> 8) * 0x1p-24;
-}
-
-/* Uniform on [0, 1): the upper 53 bits of two words. */
-static double unit53(uint32_t high, uint32_t low)
-{
-    return (double)((((uint64_t)high << 32) | low) >> 11) * 0x1p-53;
-}
-
-/* Two standard normal numbers from two uniform ones (Box and Muller 1958). */
-static void box_muller(double u, double v, double out[2])
-{
-    double radius = sqrt(-2 * log1p(-u)), angle = 6.283185307179586 * v;
-    out[0] = radius * cos(angle);
-    out[1] = radius * sin(angle);
-}
-
 typedef struct random_args {
-    tn_rng_state rng;
+    const tn__kernels *kernels;
+    tn__draw draw;
     tn_dtype dtype;
-    bool normal;
-    double a, b; /* low and width, or mean and standard deviation */
-    double high; /* of the interval */
-    double p;    /* not NaN: 1 with probability p, 0 otherwise */
     char *out;
     int64_t n;
 } random_args;
 
-static int per_block(const random_args *args)
+/* Zeros and ones of a type without a fraction. */
+static void draw_whole(const random_args *args, int64_t block, int64_t n, char *out)
 {
-    return args->dtype == TN_F32 || !isnan(args->p) ? 4 : 2;
-}
-
-static void block_values(const random_args *args, int64_t i, double values[4])
-{
-    uint32_t word[4];
-    tn__random_block(args->rng, (uint64_t)i, word);
-    if (per_block(args) == 4)
-        for (int j = 0; j < 4; j++)
-            values[j] = unit24(word[j]);
-    else
-        for (int j = 0; j < 2; j++)
-            values[j] = unit53(word[2 * j], word[2 * j + 1]);
-    if (args->normal)
-        for (int j = 0; j < per_block(args); j += 2)
-            box_muller(values[j], values[j + 1], values + j);
-}
-
-/* Rounding can reach the upper end of the interval, which does not belong to it. */
-static double transform(const random_args *args, double value)
-{
-    if (!isnan(args->p))
-        return value < args->p;
-    double x = args->a + args->b * value;
-    if (args->normal)
-        return x;
-    if (args->dtype == TN_F64)
-        return x < args->high ? x : nextafter(args->high, args->a);
-    float high = (float)args->high;
-    return (float)x < high ? x : (double)nextafterf(high, (float)args->a);
+    enum { NUMBERS = 1024 };
+    float drawn[NUMBERS];
+    for (int64_t i = 0; i < n; i += NUMBERS) {
+        int64_t length = tn__min(n - i, NUMBERS);
+        args->kernels->random(&args->draw, block + i / args->draw.per_block, length, drawn);
+        args->kernels->cast_to(length, drawn, (tn__type)args->dtype,
+                               out + (size_t)i * tn_dtype_size(args->dtype));
+    }
 }
 
 static void fill_blocks(int64_t begin, int64_t end, void *payload)
 {
     const random_args *args = payload;
-    int count = per_block(args);
-    size_t size = tn_dtype_size(args->dtype);
-    for (int64_t i = begin; i < end; i++) {
-        double values[4];
-        block_values(args, i, values);
-        for (int j = 0; j < count && i * count + j < args->n; j++)
-            tn__store_f64(args->dtype, args->out + (size_t)(i * count + j) * size,
-                          transform(args, values[j]));
-    }
+    int64_t first = begin * args->draw.per_block;
+    int64_t n = tn__min(end * args->draw.per_block, args->n) - first;
+    char *out = args->out + (size_t)first * tn_dtype_size(args->dtype);
+    if (tn__is_float(args->dtype))
+        args->kernels->random(&args->draw, begin, n, out);
+    else
+        draw_whole(args, begin, n, out);
 }
 
 /* Numbers are drawn in row-major order, whatever the strides. */
-static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
+static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, tn__draw draw)
 {
     tn_scope scope = tn_scope_begin(ctx);
     bool plain = tn_is_contiguous(t);
     tn_tensor *out = plain ? t : tn__new(ctx, "random", t->dtype, t->ndim, t->shape);
     if (tn_ok(ctx)) {
         tn__count_change(ctx, t);
-        args.rng = ctx->rng;
-        args.dtype = t->dtype;
-        args.out = tn__ptr(out);
-        args.n = tn_numel(t);
-        int64_t blocks = tn__divide_up(args.n, per_block(&args));
+        draw.seed = ctx->rng.seed;
+        draw.position = ctx->rng.position;
+        draw.per_block = t->dtype == TN_F64 && draw.distribution != TN__BERNOULLI ? 2 : 4;
+        random_args args = {.kernels = tn__kernels_of(ctx, t->dtype == TN_F64 ? TN_F64 : TN_F32),
+                            .draw = draw,
+                            .dtype = t->dtype,
+                            .out = tn__ptr(out),
+                            .n = tn_numel(t)};
+        int64_t blocks = tn__divide_up(args.n, draw.per_block);
         tn__parallel(ctx, blocks, TN__GRAIN_RANDOM, fill_blocks, &args);
         ctx->rng.position += (uint64_t)blocks;
         if (!plain)
@@ -130,6 +91,12 @@ static tn_status fill_random(tn_ctx *ctx, tn_tensor *t, random_args args)
     }
     tn_scope_end(ctx, scope);
     return tn_error_status(ctx);
+}
+
+/* The largest number of the type below `high`, towards `low`. */
+static double below(tn_dtype dtype, double high, double low)
+{
+    return dtype == TN_F64 ? nextafter(high, low) : (double)nextafterf((float)high, (float)low);
 }
 
 tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
@@ -140,7 +107,12 @@ tn_status tn_uniform_(tn_ctx *ctx, tn_tensor *t, double low, double high)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "uniform_: no interval from %g to %g", low, high);
     if (!tn__check_change(ctx, "uniform_", t))
         return tn_error_status(ctx);
-    return fill_random(ctx, t, (random_args){.a = low, .b = high - low, .high = high, .p = NAN});
+    return fill_random(ctx, t,
+                       (tn__draw){.distribution = TN__UNIFORM,
+                                  .a = low,
+                                  .b = high - low,
+                                  .high = high,
+                                  .last = below(t->dtype, high, low)});
 }
 
 tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std)
@@ -152,7 +124,7 @@ tn_status tn_normal_(tn_ctx *ctx, tn_tensor *t, double mean, double std)
                        std);
     if (!tn__check_change(ctx, "normal_", t))
         return tn_error_status(ctx);
-    return fill_random(ctx, t, (random_args){.normal = true, .a = mean, .b = std, .p = NAN});
+    return fill_random(ctx, t, (tn__draw){.distribution = TN__NORMAL, .a = mean, .b = std});
 }
 
 tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p)
@@ -163,7 +135,7 @@ tn_status tn_bernoulli_(tn_ctx *ctx, tn_tensor *t, double p)
         return tn_fail(ctx, TN_ERR_ARGUMENT, "bernoulli_: p = %g is not between 0 and 1", p);
     if (!tn__check_change(ctx, "bernoulli_", t))
         return tn_error_status(ctx);
-    return fill_random(ctx, t, (random_args){.p = p});
+    return fill_random(ctx, t, (tn__draw){.distribution = TN__BERNOULLI, .p = p});
 }
 
 static tn_tensor *new_float(tn_ctx *ctx, const char *what, tn_dtype dtype, int ndim,
@@ -200,27 +172,42 @@ static uint64_t upper_half(uint64_t a, uint64_t b, uint64_t *lower)
     return a1 * b1 + (middle >> 32) + (other >> 32);
 }
 
-/* The upper half of a 128-bit product; the lower half is rejected where it would favour some
- * (Lemire, "Fast random integer generation in an interval", 2019). */
+/* x becomes a number below `bound`, the upper half of their product; false where the lower half is
+ * rejected, since it would favour some (Lemire, "Fast random integer generation in an interval",
+ * 2019). */
+static bool bring_below(uint64_t bound, uint64_t *x)
+{
+    uint64_t lower;
+    *x = upper_half(*x, bound, &lower);
+    return lower >= bound || lower >= -bound % bound;
+}
+
 uint64_t tn__random_below(tn_ctx *ctx, uint64_t bound)
 {
-    for (;;) {
+    uint64_t x;
+    do {
         uint32_t word[4];
         tn__random_block(ctx->rng, 0, word);
         ctx->rng.position++;
-        uint64_t x = ((uint64_t)word[1] << 32) | word[0];
-        uint64_t lower, upper = upper_half(x, bound, &lower);
-        if (lower >= -bound % bound)
-            return upper;
-    }
+        x = ((uint64_t)word[1] << 32) | word[0];
+    } while (!bring_below(bound, &x));
+    return x;
 }
 
+/* As by tn__random_below, for which many blocks are made at once. */
 void tn__random_permutation(tn_ctx *ctx, int64_t n, int64_t *out)
 {
-    for (int64_t i = 0; i < n; i++) {
-        int64_t j = (int64_t)tn__random_below(ctx, (uint64_t)i + 1);
-        out[i] = out[j];
-        out[j] = i;
+    enum { BLOCKS = 256 };
+    uint64_t bits[BLOCKS];
+    for (int64_t i = 0; i < n;) {
+        int64_t blocks = tn__min(n - i, BLOCKS);
+        tn__kernels_of(ctx, TN_F32)->random_bits(ctx->rng.seed, ctx->rng.position, blocks, bits);
+        ctx->rng.position += (uint64_t)blocks;
+        for (int64_t b = 0; b < blocks; b++)
+            if (bring_below((uint64_t)i + 1, &bits[b])) {
+                out[i] = out[bits[b]];
+                out[bits[b]] = i++;
+            }
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+RUNS_WITH_EACH_ISA;
+
 /* Seed and position are the key and the counter; a float is the upper 24 bits of a word. */
 START_TEST(streams_are_philox)
 {
@@ -13,6 +15,27 @@ START_TEST(streams_are_philox)
     for (int i = 0; i < 4; i++)
         ck_assert_double_eq(tn_data_f32(t)[i], (out[i] >> 8) / 16777216.0);
     ck_assert_uint_eq(tn_get_rng_state(ctx).position, 0x0123456789abcdf0);
+}
+END_TEST
+
+/* Of a block, where the counter carries and where it begins again. */
+START_TEST(blocks_follow_each_other)
+{
+    const uint64_t positions[] = {0, 0xFFFFFF00, 0xFFFFFFFFFFFFFFF0};
+    tn_rng_state state = {0x123456789abcdef0, positions[_i]};
+    tn_set_rng_state(ctx, state);
+    tn_tensor *f = tn_rand(ctx, TN_F32, TN_SHAPE(2003));
+    tn_set_rng_state(ctx, state);
+    tn_tensor *d = tn_rand(ctx, TN_F64, TN_SHAPE(1003));
+    for (int64_t i = 0; i < 501; i++) {
+        uint32_t word[4];
+        tn__random_block(state, (uint64_t)i, word);
+        for (int64_t j = 0; j < 4 && 4 * i + j < 2003; j++)
+            ck_assert_double_eq(tn_data_f32(f)[4 * i + j], (word[j] >> 8) * 0x1p-24);
+        for (int64_t j = 0; j < 2; j++)
+            ck_assert_double_eq(tn_data_f64(d)[2 * i + j],
+                                word[2 * j] * 0x1p-32 + (word[2 * j + 1] >> 11) * 0x1p-53);
+    }
 }
 END_TEST
 
@@ -109,6 +132,38 @@ START_TEST(moments_of_normal)
     }
     ck_assert_double_eq_tol((double)within / 200000, 0.6827, 0.005);
     ck_assert_double_eq_tol((double)far / 200000, 0.0027, 0.0008);
+}
+END_TEST
+
+/* cos 2 pi v and sin 2 pi v, from the angle that is left of v less quarters. */
+static void turn(double v, long double *cosine, long double *sine)
+{
+    int quarters = (int)lrint(4 * v);
+    long double angle = 6.283185307179586476925286766559L * (v - quarters / 4.0);
+    long double c = cosl(angle), s = sinl(angle);
+    *cosine = (const long double[]){c, -s, -c, s}[quarters % 4];
+    *sine = (const long double[]){s, c, -s, -c}[quarters % 4];
+}
+
+/* Pairs are sqrt(-2 ln(1 - u)) times cosine and sine of 2 pi v (Box and Muller), to a few units of
+ * the last place of double; float's are double's, rounded. */
+START_TEST(normal_numbers_are_exact)
+{
+    long double units = _i == TN_F32 ? 0x1.0001p-24L : 0x1.2p-51L;
+    tn_rng_state state = tn_get_rng_state(ctx);
+    tn_tensor *t = tn_randn(ctx, (tn_dtype)_i, TN_SHAPE(200000));
+    tn_set_rng_state(ctx, state);
+    tn_tensor *u = tn_rand(ctx, (tn_dtype)_i, TN_SHAPE(200000));
+    for (int64_t i = 0; i < tn_numel(t); i += 2) {
+        long double expected[2], radius = sqrtl(-2 * log1pl(-tn_at(ctx, u, &i)));
+        turn(tn_at(ctx, u, (int64_t[]){i + 1}), &expected[0], &expected[1]);
+        for (int64_t j = 0; j < 2; j++) {
+            double x = tn_at(ctx, t, (int64_t[]){i + j});
+            long double y = radius * expected[j];
+            ck_assert_msg(fabsl(x - y) <= units * fabsl(y), "number %d is %.17g, not %.20Lg",
+                          (int)(i + j), x, y);
+        }
+    }
 }
 END_TEST
 
@@ -287,11 +342,13 @@ int main(void)
     Suite *suite = suite_create("random");
     TCase *tc = tn_case(suite, "random");
     tcase_add_test(tc, streams_are_philox);
+    tcase_add_loop_test(tc, blocks_follow_each_other, 0, 3);
     tcase_add_loop_test(tc, threads_do_not_matter, 0, 3);
     tcase_add_test(tc, state_is_saved_and_restored);
     tcase_add_test(tc, seeds_differ);
     tcase_add_loop_test(tc, moments_of_uniform, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, moments_of_normal, TN_F32, TN_F64 + 1);
+    tcase_add_loop_test(tc, normal_numbers_are_exact, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, bernoulli, 0, TN_DTYPES);
     tcase_add_test(tc, bernoulli_excludes_p);
     tcase_add_loop_test(tc, uniform_excludes_its_end, TN_F32, TN_F64 + 1);

@@ -70,10 +70,13 @@ TN_API tn_tensor *tn_from_blob(tn_ctx *ctx, tn_dtype dtype, int ndim, const int6
                                void *data, void (*release)(void *data, void *payload),
                                void *payload);
 
-/* Numbers uniform on [0, 1) from the context's random stream, TN_F32 or TN_F64. */
+/* Numbers uniform on [0, 1) from the context's random stream, TN_F32 or TN_F64. A seed gives the
+ * same numbers, to the last bit, with any number of threads and every instruction set; this holds
+ * for the functions below as well. */
 TN_API tn_tensor *tn_rand(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
 
-/* Standard normal numbers from the context's random stream, TN_F32 or TN_F64. */
+/* Standard normal numbers from the context's random stream, TN_F32 or TN_F64 (Box and Muller, "A
+ * note on the generation of random normal deviates", 1958). */
 TN_API tn_tensor *tn_randn(tn_ctx *ctx, tn_dtype dtype, int ndim, const int64_t *shape);
 
 /* The numbers 0 .. n-1 in random order, TN_I64 [n] (Fisher and Yates). */
