@@ -18,7 +18,7 @@ export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 CK_TIMEO
 
 # What writes and reads numbers, what adds them up, what shares work out.
 files="idx npy npz mat safetensors pth numbers zip zip_write pickle stream output checkpoint"
-numbers="golden vector_math philox siphash conv2d matmul batch_norm softmax adam"
+numbers="golden vector_math isa random philox siphash conv2d matmul batch_norm softmax adam"
 base="memory threads"
 
 say()

@@ -2,6 +2,7 @@
 #include "common/check_tn.h"
 
 #include <math.h>
+#include <string.h>
 
 RUNS_WITH_EACH_ISA;
 
@@ -36,6 +37,32 @@ START_TEST(blocks_follow_each_other)
             ck_assert_double_eq(tn_data_f64(d)[2 * i + j],
                                 word[2 * j] * 0x1p-32 + (word[2 * j + 1] >> 11) * 0x1p-53);
     }
+}
+END_TEST
+
+/* A sum of the bits of numbers, in which their order counts. */
+static uint64_t sum_of_bits(const tn_tensor *t)
+{
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < tn_numel(t); i++) {
+        double x = tn_at(ctx, t, &i);
+        uint64_t bits;
+        memcpy(&bits, &x, sizeof bits);
+        sum = 6364136223846793005 * sum + bits;
+    }
+    return sum;
+}
+
+/* A seed is the same numbers on every machine, in every build. */
+START_TEST(machines_do_not_matter)
+{
+    const uint64_t expected[] = {14063523234049949696u, 16471814107310037017u};
+    tn_manual_seed(ctx, 20);
+    tn_tensor *t = tn_empty(ctx, (tn_dtype)_i, TN_SHAPE(10000));
+    ck_assert_int_eq(tn_normal_(ctx, t, 0.3, 0.7), TN_OK);
+    uint64_t sum = sum_of_bits(t);
+    ck_assert_int_eq(tn_uniform_(ctx, t, -0.1, 0.7), TN_OK);
+    ck_assert_uint_eq(sum + sum_of_bits(t), expected[_i]);
 }
 END_TEST
 
@@ -343,6 +370,7 @@ int main(void)
     TCase *tc = tn_case(suite, "random");
     tcase_add_test(tc, streams_are_philox);
     tcase_add_loop_test(tc, blocks_follow_each_other, 0, 3);
+    tcase_add_loop_test(tc, machines_do_not_matter, TN_F32, TN_F64 + 1);
     tcase_add_loop_test(tc, threads_do_not_matter, 0, 3);
     tcase_add_test(tc, state_is_saved_and_restored);
     tcase_add_test(tc, seeds_differ);
