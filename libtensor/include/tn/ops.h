@@ -185,9 +185,9 @@ typedef struct tn_conv2d_opts {
  * and at most three steps high and wide, with padding of no more than half of the kernel, such as
  * 5 x 5 in steps of 2, or 11 x 11 of 4, for which x is rearranged 4 MiB at a time. In float32, with
  * normal numbers, the error is 4e-8 of the largest sum of absolute products in the root mean square
- * and 6e-7 at most, 1e-6 for dw of 5 x 5; sums of products have 2e-8 and 4e-7. It follows the largest
- * numbers of a tile: results beside one that an infinity or NaN is part of may be NaN, too, up to 3
- * rows and columns away.
+ * and 6e-7 at most, 1e-6 for dw of 5 x 5; sums of products have 2e-8 and 4e-7. It follows the
+ * largest numbers of a tile: results beside one that an infinity or NaN is part of may be NaN, too,
+ * up to 3 rows and columns away.
  * tn_ctx_opts.direct_conv excludes the method. */
 TN_API tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                             const tn_tensor *bias, tn_conv2d_opts opts);
