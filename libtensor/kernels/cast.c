@@ -120,9 +120,14 @@ void KERNEL(cast_integers)(int64_t n, tn__type from, const void *px, tn__type to
 {
     enum { BLOCK = 256 };
     int64_t block[BLOCK];
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        int64_t length = n - i < BLOCK ? n - i : BLOCK;
-        widen(length, from, (const char *)px + i * size_of(from), block);
-        narrow(length, block, to, (char *)py + i * size_of(to));
-    }
+    if (to == TN__I64)
+        widen(n, from, px, py);
+    else if (from == TN__I64)
+        narrow(n, px, to, py);
+    else
+        for (int64_t i = 0; i < n; i += BLOCK) {
+            int64_t length = n - i < BLOCK ? n - i : BLOCK;
+            widen(length, from, (const char *)px + i * size_of(from), block);
+            narrow(length, block, to, (char *)py + i * size_of(to));
+        }
 }

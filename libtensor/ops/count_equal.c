@@ -11,15 +11,38 @@ typedef struct count_args {
     int64_t count;
 } count_args;
 
-static void count_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+#define COUNT(type)                 \
+    for (int64_t i = 0; i < n; i++) \
+        count += ((const type *)p[0])[i * strides[0]] == ((const type *)p[1])[i * strides[1]];
+
+static int64_t count_of_one_type(tn_dtype dtype, int64_t n, void *const *p, const int64_t *strides)
 {
-    count_args *args = payload;
-    int64_t step_a = strides[0] * (int64_t)tn_dtype_size(args->a);
-    int64_t step_b = strides[1] * (int64_t)tn_dtype_size(args->b);
     int64_t count = 0;
+    if (dtype == TN_I64)
+        COUNT(int64_t)
+    else if (dtype == TN_I32)
+        COUNT(int32_t)
+    else
+        COUNT(uint8_t)
+    return count;
+}
+
+static int64_t count_of_two_types(const count_args *args, int64_t n, void *const *p,
+                                  const int64_t *strides)
+{
+    int64_t step_a = strides[0] * (int64_t)tn_dtype_size(args->a), count = 0;
+    int64_t step_b = strides[1] * (int64_t)tn_dtype_size(args->b);
     for (int64_t i = 0; i < n; i++)
         count += tn__load_i64(args->a, (const char *)p[0] + i * step_a) ==
                  tn__load_i64(args->b, (const char *)p[1] + i * step_b);
+    return count;
+}
+
+static void count_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
+{
+    count_args *args = payload;
+    int64_t count = args->a == args->b ? count_of_one_type(args->a, n, p, strides)
+                                       : count_of_two_types(args, n, p, strides);
     __atomic_fetch_add(&args->count, count, __ATOMIC_RELAXED);
 }
 

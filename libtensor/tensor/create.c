@@ -1,6 +1,10 @@
 /* create.c - tensors of given values. */
 #include <math.h>
 #include <string.h>
+#include "base/integers.h"
+#include "base/isa.h"
+#include "kernels/args.h"
+#include "kernels/kernels.h"
 #include "tensor/copy.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor.h"
@@ -39,6 +43,26 @@ tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value)
     return filled(ctx, "scalar", dtype, TN_SCALAR, value);
 }
 
+/* start + i step for each i, in double, by blocks that a kernel converts. */
+static void count_up(tn_tensor *t, double start, double step)
+{
+    enum { BLOCK = 256 };
+    double places[BLOCK], x[BLOCK];
+    int64_t n = tn_numel(t);
+    for (int j = 0; j < BLOCK; j++)
+        places[j] = j;
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t length = tn__min(n - i, BLOCK);
+        void *to = (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(t->dtype);
+        for (int j = 0; j < BLOCK; j++)
+            x[j] = start + ((double)i + places[j]) * step;
+        if (t->dtype == TN_F64)
+            memcpy(to, x, (size_t)length * sizeof *x);
+        else
+            tn__kernels_of(t->ctx, TN_F64)->cast_to(length, x, (tn__type)t->dtype, to);
+    }
+}
+
 tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, double step)
 {
     if (!tn_ok(ctx))
@@ -51,9 +75,8 @@ tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, doub
     }
     int64_t n = count > 0 ? (int64_t)count : 0;
     tn_tensor *t = tn__new(ctx, "arange", dtype, 1, &n);
-    for (int64_t i = 0; t && i < n; i++)
-        tn__store_f64(dtype, (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(dtype),
-                      start + (double)i * step);
+    if (t)
+        count_up(t, start, step);
     return t;
 }
 

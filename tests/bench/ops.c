@@ -83,6 +83,7 @@ static tn_var_opts var_over(const arguments *a)
     K(gelu, tn_gelu(CTX, X))                                                                       \
     K(leaky_relu, tn_leaky_relu(CTX, X, 0.01))                                                     \
     K(softplus, tn_softplus(CTX, X))                                                               \
+    K(arange, tn_arange(CTX, a->dtype, 0, (double)a->sizes[0], 1))                                 \
     K(rand, tn_rand(CTX, a->dtype, a->n_sizes, a->sizes))                                          \
     K(randn, tn_randn(CTX, a->dtype, a->n_sizes, a->sizes))                                        \
     K(dropout, tn_dropout(CTX, X, 0.5, true))                                                      \

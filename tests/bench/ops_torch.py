@@ -82,6 +82,7 @@ OPERATORS = {
     "gelu": lambda a: F.gelu(*a.tensors),
     "leaky_relu": lambda a: F.leaky_relu(a.tensors[0], 0.01),
     "softplus": lambda a: F.softplus(*a.tensors),
+    "arange": lambda a: torch.arange(0, a.size[0], dtype=a.dtype),
     "rand": lambda a: torch.rand(a.size, dtype=a.dtype),
     "randn": lambda a: torch.randn(a.size, dtype=a.dtype),
     "dropout": lambda a: F.dropout(a.tensors[0], 0.5, True),

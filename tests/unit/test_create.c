@@ -36,6 +36,20 @@ START_TEST(arange)
 }
 END_TEST
 
+/* Around the blocks that are converted at once, with numbers that a type does not hold. */
+START_TEST(long_ranges)
+{
+    tn_dtype dtype = (tn_dtype)_i;
+    for (int64_t n = 254; n < 780; n += n % 256 < 2 || n % 256 > 253 ? 1 : 251) {
+        tn_tensor *t = tn_arange(ctx, dtype, -20.5, -20.5 + 0.75 * (double)n, 0.75);
+        ck_assert_int_eq(tn_numel(t), n);
+        for (int64_t i = 0; i < n; i++)
+            ck_assert_double_eq(tn_at(ctx, t, &i),
+                                tn_item(ctx, tn_scalar(ctx, dtype, -20.5 + 0.75 * (double)i)));
+    }
+}
+END_TEST
+
 START_TEST(from_data_copies)
 {
     int32_t data[] = {1, 2, 3, 4, 5, 6};
@@ -53,6 +67,7 @@ int main(void)
     TCase *tc = tn_case(suite, "create");
     tcase_add_loop_test(tc, makes_of_every_dtype, 0, TN_DTYPES);
     tcase_add_test(tc, arange);
+    tcase_add_loop_test(tc, long_ranges, 0, TN_DTYPES);
     tcase_add_test(tc, from_data_copies);
     return tn_run(suite);
 }

@@ -64,7 +64,8 @@ TN_API const int64_t *tn_input_shape(const tn_node *node, int i); /* [ndim], of 
 /* In backward: adds dx to the gradient of input i. Where the input was broadcast, dx is summed to
  * its shape. Does nothing if the gradient is not wanted or dx is NULL. A dx is not to be written to
  * any more in this backward pass. It becomes the gradient itself where nobody else refers to its
- * elements when the backward function has returned, and these are contiguous. */
+ * elements when the backward function has returned, and these are contiguous and at least half of
+ * what was allocated with them. */
 TN_API void tn_add_grad(tn_ctx *ctx, tn_node *node, int i, const tn_tensor *dx);
 
 /* ---- formulas --------------------------------------------------------------------------------

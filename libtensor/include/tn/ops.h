@@ -145,7 +145,7 @@ TN_API tn_tensor *tn_matmul(tn_ctx *ctx, const tn_tensor *a, const tn_tensor *b)
 
 /* Weights of tn_linear and tn_conv2d. Kernels take them packed or transformed. Where nothing is
  * recorded, as in inference, what was made of a weight is kept beside its elements for the next
- * call: one to nine times the bytes of the weight, in up to four forms (sizes of images and
+ * call: one to twelve times the bytes of the weight, in up to four forms (sizes of images and
  * batches decide which are needed), and prepared_bytes of tn_ctx_opts in a context. It is freed
  * with the elements, and as soon as they change: by tn_copy_ and others that change in place,
  * tn_step, tn_load_state_dict, through views, too. Results are the same bits as without it.
@@ -184,10 +184,10 @@ typedef struct tn_conv2d_opts {
  * gradients come from tiles of up to 6 x 6 elements. So does y of kernels that are more than two
  * and at most three steps high and wide, with padding of no more than half of the kernel, such as
  * 5 x 5 in steps of 2, or 11 x 11 of 4, for which x is rearranged 4 MiB at a time. In float32, with
- * normal numbers, the error is 4e-8 of the sum of the absolute products in the root mean square and
- * 6e-7 at most, 1e-6 for dw of 5 x 5; sums of products have 2e-8 and 4e-7. It follows the largest
- * numbers of a tile: results beside one that an infinity or NaN is part of may be NaN, too, up to 3
- * rows and columns away.
+ * normal numbers, the error is 4e-8 of the largest sum of absolute products in the root mean square
+ * and 6e-7 at most, 1e-6 for dw of 5 x 5; sums of products have 2e-8 and 4e-7. It follows the
+ * largest numbers of a tile: results beside one that an infinity or NaN is part of may be NaN, too,
+ * up to 3 rows and columns away.
  * tn_ctx_opts.direct_conv excludes the method. */
 TN_API tn_tensor *tn_conv2d(tn_ctx *ctx, const tn_tensor *x, const tn_tensor *weight,
                             const tn_tensor *bias, tn_conv2d_opts opts);
