@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/integers.h"
 #include "base/isa.h"
+#include "base/threads.h"
 #include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "tensor/copy.h"
@@ -43,23 +44,28 @@ tn_tensor *tn_scalar(tn_ctx *ctx, tn_dtype dtype, double value)
     return filled(ctx, "scalar", dtype, TN_SCALAR, value);
 }
 
-/* start + i step for each i, in double, by blocks that a kernel converts. */
-static void count_up(tn_tensor *t, double start, double step)
+typedef struct range {
+    tn_tensor *t;
+    double start, step;
+} range;
+
+/* Elements begin .. end are start + i step, in double, by blocks that a kernel converts. */
+static void count_up(int64_t begin, int64_t end, void *payload)
 {
     enum { BLOCK = 256 };
+    const range *r = payload;
     double places[BLOCK], x[BLOCK];
-    int64_t n = tn_numel(t);
     for (int j = 0; j < BLOCK; j++)
         places[j] = j;
-    for (int64_t i = 0; i < n; i += BLOCK) {
-        int64_t length = tn__min(n - i, BLOCK);
-        void *to = (char *)tn__ptr(t) + (size_t)i * tn_dtype_size(t->dtype);
+    for (int64_t i = begin; i < end; i += BLOCK) {
+        int64_t length = tn__min(end - i, BLOCK);
+        void *to = (char *)tn__ptr(r->t) + (size_t)i * tn_dtype_size(r->t->dtype);
         for (int j = 0; j < BLOCK; j++)
-            x[j] = start + ((double)i + places[j]) * step;
-        if (t->dtype == TN_F64)
+            x[j] = r->start + ((double)i + places[j]) * r->step;
+        if (r->t->dtype == TN_F64)
             memcpy(to, x, (size_t)length * sizeof *x);
         else
-            tn__kernels_of(t->ctx, TN_F64)->cast_to(length, x, (tn__type)t->dtype, to);
+            tn__kernels_of(r->t->ctx, TN_F64)->cast_to(length, x, (tn__type)r->t->dtype, to);
     }
 }
 
@@ -75,8 +81,9 @@ tn_tensor *tn_arange(tn_ctx *ctx, tn_dtype dtype, double start, double end, doub
     }
     int64_t n = count > 0 ? (int64_t)count : 0;
     tn_tensor *t = tn__new(ctx, "arange", dtype, 1, &n);
+    range r = {.t = t, .start = start, .step = step};
     if (t)
-        count_up(t, start, step);
+        tn__parallel(ctx, n, TN__GRAIN_ELEMENTS, count_up, &r);
     return t;
 }
 

@@ -36,16 +36,27 @@ START_TEST(arange)
 }
 END_TEST
 
-/* Around the blocks that are converted at once, with numbers that a type does not hold. */
+static void check_range(tn_dtype dtype, int64_t n)
+{
+    tn_tensor *t = tn_arange(ctx, dtype, -20.5, -20.5 + 0.75 * (double)n, 0.75);
+    ck_assert_int_eq(tn_numel(t), n);
+    for (int64_t i = 0; i < n; i++) {
+        tn_tensor *one = tn_scalar(ctx, dtype, -20.5 + 0.75 * (double)i);
+        ck_assert_double_eq(tn_at(ctx, t, &i), tn_item(ctx, one));
+        tn_free(one);
+    }
+    tn_free(t);
+}
+
+/* Around the blocks that are converted at once, and by threads, with numbers that a type does not
+ * hold. */
 START_TEST(long_ranges)
 {
-    tn_dtype dtype = (tn_dtype)_i;
-    for (int64_t n = 254; n < 780; n += n % 256 < 2 || n % 256 > 253 ? 1 : 251) {
-        tn_tensor *t = tn_arange(ctx, dtype, -20.5, -20.5 + 0.75 * (double)n, 0.75);
-        ck_assert_int_eq(tn_numel(t), n);
-        for (int64_t i = 0; i < n; i++)
-            ck_assert_double_eq(tn_at(ctx, t, &i),
-                                tn_item(ctx, tn_scalar(ctx, dtype, -20.5 + 0.75 * (double)i)));
+    for (int64_t n = 254; n < 780; n += n % 256 < 2 || n % 256 > 253 ? 1 : 251)
+        check_range((tn_dtype)_i, n);
+    for (int threads = 2; threads <= 5; threads++) {
+        tn_set_threads(ctx, threads);
+        check_range((tn_dtype)_i, 80003);
     }
 }
 END_TEST
