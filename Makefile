@@ -3,9 +3,13 @@
 # Every rule is here. To look for others takes make longer than all it does where nothing has changed.
 MAKEFLAGS += --no-builtin-rules
 
-# Without a -j of its own `make`, `make lib` or `make deps check` takes all cores; several goals are made in their order.
+# Without a -j of its own, in MAKEFLAGS either, `make`, `make lib` or `make deps check` takes all cores; several goals
+# are made in their order, and what is cleaned before all else.
 ifeq ($(MAKELEVEL)$(word 2,$(filter-out deps,$(MAKECMDGOALS))),0)
-MAKEFLAGS += -j$(or $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null),1)
+MAKEFLAGS += $(shell case " $$MAKEFLAGS" in (*-j*) ;; (*) echo -j$$(env -u OMP_NUM_THREADS nproc || echo 1) ;; esac)
+endif
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
 endif
 
 VERSION := $(shell sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' libtensor/include/tn/context.h)

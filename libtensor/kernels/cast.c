@@ -111,6 +111,14 @@ static void narrow(int64_t n, const int64_t *px, tn__type to, void *py)
     }
 }
 
+/* Bytes are numbers or truths. */
+static void cast_bytes(int64_t n, const void *px, tn__type to, void *py)
+{
+    if (to == TN__BOOL)
+        CAST(uint8_t, uint8_t, IS_TRUE)
+    CAST(uint8_t, uint8_t, )
+}
+
 static int64_t size_of(tn__type type)
 {
     return type == TN__I64 ? 8 : type == TN__I32 ? 4 : 1;
@@ -124,6 +132,8 @@ void KERNEL(cast_integers)(int64_t n, tn__type from, const void *px, tn__type to
         widen(n, from, px, py);
     else if (from == TN__I64)
         narrow(n, px, to, py);
+    else if (size_of(from) == 1 && size_of(to) == 1)
+        cast_bytes(n, px, to, py);
     else
         for (int64_t i = 0; i < n; i += BLOCK) {
             int64_t length = n - i < BLOCK ? n - i : BLOCK;

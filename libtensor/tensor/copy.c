@@ -30,18 +30,47 @@ typedef struct fill_args {
     char value[8];
 } fill_args;
 
+#define FILL_LOOP(type)                             \
+    {                                               \
+        type value;                                 \
+        memcpy(&value, args->value, sizeof value);  \
+        for (int64_t i = 0; i < n; i++)             \
+            ((type *)p[0])[i * strides[0]] = value; \
+    }
+
 static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     const fill_args *args = payload;
     if (strides[0] == 1)
         repeat(args->ctx, n, args->size, args->value, p[0]);
-    for (int64_t i = 0; strides[0] != 1 && i < n; i++)
-        memcpy((char *)p[0] + i * strides[0] * (int64_t)args->size, args->value, args->size);
+    else if (args->size == 8)
+        FILL_LOOP(uint64_t)
+    else if (args->size == 4)
+        FILL_LOOP(uint32_t)
+    else
+        FILL_LOOP(uint8_t)
+}
+
+/* The same elements with dimensions whose strides fall, as they lie in memory: which of them is
+ * written first does not matter. */
+static tn_tensor as_it_lies(const tn_tensor *t)
+{
+    tn_tensor view = *t;
+    for (int i = 1; i < view.ndim; i++)
+        for (int j = i; j > 0 && view.strides[j - 1] < view.strides[j]; j--) {
+            int64_t size = view.shape[j], stride = view.strides[j];
+            view.shape[j] = view.shape[j - 1];
+            view.strides[j] = view.strides[j - 1];
+            view.shape[j - 1] = size;
+            view.strides[j - 1] = stride;
+        }
+    return view;
 }
 
 void tn__fill(const tn_tensor *t, double value)
 {
-    tn__iter it = tn__iter_new(t->ndim, t->shape, 1, &t);
+    const tn_tensor view = as_it_lies(t), *to = &view;
+    tn__iter it = tn__iter_new(view.ndim, view.shape, 1, &to);
     fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
     tn__store_f64(t->dtype, args.value, value);
     tn__iter_run(t->ctx, &it, fill_row, &args);

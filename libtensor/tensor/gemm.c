@@ -119,6 +119,27 @@ static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *
     return is_thin(ctx, turned);
 }
 
+/* A^T times a column is the column's row times A, which passes over A row after row. Long sums that
+ * begin with a bias would lose more to rounding there. */
+static bool is_column(const tn__gemm_args *g, tn__gemm_args *turned)
+{
+    if (g->n != 1 || g->m == 1 || !g->trans_a || g->ldc != 1 || g->bias || g->row_bias)
+        return false;
+    *turned = (tn__gemm_args){.dtype = g->dtype,
+                              .trans_a = !g->trans_b,
+                              .m = 1,
+                              .n = g->m,
+                              .k = g->k,
+                              .adds = g->adds,
+                              .a = g->b,
+                              .lda = g->ldb,
+                              .b = g->a,
+                              .ldb = g->lda,
+                              .c = g->c,
+                              .ldc = g->m};
+    return true;
+}
+
 /* ---- the rule -------------------------------------------------------------------------------- */
 
 void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
@@ -127,6 +148,10 @@ void tn__gemm(tn_ctx *ctx, const tn__gemm_args *g)
     tn__gemm_args turned;
     if (g->m == 0 || g->n == 0)
         return; /* rows without elements would be gone through all the same */
+    if (is_column(g, &turned)) {
+        tn__gemm(ctx, &turned);
+        return;
+    }
     if (is_thin(ctx, g)) {
         thin_product(ctx, g);
     } else if (is_vector(ctx, g, &turned)) {

@@ -13,6 +13,30 @@ START_TEST(fills_views)
 }
 END_TEST
 
+/* Views of three dimensions in every order, with gaps: what is in them is filled, and no more. */
+START_TEST(fills_views_in_any_order)
+{
+    static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (int gaps = 0; gaps < 8; gaps++)
+        for (int order = 0; order < 6; order++) {
+            tn_tensor *t = tn_zeros(ctx, (tn_dtype)_i, TN_SHAPE(5, 7, 9)), *view = t;
+            for (int d = 0; d < 3; d++)
+                if (gaps >> d & 1)
+                    view = tn_slice(ctx, view, d, 1, tn_size(view, d), 2);
+            ck_assert_int_eq(tn_fill_(ctx, tn_permute(ctx, view, orders[order]), 1), TN_OK);
+            double sum = 0, inside = 0;
+            for (int64_t i = 0; i < tn_numel(t); i++)
+                sum += tn_at(ctx, t, (int64_t[]){i / 63, i / 9 % 7, i % 9});
+            tn_tensor *part = tn_clone(ctx, view);
+            for (int64_t i = 0; i < tn_numel(part); i++)
+                inside += tn_at(ctx, tn_reshape(ctx, part, TN_SHAPE(tn_numel(part))), &i);
+            ck_assert_double_eq(inside, (double)tn_numel(part));
+            ck_assert_double_eq(sum, inside);
+        }
+}
+END_TEST
+
 START_TEST(copy_broadcasts)
 {
     tn_tensor *t = tn_zeros(ctx, TN_F64, TN_SHAPE(2, 3));
@@ -94,6 +118,7 @@ int main(void)
     Suite *suite = suite_create("change");
     TCase *tc = tn_case(suite, "change");
     tcase_add_loop_test(tc, fills_views, 0, TN_DTYPES);
+    tcase_add_loop_test(tc, fills_views_in_any_order, 0, TN_DTYPES);
     tcase_add_test(tc, copy_broadcasts);
     tcase_add_test(tc, refuses_what_requires_a_gradient);
     tcase_add_test(tc, refuses_what_is_expanded);
