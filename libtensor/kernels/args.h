@@ -17,9 +17,9 @@ typedef struct tn__draw {
     int per_block;
     tn__distribution distribution;
     double a, b; /* a + b u, u uniform on [0, 1) or normal */
-    double high,
-        last; /* uniform numbers are below `high`, or `last` if rounding lifts them to it */
-    double p; /* 1 where u < p, otherwise 0 */
+    double high; /* uniform numbers are below it; */
+    double last; /* one that rounding lifts there is this */
+    double p;    /* 1 where u < p, otherwise 0 */
 } tn__draw;
 
 typedef struct tn__cross_entropy {

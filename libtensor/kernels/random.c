@@ -5,6 +5,7 @@
  * none calls libm or fuses a product with a sum: the numbers have the same bits in every
  * instruction set. */
 #include <string.h>
+#include <tn/vector_math.h>
 #include "kernels/wide.h"
 
 UNFUSED_BEGIN
@@ -75,31 +76,17 @@ void KERNEL(random_bits)(uint64_t seed, uint64_t position, int64_t n, uint64_t *
 
 /* ---- uniform numbers ------------------------------------------------------------------------- */
 
-static inline double from_bits(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static inline uint64_t bits_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
 /* The upper 24 bits of a word, behind the 1 of a number of [1, 2). */
 static inline double unit24(uint64_t word)
 {
-    return from_bits(bits_of(1) | (word & 0xFFFFFF00) << 20) - 1;
+    return tn__from_bits_f64(tn__bits_f64(1) | (word & 0xFFFFFF00) << 20) - 1;
 }
 
 /* The 32 bits of a word and the upper 21 of another: 2^52 counts ones in its last bits. */
 static inline double unit53(uint64_t high, uint64_t low)
 {
-    double upper = from_bits(bits_of(0x1p52) | (high & UINT32_MAX)) - 0x1p52;
-    double lower = from_bits(bits_of(0x1p52) | (low & UINT32_MAX) >> 11) - 0x1p52;
+    double upper = tn__from_bits_f64(tn__bits_f64(0x1p52) | (high & UINT32_MAX)) - 0x1p52;
+    double lower = tn__from_bits_f64(tn__bits_f64(0x1p52) | (low & UINT32_MAX) >> 11) - 0x1p52;
     return upper * 0x1p-32 + lower * 0x1p-53;
 }
 
@@ -121,22 +108,16 @@ static void make_units(const tn__draw *d, int blocks, const uint64_t words[4][BL
  * s = f / (2 + f), ln(1 + f) = 2 artanh s. */
 static inline double minus_log(double x)
 {
-    const uint64_t root = bits_of(0x1.6a09e667f3bcdp-1); /* sqrt(1/2) <= 1 + f < sqrt 2 */
-    uint64_t moved = bits_of(x) + (bits_of(1) - root);
-    double k = from_bits(bits_of(0x1p52) | moved >> 52) - (0x1p52 + 1023);
-    double f = from_bits((moved & ((UINT64_C(1) << 52) - 1)) + root) - 1;
+    const uint64_t root = tn__bits_f64(0x1.6a09e667f3bcdp-1); /* sqrt(1/2) <= 1 + f < sqrt 2 */
+    uint64_t moved = tn__bits_f64(x) + (tn__bits_f64(1) - root);
+    double k = tn__from_bits_f64(tn__bits_f64(0x1p52) | moved >> 52) - (0x1p52 + 1023);
+    double f = tn__from_bits_f64((moved & ((UINT64_C(1) << 52) - 1)) + root) - 1;
     double square = 0.5 * f * f, s = f / (2 + f), z = s * s;
-    double p = 0x1.39a1bb905ca97p-3 + z * 0x1.2f0559f2f32a2p-3;
-    p = 0x1.c71c5209847ccp-3 + z * (0x1.74663ee0a37a1p-3 + z * p);
-    p = 0x1.999999997fdbfp-2 + z * (0x1.24924941f0e65p-2 + z * p);
-    double rest = s * (square + z * (0x1.5555555555592p-1 + z * p));
+    double rest = s * (square + z * TN_POLY7_(z, 0x1.5555555555592p-1, 0x1.999999997fdbfp-2,
+                                              0x1.24924941f0e65p-2, 0x1.c71c5209847ccp-3,
+                                              0x1.74663ee0a37a1p-3, 0x1.39a1bb905ca97p-3,
+                                              0x1.2f0559f2f32a2p-3));
     return ((square - (rest + k * 0x1.ef35793c7673p-45)) - f) - k * 0x1.62e42fefa38p-1;
-}
-
-/* x where the mask is all ones, y where it is 0. */
-static inline double choose(uint64_t mask, double x, double y)
-{
-    return from_bits((bits_of(x) & mask) | (bits_of(y) & ~mask));
 }
 
 /* cos 2 pi v and sin 2 pi v for 0 <= v < 1: 4 v is n quarters of a turn and a rest of up to a half,
@@ -144,17 +125,16 @@ static inline double choose(uint64_t mask, double x, double y)
 static inline void turn(double v, double *cosine, double *sine)
 {
     double shifted = 4 * v + 0x1.8p52, r = (4 * v - (shifted - 0x1.8p52)) * 0x1.921fb54442d18p+0;
-    uint64_t n = bits_of(shifted), odd = 0 - (n & 1);
+    uint64_t n = tn__bits_f64(shifted), odd = 0 - (n & 1);
     double z = r * r, half = 0.5 * z, w = 1 - half;
-    double a = -0x1.ae5e59ea1213dp-26 + z * 0x1.5d8fa01089363p-33;
-    a = -0x1.a01a019bfd043p-13 + z * (0x1.71de35670262ep-19 + z * a);
-    a = r + r * (z * (-0x1.5555555555548p-3 + z * (0x1.111111110f7c9p-7 + z * a)));
-    double b = 0x1.1ee9d758dfc89p-29 + z * -0x1.8fa4694c0b905p-37;
-    b = 0x1.a01a019c839cdp-16 + z * (-0x1.27e4f7ea40887p-22 + z * b);
-    b = z * z * (0x1.555555555554bp-5 + z * (-0x1.6c16c16c14f8ap-10 + z * b));
-    b = w + (((1 - w) - half) + b);
-    *cosine = from_bits(bits_of(choose(odd, a, b)) ^ ((n + 1) & 2) << 62);
-    *sine = from_bits(bits_of(choose(odd, b, a)) ^ (n & 2) << 62);
+    double a = z * TN_POLY6_(z, -0x1.5555555555548p-3, 0x1.111111110f7c9p-7, -0x1.a01a019bfd043p-13,
+                             0x1.71de35670262ep-19, -0x1.ae5e59ea1213dp-26, 0x1.5d8fa01089363p-33);
+    double b = z * z *
+               TN_POLY6_(z, 0x1.555555555554bp-5, -0x1.6c16c16c14f8ap-10, 0x1.a01a019c839cdp-16,
+                         -0x1.27e4f7ea40887p-22, 0x1.1ee9d758dfc89p-29, -0x1.8fa4694c0b905p-37);
+    double s = r + r * a, c = w + (((1 - w) - half) + b);
+    *cosine = tn__from_bits_f64(tn__bits_f64(tn__choose_f64(odd, s, c)) ^ ((n + 1) & 2) << 62);
+    *sine = tn__from_bits_f64(tn__bits_f64(tn__choose_f64(odd, c, s)) ^ (n & 2) << 62);
 }
 
 /* Two standard normal numbers from two uniform ones (Box and Muller 1958), in their place. */

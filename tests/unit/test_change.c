@@ -28,9 +28,9 @@ START_TEST(fills_views_in_any_order)
             double sum = 0, inside = 0;
             for (int64_t i = 0; i < tn_numel(t); i++)
                 sum += tn_at(ctx, t, (int64_t[]){i / 63, i / 9 % 7, i % 9});
-            tn_tensor *part = tn_clone(ctx, view);
+            tn_tensor *part = tn_flatten(ctx, view, 0, -1);
             for (int64_t i = 0; i < tn_numel(part); i++)
-                inside += tn_at(ctx, tn_reshape(ctx, part, TN_SHAPE(tn_numel(part))), &i);
+                inside += tn_at(ctx, part, &i);
             ck_assert_double_eq(inside, (double)tn_numel(part));
             ck_assert_double_eq(sum, inside);
         }
