@@ -95,7 +95,7 @@ static tn_var_opts var_over(const arguments *a)
     K(max, tn_max(CTX, X, a->dim, false, NULL))                                                    \
     K(amax, tn_amax(CTX, X, over(a)))                                                              \
     K(argmax, tn_argmax(CTX, X, a->dim))                                                           \
-    K(topk, tn_topk(CTX, X, 5, a->dim, true, NULL))                                                \
+    K(topk, tn_topk(CTX, X, a->n_sizes ? a->sizes[0] : 5, a->dim, true, NULL))                     \
     K(softmax, tn_softmax(CTX, X, a->dim))                                                         \
     K(log_softmax, tn_log_softmax(CTX, X, a->dim))                                                 \
     K(matmul, tn_matmul(CTX, X, Y))                                                                \

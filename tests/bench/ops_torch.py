@@ -94,7 +94,7 @@ OPERATORS = {
     "max": lambda a: torch.max(a.tensors[0], a.dim[0])[0],
     "amax": over(torch.amax),
     "argmax": lambda a: torch.argmax(a.tensors[0], a.dim[0]),
-    "topk": lambda a: torch.topk(a.tensors[0], 5, a.dim[0])[0],
+    "topk": lambda a: torch.topk(a.tensors[0], a.one("size", 5), a.dim[0])[0],
     "softmax": lambda a: torch.softmax(a.tensors[0], a.dim[0]),
     "log_softmax": lambda a: torch.log_softmax(a.tensors[0], a.dim[0]),
     "matmul": lambda a: torch.matmul(*a.tensors),
