@@ -105,7 +105,7 @@ static void topk_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     tn_add_grad(ctx, node, 0,
                 tn__scatter_add(ctx, "topk", tn_input_ndim(node, 0), tn_input_shape(node, 0),
-                                *(const int *)tn_node_data(node), tn_saved(node, 0), dy));
+                                *(const int *)tn_node_data(node), tn_saved(node, 0), true, dy));
 }
 
 static const tn_op topk_op = {.name = "topk", .backward = topk_backward};
