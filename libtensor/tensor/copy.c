@@ -56,6 +56,7 @@ void tn__fill(const tn_tensor *t, double value)
     tn__iter it = tn__iter_as_it_lies(t->ndim, t->shape, 1, &t);
     fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
     tn__store_f64(t->dtype, args.value, value);
+    tn__iter_lengthen_rows(&it);
     tn__iter_run(t->ctx, &it, fill_row, &args);
 }
 
@@ -245,8 +246,10 @@ void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
         repeat_each(ctx, &it);
     else if (has_short_pieces(&it))
         copy_each(ctx, &it);
-    else
+    else {
+        tn__iter_lengthen_rows(&it);
         tn__iter_run(ctx, &it, copy_row, &args);
+    }
 }
 
 tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t)
