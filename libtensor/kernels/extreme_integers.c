@@ -14,83 +14,82 @@ enum {
 };
 
 /* `smallest`, and whether `at` is NULL, are constants wherever these are inlined. */
-#define BEFORE(a, b) (smallest ? (a) < (b) : (a) > (b))
+#define IS_BEFORE(a, b) (smallest ? (a) < (b) : (a) > (b))
 
-#define EXTREMES(type, name)                                                                       \
-    INLINE int64_t name##_place(int64_t n, const type *x, type best)                               \
-    {                                                                                              \
-        int64_t i = 0;                                                                             \
-        for (int found = 0; i + LOOKED_AT <= n; i += LOOKED_AT) {                                  \
-            for (int64_t j = 0; j < LOOKED_AT; j++)                                                \
-                found |= x[i + j] == best;                                                         \
-            if (found)                                                                             \
-                break;                                                                             \
-        }                                                                                          \
-        while (x[i] != best)                                                                       \
-            i++;                                                                                   \
-        return i;                                                                                  \
-    }                                                                                              \
-                                                                                                   \
-    INLINE void name##_row(int64_t n, const type *x, bool smallest, type *y, int64_t *at)          \
-    {                                                                                              \
-        type best = x[0];                                                                          \
-        for (int64_t i = 1; i < n; i++)                                                            \
-            best = BEFORE(x[i], best) ? x[i] : best;                                               \
-        *y = best;                                                                                 \
-        if (at)                                                                                    \
-            *at = name##_place(n, x, best);                                                        \
-    }                                                                                              \
-                                                                                                   \
-    INLINE void name##_columns(int64_t n, int64_t cols, const type *x, int64_t ldx, bool smallest, \
-                               type *restrict y, int64_t *restrict at)                             \
-    {                                                                                              \
-        for (int64_t j = 0; j < cols; j++) {                                                       \
-            y[j] = x[j];                                                                           \
-            if (at)                                                                                \
-                at[j] = 0;                                                                         \
-        }                                                                                          \
-        for (int64_t i = 1; i < n; i++)                                                            \
-            for (int64_t j = 0; j < cols; j++) {                                                   \
-                type value = x[i * ldx + j];                                                       \
-                if (at)                                                                            \
-                    at[j] = BEFORE(value, y[j]) ? i : at[j];                                       \
-                y[j] = BEFORE(value, y[j]) ? value : y[j];                                         \
-            }                                                                                      \
-    }                                                                                              \
-                                                                                                   \
-    INLINE void name##_extremes(int64_t n, int64_t cols, const type *x, int64_t ldx,               \
-                                bool smallest, type *y, int64_t *at)                               \
-    {                                                                                              \
-        if (cols == 1 && ldx == 1)                                                                 \
-            name##_row(n, x, smallest, y, at);                                                     \
-        else if (cols >= FEW_COLUMNS)                                                              \
-            name##_columns(n, cols, x, ldx, smallest, y, at);                                      \
-        else                                                                                       \
-            for (int64_t j = 0; j < cols; j++)                                                     \
-                name##_columns(n, 1, x + j, ldx, smallest, y + j, at ? at + j : NULL);             \
-    }                                                                                              \
-                                                                                                   \
-    static void name(int64_t n, int64_t cols, const type *x, int64_t ldx, bool smallest, type *y,  \
-                     int64_t *at)                                                                  \
-    {                                                                                              \
-        if (at && smallest)                                                                        \
-            name##_extremes(n, cols, x, ldx, true, y, at);                                         \
-        else if (at)                                                                               \
-            name##_extremes(n, cols, x, ldx, false, y, at);                                        \
-        else if (smallest)                                                                         \
-            name##_extremes(n, cols, x, ldx, true, y, NULL);                                       \
-        else                                                                                       \
-            name##_extremes(n, cols, x, ldx, false, y, NULL);                                      \
+#define FIND_PLACE                               \
+    for (; i + LOOKED_AT <= n; i += LOOKED_AT) { \
+        for (int64_t j = 0; j < LOOKED_AT; j++)  \
+            found |= x[i + j] == best;           \
+        if (found)                               \
+            break;                               \
+    }                                            \
+    while (x[i] != best)                         \
+        i++;
+
+#define LOOK_THROUGH_ROW(type)                          \
+    {                                                   \
+        const type *x = px;                             \
+        type best = x[0];                               \
+        int64_t i = 0;                                  \
+        int found = 0;                                  \
+        for (int64_t j = 1; j < n; j++)                 \
+            best = IS_BEFORE(x[j], best) ? x[j] : best; \
+        *(type *)py = best;                             \
+        if (at) {                                       \
+            FIND_PLACE                                  \
+            *at = i;                                    \
+        }                                               \
     }
 
-EXTREMES(lane_int, of_integers)
-EXTREMES(uint8_t, of_bytes)
+/* Columns j .. j + width. */
+#define LOOK_DOWN_COLUMNS(type, j, width)                       \
+    {                                                           \
+        const type *x = (const type *)px + (j);                 \
+        type *restrict y = (type *)py + (j);                    \
+        int64_t *restrict to = at ? at + (j) : NULL;            \
+        for (int64_t c = 0; c < (width); c++) {                 \
+            y[c] = x[c];                                        \
+            if (at)                                             \
+                to[c] = 0;                                      \
+        }                                                       \
+        for (int64_t i = 1; i < n; i++)                         \
+            for (int64_t c = 0; c < (width); c++) {             \
+                type value = x[i * ldx + c];                    \
+                if (at)                                         \
+                    to[c] = IS_BEFORE(value, y[c]) ? i : to[c]; \
+                y[c] = IS_BEFORE(value, y[c]) ? value : y[c];   \
+            }                                                   \
+    }
+
+#define LOOK(type)                                            \
+    {                                                         \
+        if (cols == 1 && ldx == 1)                            \
+            LOOK_THROUGH_ROW(type)                            \
+        else if (cols >= FEW_COLUMNS)                         \
+            LOOK_DOWN_COLUMNS(type, 0, cols)                  \
+        else                                                  \
+            for (int64_t column = 0; column < cols; column++) \
+                LOOK_DOWN_COLUMNS(type, column, 1)            \
+    }
+
+INLINE void look(int64_t n, int64_t cols, const void *px, int64_t ldx, bool are_bytes,
+                 bool smallest, void *py, int64_t *at)
+{
+    if (are_bytes)
+        LOOK(uint8_t)
+    else
+        LOOK(lane_int)
+}
 
 void KERNEL(extreme_integers)(int64_t n, int64_t cols, const void *x, int64_t ldx, bool are_bytes,
                               bool smallest, void *y, int64_t *at)
 {
-    if (are_bytes)
-        of_bytes(n, cols, x, ldx, smallest, y, at);
+    if (at && smallest)
+        look(n, cols, x, ldx, are_bytes, true, y, at);
+    else if (at)
+        look(n, cols, x, ldx, are_bytes, false, y, at);
+    else if (smallest)
+        look(n, cols, x, ldx, are_bytes, true, y, NULL);
     else
-        of_integers(n, cols, x, ldx, smallest, y, at);
+        look(n, cols, x, ldx, are_bytes, false, y, NULL);
 }

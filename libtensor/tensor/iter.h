@@ -30,8 +30,8 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
 tn__iter tn__iter_as_it_lies(int ndim, const int64_t *shape, int n,
                              const tn_tensor *const *operands);
 
-/* Makes long rows of short ones where the order of elements does not matter: the innermost dimension
- * and the one around it change places. */
+/* Makes long rows of short ones where the order of elements does not matter: the innermost
+ * dimension and the one around it change places. */
 void tn__iter_lengthen_rows(tn__iter *it);
 
 /* Calls `loop` for each innermost row, on several threads if there is enough to do. */
