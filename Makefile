@@ -4,9 +4,11 @@
 MAKEFLAGS += --no-builtin-rules
 
 # Without a -j of its own, in MAKEFLAGS either, `make`, `make lib` or `make deps check` takes all cores; several goals
-# are made in their order, and what is cleaned before all else.
+# are made in their order, and whatever stands beside clean by one core.
 ifeq ($(MAKELEVEL)$(word 2,$(filter-out deps,$(MAKECMDGOALS))),0)
-MAKEFLAGS += $(shell case " $$MAKEFLAGS" in (*-j*) ;; (*) echo -j$$(env -u OMP_NUM_THREADS nproc || echo 1) ;; esac)
+MAKEFLAGS += $(shell for word in $$MAKEFLAGS $$GNUMAKEFLAGS; do \
+    case $$word in (--) break ;; (--jobs*) exit ;; (--* | *=*) ;; (*j*) exit ;; esac; \
+    done; echo -j$$(env -u OMP_NUM_THREADS nproc || echo 1))
 endif
 ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:

@@ -79,6 +79,9 @@ tests: $(TESTS)
 # Each part adds to the sum that ends the output.
 PART = tests/part.sh $(BUILD)/checks
 
+# Before scripts that call make, and share its cores: `make -n` only prints them.
+RUN = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,+)@
+
 # Beside the tests, which leave a core now and then, runs what takes one core at a time.
 check: lib man reference $(TESTS)
 	@rm -f $(BUILD)/checks
@@ -102,9 +105,9 @@ check-isas: lib $(NUMERIC_TESTS)
 	@$(PART)
 
 check-others: lib man reference
-	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" $(PART) "an outside program, installed" \
+	$(RUN)CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" $(PART) "an outside program, installed" \
 	    tests/install/run.sh $(BUILD)
-	+@CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
+	$(RUN)CC="$(CC)" $(PART) "the library in one file" tests/install/amalgamation.sh $(BUILD) quick
 	+@$(MAKE) --no-print-directory check-docs
 
 # Programs by CMake and Meson; installing and uninstalling by other names of directories, beside others' files and by
@@ -113,7 +116,7 @@ CORNERS := check-install-builds check-install-uninstall check-install-moved chec
 check-install: $(CORNERS)
 
 $(CORNERS): check-install-%: lib man reference
-	+@CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/install/$*.sh $(BUILD) && echo "    $* ok"
+	$(RUN)CC="$(CC)" CXX="$(CXX)" PKG_CONFIG="$(PKG_CONFIG)" sh tests/install/$*.sh $(BUILD) && echo "    $* ok"
 
 # Each test in a process of its own, where it is the first to use the library; the quick ones as in .ci/run.
 check-apart: lib $(TESTS)

@@ -458,13 +458,13 @@ HEADER = """/* tn.h - libtensor %s, its public headers in one file; libtensor.c 
 
 SOURCE = """/* libtensor.c - libtensor %(version)s in one file, to be compiled with a program. Made by `make amalgamation`.
  *
- *     cc -O2 -fopenmp -c libtensor.c
+ *     cc -O2 -fno-math-errno -fopenmp -c libtensor.c
  *     cc -O2 -fopenmp -o program program.c libtensor.o -lopenblas -lz -lm
  *
  * Next to it lies tn.h, which the program includes; CBLAS and zlib are all it wants. It has the kernels of
  * every instruction set, which the compiler is told here, and the context picks. -O2 is enough: what needs
- * other options says so below. clang takes no advice about errno: with it, square roots are faster with
- * -fno-math-errno. The processor of the program decides at run time, so no -march is wanted. */
+ * other options says so below. But for -fno-math-errno: no compiler heeds it there, and without it square
+ * roots are taken one by one. The processor of the program decides at run time, so no -march is wanted. */
 #if defined(__cplusplus)
 #error "libtensor.c is C: compile it by a C compiler, and include tn.h in C++"
 #elif __STDC_VERSION__ < 201112L

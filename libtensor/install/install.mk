@@ -131,7 +131,7 @@ dist:
 # The tarball in another directory: is it whole, and does it pass its tests? GOAL=lib only builds it.
 GOAL ?= check
 distcheck:
-	+@tests/install/dist.sh $(BUILD) $(VERSION) $(GOAL)
+	$(RUN)tests/install/dist.sh $(BUILD) $(VERSION) $(GOAL)
 
 # What programs see of the library that they did not see before: make abi BASE=v0.1.0, or BASE=directory.
 abi:

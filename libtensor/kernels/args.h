@@ -116,6 +116,9 @@ typedef struct tn__winograd_panel {
 /* Numbers of a row, at most, that is done beside others (softmax_columns.c). */
 #define TN__SHORT_ROW 31
 
+/* So many numbers are put in order without space to sort them in. */
+#define TN__FEW_SORTED 128
+
 /* What kernels may read and write past the end of an array, in bytes. */
 #define TN__SLACK 64
 

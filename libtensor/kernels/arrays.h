@@ -23,8 +23,10 @@
     K(void, random_bits, (uint64_t seed, uint64_t position, int64_t n, uint64_t * y))             \
     /* y[i][0 .. n) = x[i step], rows one behind the other */                                     \
     K(void, fill_rows, (int64_t rows, int64_t n, const void *x, int64_t step, void *y))           \
-    /* y [rows, cols] = x^T, rows ldy and ldx apart */                                            \
+    /* y [rows, cols] = x^T, rows ldy and ldx apart, of numbers or of bytes */                    \
     K(void, transpose,                                                                            \
+      (int64_t rows, int64_t cols, const void *x, int64_t ldx, void *y, int64_t ldy))             \
+    K(void, transpose_bytes,                                                                      \
       (int64_t rows, int64_t cols, const void *x, int64_t ldx, void *y, int64_t ldy))             \
     /* y = scale x, from bytes */                                                                 \
     K(void, scale_u8, (int64_t n, const uint8_t *x, double scale, void *y))                       \
@@ -51,8 +53,16 @@
     K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))             \
     K(void, extreme_rows,                                                                         \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at)) \
+    /* the same of integers as wide as the numbers, or of bytes; one column may be a row */       \
+    K(void, extreme_integers,                                                                     \
+      (int64_t n, int64_t cols, const void *x, int64_t ldx, bool are_bytes, bool smallest,        \
+       void *y, int64_t *at))                                                                     \
     /* where the k largest or smallest of x[i * stride] are, the first one first; k > 0 */        \
     K(void, topk,                                                                                 \
-      (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, int64_t *best))
+      (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, int64_t *best))         \
+    /* the same by putting all in order, in space for 4 n numbers if n is above TN__FEW_SORTED */ \
+    K(void, topk_sort,                                                                            \
+      (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, void *space,            \
+       int64_t *best))
 
 #endif

@@ -9,7 +9,7 @@ static void gather_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     tn_add_grad(ctx, node, 0,
                 tn__scatter_add(ctx, "gather", tn_input_ndim(node, 0), tn_input_shape(node, 0),
-                                *(const int *)tn_node_data(node), tn_saved(node, 0), dy));
+                                *(const int *)tn_node_data(node), tn_saved(node, 0), false, dy));
 }
 
 static const tn_op gather_op = {.name = "gather", .backward = gather_backward};

@@ -23,7 +23,7 @@ static void index_select_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *d
     tn_add_grad(ctx, node, 0,
                 tn__scatter_add(ctx, "index_select", tn_input_ndim(node, 0),
                                 tn_input_shape(node, 0), *(const int *)tn_node_data(node),
-                                tn_saved(node, 0), dy));
+                                tn_saved(node, 0), false, dy));
 }
 
 static const tn_op index_select_op = {.name = "index_select", .backward = index_select_backward};

@@ -14,9 +14,9 @@ static void max_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
     keep[dim] = true;
     dy = tn__keep_dims(ctx, dy, ndim, keep);
     if (dy)
-        tn_add_grad(
-            ctx, node, 0,
-            tn__scatter_add(ctx, "max", ndim, tn_input_shape(node, 0), dim, tn_saved(node, 0), dy));
+        tn_add_grad(ctx, node, 0,
+                    tn__scatter_add(ctx, "max", ndim, tn_input_shape(node, 0), dim,
+                                    tn_saved(node, 0), true, dy));
 }
 
 static const tn_op max_op = {.name = "max", .backward = max_backward};

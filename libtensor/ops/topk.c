@@ -3,8 +3,11 @@
 #include <string.h>
 #include <tn/op.h>
 #include <tn/ops.h>
+#include "base/integers.h"
 #include "base/isa.h"
+#include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "ops/shared/elements.h"
 #include "tensor/copy.h"
@@ -16,8 +19,10 @@ typedef struct topk_args {
     const tn__kernels *k;
     const tn_tensor *rows; /* x with the dimension last */
     int64_t n, count;      /* to choose from, and how many */
-    bool largest;
+    bool largest, sorts;
     int64_t *best;
+    int64_t workers, bytes; /* that each of them sorts in */
+    char *space;
 } topk_args;
 
 /* Where row `number` begins, in elements. */
@@ -31,15 +36,42 @@ static int64_t offset_of(const tn_tensor *rows, int64_t number)
     return offset;
 }
 
-static void topk_rows(int64_t begin, int64_t end, void *payload)
+static void topk_rows(int64_t worker, int64_t begin, int64_t end, void *payload)
 {
     const topk_args *a = payload;
     int last = a->rows->ndim - 1;
-    int64_t size = (int64_t)tn_dtype_size(a->rows->dtype);
+    int64_t size = (int64_t)tn_dtype_size(a->rows->dtype), step = a->rows->strides[last];
     for (int64_t i = begin; i < end; i++) {
         const char *x = (const char *)tn__ptr(a->rows) + offset_of(a->rows, i) * size;
-        a->k->topk(a->n, a->count, x, a->rows->strides[last], a->largest, a->best + i * a->count);
+        int64_t *best = a->best + i * a->count;
+        if (a->sorts)
+            a->k->topk_sort(a->n, a->count, x, step, a->largest, a->space + worker * a->bytes,
+                            best);
+        else
+            a->k->topk(a->n, a->count, x, step, a->largest, best);
     }
+}
+
+/* A heap of few takes less time than sorting all, whose places are integers as wide as numbers. */
+static bool pays_to_sort(int64_t n, int64_t count)
+{
+    return n <= INT32_MAX && count > 1 + n / 32;
+}
+
+static void run(tn_ctx *ctx, topk_args *a)
+{
+    int64_t rows = tn_numel(a->rows) / tn_size(a->rows, -1);
+    double worth = (double)rows * (double)a->n / TN__GRAIN_ELEMENTS;
+    a->workers = worth < ctx->threads ? tn__max(1, (int64_t)worth) : ctx->threads;
+    a->sorts = pays_to_sort(a->n, a->count);
+    if (a->sorts && a->n > TN__FEW_SORTED) {
+        a->bytes = 4 * a->n * (int64_t)tn_dtype_size(a->rows->dtype);
+        a->space = tn__alloc(ctx, tn__bytes(a->workers * a->bytes));
+        if (!a->space)
+            return;
+    }
+    tn__share(ctx, rows, a->workers, topk_rows, a);
+    tn__free(ctx, a->space);
 }
 
 /* The indices of the best, along `dim`. Of one number that is repeated they are the first ones. */
@@ -63,8 +95,9 @@ static tn_tensor *best_indices(tn_ctx *ctx, const tn_tensor *x, int64_t count, i
                       .largest = largest,
                       .best = tn__ptr(at)};
     if (tn_numel(at) > 0)
-        tn__parallel(ctx, tn_numel(at) / count, tn__grain(TN__GRAIN_ELEMENTS, (double)args.n),
-                     topk_rows, &args);
+        run(ctx, &args);
+    if (!tn_ok(ctx))
+        return NULL;
     return tn__contiguous(ctx, tn__swap_dims(ctx, at, dim, last));
 }
 
@@ -72,7 +105,7 @@ static void topk_backward(tn_ctx *ctx, tn_node *node, const tn_tensor *dy)
 {
     tn_add_grad(ctx, node, 0,
                 tn__scatter_add(ctx, "topk", tn_input_ndim(node, 0), tn_input_shape(node, 0),
-                                *(const int *)tn_node_data(node), tn_saved(node, 0), dy));
+                                *(const int *)tn_node_data(node), tn_saved(node, 0), true, dy));
 }
 
 static const tn_op topk_op = {.name = "topk", .backward = topk_backward};

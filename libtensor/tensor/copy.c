@@ -51,28 +51,12 @@ static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *pa
         FILL_LOOP(uint8_t)
 }
 
-/* The same elements with dimensions whose strides fall, as they lie in memory: which of them is
- * written first does not matter. */
-static tn_tensor as_it_lies(const tn_tensor *t)
-{
-    tn_tensor view = *t;
-    for (int i = 1; i < view.ndim; i++)
-        for (int j = i; j > 0 && view.strides[j - 1] < view.strides[j]; j--) {
-            int64_t size = view.shape[j], stride = view.strides[j];
-            view.shape[j] = view.shape[j - 1];
-            view.strides[j] = view.strides[j - 1];
-            view.shape[j - 1] = size;
-            view.strides[j - 1] = stride;
-        }
-    return view;
-}
-
 void tn__fill(const tn_tensor *t, double value)
 {
-    const tn_tensor view = as_it_lies(t), *to = &view;
-    tn__iter it = tn__iter_new(view.ndim, view.shape, 1, &to);
+    tn__iter it = tn__iter_as_it_lies(t->ndim, t->shape, 1, &t);
     fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
     tn__store_f64(t->dtype, args.value, value);
+    tn__iter_lengthen_rows(&it);
     tn__iter_run(t->ctx, &it, fill_row, &args);
 }
 
@@ -106,13 +90,14 @@ static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *pa
 
 /* Numbers that stand side by side in the result and in the source along different dimensions are
  * copied as matrices that are transposed, in strips of rows for the threads. */
-enum { STRIP = 16, LEAST = 8 };
+enum { STRIP_BYTES = 64, LEAST = 8 };
 
 typedef struct turn_args {
     const tn__kernels *k;
     const tn__iter *it;
     int across; /* the dimension along which the source's numbers stand side by side */
-    int64_t strips;
+    int64_t strip, strips;
+    const void *payload; /* of a cast */
 } turn_args;
 
 /* -1 if there is no such dimension, or too little of it. */
@@ -120,7 +105,7 @@ static int dim_across(const tn__iter *it)
 {
     int inner = it->ndim - 1;
     bool is_row = it->strides[0][inner] == 1 && it->strides[1][inner] > 1;
-    if (!is_row || it->size[0] < 4 || it->shape[inner] < LEAST)
+    if (!is_row || it->shape[inner] < LEAST)
         return -1;
     for (int i = 0; i < inner; i++)
         if (it->strides[1][i] == 1 && it->shape[i] >= LEAST)
@@ -128,11 +113,18 @@ static int dim_across(const tn__iter *it)
     return -1;
 }
 
-static void turn_strip(const turn_args *a, int64_t number)
+/* Rows of the result, as many as `rows`, and where their numbers stand in the source. */
+typedef struct strip {
+    int64_t rows;
+    char *to;
+    const char *from;
+} strip;
+
+static strip strip_at(const turn_args *a, int64_t number)
 {
     const tn__iter *it = a->it;
     int inner = it->ndim - 1, across = a->across;
-    int64_t first = number % a->strips * STRIP, rest = number / a->strips;
+    int64_t first = number % a->strips * a->strip, rest = number / a->strips;
     int64_t to = first * it->strides[0][across], from = first;
     for (int i = inner - 1; i >= 0; i--)
         if (i != across) {
@@ -140,29 +132,46 @@ static void turn_strip(const turn_args *a, int64_t number)
             from += rest % it->shape[i] * it->strides[1][i];
             rest /= it->shape[i];
         }
-    a->k->transpose(tn__min(it->shape[across] - first, STRIP), it->shape[inner],
-                    it->data[1] + from * (int64_t)it->size[1], it->strides[1][inner],
-                    it->data[0] + to * (int64_t)it->size[0], it->strides[0][across]);
+    return (strip){tn__min(it->shape[across] - first, a->strip),
+                   it->data[0] + to * (int64_t)it->size[0],
+                   it->data[1] + from * (int64_t)it->size[1]};
+}
+
+/* y [rows, cols], rows ldy numbers apart, from columns of the source. */
+static void turn_block(const turn_args *a, int64_t rows, int64_t cols, const char *x, char *y,
+                       int64_t ldy)
+{
+    const tn__iter *it = a->it;
+    int64_t ldx = it->strides[1][it->ndim - 1];
+    (it->size[1] == 1 ? a->k->transpose_bytes : a->k->transpose)(rows, cols, x, ldx, y, ldy);
 }
 
 static void turn_strips(int64_t begin, int64_t end, void *payload)
 {
-    for (int64_t i = begin; i < end; i++)
-        turn_strip(payload, i);
+    const turn_args *a = payload;
+    const tn__iter *it = a->it;
+    for (int64_t i = begin; i < end; i++) {
+        strip s = strip_at(a, i);
+        turn_block(a, s.rows, it->shape[it->ndim - 1], s.from, s.to, it->strides[0][a->across]);
+    }
 }
 
-static void turn(tn_ctx *ctx, const tn__iter *it, int across)
+/* Calls `fn` for all strips of the result, on the threads. */
+static void turn(tn_ctx *ctx, const tn__iter *it, int across, const void *payload, tn__range_fn fn)
 {
     int inner = it->ndim - 1;
-    turn_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64),
+    int64_t most = STRIP_BYTES / (int64_t)it->size[1];
+    turn_args args = {.k = tn__kernels_of(ctx, it->size[1] == 8 ? TN_F64 : TN_F32),
                       .it = it,
                       .across = across,
-                      .strips = tn__divide_up(it->shape[across], STRIP)};
+                      .strip = most,
+                      .strips = tn__divide_up(it->shape[across], most),
+                      .payload = payload};
     int64_t count = args.strips;
     for (int i = 0; i < inner; i++)
         count *= i == across ? 1 : it->shape[i];
-    double cost = STRIP * (double)it->shape[inner];
-    tn__parallel(ctx, count, tn__grain(TN__GRAIN_ELEMENTS, cost), turn_strips, &args);
+    double cost = (double)most * (double)it->shape[inner];
+    tn__parallel(ctx, count, tn__grain(TN__GRAIN_ELEMENTS, cost), fn, &args);
 }
 
 /* ---- short rows ------------------------------------------------------------------------------ */
@@ -229,16 +238,18 @@ static void repeat_each(tn_ctx *ctx, const tn__iter *it)
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
     copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
-    tn__iter it = tn__iter_new(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
+    tn__iter it = tn__iter_as_it_lies(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
     int across = dim_across(&it);
     if (across >= 0)
-        turn(ctx, &it, across);
+        turn(ctx, &it, across, NULL, turn_strips);
     else if (has_short_rows(&it))
         repeat_each(ctx, &it);
     else if (has_short_pieces(&it))
         copy_each(ctx, &it);
-    else
+    else {
+        tn__iter_lengthen_rows(&it);
         tn__iter_run(ctx, &it, copy_row, &args);
+    }
 }
 
 tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t)
@@ -307,6 +318,27 @@ static void cast_row(int64_t n, void *const *p, const int64_t *strides, void *pa
     }
 }
 
+/* Columns of the source are turned into rows, a block of them at a time. */
+static void cast_strips(int64_t begin, int64_t end, void *payload)
+{
+    const turn_args *a = payload;
+    const tn__iter *it = a->it;
+    enum { BLOCK = 256 };
+    char rows[STRIP_BYTES * BLOCK];
+    int64_t to = (int64_t)it->size[0], from = (int64_t)it->size[1], n = it->shape[it->ndim - 1];
+    for (int64_t i = begin; i < end; i++) {
+        strip s = strip_at(a, i);
+        for (int64_t j = 0, cols; j < n; j += cols) {
+            cols = tn__min(n - j, BLOCK);
+            turn_block(a, s.rows, cols, s.from + j * it->strides[1][it->ndim - 1] * from, rows,
+                       cols);
+            for (int64_t r = 0; r < s.rows; r++)
+                cast_line(a->payload, cols, rows + r * cols * from,
+                          s.to + (r * it->strides[0][a->across] + j) * to);
+        }
+    }
+}
+
 tn_tensor *tn__converted(tn_ctx *ctx, const char *what, const tn_tensor *t, tn_dtype dtype)
 {
     if (dtype == t->dtype)
@@ -317,6 +349,10 @@ tn_tensor *tn__converted(tn_ctx *ctx, const char *what, const tn_tensor *t, tn_d
     cast_args args = {
         .copy = {.ctx = ctx, .size = tn_dtype_size(t->dtype)}, .to = dtype, .from = t->dtype};
     tn__iter it = tn__iter_new(y->ndim, y->shape, 2, (const tn_tensor *[]){y, t});
-    tn__iter_run(ctx, &it, cast_row, &args);
+    int across = dim_across(&it);
+    if (across >= 0)
+        turn(ctx, &it, across, &args, cast_strips);
+    else
+        tn__iter_run(ctx, &it, cast_row, &args);
     return y;
 }

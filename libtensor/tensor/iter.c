@@ -16,7 +16,8 @@ static bool can_join(const tn__iter *it, int outer, int inner)
     return true;
 }
 
-tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands)
+static tn__iter iter_of(int ndim, const int *order, const int64_t *shape, int n,
+                        const tn_tensor *const *operands)
 {
     tn__iter it = {.n = n, .work = 1};
     for (int j = 0; j < n; j++) {
@@ -24,23 +25,61 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
         it.size[j] = tn_dtype_size(operands[j]->dtype);
     }
     for (int i = 0; i < ndim; i++) {
-        if (shape[i] == 1)
+        int dim = order[i], last = it.ndim;
+        if (shape[dim] == 1)
             continue;
-        int last = it.ndim;
-        it.shape[last] = shape[i];
+        it.shape[last] = shape[dim];
         for (int j = 0; j < n; j++)
-            it.strides[j][last] = tn__broadcast_stride(operands[j], i, ndim);
+            it.strides[j][last] = tn__broadcast_stride(operands[j], dim, ndim);
         if (last == 0 || !can_join(&it, last - 1, last)) {
             it.ndim++;
             continue;
         }
-        it.shape[last - 1] *= shape[i];
+        it.shape[last - 1] *= shape[dim];
         for (int j = 0; j < n; j++)
             it.strides[j][last - 1] = it.strides[j][last];
     }
     if (it.ndim == 0)
         it.shape[it.ndim++] = 1;
     return it;
+}
+
+tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *const *operands)
+{
+    static const int order[TN_MAX_DIMS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return iter_of(ndim, order, shape, n, operands);
+}
+
+tn__iter tn__iter_as_it_lies(int ndim, const int64_t *shape, int n,
+                             const tn_tensor *const *operands)
+{
+    int order[TN_MAX_DIMS];
+    for (int i = 0; i < ndim; i++) {
+        int64_t stride = tn__broadcast_stride(operands[0], i, ndim);
+        int to = i;
+        for (; to > 0 && tn__broadcast_stride(operands[0], order[to - 1], ndim) < stride; to--)
+            order[to] = order[to - 1];
+        order[to] = i;
+    }
+    return iter_of(ndim, order, shape, n, operands);
+}
+
+static void swap(int64_t *a, int64_t *b)
+{
+    int64_t kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+void tn__iter_lengthen_rows(tn__iter *it)
+{
+    enum { SHORT = 5 };
+    int inner = it->ndim - 1;
+    if (inner == 0 || it->shape[inner] >= SHORT || it->shape[inner - 1] < SHORT)
+        return;
+    swap(&it->shape[inner], &it->shape[inner - 1]);
+    for (int j = 0; j < it->n; j++)
+        swap(&it->strides[j][inner], &it->strides[j][inner - 1]);
 }
 
 typedef struct run_args {

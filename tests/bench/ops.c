@@ -95,7 +95,7 @@ static tn_var_opts var_over(const arguments *a)
     K(max, tn_max(CTX, X, a->dim, false, NULL))                                                    \
     K(amax, tn_amax(CTX, X, over(a)))                                                              \
     K(argmax, tn_argmax(CTX, X, a->dim))                                                           \
-    K(topk, tn_topk(CTX, X, 5, a->dim, true, NULL))                                                \
+    K(topk, tn_topk(CTX, X, a->n_sizes ? a->sizes[0] : 5, a->dim, true, NULL))                     \
     K(softmax, tn_softmax(CTX, X, a->dim))                                                         \
     K(log_softmax, tn_log_softmax(CTX, X, a->dim))                                                 \
     K(matmul, tn_matmul(CTX, X, Y))                                                                \
@@ -164,7 +164,8 @@ static tn_tensor *indices(arguments *a, const char *text)
     int64_t list[TN_MAX_DIMS];
     int n = numbers(text, list);
     tn_tensor *t = tn_rand(a->ctx, TN_F64, n - 1, list + 1);
-    return tn_cast(a->ctx, tn_mul_scalar(a->ctx, t, (double)list[0] - 0.001), TN_I64);
+    return tn_cast(a->ctx, tn_mul_scalar(a->ctx, t, (double)list[0] - 0.001),
+                   a->dtype >= TN_I64 ? a->dtype : TN_I64);
 }
 
 static tn_tensor *flags(arguments *a, const char *text)
@@ -190,11 +191,19 @@ static void take_number(arguments *a, const char *key, const char *value)
     fail(key, "unknown, or not one number");
 }
 
+static tn_dtype dtype_named(const char *name)
+{
+    for (int i = 0; i < TN_DTYPES; i++)
+        if (strcmp(name, tn_dtype_name((tn_dtype)i)) == 0)
+            return (tn_dtype)i;
+    fail(name, "no dtype");
+}
+
 static void take(arguments *a, const char *key, const char *value)
 {
     int64_t list[TN_MAX_DIMS];
     if (strcmp(key, "dtype") == 0)
-        a->dtype = strcmp(value, "f64") == 0 ? TN_F64 : TN_F32;
+        a->dtype = dtype_named(value);
     else if (strcmp(key, "x") == 0 && a->count < MOST_TENSORS)
         a->tensors[a->count++] = floats(a, value, true);
     else if (strcmp(key, "data") == 0 && a->count < MOST_TENSORS)

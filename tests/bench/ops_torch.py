@@ -13,6 +13,9 @@ import torch.nn.functional as F
 MOST_CALLS = 4096
 
 
+DTYPES = {"f32": torch.float32, "f64": torch.float64, "i64": torch.int64, "i32": torch.int32, "u8": torch.uint8}
+
+
 class Arguments:
     """The arguments of a row of ops.tsv."""
 
@@ -21,13 +24,14 @@ class Arguments:
         for word in words:
             key, value = word.split("=")
             if key == "dtype":
-                self.dtype = getattr(torch, {"f32": "float32", "f64": "float64"}[value])
+                self.dtype = DTYPES[value]
                 continue
             sizes = list(map(int, value.split(",")))
             if key in ("x", "data"):
                 self.tensors.append(torch.rand(sizes, dtype=self.dtype, requires_grad=key == "x"))
             elif key == "below":
-                self.tensors.append(torch.randint(0, sizes[0], sizes[1:]))
+                dtype = torch.int64 if self.dtype.is_floating_point else self.dtype
+                self.tensors.append(torch.randint(0, sizes[0], sizes[1:], dtype=dtype))
             elif key == "flags":
                 self.tensors.append(torch.rand(sizes) < 0.5)
             else:
@@ -94,7 +98,7 @@ OPERATORS = {
     "max": lambda a: torch.max(a.tensors[0], a.dim[0])[0],
     "amax": over(torch.amax),
     "argmax": lambda a: torch.argmax(a.tensors[0], a.dim[0]),
-    "topk": lambda a: torch.topk(a.tensors[0], 5, a.dim[0])[0],
+    "topk": lambda a: torch.topk(a.tensors[0], a.one("size", 5), a.dim[0])[0],
     "softmax": lambda a: torch.softmax(a.tensors[0], a.dim[0]),
     "log_softmax": lambda a: torch.log_softmax(a.tensors[0], a.dim[0]),
     "matmul": lambda a: torch.matmul(*a.tensors),

@@ -149,7 +149,7 @@ by()
     done
     refuses "libtensor.c is C11" $1 -std=c99
     object=$work/libtensor.o
-    passes $1 -O2 -fopenmp $warnings -c "$amalgamation/libtensor.c" -o "$object"
+    passes $1 -O2 -fno-math-errno -fopenmp $warnings -c "$amalgamation/libtensor.c" -o "$object"
     names_of "$object"
     passes $1 -I"$amalgamation" -c "$work/swish.c" -o "$work/swish.o"
     learns "$1" "$work/outside.c" "$object"
@@ -175,7 +175,7 @@ by()
 # A product and convolutions in one thread: times beside the library's, of which the least counts.
 speed()
 {
-    $CC -O2 -fopenmp -c "$amalgamation/libtensor.c" -o "$work/libtensor.o"
+    $CC -O2 -fno-math-errno -fopenmp -c "$amalgamation/libtensor.c" -o "$work/libtensor.o"
     $CC -fopenmp -o "$work/bench" "$build"/obj/tests/bench/ops.o "$build"/obj/tests/bench/questions.o \
         "$build"/obj/tests/bench/rates.o "$work/libtensor.o" $LIBS
     "$here/../bench/against.py" --rounds 5 --threads 1 --rows 'x=512,512|x=1,64,56,56|x=4,256,28,28' -- \

@@ -1,6 +1,7 @@
 /* argmax(x, dim). */
 #include <stdio.h>
 #include <string.h>
+#include "base/integers.h"
 #include "common/ops.h"
 
 static array naive_argmax(const array *x, int dim)
@@ -80,6 +81,49 @@ START_TEST(test_special_values)
 }
 END_TEST
 
+/* Column j of n integers has its largest at place (at + j) % n, and once more behind that; all
+ * others are `base` or less. */
+static void check_place(tn_dtype dtype, int64_t n, int64_t cols, int64_t at, int64_t base)
+{
+    tn_tensor *x = tn_zeros(ctx, TN_I64, TN_SHAPE(n, cols));
+    int64_t *p = tn_data_mut(x);
+    for (int64_t j = 0; j < n * cols; j++)
+        p[j] = base - (dtype == TN_BOOL ? 0 : (j * 7 % 3));
+    for (int64_t j = 0; j < cols; j++)
+        for (int64_t i = (at + j) % n; i < n; i += tn__max(1, n / 3))
+            p[i * cols + j] = base + 1;
+    x = cols == 1 ? tn_reshape(ctx, x, TN_SHAPE(n)) : x;
+    x = tn_cast(ctx, x, dtype);
+    const int64_t *found = tn_data(tn_argmax(ctx, x, 0));
+    const int64_t *best = tn_data(tn_cast(ctx, tn_amax(ctx, x, TN_DIMS(0)), TN_I64));
+    tn_tensor *wide = tn_cast(ctx, x, TN_I64);
+    for (int64_t j = 0; j < n * cols; j++)
+        ((int64_t *)tn_data_mut(wide))[j] *= -1;
+    const int64_t *least = tn_data(tn_argmin(ctx, wide, 0));
+    for (int64_t j = 0; j < cols; j++) {
+        ck_assert_int_eq(found[j], (at + j) % n);
+        ck_assert_int_eq(best[j], base + 1);
+        ck_assert_int_eq(least[j], (at + j) % n);
+    }
+}
+
+START_TEST(test_places_of_integers)
+{
+    static const int64_t sizes[] = {1, 2, 9, 63, 64, 65, 128, 130, 200}, cols[] = {1, 3, 8, 19, 70};
+    for (int i = 0; i < 9 * 5; i++)
+        for (int64_t at = 0; at < sizes[i / 5]; at += 1 + at / 8) {
+            tn_scope scope = tn_scope_begin(ctx);
+            check_place(TN_U8, sizes[i / 5], cols[i % 5], at, 254);
+            check_place(TN_BOOL, sizes[i / 5], cols[i % 5], at, 0);
+            check_place(TN_I32, sizes[i / 5], cols[i % 5], at, INT32_MAX - 1);
+            check_place(TN_I32, sizes[i / 5], cols[i % 5], at, -1000);
+            check_place(TN_I64, sizes[i / 5], cols[i % 5], at, INT64_MAX - 1);
+            check_place(TN_I64, sizes[i / 5], cols[i % 5], at, -(INT64_C(1) << 53));
+            tn_scope_end(ctx, scope);
+        }
+}
+END_TEST
+
 START_TEST(test_no_gradient)
 {
     ck_assert(!tn_requires_grad(tn_argmax(ctx, LEAF(1, 2), 0)));
@@ -99,5 +143,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS_NO_GRAD("argmax", test_values, test_sizes, test_special_values, test_no_gradient,
-                 test_errors)
+OP_TESTS_NO_GRAD("argmax", test_values, test_sizes, test_special_values, test_places_of_integers,
+                 test_no_gradient, test_errors)

@@ -1,4 +1,4 @@
-/* Products in more threads than BLAS has room for, and in a short address space. */
+/* Products in more threads than BLAS has room for, in a short address space, and of vectors. */
 #include "common/check_tn.h"
 
 #include <math.h>
@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "tensor/blas.h"
 
 /* ---- more threads in products than BLAS has room for ----------------------------------------- */
 
@@ -194,6 +195,86 @@ START_TEST(core)
 }
 END_TEST
 
+/* ---- a row or a column ----------------------------------------------------------------------- */
+
+enum { APART = 3 }; /* numbers between the end of a row and the next one */
+
+/* Small whole numbers, whose sums are exact, as f32 or f64. */
+static tn_tensor *small_integers(tn_dtype dtype, int64_t rows, int64_t cols)
+{
+    tn_tensor *t = tn_zeros(ctx, TN_I64, TN_SHAPE(rows, cols));
+    int64_t *p = tn_data_mut(t);
+    for (int64_t i = 0; i < rows * cols; i++)
+        p[i] = (i * 31 + rows) % 13 - 6;
+    return tn_cast(ctx, t, dtype);
+}
+
+static double number(const tn_tensor *t, bool trans, int64_t i, int64_t j)
+{
+    int64_t at = trans ? j * tn_size(t, 1) + i : i * tn_size(t, 1) + j;
+    return tn_dtype_of(t) == TN_F32 ? tn_data_f32(t)[at] : tn_data_f64(t)[at];
+}
+
+/* Bits of `how`: A lies transposed, B, C is added to, it begins with a bias of columns, of rows. */
+static void check_vector(tn_dtype dtype, int64_t m, int64_t n, int64_t k, int how)
+{
+    bool ta = how & 1, tb = how & 2, adds = how & 4;
+    tn_scope scope = tn_scope_begin(ctx);
+    tn_tensor *a = small_integers(dtype, ta ? k : m, (ta ? m : k) + APART);
+    tn_tensor *b = small_integers(dtype, tb ? n : k, (tb ? k : n) + APART);
+    tn_tensor *c = small_integers(dtype, m, n + APART), *was = tn_clone(ctx, c);
+    tn_tensor *bias = small_integers(dtype, 1, m + n);
+    tn__gemm_args g = {.dtype = dtype,
+                       .trans_a = ta,
+                       .trans_b = tb,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .adds = adds,
+                       .a = tn_data(a),
+                       .b = tn_data(b),
+                       .bias = !adds && how & 8 ? tn_data(bias) : NULL,
+                       .row_bias = !adds && how & 16 ? tn_data(bias) : NULL,
+                       .c = tn_data_mut(c),
+                       .lda = tn_size(a, 1),
+                       .ldb = tn_size(b, 1),
+                       .ldc = n + APART};
+    tn__blas_gemm(ctx, &g);
+    ck_assert(tn_ok(ctx));
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n + APART; j++) {
+            double want = number(was, false, i, j);
+            if (j < n) {
+                want = adds ? want : g.bias ? number(bias, false, 0, j) : 0;
+                want += g.row_bias ? number(bias, false, 0, i) : 0;
+                for (int64_t p = 0; p < k; p++)
+                    want += number(a, ta, i, p) * number(b, tb, p, j);
+            }
+            ck_assert_msg(number(c, false, i, j) == want, "%d x %d x %d, %d: [%d, %d] is %g not %g",
+                          (int)m, (int)n, (int)k, how, (int)i, (int)j, number(c, false, i, j),
+                          want);
+        }
+    tn_scope_end(ctx, scope);
+}
+
+/* Sizes around the pieces of the result, and around blocks of the sums; what was there may be
+ * NaN. */
+START_TEST(rows_and_columns)
+{
+    static const int64_t sizes[] = {1, 5, 1024, 1025, 2050}, ks[] = {0, 1, 255, 257, 600};
+    static const int hows[] = {0, 9, 6, 19, 5, 2, 17, 7, 10, 1, 11, 4, 16, 3, 8, 18};
+    for (int i = 0; i < 5 * 5 * 4; i++) {
+        check_vector(i % 2 ? TN_F32 : TN_F64, 1, sizes[i / 20], ks[i / 4 % 5], hows[i % 16]);
+        check_vector(i % 2 ? TN_F64 : TN_F32, sizes[i / 20], 1, ks[i / 4 % 5], hows[i * 3 % 16]);
+    }
+    float nan = NAN, one = 1;
+    tn__gemm_args g = {
+        .m = 1, .n = 1, .k = 1, .a = &one, .b = &one, .c = &nan, .lda = 1, .ldb = 1, .ldc = 1};
+    tn__blas_gemm(ctx, &g);
+    ck_assert(nan == 1);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     setenv("TN_ISA", "baseline", 1); /* whose products go to BLAS */
@@ -203,6 +284,7 @@ int main(int argc, char **argv)
     TCase *tc = tn_case(suite, "blas");
     tcase_add_loop_test(tc, short_address_space, 0, SHORTAGES);
     tcase_add_test(tc, core);
+    tcase_add_test(tc, rows_and_columns);
     tcase_add_test(tc, creation_beside_use);
     tcase_add_test(tc, hundreds_of_threads);
     return tn_run(suite);

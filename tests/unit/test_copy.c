@@ -105,11 +105,56 @@ START_TEST(copies_the_other_way_round)
     for (int i = 0; i < 100; i++)
         for (int dtype = TN_F32; dtype <= TN_I32; dtype++)
             check_turned((tn_dtype)dtype, sizes[i / 10], sizes[i % 10]);
-    for (int i = 0; i < 100; i++)
-        if (sizes[i / 10] * sizes[i % 10] < 128)
-            check_turned(TN_U8, sizes[i / 10], sizes[i % 10]);
     check_turned(TN_F32, 130, 517);
     check_turned(TN_F64, 517, 130);
+}
+END_TEST
+
+/* The bytes of [a, b, c] into a view of a larger tensor with the dimensions in any order, in the
+ * middle of others. */
+static void check_permuted(int64_t a, int64_t b, int64_t c, const int *order)
+{
+    tn_scope scope = tn_scope_begin(ctx);
+    int64_t shape[] = {a, b, c}, from[3], wrong = 0;
+    tn_tensor *src = tn_empty(ctx, TN_U8, 3, shape);
+    uint8_t *bytes = tn_data_mut(src);
+    for (int64_t i = 0; i < a * b * c; i++)
+        bytes[i] = (uint8_t)(1 + i * 7 % 251);
+    for (int i = 0; i < 3; i++)
+        from[i] = shape[order[i]];
+    tn_tensor *all = tn_zeros(ctx, TN_U8, TN_SHAPE(from[0], from[1] + 2, from[2] + 3));
+    tn_tensor *part = tn_narrow(ctx, tn_narrow(ctx, all, 2, 1, from[2]), 1, 1, from[1]);
+    int back[3];
+    for (int i = 0; i < 3; i++)
+        back[order[i]] = i;
+    ck_assert_int_eq(tn_copy_(ctx, tn_permute(ctx, part, back), src), TN_OK);
+    const uint8_t *p = tn_data(all);
+    for (int64_t i = 0; i < tn_numel(all); i++) {
+        int64_t at[3], k = i % (from[2] + 3) - 1, j = i / (from[2] + 3) % (from[1] + 2) - 1;
+        at[order[0]] = i / (from[2] + 3) / (from[1] + 2);
+        at[order[1]] = j;
+        at[order[2]] = k;
+        bool is_inside = k >= 0 && k < from[2] && j >= 0 && j < from[1];
+        wrong += p[i] != (is_inside ? bytes[(at[0] * b + at[1]) * c + at[2]] : 0);
+    }
+    ck_assert_msg(wrong == 0, "[%d,%d,%d] in order %d,%d,%d: %d are wrong", (int)a, (int)b, (int)c,
+                  order[0], order[1], order[2], (int)wrong);
+    tn_scope_end(ctx, scope);
+}
+
+START_TEST(bytes_in_every_order)
+{
+    static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const int64_t sizes[] = {1, 3, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 130};
+    tn_set_threads(ctx, 3);
+    for (int i = 0; i < 13 * 13; i++)
+        check_permuted(sizes[i / 13], 2, sizes[i % 13], orders[i % 6]);
+    for (int i = 0; i < 6; i++) {
+        check_permuted(2, 33, 70, orders[i]);
+        check_permuted(65, 19, 4, orders[i]);
+        check_permuted(70, 80, 90, orders[i]);
+    }
 }
 END_TEST
 
@@ -171,6 +216,7 @@ int main(void)
     tcase_add_loop_test(tc, copies_between_layouts, 0, TN_DTYPES);
     tcase_add_test(tc, copies_onto_itself);
     tcase_add_test(tc, copies_the_other_way_round);
+    tcase_add_test(tc, bytes_in_every_order);
     tcase_add_test(tc, short_rows_of_one_number);
     tcase_add_test(tc, large);
     return tn_run(suite);

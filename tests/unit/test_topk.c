@@ -1,4 +1,5 @@
 /* topk(x, k, dim, largest), with indices. */
+#include <float.h>
 #include <string.h>
 #include "common/ops.h"
 
@@ -98,6 +99,34 @@ START_TEST(test_groups)
 }
 END_TEST
 
+static double sortable(int kind, int64_t i)
+{
+    static const double special[] = {0,    -0.0,    NAN,      INFINITY,  -INFINITY, 1,
+                                     -NAN, FLT_MAX, 0x1p-149, -0x1p-149, -1,        -FLT_MAX,
+                                     2,    -2.5,    0x1p-130, -0x1p-130};
+    uint32_t bits = (uint32_t)random_bits();
+    float any;
+    memcpy(&any, &bits, sizeof any);
+    return kind == 0 ? special[bits % 16] : kind == 1 ? any : kind == 2 ? (double)(i / 3) / 256 : 1;
+}
+
+/* So many that all are put in order: lengths around the one from which they are sorted, with
+ * numbers of all bits, special ones, such that have digits in common, and only one. */
+START_TEST(test_sorted)
+{
+    static const int64_t sizes[] = {120, 127, 128, 129, 130, 257, 400};
+    for (int i = 0; i < 7 * 4; i++) {
+        int64_t n = sizes[i / 4];
+        array x = array_new(1, &n);
+        for (int64_t j = 0; j < n; j++)
+            x.data[j] = sortable(i % 4, j);
+        check_topk(&x, n, 0, true);
+        check_topk(&x, n - 1, 0, false);
+        check_topk(&x, n / 3, 0, i % 8 < 4);
+    }
+}
+END_TEST
+
 /* One number of each column comes before all others, at every place. */
 START_TEST(test_places)
 {
@@ -115,8 +144,10 @@ END_TEST
 
 START_TEST(test_threads)
 {
-    array x = array_random("[20001,3]");
+    array x = array_random("[20001,3]"), rows = array_random("[3,100,140]");
     check_topk(&x, 2, 1, true);
+    check_topk(&rows, 70, 2, false);
+    check_topk(&rows, 90, 1, true);
 }
 END_TEST
 
@@ -173,5 +204,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("topk", cases, test_values, test_groups, test_places, test_threads, test_special_values,
-         test_repeated_numbers, test_contiguous_indices, test_errors)
+OP_TESTS("topk", cases, test_values, test_groups, test_sorted, test_places, test_threads,
+         test_special_values, test_repeated_numbers, test_contiguous_indices, test_errors)

@@ -324,13 +324,13 @@ static bool is_crowded(tn_ctx *ctx, const tn_tensor *dx, int dim, const tn_tenso
 
 /* Crowded elements have one beside them for what rounding takes. */
 tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape, int dim,
-                           const tn_tensor *index, const tn_tensor *dy)
+                           const tn_tensor *index, bool they_differ, const tn_tensor *dy)
 {
     tn_tensor *dx = tn__new(ctx, what, dy->dtype, ndim, shape);
     if (!dx)
         return NULL;
     tn__fill(dx, 0);
-    bool crowded = is_crowded(ctx, dx, dim, index);
+    bool crowded = !they_differ && is_crowded(ctx, dx, dim, index);
     tn_tensor *lost = crowded ? tn_zeros(ctx, dx->dtype, ndim, shape) : NULL;
     tn_tensor *firsts = firsts_along(ctx, dx, dim, index);
     tn_tensor *firsts_lost = lost ? firsts_along(ctx, lost, dim, index) : NULL;

@@ -17,8 +17,9 @@ const tn_tensor *tn__indices(tn_ctx *ctx, const char *what, const tn_tensor *x, 
 tn_tensor *tn__gather(tn_ctx *ctx, const char *what, const tn_tensor *x, int dim,
                       const tn_tensor *index);
 
-/* The gradient of that: zeros of `shape`, with dx[i, index[i, j, k], k] += dy[i, j, k]. */
+/* The gradient of that: zeros of `shape`, with dx[i, index[i, j, k], k] += dy[i, j, k]. Indices
+ * that differ along the dimension need not be counted. */
 tn_tensor *tn__scatter_add(tn_ctx *ctx, const char *what, int ndim, const int64_t *shape, int dim,
-                           const tn_tensor *index, const tn_tensor *dy);
+                           const tn_tensor *index, bool they_differ, const tn_tensor *dy);
 
 #endif

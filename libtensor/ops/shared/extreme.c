@@ -8,54 +8,30 @@
 #include "tensor/reduce.h"
 
 typedef struct extreme_args {
-    const tn__kernels *k; /* NULL for integers */
-    tn_dtype dtype;
-    bool smallest;
+    const tn__kernels *k; /* of numbers as wide, but for bytes */
+    int64_t size;         /* of a number */
+    bool is_float, smallest;
     char *y;
     int64_t *at; /* NULL: not wanted */
 } extreme_args;
 
-/* Column after column. */
-#define INTEGERS(type)                                                        \
-    for (int64_t j = 0; j < s->cols; j++) {                                   \
-        const type *column = (const type *)x + j;                             \
-        int64_t where = 0;                                                    \
-        for (int64_t i = 1; i < s->n; i++) {                                  \
-            type value = column[i * s->step], best = column[where * s->step]; \
-            if (a->smallest ? value < best : value > best)                    \
-                where = i;                                                    \
-        }                                                                     \
-        ((type *)y)[j] = column[where * s->step];                             \
-        if (at)                                                               \
-            at[j] = where;                                                    \
-    }
-
-static void integer_slab(const tn__step *s, const void *x, void *y, int64_t *at,
-                         const extreme_args *a)
+/* Of x [n, cols], rows `step` apart, as results from number `to` on. */
+static void find(const extreme_args *e, int64_t n, int64_t cols, const char *x, int64_t step,
+                 int64_t to)
 {
-    switch (a->dtype) {
-    case TN_I64:
-        INTEGERS(int64_t)
-        break;
-    case TN_I32:
-        INTEGERS(int32_t)
-        break;
-    default:
-        INTEGERS(uint8_t)
-    }
+    char *y = e->y + to * e->size;
+    int64_t *at = e->at ? e->at + to : NULL;
+    if (!e->is_float)
+        e->k->extreme_integers(n, cols, x, step, e->size == 1, e->smallest, y, at);
+    else if (cols == 1 && step == 1)
+        e->k->extreme(n, x, e->smallest, y, at);
+    else
+        e->k->extreme_rows(n, cols, x, step, e->smallest, y, at);
 }
 
 static void slab(const tn__step *s, const char *x, int64_t to, void *payload)
 {
-    const extreme_args *a = payload;
-    char *y = a->y + to * (int64_t)tn_dtype_size(a->dtype);
-    int64_t *at = a->at ? a->at + to : NULL;
-    if (!a->k)
-        integer_slab(s, x, y, at, a);
-    else if (s->cols == 1 && s->step == 1)
-        a->k->extreme(s->n, x, a->smallest, y, at);
-    else
-        a->k->extreme_rows(s->n, s->cols, x, s->step, a->smallest, y, at);
+    find(payload, s->n, s->cols, x, s->step, to);
 }
 
 enum { SHORT_LINE = 64, LINES = 64 }; /* numbers of a line, and lines at a time */
@@ -72,18 +48,17 @@ static void turn_lines(int64_t begin, int64_t end, void *payload)
     _Alignas(64) char turned[SHORT_LINE * LINES * sizeof(double)];
     const lines_args *a = payload;
     const extreme_args *e = a->e;
-    int64_t size = (int64_t)tn_dtype_size(e->dtype);
     for (int64_t i = begin; i < end; i += LINES) {
         int64_t lines = tn__min(end - i, LINES);
-        e->k->transpose(a->n, lines, a->x + i * a->stride * size, a->stride, turned, lines);
-        e->k->extreme_rows(a->n, lines, turned, lines, e->smallest, e->y + i * size,
-                           e->at ? e->at + i : NULL);
+        (e->size == 1 ? e->k->transpose_bytes : e->k->transpose)(
+            a->n, lines, a->x + i * a->stride * e->size, a->stride, turned, lines);
+        find(e, a->n, lines, turned, lines, i);
     }
 }
 
 static void run(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, extreme_args *e)
 {
-    if (e->k && s->n > 1 && s->n <= SHORT_LINE && tn__has_lines(s)) {
+    if (s->n > 1 && s->n <= SHORT_LINE && tn__has_lines(s)) {
         lines_args args = {e, tn__ptr(x), s->n, s->outer.strides[0]};
         tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n), turn_lines, &args);
     } else {
@@ -112,8 +87,10 @@ static tn_tensor *extreme_step(tn_ctx *ctx, const char *what, const tn_tensor *x
         *at = y ? tn__new(ctx, what, TN_I64, 1, shape) : NULL;
     if (!tn_ok(ctx))
         return NULL;
-    extreme_args args = {.k = tn__is_float(x->dtype) ? tn__kernels_of(ctx, x->dtype) : NULL,
-                         .dtype = x->dtype,
+    int64_t size = (int64_t)tn_dtype_size(x->dtype);
+    extreme_args args = {.k = tn__kernels_of(ctx, size == 8 ? TN_F64 : TN_F32),
+                         .size = size,
+                         .is_float = tn__is_float(x->dtype),
                          .smallest = smallest,
                          .y = tn__ptr(y),
                          .at = at ? tn__ptr(*at) : NULL};

@@ -1,5 +1,5 @@
-/* cblas.c - C = alpha op(A) op(B) + beta C, row-major, by three loops. Where beta is 0, C is not
- * read. */
+/* cblas.c - C = alpha op(A) op(B) + beta C, row-major, by three loops, and y = alpha op(A) x +
+ * beta y. Where beta is 0, C and y are not read. */
 #include <cblas.h>
 #include <stddef.h>
 
@@ -23,3 +23,16 @@
 
 GEMM(cblas_sgemm, float)
 GEMM(cblas_dgemm, double)
+
+/* A column is a matrix whose rows are one number long. */
+#define GEMV(name, real, gemm)                                                                \
+    void name(const CBLAS_ORDER order, const CBLAS_TRANSPOSE trans, const int rows,           \
+              const int cols, const real alpha, const real *a, const int lda, const real *x,  \
+              const int step_x, const real beta, real *y, const int step_y)                   \
+    {                                                                                         \
+        int m = trans == CblasNoTrans ? rows : cols, k = trans == CblasNoTrans ? cols : rows; \
+        gemm(order, trans, CblasNoTrans, m, 1, k, alpha, a, lda, x, step_x, beta, y, step_y); \
+    }
+
+GEMV(cblas_sgemv, float, cblas_sgemm)
+GEMV(cblas_dgemv, double, cblas_dgemm)
