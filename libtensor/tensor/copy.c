@@ -235,9 +235,15 @@ static void repeat_each(tn_ctx *ctx, const tn__iter *it)
                  fill_short_rows, &args);
 }
 
+static void copy_rows(tn_ctx *ctx, tn__iter *it)
+{
+    copy_args args = {.ctx = ctx, .size = it->size[0]};
+    tn__iter_lengthen_rows(it);
+    tn__iter_run(ctx, it, copy_row, &args);
+}
+
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
 {
-    copy_args args = {.ctx = ctx, .size = tn_dtype_size(dst->dtype)};
     tn__iter it = tn__iter_as_it_lies(dst->ndim, dst->shape, 2, (const tn_tensor *[]){dst, src});
     int across = dim_across(&it);
     if (across >= 0)
@@ -246,10 +252,8 @@ void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)
         repeat_each(ctx, &it);
     else if (has_short_pieces(&it))
         copy_each(ctx, &it);
-    else {
-        tn__iter_lengthen_rows(&it);
-        tn__iter_run(ctx, &it, copy_row, &args);
-    }
+    else
+        copy_rows(ctx, &it);
 }
 
 tn_tensor *tn__copied(tn_ctx *ctx, const char *what, const tn_tensor *t)

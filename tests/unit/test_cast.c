@@ -1,5 +1,4 @@
 /* cast(x, dtype), clone(x) and contiguous(x). */
-#include <string.h>
 #include "common/ops.h"
 
 OP(cast_same, tn_cast(ctx, in[0], tn_dtype_of(in[0])))
@@ -116,37 +115,6 @@ START_TEST(test_layouts)
 }
 END_TEST
 
-/* A cast of columns is that of a copy of them, which has no columns any more: strips and blocks of
- * all types, whole ones and ends of them. */
-static void check_columns(int64_t rows, int64_t cols)
-{
-    tn_tensor *start = tn_mul_scalar(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(2, cols, rows)), 200);
-    for (int run = 0; run < TN_DTYPES * TN_DTYPES; run++) {
-        tn_scope scope = tn_scope_begin(ctx);
-        tn_dtype from = (tn_dtype)(run / TN_DTYPES), to = (tn_dtype)(run % TN_DTYPES);
-        tn_tensor *x = tn_transpose(ctx, tn_cast(ctx, start, from), 1, 2);
-        tn_tensor *y = tn_cast(ctx, x, to), *want = tn_cast(ctx, tn_contiguous(ctx, x), to);
-        ck_assert(tn_is_contiguous(y));
-        ck_assert_msg(memcmp(tn_data(y), tn_data(want),
-                             (size_t)tn_numel(y) * tn_dtype_size(tn_dtype_of(y))) == 0,
-                      "%d x %d of %s as %s", (int)rows, (int)cols, tn_dtype_name(from),
-                      tn_dtype_name(to));
-        tn_scope_end(ctx, scope);
-    }
-}
-
-START_TEST(test_columns)
-{
-    static const int64_t sizes[] = {1, 8, 15, 16, 17, 33, 63, 65};
-    tn_set_threads(ctx, 2);
-    for (int i = 0; i < 64; i++)
-        check_columns(sizes[i / 8], sizes[i % 8]);
-    for (int64_t cols = 255; cols <= 257; cols++)
-        check_columns(20, cols);
-    check_columns(70, 600);
-}
-END_TEST
-
 /* A gradient arrives in the type of the input. */
 START_TEST(test_gradients_between_types)
 {
@@ -184,5 +152,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("cast", cases, test_values, test_sizes, test_large_integers, test_layouts, test_columns,
+OP_TESTS("cast", cases, test_values, test_sizes, test_large_integers, test_layouts,
          test_gradients_between_types, test_memory_of_results, test_errors)

@@ -1,4 +1,5 @@
-/* Copies between any two layouts. */
+/* Copies between any two layouts, and casts of them. */
+#include <string.h>
 #include "common/check_tn.h"
 #include "common/layouts.h"
 
@@ -158,6 +159,37 @@ START_TEST(bytes_in_every_order)
 }
 END_TEST
 
+/* A cast of columns is that of a copy of them, which has no columns any more: strips and blocks of
+ * all types, whole ones and ends of them. */
+static void check_columns(int64_t rows, int64_t cols)
+{
+    tn_tensor *start = tn_mul_scalar(ctx, tn_randn(ctx, TN_F32, TN_SHAPE(2, cols, rows)), 200);
+    for (int run = 0; run < TN_DTYPES * TN_DTYPES; run++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_dtype from = (tn_dtype)(run / TN_DTYPES), to = (tn_dtype)(run % TN_DTYPES);
+        tn_tensor *x = tn_transpose(ctx, tn_cast(ctx, start, from), 1, 2);
+        tn_tensor *y = tn_cast(ctx, x, to), *want = tn_cast(ctx, tn_contiguous(ctx, x), to);
+        ck_assert(tn_is_contiguous(y));
+        ck_assert_msg(memcmp(tn_data(y), tn_data(want),
+                             (size_t)tn_numel(y) * tn_dtype_size(tn_dtype_of(y))) == 0,
+                      "%d x %d of %s as %s", (int)rows, (int)cols, tn_dtype_name(from),
+                      tn_dtype_name(to));
+        tn_scope_end(ctx, scope);
+    }
+}
+
+START_TEST(casts_of_columns)
+{
+    static const int64_t sizes[] = {1, 8, 15, 16, 17, 33, 63, 65};
+    tn_set_threads(ctx, 2);
+    for (int i = 0; i < 64; i++)
+        check_columns(sizes[i / 8], sizes[i % 8]);
+    for (int64_t cols = 255; cols <= 257; cols++)
+        check_columns(20, cols);
+    check_columns(70, 600);
+}
+END_TEST
+
 /* x has gaps; what lies behind the rows stays as it is. */
 static void check_repeated(tn_dtype dtype, int64_t rows, int64_t n)
 {
@@ -217,6 +249,7 @@ int main(void)
     tcase_add_test(tc, copies_onto_itself);
     tcase_add_test(tc, copies_the_other_way_round);
     tcase_add_test(tc, bytes_in_every_order);
+    tcase_add_test(tc, casts_of_columns);
     tcase_add_test(tc, short_rows_of_one_number);
     tcase_add_test(tc, large);
     return tn_run(suite);

@@ -88,6 +88,24 @@ START_TEST(strides_that_overflow_are_not_joined)
 }
 END_TEST
 
+/* As many dimensions as there can be, none of which are neighbours. */
+START_TEST(most_dimensions)
+{
+    static const int order[] = {6, 1, 4, 7, 2, 5, 0, 3};
+    static const int64_t shape[] = {2, 3, 4, 5, 6, 7, 8, 9};
+    tn_tensor *t = tn_permute(ctx, tn_zeros(ctx, TN_U8, 8, shape), order);
+    tn__iter it = tn__iter_new(8, tn_shape(t), 1, (const tn_tensor *[]){t});
+    tn__iter sorted = tn__iter_as_it_lies(8, tn_shape(t), 1, (const tn_tensor *[]){t});
+    ck_assert_int_eq(it.ndim, 8);
+    for (int i = 0; i < 8; i++) {
+        ck_assert_int_eq(it.shape[i], shape[order[i]]);
+        ck_assert_int_eq(it.strides[0][i], tn_strides(t)[i]);
+    }
+    ck_assert_int_eq(sorted.ndim, 1);
+    ck_assert_int_eq(sorted.shape[0], tn_numel(t));
+}
+END_TEST
+
 static void visit(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
     (void)payload;
@@ -139,6 +157,7 @@ int main(void)
     tcase_add_test(tc, dimensions_are_joined);
     tcase_add_test(tc, dimensions_come_as_they_lie);
     tcase_add_test(tc, rows_get_longer);
+    tcase_add_test(tc, most_dimensions);
     tcase_add_test(tc, strides_that_overflow_are_not_joined);
     tcase_add_loop_test(tc, every_element_is_visited_once, 1, 6);
     return tn_run(suite);
