@@ -53,7 +53,7 @@
     K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))             \
     K(void, extreme_rows,                                                                         \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at)) \
-    /* the same of integers as wide as the numbers, or of bytes; one column may be a row */       \
+    /* the same of integers as wide as the numbers, or of bytes; a column with ldx = 1, too */    \
     K(void, extreme_integers,                                                                     \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool are_bytes, bool smallest,        \
        void *y, int64_t *at))                                                                     \
