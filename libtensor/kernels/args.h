@@ -116,6 +116,9 @@ typedef struct tn__winograd_panel {
 /* Numbers of a row, at most, that is done beside others (softmax_columns.c). */
 #define TN__SHORT_ROW 31
 
+/* A vector of any build has no more numbers. */
+#define TN__LINE 16
+
 /* So many numbers are put in order without space to sort them in; of so many or more, those are
  * chosen first that may be among the first ones. */
 #define TN__FEW_SORTED 128
