@@ -116,8 +116,13 @@ typedef struct tn__winograd_panel {
 /* Numbers of a row, at most, that is done beside others (softmax_columns.c). */
 #define TN__SHORT_ROW 31
 
-/* So many numbers are put in order without space to sort them in. */
+/* A vector of any build has no more numbers. */
+#define TN__LINE 16
+
+/* So many numbers are put in order without space to sort them in; of so many or more, those are
+ * chosen first that may be among the first ones. */
 #define TN__FEW_SORTED 128
+#define TN__CHOSEN_FROM 2048
 
 /* What kernels may read and write past the end of an array, in bytes. */
 #define TN__SLACK 64

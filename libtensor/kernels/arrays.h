@@ -51,9 +51,12 @@
     /* y[0] = the largest or smallest x[i], y[j] that of x[i][j], x as for sum_rows; where the */ \
     /* first of these is, if `at` is not NULL; NaN comes before all others */                     \
     K(void, extreme, (int64_t n, const void *x, bool smallest, void *y, int64_t *at))             \
+    /* those of `count` lines of at least TN__LINE numbers, ldx apart */                          \
+    K(void, extreme_lines,                                                                        \
+      (int64_t count, int64_t n, const void *x, int64_t ldx, bool smallest, void *y))             \
     K(void, extreme_rows,                                                                         \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool smallest, void *y, int64_t *at)) \
-    /* the same of integers as wide as the numbers, or of bytes; one column may be a row */       \
+    /* the same of integers as wide as the numbers, or of bytes; a column with ldx = 1, too */    \
     K(void, extreme_integers,                                                                     \
       (int64_t n, int64_t cols, const void *x, int64_t ldx, bool are_bytes, bool smallest,        \
        void *y, int64_t *at))                                                                     \

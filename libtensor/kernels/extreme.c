@@ -4,13 +4,14 @@
  * Vectors gather the best of every few numbers, without places; the place of the best of a row is
  * looked for afterwards, in the block that it came from. Where the best of each column is wanted,
  * places are gathered too, as integers as wide as the numbers. */
+#include <string.h>
 #include "kernels/pairs.h"
-#include "kernels/wide.h"
+#include "kernels/square.h"
 
 #if defined(TN_REAL_f32)
-#define PLACES INT32_MAX
+#define LAST_PLACE INT32_MAX
 #else
-#define PLACES INT64_MAX
+#define LAST_PLACE INT64_MAX
 #endif
 
 /* Comparing takes so long that wide vectors pay where a processor has them. */
@@ -47,8 +48,9 @@ INLINE wide better(wide x, wide best, bool smallest)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* The best of n numbers, at least `ways` vectors; the last vectors may see some once more. */
-INLINE real best_of_vectors(int64_t n, const real *x, int ways, bool smallest)
+/* The best of n numbers, at least `ways` vectors, in each place of a vector; the last vectors may
+ * see some once more. */
+INLINE wide best_vector(int64_t n, const real *x, int ways, bool smallest)
 {
     wide best[WAYS];
     for (int k = 0; k < ways; k++)
@@ -60,9 +62,13 @@ INLINE real best_of_vectors(int64_t n, const real *x, int ways, bool smallest)
     }
     for (int k = 1; k < ways; k++)
         best[0] = better(best[k], best[0], smallest);
+    return best[0];
+}
+
+INLINE real best_of_vectors(int64_t n, const real *x, int ways, bool smallest)
+{
     real one[WIDTH];
-    for (int64_t j = 0; j < WIDTH; j++)
-        one[j] = best[0][j];
+    store_wide(one, best_vector(n, x, ways, smallest));
     for (int64_t half = WIDTH / 2; half > 0; half /= 2)
         for (int64_t j = 0; j < half; j++)
             one[j] = is_before(one[j + half], one[j], smallest) ? one[j + half] : one[j];
@@ -120,6 +126,35 @@ void KERNEL(extreme)(int64_t n, const void *x, bool smallest, void *y, int64_t *
         find(n, x, false, y, at);
     else
         *(real *)y = smallest ? best_of(n, x, true) : best_of(n, x, false);
+}
+
+/* ---- many rows ------------------------------------------------------------------------------- */
+
+/* The best numbers of WIDTH rows, each in a vector, are turned, and compared side by side. */
+INLINE wide best_of_rows(int64_t rows, int64_t n, const real *x, int64_t ldx, bool smallest)
+{
+    real best[WIDTH * WIDTH], turned[WIDTH * WIDTH];
+    for (int64_t i = 0; i < rows; i++)
+        store_wide(best + i * WIDTH, n >= STRIP ? best_vector(n, x + i * ldx, WAYS, smallest)
+                                                : best_vector(n, x + i * ldx, 1, smallest));
+    transpose_square(rows, best, WIDTH, turned, WIDTH);
+    wide all = load_wide(turned);
+    for (int64_t j = 1; j < WIDTH; j++)
+        all = better(load_wide(turned + j * WIDTH), all, smallest);
+    return all;
+}
+
+void KERNEL(extreme_lines)(int64_t count, int64_t n, const void *px, int64_t ldx, bool smallest,
+                           void *py)
+{
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const real *x = (const real *)px + i * ldx;
+        int64_t rows = at_most(count - i, WIDTH);
+        real best[WIDTH];
+        store_wide(best, smallest ? best_of_rows(rows, n, x, ldx, true)
+                                  : best_of_rows(rows, n, x, ldx, false));
+        memcpy((real *)py + i, best, (size_t)rows * sizeof(real));
+    }
 }
 
 /* ---- columns --------------------------------------------------------------------------------- */
@@ -204,11 +239,11 @@ INLINE void columns(int64_t n, int64_t cols, const real *x, int64_t ldx, bool sm
                     int64_t *at)
 {
     int64_t rows = rows_of_strips(cols);
-    if (cols >= STRIP && n <= PLACES)
+    if (cols >= STRIP && n <= LAST_PLACE)
         strips(n, cols, x, ldx, WAYS, smallest, y, at);
-    else if (cols >= WIDTH && n <= PLACES)
+    else if (cols >= WIDTH && n <= LAST_PLACE)
         strips(n, cols, x, ldx, 1, smallest, y, at);
-    else if (cols < WIDTH && ldx == cols && n / rows >= FEWEST && n / rows <= PLACES)
+    else if (cols < WIDTH && ldx == cols && n / rows >= FEWEST && n / rows <= LAST_PLACE)
         few_columns(n, cols, x, rows, smallest, y, at);
     else
         for (int64_t j = 0; j < cols; j++)

@@ -2,8 +2,8 @@
  * and where the first of these is.
  *
  * A row is looked through for the best, and then for its place. Rows of columns are compared with
- * the best so far, one after the other. Each loop is one expression without a branch, which
- * compilers turn into vectors. */
+ * the best so far, one after the other. The inner loops have no branches, so that compilers turn
+ * them into vectors. */
 #include "kernels/real.h"
 
 #define INLINE __attribute__((always_inline)) static inline

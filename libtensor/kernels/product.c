@@ -24,6 +24,15 @@ tn__tile_size KERNEL(product_tile)(void)
     return (tn__tile_size){ROWS, COLUMNS, PITCH};
 }
 
+#if defined(TN_ISA_v4)
+#define MOST_VECTORS 4 /* of a tile */
+#define PAIR_ROWS 6    /* of one of two panels, */
+#define PAIR_DEPTH 256 /* and its terms */
+#define EACH_PAIR_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6)
+#else
+#define MOST_VECTORS 2
+#endif
+
 /* A tile of the block, from row i and column j on. */
 typedef struct place {
     int64_t i, j, columns;
@@ -87,12 +96,13 @@ INLINE term first_term(int rows, const place *at, layout a)
 }
 
 INLINE void add_term(int rows, int vectors, const tn__product_block *x, const place *at, layout a,
-                     term *t, wide sums[ROWS][2])
+                     term *t, wide sums[ROWS][MOST_VECTORS])
 {
-    wide b[2];
-    __builtin_prefetch(t->ahead, 0, 2);
+    wide b[MOST_VECTORS];
+    if (vectors <= 2)
+        __builtin_prefetch(t->ahead, 0, 2);
     EACH (v, vectors)
-        b[v] = load_wide(t->b + v * WIDTH);
+        b[v] = load_wide(t->b + v / 2 * x->b_panel + v % 2 * WIDTH);
     EACH (r, rows)
         EACH (v, vectors)
             sums[r][v] += number_of(t->upper, t->other, a.row, a.constant, r, v) * b[v];
@@ -103,7 +113,7 @@ INLINE void add_term(int rows, int vectors, const tn__product_block *x, const pl
 }
 
 INLINE void add_terms(int rows, int vectors, const tn__product_block *x, const place *at, layout a,
-                      wide sums[ROWS][2])
+                      wide sums[ROWS][MOST_VECTORS])
 {
     const int turn = a.constant ? 2 : 1;
     term t = first_term(rows, at, a);
@@ -129,7 +139,8 @@ INLINE void ask_for(int rows, int vectors, const real *c, int64_t ldc)
 }
 
 /* Rows that are so far apart: those of C, or 0 for a bias of the columns. */
-INLINE void add_rows(int rows, int vectors, const real *row, int64_t step, wide sums[ROWS][2])
+INLINE void add_rows(int rows, int vectors, const real *row, int64_t step,
+                     wide sums[ROWS][MOST_VECTORS])
 {
     EACH (r, rows) {
         EACH (v, vectors)
@@ -139,14 +150,14 @@ INLINE void add_rows(int rows, int vectors, const real *row, int64_t step, wide 
 }
 
 /* A number to each row. */
-INLINE void add_column(int rows, int vectors, const real *column, wide sums[ROWS][2])
+INLINE void add_column(int rows, int vectors, const real *column, wide sums[ROWS][MOST_VECTORS])
 {
     EACH (r, rows)
         EACH (v, vectors)
             sums[r][v] += column[r];
 }
 
-INLINE void store_tile(int rows, int vectors, wide sums[ROWS][2], real *c, int64_t ldc)
+INLINE void store_tile(int rows, int vectors, wide sums[ROWS][MOST_VECTORS], real *c, int64_t ldc)
 {
     EACH (r, rows) {
         EACH (v, vectors)
@@ -157,7 +168,7 @@ INLINE void store_tile(int rows, int vectors, wide sums[ROWS][2], real *c, int64
 
 /* Of a tile that has all its columns, in rows as they lie in C. */
 INLINE void finish_whole(int rows, int vectors, const tn__product_block *x, const place *at,
-                         wide sums[ROWS][2])
+                         wide sums[ROWS][MOST_VECTORS])
 {
     const real *row_bias = x->row_bias, *column_bias = x->column_bias;
     if (x->adds)
@@ -174,15 +185,16 @@ INLINE void finish_whole(int rows, int vectors, const tn__product_block *x, cons
 INLINE void multiply(int rows, int vectors, const tn__product_block *x, const place *at)
 {
     const bool large = rows > HALF && vectors == 2;
-    wide sums[ROWS][2] = {0};
-    ask_for(rows, vectors, at->c, x->c_row);
+    wide sums[ROWS][MOST_VECTORS] = {0};
+    if (vectors <= 2 || x->adds)
+        ask_for(rows, vectors, at->c, x->c_row);
     if (large && x->a_row == PITCH && x->a_step == 1)
         add_terms(rows, vectors, x, at, (layout){true, PITCH, 1}, sums);
     else if (large && x->a_row == 1 && x->a_step == ROWS)
         add_terms(rows, vectors, x, at, (layout){true, 1, ROWS}, sums);
     else
         add_terms(rows, vectors, x, at, (layout){false, x->a_row, x->a_step}, sums);
-    if (at->columns == vectors * WIDTH && x->c_step == 1) {
+    if (vectors > 2 || (at->columns == vectors * WIDTH && x->c_step == 1)) {
         finish_whole(rows, vectors, x, at, sums);
     } else {
         real all[ROWS * COLUMNS];
@@ -254,10 +266,68 @@ static void start(const tn__product_block *x)
                                                                : 0);
 }
 
+/* ---- two panels ------------------------------------------------------------------------------ */
+
+#if defined(TN_ISA_v4)
+
+/* Where A is in place, each of its numbers takes an instruction of its own. A tile of six rows and
+ * two panels reads ten times for 24 multiplications, one of 14 rows and a panel 16 times for 28,
+ * which counts while a neighbour works on the core's other half. Both panels must stay near, and
+ * they are read more often, so that rows of a single tile are better off with that. */
+#define MULTIPLY_PAIR(rows)                                              \
+    static void four_##rows(const tn__product_block *x, const place *at) \
+    {                                                                    \
+        multiply(rows, 4, x, at);                                        \
+    }
+EACH_PAIR_ROWS(MULTIPLY_PAIR)
+
+#define FOUR(rows) four_##rows,
+static const multiply_fn pair_multipliers[PAIR_ROWS] = {EACH_PAIR_ROWS(FOUR)};
+
+static bool pays_to_pair(const tn__product_block *x)
+{
+    bool is_packed = x->a_tile > 0 || x->a_row == PITCH;
+    return !is_packed && x->m > ROWS && x->c_step == 1 && x->k <= PAIR_DEPTH;
+}
+
+static void multiply_pair(const tn__product_block *x, int64_t j)
+{
+    int64_t tiles = (x->m + PAIR_ROWS - 1) / PAIR_ROWS;
+    place at = {.j = j, .b = (const real *)x->b + j / COLUMNS * x->b_panel};
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t end = x->m * (t + 1) / tiles;
+        at.a = (const real *)x->a + at.i * x->a_row;
+        at.c = (real *)x->c + at.i * x->c_row + j;
+        pair_multipliers[end - at.i - 1](x, &at);
+        at.i = end;
+    }
+}
+
+/* Returns the columns that are done. */
+static int64_t multiply_pairs(const tn__product_block *x)
+{
+    int64_t columns = pays_to_pair(x) ? x->n / (2 * COLUMNS) * (2 * COLUMNS) : 0;
+    for (int64_t j = 0; j < columns; j += 2 * COLUMNS)
+        multiply_pair(x, j);
+    return columns;
+}
+
+#else
+
+static int64_t multiply_pairs(const tn__product_block *x)
+{
+    (void)x;
+    return 0;
+}
+
+#endif
+
 void KERNEL(product)(const tn__product_block *x)
 {
-    if (x->k == 0)
+    if (x->k == 0) {
         start(x);
-    for (int64_t j = 0; j < x->n && x->k > 0; j += COLUMNS)
+        return;
+    }
+    for (int64_t j = multiply_pairs(x); j < x->n; j += COLUMNS)
         multiply_panel(x, j);
 }

@@ -3,7 +3,8 @@
  *
  * The place of each of a few keys is the count of those that come before it. More of them are
  * sorted by their digits, the last one first, which leaves equal ones in order (radix sort; Knuth,
- * "The Art of Computer Programming", volume 3, 5.2.5). */
+ * "The Art of Computer Programming", volume 3, 5.2.5). Of many, only those are sorted whose first
+ * bits say that they may be among the k. */
 #include <string.h>
 #include "kernels/real.h"
 
@@ -48,6 +49,8 @@ static void by_counts(int64_t n, int64_t k, const real *x, int64_t stride, bool 
 }
 
 /* ---- many ------------------------------------------------------------------------------------ */
+
+enum { MANY = 32768 }; /* numbers, beside whose pairs there is space for 2^16 counts */
 
 enum { BITS = 8, VALUES = 1 << BITS, DIGITS = 8 * sizeof(digits) / BITS };
 
@@ -94,6 +97,42 @@ static const pair *sort(int64_t n, pair *from, pair *to)
     return from;
 }
 
+/* ---- choosing those to sort ------------------------------------------------------------------ */
+
+INLINE digits unsigned_key(real x, bool largest)
+{
+    return (digits)key_of(x, largest) ^ ~(digits)GREATEST;
+}
+
+/* The pairs of all numbers. */
+static int64_t take_all(int64_t n, const real *x, int64_t stride, bool largest, pair *pairs)
+{
+    for (int64_t i = 0; i < n; i++)
+        pairs[i] = (pair){unsigned_key(x[i * stride], largest), (digits)i};
+    return n;
+}
+
+/* The pairs of those whose first bits are not above the bits of the last one that is wanted, and
+ * their count. What all numbers begin with is counted where pairs will be sorted. */
+static int64_t take_first(int64_t n, int64_t k, const real *x, int64_t stride, bool largest,
+                          pair *pairs)
+{
+    const int bits = n < MANY ? 12 : 16, rest = 8 * (int)sizeof(digits) - bits;
+    uint32_t *counts = (uint32_t *)(void *)(pairs + n), last = 0;
+    memset(counts, 0, sizeof *counts << bits);
+    for (int64_t i = 0; i < n; i++)
+        counts[unsigned_key(x[i * stride], largest) >> rest]++;
+    for (int64_t seen = counts[0]; seen < k; seen += counts[last])
+        last++;
+    int64_t taken = 0;
+    for (int64_t i = 0; i < n; i++) {
+        digits key = unsigned_key(x[i * stride], largest);
+        pairs[taken] = (pair){key, (digits)i};
+        taken += (key >> rest) <= last;
+    }
+    return taken;
+}
+
 void KERNEL(topk_sort)(int64_t n, int64_t k, const void *px, int64_t stride, bool largest,
                        void *space, int64_t *best)
 {
@@ -103,9 +142,9 @@ void KERNEL(topk_sort)(int64_t n, int64_t k, const void *px, int64_t stride, boo
         return;
     }
     pair *pairs = space;
-    for (int64_t i = 0; i < n; i++)
-        pairs[i] = (pair){(digits)key_of(x[i * stride], largest) ^ ~(digits)GREATEST, (digits)i};
-    const pair *sorted = sort(n, pairs, pairs + n);
+    int64_t taken = n < TN__CHOSEN_FROM ? take_all(n, x, stride, largest, pairs)
+                                        : take_first(n, k, x, stride, largest, pairs);
+    const pair *sorted = sort(taken, pairs, pairs + n);
     for (int64_t i = 0; i < k; i++)
         best[i] = (int64_t)sorted[i].place;
 }

@@ -52,17 +52,19 @@ static void topk_rows(int64_t worker, int64_t begin, int64_t end, void *payload)
     }
 }
 
-/* A heap of few takes less time than sorting all, whose places are integers as wide as numbers. */
+/* A heap of few takes less time than sorting. What is sorted of f32 has places of 32 bits. */
 static bool pays_to_sort(int64_t n, int64_t count)
 {
-    return n <= INT32_MAX && count > 1 + n / 32;
+    int64_t few = n < TN__CHOSEN_FROM ? n / 32 : n / 192;
+    return n <= INT32_MAX && count > 1 + few;
 }
 
 static void run(tn_ctx *ctx, topk_args *a)
 {
     int64_t rows = tn_numel(a->rows) / tn_size(a->rows, -1);
     double worth = (double)rows * (double)a->n / TN__GRAIN_ELEMENTS;
-    a->workers = worth < ctx->threads ? tn__max(1, (int64_t)worth) : ctx->threads;
+    int64_t most = tn__min(rows, ctx->threads);
+    a->workers = worth < (double)most ? tn__max(1, (int64_t)worth) : most;
     a->sorts = pays_to_sort(a->n, a->count);
     if (a->sorts && a->n > TN__FEW_SORTED) {
         a->bytes = 4 * a->n * (int64_t)tn_dtype_size(a->rows->dtype);

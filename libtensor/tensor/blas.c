@@ -282,8 +282,8 @@ static vector_product vector_product_of(const tn__gemm_args *g)
                             .x = g->b};
 }
 
-/* Whether y that begins with 0 times what was there may keep its NaN is told by no BLAS: zeros are
- * written here. */
+/* Some libraries leave NaN in a y that begins with 0 times what was there: zeros are written
+ * here. */
 static void call_gemv(const tn__gemm_args *g)
 {
     vector_product v = vector_product_of(g);
@@ -361,7 +361,7 @@ static void add_vector(tn_dtype dtype, int64_t n, const void *x, void *y, int64_
  * one after another: each block of rows gets a sum of its own, and that is added. */
 static void multiply_vector(const tn__gemm_args *g)
 {
-    double sum[VECTOR_PIECE];
+    _Alignas(64) char sum[VECTOR_PIECE * sizeof(double)];
     int64_t n = tn__max(g->m, g->n), blocks = tn__max(1, tn__divide_up(g->k, SMALL_BLOCK));
     for (int64_t begin = 0; begin < n; begin += VECTOR_PIECE) {
         int64_t end = tn__min(n, begin + VECTOR_PIECE);

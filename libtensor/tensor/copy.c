@@ -60,9 +60,15 @@ void tn__fill(const tn_tensor *t, double value)
     tn__iter_run(t->ctx, &it, fill_row, &args);
 }
 
-#define COPY_LOOP(type)                                                        \
-    for (int64_t i = 0; i < n; i++) {                                          \
-        ((type *)p[0])[i * strides[0]] = ((const type *)p[1])[i * strides[1]]; \
+/* Bytes that are written may be anything, as far as a compiler knows: what leads to them is read
+ * beforehand. */
+#define COPY_LOOP(type)                                        \
+    {                                                          \
+        type *to = p[0];                                       \
+        const type *from = p[1];                               \
+        const int64_t step_to = strides[0], step = strides[1]; \
+        for (int64_t i = 0; i < n; i++)                        \
+            to[i * step_to] = from[i * step];                  \
     }
 
 typedef struct copy_args {
@@ -92,13 +98,13 @@ static void copy_row(int64_t n, void *const *p, const int64_t *strides, void *pa
  * copied as matrices that are transposed, in strips of rows for the threads. */
 enum { STRIP_BYTES = 64, LEAST = 8 };
 
-typedef struct turn_args {
+typedef struct walk_args {
     const tn__kernels *k;
     const tn__iter *it;
     int across; /* the dimension along which the source's numbers stand side by side */
     int64_t strip, strips;
     const void *payload; /* of a cast */
-} turn_args;
+} walk_args;
 
 /* -1 if there is no such dimension, or too little of it. */
 static int dim_across(const tn__iter *it)
@@ -120,7 +126,7 @@ typedef struct strip {
     const char *from;
 } strip;
 
-static strip strip_at(const turn_args *a, int64_t number)
+static strip strip_at(const walk_args *a, int64_t number)
 {
     const tn__iter *it = a->it;
     int inner = it->ndim - 1, across = a->across;
@@ -138,7 +144,7 @@ static strip strip_at(const turn_args *a, int64_t number)
 }
 
 /* y [rows, cols], rows ldy numbers apart, from columns of the source. */
-static void turn_block(const turn_args *a, int64_t rows, int64_t cols, const char *x, char *y,
+static void turn_block(const walk_args *a, int64_t rows, int64_t cols, const char *x, char *y,
                        int64_t ldy)
 {
     const tn__iter *it = a->it;
@@ -148,7 +154,7 @@ static void turn_block(const turn_args *a, int64_t rows, int64_t cols, const cha
 
 static void turn_strips(int64_t begin, int64_t end, void *payload)
 {
-    const turn_args *a = payload;
+    const walk_args *a = payload;
     const tn__iter *it = a->it;
     for (int64_t i = begin; i < end; i++) {
         strip s = strip_at(a, i);
@@ -161,7 +167,7 @@ static void turn(tn_ctx *ctx, const tn__iter *it, int across, const void *payloa
 {
     int inner = it->ndim - 1;
     int64_t most = STRIP_BYTES / (int64_t)it->size[1];
-    turn_args args = {.k = tn__kernels_of(ctx, it->size[1] == 8 ? TN_F64 : TN_F32),
+    walk_args args = {.k = tn__kernels_of(ctx, it->size[1] == 8 ? TN_F64 : TN_F32),
                       .it = it,
                       .across = across,
                       .strip = most,
@@ -192,7 +198,7 @@ static bool has_short_pieces(const tn__iter *it)
 
 static void copy_pieces(int64_t rows, void *const *p, const int64_t *strides, void *payload)
 {
-    const turn_args *a = payload;
+    const walk_args *a = payload;
     int inner = a->it->ndim - 1;
     int64_t size = (int64_t)a->it->size[0], n = a->it->shape[inner];
     char same[SHORT_ROW * sizeof(double)];
@@ -207,7 +213,7 @@ static void copy_pieces(int64_t rows, void *const *p, const int64_t *strides, vo
 static void copy_each(tn_ctx *ctx, const tn__iter *it)
 {
     tn__iter rows = tn__iter_of_rows(it);
-    turn_args args = {.it = it};
+    walk_args args = {.it = it};
     tn__iter_run(ctx, &rows, copy_pieces, &args);
 }
 
@@ -221,7 +227,7 @@ static bool has_short_rows(const tn__iter *it)
 
 static void fill_short_rows(int64_t begin, int64_t end, void *payload)
 {
-    const turn_args *a = payload;
+    const walk_args *a = payload;
     const tn__iter *it = a->it;
     int64_t n = it->shape[1], step = it->strides[1][0], size = (int64_t)it->size[0];
     a->k->fill_rows(end - begin, n, it->data[1] + begin * step * size, step,
@@ -230,7 +236,7 @@ static void fill_short_rows(int64_t begin, int64_t end, void *payload)
 
 static void repeat_each(tn_ctx *ctx, const tn__iter *it)
 {
-    turn_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64), .it = it};
+    walk_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64), .it = it};
     tn__parallel(ctx, it->shape[0], tn__grain(TN__GRAIN_ELEMENTS, (double)it->shape[1]),
                  fill_short_rows, &args);
 }
@@ -325,10 +331,10 @@ static void cast_row(int64_t n, void *const *p, const int64_t *strides, void *pa
 /* Columns of the source are turned into rows, a block of them at a time. */
 static void cast_strips(int64_t begin, int64_t end, void *payload)
 {
-    const turn_args *a = payload;
+    const walk_args *a = payload;
     const tn__iter *it = a->it;
     enum { BLOCK = 256 };
-    char rows[STRIP_BYTES * BLOCK];
+    _Alignas(64) char rows[STRIP_BYTES * BLOCK];
     int64_t to = (int64_t)it->size[0], from = (int64_t)it->size[1], n = it->shape[it->ndim - 1];
     for (int64_t i = begin; i < end; i++) {
         strip s = strip_at(a, i);
@@ -336,8 +342,10 @@ static void cast_strips(int64_t begin, int64_t end, void *payload)
             cols = tn__min(n - j, BLOCK);
             turn_block(a, s.rows, cols, s.from + j * it->strides[1][it->ndim - 1] * from, rows,
                        cols);
-            for (int64_t r = 0; r < s.rows; r++)
-                cast_line(a->payload, cols, rows + r * cols * from,
+            bool is_one_line = it->strides[0][a->across] == cols;
+            int64_t lines = is_one_line ? 1 : s.rows, length = s.rows / lines * cols;
+            for (int64_t r = 0; r < lines; r++)
+                cast_line(a->payload, length, rows + r * cols * from,
                           s.to + (r * it->strides[0][a->across] + j) * to);
         }
     }
@@ -357,6 +365,6 @@ tn_tensor *tn__converted(tn_ctx *ctx, const char *what, const tn_tensor *t, tn_d
     if (across >= 0)
         turn(ctx, &it, across, &args, cast_strips);
     else
-        tn__iter_run(ctx, &it, cast_row, &args);
+        tn__iter_run_joined(ctx, &it, cast_row, &args);
     return y;
 }

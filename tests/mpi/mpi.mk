@@ -31,7 +31,7 @@ check-mpi: $(GIVE_WAY)
 	@tests/mpi/faces.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/faces-mpi mpirun.$(mpi))
 	@tests/mpi/alexnet.sh $(BUILD)/bin/faces $(foreach mpi,$(MPIS),$(BUILD)/mpi/mpicc.$(mpi)/bin/alexnet-mpi mpirun.$(mpi))
 	@tests/mpi/page.sh $(BUILD) "$(LIBS)" $(MPIS)
-	$(RUN)MAKE="$(MAKE)" tests/mpi/install.sh $(BUILD) $(firstword $(MPIS))
+	+@MAKE="$(MAKE)" tests/mpi/install.sh $(BUILD) $(firstword $(MPIS))
 
 # By two machines made of one, and Slurm where it is: as root.
 check-cluster:

@@ -83,6 +83,32 @@ START_TEST(test_every_set_of_dimensions)
 }
 END_TEST
 
+/* Lines that are longer than the short ones, about as many as a vector has numbers; with gaps
+ * between them, too. */
+START_TEST(test_lines)
+{
+    static const int64_t counts[] = {1, 2, 7, 8, 9, 15, 16, 17, 33},
+                         sizes[] = {65, 66, 79, 128, 201};
+    for (int i = 0; i < 9 * 5; i++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        array x = array_new(2, (const int64_t[]){counts[i / 5], sizes[i % 5]});
+        for (int64_t j = 0; j < x.numel; j++)
+            x.data[j] = (double)(random_bits() % 1000) - 500;
+        x.data[x.numel / 2] = NAN;
+        for (int how = PLAIN; how <= SLICED; how++) {
+            check_dims(&x, 2, TN_F32, (layout)how);
+            check_dims(&x, 2, TN_F64, (layout)how);
+        }
+        tn_tensor *wide = tn_randn(ctx, TN_F32, TN_SHAPE(counts[i / 5], sizes[i % 5] + 7));
+        tn_tensor *part = tn_narrow(ctx, wide, 1, 3, sizes[i % 5]);
+        tn_tensor *y = tn_amax(ctx, part, TN_DIMS(1));
+        tn_tensor *want = tn_amax(ctx, tn_contiguous(ctx, part), TN_DIMS(1));
+        ck_assert_mem_eq(tn_data(y), tn_data(want), (size_t)tn_numel(y) * sizeof(float));
+        tn_scope_end(ctx, scope);
+    }
+}
+END_TEST
+
 /* As PyTorch: equal elements share the gradient; that of NaN is NaN. */
 START_TEST(test_gradient_of_ties)
 {
@@ -131,5 +157,5 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("amax", cases, test_every_set_of_dimensions, test_gradient_of_ties,
+OP_TESTS("amax", cases, test_every_set_of_dimensions, test_lines, test_gradient_of_ties,
          test_result_has_its_own_memory, test_errors)

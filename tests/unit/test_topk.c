@@ -1,5 +1,6 @@
 /* topk(x, k, dim, largest), with indices. */
 #include <float.h>
+#include <stdlib.h>
 #include <string.h>
 #include "common/ops.h"
 
@@ -127,6 +128,61 @@ START_TEST(test_sorted)
 }
 END_TEST
 
+typedef struct placed {
+    double value;
+    int64_t place;
+} placed;
+
+static bool descending;
+
+static int by_order(const void *a, const void *b)
+{
+    const placed *x = a, *y = b;
+    if (is_before(x->value, y->value, descending))
+        return -1;
+    return is_before(y->value, x->value, descending) || x->place > y->place ? 1 : -1;
+}
+
+/* Of every other number of a row, as f32 and f64. */
+static void check_long(const double *values, int64_t n, int64_t k, bool largest)
+{
+    placed *all = malloc((size_t)n * sizeof *all);
+    ck_assert_ptr_nonnull(all);
+    for (int64_t i = 0; i < n; i++)
+        all[i] = (placed){values[2 * i], i};
+    descending = largest;
+    qsort(all, (size_t)n, sizeof *all, by_order);
+    for (int run = 0; run < 2; run++) {
+        tn_scope scope = tn_scope_begin(ctx);
+        tn_tensor *x = tn_from_data(ctx, TN_F64, TN_SHAPE(n, 2), values), *at;
+        x = tn_select(ctx, tn_cast(ctx, x, run ? TN_F32 : TN_F64), 1, 0);
+        ck_assert_ptr_nonnull(tn_topk(ctx, x, k, 0, largest, &at));
+        for (int64_t i = 0; i < k; i++)
+            ck_assert_msg(tn_data_i64(at)[i] == all[i].place, "%d of %d, number %d: %d, not %d",
+                          (int)k, (int)n, (int)i, (int)tn_data_i64(at)[i], (int)all[i].place);
+        tn_scope_end(ctx, scope);
+    }
+    free(all);
+}
+
+/* So many that those to be sorted are chosen first. */
+START_TEST(test_chosen)
+{
+    static const int64_t sizes[] = {2047, 2048, 2049, 32767, 32768, 40001};
+    double *values = malloc(2 * 40001 * sizeof *values);
+    ck_assert_ptr_nonnull(values);
+    for (int i = 0; i < 6 * 4; i++) {
+        int64_t n = sizes[i / 4];
+        for (int64_t j = 0; j < 2 * n; j++)
+            values[j] = sortable(i % 4, j);
+        check_long(values, n, n / 256 + 2, i % 8 < 4);
+        check_long(values, n, n / 2, i % 8 >= 4);
+        check_long(values, n, n, i % 8 < 4);
+    }
+    free(values);
+}
+END_TEST
+
 /* One number of each column comes before all others, at every place. */
 START_TEST(test_places)
 {
@@ -204,5 +260,6 @@ START_TEST(test_errors)
 }
 END_TEST
 
-OP_TESTS("topk", cases, test_values, test_groups, test_sorted, test_places, test_threads,
-         test_special_values, test_repeated_numbers, test_contiguous_indices, test_errors)
+OP_TESTS("topk", cases, test_values, test_groups, test_sorted, test_chosen, test_places,
+         test_threads, test_special_values, test_repeated_numbers, test_contiguous_indices,
+         test_errors)

@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/isa.h"
 #include "base/threads.h"
+#include "kernels/args.h"
 #include "kernels/kernels.h"
 #include "ops/shared/extreme.h"
 #include "tensor/dtype.h"
@@ -56,15 +57,28 @@ static void turn_lines(int64_t begin, int64_t end, void *payload)
     }
 }
 
+static void best_of_lines(int64_t begin, int64_t end, void *payload)
+{
+    const lines_args *a = payload;
+    const extreme_args *e = a->e;
+    e->k->extreme_lines(end - begin, a->n, a->x + begin * a->stride * e->size, a->stride,
+                        e->smallest, e->y + begin * e->size);
+}
+
 static void run(tn_ctx *ctx, const tn__step *s, const tn_tensor *x, extreme_args *e)
 {
-    if (s->n > 1 && s->n <= SHORT_LINE && tn__has_lines(s)) {
+    bool short_lines = s->n > 1 && s->n <= SHORT_LINE;
+    bool long_lines = s->n > SHORT_LINE && e->is_float && !e->at;
+    if ((short_lines || long_lines) && tn__has_lines(s)) {
         lines_args args = {e, tn__ptr(x), s->n, s->outer.strides[0]};
-        tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n), turn_lines, &args);
+        tn__parallel(ctx, s->count, tn__grain(TN__GRAIN_SUMMED, (double)s->n),
+                     short_lines ? turn_lines : best_of_lines, &args);
     } else {
         tn__run_step(ctx, s, x, slab, e);
     }
 }
+
+_Static_assert(SHORT_LINE >= TN__LINE, "longer lines have vectors");
 
 /* Indices of the best of all parts, from those within each and from which part is the best. */
 static void join(const tn__step *s, const tn_tensor *within, const tn_tensor *best)
