@@ -29,7 +29,8 @@ enum { FEW = 16 };
 
 static bool has_few(const tn__iter *it)
 {
-    return it->ndim > 1 && it->shape[it->ndim - 1] < FEW;
+    int64_t n = it->shape[it->ndim - 1];
+    return it->ndim > 1 && n > 0 && n < FEW;
 }
 
 typedef struct fill_args {
