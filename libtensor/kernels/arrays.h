@@ -63,7 +63,7 @@
     /* where the k largest or smallest of x[i * stride] are, the first one first; k > 0 */        \
     K(void, topk,                                                                                 \
       (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, int64_t *best))         \
-    /* the same by putting all in order, in space for 4 n numbers if n is above TN__FEW_SORTED */ \
+    /* the same by sorting, in space for 4 n numbers if n is above TN__FEW_SORTED */              \
     K(void, topk_sort,                                                                            \
       (int64_t n, int64_t k, const void *x, int64_t stride, bool largest, void *space,            \
        int64_t *best))

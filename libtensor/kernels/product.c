@@ -25,9 +25,9 @@ tn__tile_size KERNEL(product_tile)(void)
 }
 
 #if defined(TN_ISA_v4)
-#define MOST_VECTORS 4 /* of a tile */
-#define PAIR_ROWS 6    /* of one of two panels, */
-#define PAIR_DEPTH 256 /* and its terms */
+#define MOST_VECTORS 4 /* of columns in a tile */
+#define PAIR_ROWS 6    /* rows of a tile of two panels */
+#define PAIR_DEPTH 192 /* terms of two panels that stay near */
 #define EACH_PAIR_ROWS(M) M(1) M(2) M(3) M(4) M(5) M(6)
 #else
 #define MOST_VECTORS 2
@@ -270,10 +270,11 @@ static void start(const tn__product_block *x)
 
 #if defined(TN_ISA_v4)
 
-/* Where A is in place, each of its numbers takes an instruction of its own. A tile of six rows and
- * two panels reads ten times for 24 multiplications, one of 14 rows and a panel 16 times for 28,
- * which counts while a neighbour works on the core's other half. Both panels must stay near, and
- * they are read more often, so that rows of a single tile are better off with that. */
+/* Where rows of A are no constant apart, as in place, each of its numbers takes an instruction of
+ * its own. A tile of six rows and two panels reads ten times for 24 multiplications, one of 14 rows
+ * and a panel 16 times for 28, which counts while a neighbour works on the core's other half. But B
+ * is read more often: both panels must stay near, and where a single tile has all rows it reads B
+ * once. */
 #define MULTIPLY_PAIR(rows)                                              \
     static void four_##rows(const tn__product_block *x, const place *at) \
     {                                                                    \
@@ -286,14 +287,15 @@ static const multiply_fn pair_multipliers[PAIR_ROWS] = {EACH_PAIR_ROWS(FOUR)};
 
 static bool pays_to_pair(const tn__product_block *x)
 {
-    bool is_packed = x->a_tile > 0 || x->a_row == PITCH;
-    return !is_packed && x->m > ROWS && x->c_step == 1 && x->k <= PAIR_DEPTH;
+    bool is_constant = x->a_tile > 0 || x->a_row == PITCH;
+    return !is_constant && x->m > ROWS && x->c_step == 1 && x->k <= PAIR_DEPTH;
 }
 
 static void multiply_pair(const tn__product_block *x, int64_t j)
 {
     int64_t tiles = (x->m + PAIR_ROWS - 1) / PAIR_ROWS;
-    place at = {.j = j, .b = (const real *)x->b + j / COLUMNS * x->b_panel};
+    const real *b = (const real *)x->b + j / COLUMNS * x->b_panel;
+    place at = {.j = j, .b = b, .ahead = (const char *)b};
     for (int64_t t = 0; t < tiles; t++) {
         int64_t end = x->m * (t + 1) / tiles;
         at.a = (const real *)x->a + at.i * x->a_row;

@@ -4,9 +4,10 @@
 
 #include "kernels/wide.h"
 
-/* A tile of C has ROWS rows and two vectors of columns. Of v4's 32 registers the sums take 28, of
- * v3's 16 they take 12; the others hold two vectors of B and a number of A. Here the widest vectors
- * are twice as fast, since nothing is read or written between multiplications. */
+/* A tile of C has ROWS rows and two vectors of columns, or fewer rows and four (product.c). Of v4's
+ * 32 registers the sums take 28, of v3's 16 they take 12; the others hold two vectors of B and a
+ * number of A. Here the widest vectors are twice as fast, since nothing is read or written between
+ * multiplications. */
 #if defined(TN_ISA_v4)
 #define ROWS 14
 #define READ_TWICE 7 /* rows of A: see number_of() */

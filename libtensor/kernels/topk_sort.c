@@ -4,7 +4,7 @@
  * The place of each of a few keys is the count of those that come before it. More of them are
  * sorted by their digits, the last one first, which leaves equal ones in order (radix sort; Knuth,
  * "The Art of Computer Programming", volume 3, 5.2.5). Of many, only those are sorted whose first
- * bits say that they may be among the k. */
+ * bits say that they may be among the k; if these say it of too many, a heap has the best. */
 #include <string.h>
 #include "kernels/real.h"
 
@@ -50,7 +50,10 @@ static void by_counts(int64_t n, int64_t k, const real *x, int64_t stride, bool 
 
 /* ---- many ------------------------------------------------------------------------------------ */
 
-enum { MANY = 32768 }; /* numbers, beside whose pairs there is space for 2^16 counts */
+enum {
+    MANY = 32768, /* numbers that are chosen by their first 16 bits, fewer by 12 */
+    WORTH = 16    /* numbers that are sorted in the time in which a heap finds the place of one */
+};
 
 enum { BITS = 8, VALUES = 1 << BITS, DIGITS = 8 * sizeof(digits) / BITS };
 
@@ -97,6 +100,10 @@ static const pair *sort(int64_t n, pair *from, pair *to)
     return from;
 }
 
+_Static_assert((sizeof(uint32_t) << 12) <= TN__CHOSEN_FROM * sizeof(pair) &&
+                   (sizeof(uint32_t) << 16) <= MANY * sizeof(pair),
+               "there is space for the counts");
+
 /* ---- choosing those to sort ------------------------------------------------------------------ */
 
 INLINE digits unsigned_key(real x, bool largest)
@@ -113,7 +120,7 @@ static int64_t take_all(int64_t n, const real *x, int64_t stride, bool largest, 
 }
 
 /* The pairs of those whose first bits are not above the bits of the last one that is wanted, and
- * their count. What all numbers begin with is counted where pairs will be sorted. */
+ * their count. How many numbers begin with each of these bits is counted behind the n pairs. */
 static int64_t take_first(int64_t n, int64_t k, const real *x, int64_t stride, bool largest,
                           pair *pairs)
 {
@@ -144,6 +151,10 @@ void KERNEL(topk_sort)(int64_t n, int64_t k, const void *px, int64_t stride, boo
     pair *pairs = space;
     int64_t taken = n < TN__CHOSEN_FROM ? take_all(n, x, stride, largest, pairs)
                                         : take_first(n, k, x, stride, largest, pairs);
+    if (taken / WORTH > k) {
+        KERNEL(topk)(n, k, x, stride, largest, best);
+        return;
+    }
     const pair *sorted = sort(taken, pairs, pairs + n);
     for (int64_t i = 0; i < k; i++)
         best[i] = (int64_t)sorted[i].place;

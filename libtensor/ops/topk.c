@@ -55,7 +55,7 @@ static void topk_rows(int64_t worker, int64_t begin, int64_t end, void *payload)
 /* A heap of few takes less time than sorting. What is sorted of f32 has places of 32 bits. */
 static bool pays_to_sort(int64_t n, int64_t count)
 {
-    int64_t few = n < TN__CHOSEN_FROM ? n / 32 : n / 192;
+    int64_t few = n < TN__CHOSEN_FROM ? n / 32 : n / 64;
     return n <= INT32_MAX && count > 1 + few;
 }
 

@@ -24,10 +24,20 @@ static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void 
         tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)->fill(n, value, to);
 }
 
+/* Rows of fewer numbers that have gaps between them are gone through by one call for many. */
+enum { FEW = 16 };
+
+static bool has_few(const tn__iter *it)
+{
+    int64_t n = it->shape[it->ndim - 1];
+    return it->ndim > 1 && n > 0 && n < FEW;
+}
+
 typedef struct fill_args {
     tn_ctx *ctx;
     size_t size;
     char value[8];
+    int64_t few, step; /* numbers of each row, and from one to the next */
 } fill_args;
 
 #define FILL_LOOP(type)                             \
@@ -37,6 +47,27 @@ typedef struct fill_args {
         for (int64_t i = 0; i < n; i++)             \
             ((type *)p[0])[i * strides[0]] = value; \
     }
+
+#define FILL_ROWS(type)                                                 \
+    {                                                                   \
+        type value, *to = p[0];                                         \
+        memcpy(&value, args->value, sizeof value);                      \
+        for (int64_t r = 0, row = strides[0]; r < rows; r++, to += row) \
+            for (int64_t i = 0; i < few; i++)                           \
+                to[i * step] = value;                                   \
+    }
+
+static void fill_rows(int64_t rows, void *const *p, const int64_t *strides, void *payload)
+{
+    const fill_args *args = payload;
+    const int64_t few = args->few, step = args->step;
+    if (args->size == 8)
+        FILL_ROWS(uint64_t)
+    else if (args->size == 4)
+        FILL_ROWS(uint32_t)
+    else
+        FILL_ROWS(uint8_t)
+}
 
 static void fill_row(int64_t n, void *const *p, const int64_t *strides, void *payload)
 {
@@ -56,8 +87,15 @@ void tn__fill(const tn_tensor *t, double value)
     tn__iter it = tn__iter_as_it_lies(t->ndim, t->shape, 1, &t);
     fill_args args = {.ctx = t->ctx, .size = tn_dtype_size(t->dtype)};
     tn__store_f64(t->dtype, args.value, value);
-    tn__iter_lengthen_rows(&it);
-    tn__iter_run(t->ctx, &it, fill_row, &args);
+    int inner = it.ndim - 1;
+    if (!has_few(&it)) {
+        tn__iter_run(t->ctx, &it, fill_row, &args);
+        return;
+    }
+    tn__iter rows = tn__iter_of_rows(&it);
+    args.few = it.shape[inner];
+    args.step = it.strides[0][inner];
+    tn__iter_run(t->ctx, &rows, fill_rows, &args);
 }
 
 /* Bytes that are written may be anything, as far as a compiler knows: what leads to them is read
@@ -241,11 +279,39 @@ static void repeat_each(tn_ctx *ctx, const tn__iter *it)
                  fill_short_rows, &args);
 }
 
-static void copy_rows(tn_ctx *ctx, tn__iter *it)
+/* Others, with gaps between the numbers. */
+
+#define COPY_ROWS(type)                                  \
+    for (int64_t r = 0; r < rows; r++) {                 \
+        type *to = (type *)p[0] + r * row_to;            \
+        const type *from = (const type *)p[1] + r * row; \
+        for (int64_t i = 0; i < few; i++)                \
+            to[i * step_to] = from[i * step];            \
+    }
+
+static void copy_few(int64_t rows, void *const *p, const int64_t *strides, void *payload)
+{
+    const tn__iter *it = ((const walk_args *)payload)->it;
+    const int inner = it->ndim - 1;
+    const int64_t few = it->shape[inner], row_to = strides[0], row = strides[1];
+    const int64_t step_to = it->strides[0][inner], step = it->strides[1][inner];
+    if (it->size[0] == 8)
+        COPY_ROWS(uint64_t)
+    else if (it->size[0] == 4)
+        COPY_ROWS(uint32_t)
+    else
+        COPY_ROWS(uint8_t)
+}
+
+static void copy_rows(tn_ctx *ctx, const tn__iter *it)
 {
     copy_args args = {.ctx = ctx, .size = it->size[0]};
-    tn__iter_lengthen_rows(it);
-    tn__iter_run(ctx, it, copy_row, &args);
+    walk_args few = {.it = it};
+    tn__iter rows = has_few(it) ? tn__iter_of_rows(it) : *it;
+    if (has_few(it))
+        tn__iter_run(ctx, &rows, copy_few, &few);
+    else
+        tn__iter_run(ctx, it, copy_row, &args);
 }
 
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)

@@ -64,24 +64,6 @@ tn__iter tn__iter_as_it_lies(int ndim, const int64_t *shape, int n,
     return iter_of(ndim, order, shape, n, operands);
 }
 
-static void swap(int64_t *a, int64_t *b)
-{
-    int64_t kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-void tn__iter_lengthen_rows(tn__iter *it)
-{
-    enum { SHORT = 5 };
-    int inner = it->ndim - 1;
-    if (inner == 0 || it->shape[inner] >= SHORT || it->shape[inner - 1] < SHORT)
-        return;
-    swap(&it->shape[inner], &it->shape[inner - 1]);
-    for (int j = 0; j < it->n; j++)
-        swap(&it->strides[j][inner], &it->strides[j][inner - 1]);
-}
-
 typedef struct run_args {
     const tn__iter *it;
     tn__row_fn fn;

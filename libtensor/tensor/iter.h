@@ -30,10 +30,6 @@ tn__iter tn__iter_new(int ndim, const int64_t *shape, int n, const tn_tensor *co
 tn__iter tn__iter_as_it_lies(int ndim, const int64_t *shape, int n,
                              const tn_tensor *const *operands);
 
-/* Makes long rows of short ones where the order of elements does not matter: the innermost
- * dimension and the one around it change places. */
-void tn__iter_lengthen_rows(tn__iter *it);
-
 /* Calls `loop` for each innermost row, on several threads if there is enough to do. */
 typedef void (*tn__row_fn)(int64_t n, void *const *p, const int64_t *strides, void *payload);
 void tn__iter_run(tn_ctx *ctx, const tn__iter *it, tn__row_fn fn, void *payload);

@@ -53,29 +53,6 @@ START_TEST(dimensions_come_as_they_lie)
 }
 END_TEST
 
-/* Rows of fewer than 5 change places with what is around them, if there is more of it. */
-START_TEST(rows_get_longer)
-{
-    static const int64_t want[][3] = {{7, 2, 1}, {7, 4, 1}, {7, 5, 0}, {1, 3, 0}, {5, 4, 1}};
-    for (int i = 0; i < 5; i++) {
-        tn_tensor *t = tn_zeros(ctx, TN_F32, TN_SHAPE(2, want[i][0], 9));
-        tn_tensor *part = tn_narrow(ctx, t, 2, 0, want[i][1]);
-        tn__iter it = tn__iter_new(3, tn_shape(part), 2, (const tn_tensor *[]){part, part});
-        tn__iter_lengthen_rows(&it);
-        bool swapped = want[i][2];
-        ck_assert_int_eq(it.ndim, 2);
-        ck_assert_int_eq(it.shape[swapped], 2 * want[i][0]);
-        ck_assert_int_eq(it.shape[!swapped], want[i][1]);
-        ck_assert_int_eq(it.strides[0][swapped], 9);
-        ck_assert_int_eq(it.strides[1][!swapped], 1);
-    }
-    tn_tensor *one = tn_scalar(ctx, TN_F32, 1);
-    tn__iter it = tn__iter_new(0, NULL, 1, (const tn_tensor *[]){one});
-    tn__iter_lengthen_rows(&it);
-    ck_assert_int_eq(it.shape[0], 1);
-}
-END_TEST
-
 /* 5 * 2^62 is 2^62 in 64 bits, but these are not neighbours. Without elements, strides may be
  * any. */
 START_TEST(strides_that_overflow_are_not_joined)
@@ -156,7 +133,6 @@ int main(void)
     TCase *tc = tn_case(suite, "iter");
     tcase_add_test(tc, dimensions_are_joined);
     tcase_add_test(tc, dimensions_come_as_they_lie);
-    tcase_add_test(tc, rows_get_longer);
     tcase_add_test(tc, most_dimensions);
     tcase_add_test(tc, strides_that_overflow_are_not_joined);
     tcase_add_loop_test(tc, every_element_is_visited_once, 1, 6);

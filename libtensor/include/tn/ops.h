@@ -120,7 +120,8 @@ TN_API tn_tensor *tn_argmax(tn_ctx *ctx, const tn_tensor *x, int dim);
 TN_API tn_tensor *tn_argmin(tn_ctx *ctx, const tn_tensor *x, int dim);
 
 /* The k largest or smallest elements along `dim`, in order, and their indices as of tn_max; of
- * equal elements the first ones first. NaN is larger than all others. */
+ * equal elements the first ones first. NaN is larger than all others. Where k is no small part of
+ * them, each thread that has rows takes 16 bytes for each element of one meanwhile, 32 in f64. */
 TN_API tn_tensor *tn_topk(tn_ctx *ctx, const tn_tensor *x, int64_t k, int dim, bool largest,
                           tn_tensor **indices);
 
