@@ -15,4 +15,10 @@ static inline const tn__kernels *tn__kernels_of(const tn_ctx *ctx, unsigned dtyp
     return ctx->kernels[dtype];
 }
 
+/* Those for numbers of 4 or 8 bytes, whatever they are; of bytes the first. */
+static inline const tn__kernels *tn__kernels_of_size(const tn_ctx *ctx, int64_t size)
+{
+    return ctx->kernels[size == 8];
+}
+
 #endif

@@ -92,6 +92,15 @@ void tn__parallel(tn_ctx *ctx, int64_t n, int64_t grain, tn__range_fn fn, void *
  * worker. */
 typedef void (*tn__worker_fn)(int64_t worker, int64_t begin, int64_t end, void *payload);
 void tn__share(tn_ctx *ctx, int64_t n, int64_t workers, tn__worker_fn fn, void *payload);
+
+/* How many workers n items are worth, whose work is so many times what is worth one: none that
+ * would have no item. */
+static inline int64_t tn__workers(const tn_ctx *ctx, int64_t n, double worth)
+{
+    int64_t most = n < ctx->threads ? n : ctx->threads;
+    return worth >= (double)most ? most : worth > 1 ? (int64_t)worth : 1;
+}
+
 void tn__pool_open(tn__pool *pool);
 void tn__pool_close(tn__pool *pool);
 int tn__default_threads(void);

@@ -110,10 +110,10 @@ static const multiply_fn multipliers[2][ROWS] = {{EACH_ROWS(ONE)}, {EACH_ROWS(TW
 
 void KERNEL(direct)(const tn__direct *x)
 {
-    int64_t tiles = tiles_of(x->m);
+    int64_t tiles = tiles_of(x->m, ROWS);
     const multiply_fn *fn = multipliers[x->n > WIDTH];
     for (int64_t t = 0, i = 0, end; t < tiles; t++, i = end) {
-        end = tile_row(x->m, t + 1);
+        end = tile_row(x->m, tiles, t + 1);
         fn[end - i - 1](x, i);
     }
 }

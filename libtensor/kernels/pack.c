@@ -37,8 +37,9 @@ void KERNEL(pack_tiles)(int64_t k, int64_t m, const void *px, int64_t ldx, void 
 {
     const real *x = px;
     real *to = ptiles;
-    for (int64_t t = 0; t < tiles_of(m); t++) {
-        int64_t i = tile_row(m, t), rows = tile_row(m, t + 1) - i;
+    int64_t tiles = tiles_of(m, ROWS);
+    for (int64_t t = 0; t < tiles; t++) {
+        int64_t i = tile_row(m, tiles, t), rows = tile_row(m, tiles, t + 1) - i;
         for (int64_t p = 0; p < k; p++, to += ROWS)
             if (rows == ROWS)
                 memcpy(to, x + p * ldx + i, ROWS * sizeof *x);

@@ -235,22 +235,27 @@ static void look_ahead(const tn__product_block *x, int64_t t, int64_t tiles, pla
     }
 }
 
-/* The panel from column j on with all rows of A. */
-static void multiply_panel(const tn__product_block *x, int64_t j)
+/* One or two panels from column j on with all rows of A, in tiles of about as many rows, at most
+ * `most`. */
+INLINE void multiply_panels(const tn__product_block *x, int64_t j, int64_t columns, int64_t most,
+                            const multiply_fn *fn)
 {
-    int64_t tiles = tiles_of(x->m), left = x->n - j;
-    place at = {.j = j,
-                .columns = left < COLUMNS ? left : COLUMNS,
-                .b = (const real *)x->b + j / COLUMNS * x->b_panel};
-    const multiply_fn *fn = multipliers[at.columns > WIDTH];
+    int64_t tiles = tiles_of(x->m, most);
+    place at = {.j = j, .columns = columns, .b = (const real *)x->b + j / COLUMNS * x->b_panel};
     for (int64_t t = 0; t < tiles; t++) {
-        int64_t end = tile_row(x->m, t + 1);
+        int64_t end = tile_row(x->m, tiles, t + 1);
         at.a = (const real *)x->a + (x->a_tile ? t * x->a_tile : at.i * x->a_row);
         at.c = (real *)x->c + at.i * x->c_row + j * x->c_step;
         look_ahead(x, t, tiles, &at);
         fn[end - at.i - 1](x, &at);
         at.i = end;
     }
+}
+
+static void multiply_panel(const tn__product_block *x, int64_t j)
+{
+    int64_t columns = at_most(x->n - j, COLUMNS);
+    multiply_panels(x, j, columns, ROWS, multipliers[columns > WIDTH]);
 }
 
 /* A product of no terms. An A and a B without numbers may be NULL, from which there is no way to
@@ -291,26 +296,12 @@ static bool pays_to_pair(const tn__product_block *x)
     return !is_constant && x->m > ROWS && x->c_step == 1 && x->k <= PAIR_DEPTH;
 }
 
-static void multiply_pair(const tn__product_block *x, int64_t j)
-{
-    int64_t tiles = (x->m + PAIR_ROWS - 1) / PAIR_ROWS;
-    const real *b = (const real *)x->b + j / COLUMNS * x->b_panel;
-    place at = {.j = j, .b = b, .ahead = (const char *)b};
-    for (int64_t t = 0; t < tiles; t++) {
-        int64_t end = x->m * (t + 1) / tiles;
-        at.a = (const real *)x->a + at.i * x->a_row;
-        at.c = (real *)x->c + at.i * x->c_row + j;
-        pair_multipliers[end - at.i - 1](x, &at);
-        at.i = end;
-    }
-}
-
 /* Returns the columns that are done. */
 static int64_t multiply_pairs(const tn__product_block *x)
 {
     int64_t columns = pays_to_pair(x) ? x->n / (2 * COLUMNS) * (2 * COLUMNS) : 0;
     for (int64_t j = 0; j < columns; j += 2 * COLUMNS)
-        multiply_pair(x, j);
+        multiply_panels(x, j, 2 * COLUMNS, PAIR_ROWS, pair_multipliers);
     return columns;
 }
 

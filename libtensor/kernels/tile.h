@@ -58,16 +58,16 @@ number_of(const real *upper, const real *other, int64_t row, bool constant, int 
 
 /* ---- cuts ------------------------------------------------------------------------------------ */
 
-/* m rows are cut into tiles of about as many rows each: where tile t begins and the one before it
- * ends. */
-static inline int64_t tiles_of(int64_t m)
+/* m rows are cut into tiles of about as many rows each, at most `most`: where tile t of so many
+ * begins and the one before it ends. */
+static inline int64_t tiles_of(int64_t m, int64_t most)
 {
-    return (m + ROWS - 1) / ROWS;
+    return (m + most - 1) / most;
 }
 
-static inline int64_t tile_row(int64_t m, int64_t t)
+static inline int64_t tile_row(int64_t m, int64_t tiles, int64_t t)
 {
-    return m * t / tiles_of(m);
+    return m * t / tiles;
 }
 
 #endif

@@ -107,8 +107,7 @@ static bool prepare(batch *b, int64_t count)
     b->apart = count > 1 && work < SMALL && g->k <= TN__GEMM_LONG;
     if (!b->apart)
         return true;
-    double worth = work * (double)count / TN__GRAIN_MULTIPLY_ADDS;
-    b->workers = worth < b->ctx->threads ? tn__max(1, (int64_t)worth) : b->ctx->threads;
+    b->workers = tn__workers(b->ctx, count, work * (double)count / TN__GRAIN_MULTIPLY_ADDS);
     b->bytes = (int64_t)tn__gemm_space(b->ctx, g);
     b->space = tn__gemm_ready(b->ctx) ? tn__alloc(b->ctx, tn__bytes(b->workers * b->bytes)) : NULL;
     return b->space != NULL;

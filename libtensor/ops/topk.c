@@ -62,9 +62,7 @@ static bool pays_to_sort(int64_t n, int64_t count)
 static void run(tn_ctx *ctx, topk_args *a)
 {
     int64_t rows = tn_numel(a->rows) / tn_size(a->rows, -1);
-    double worth = (double)rows * (double)a->n / TN__GRAIN_ELEMENTS;
-    int64_t most = tn__min(rows, ctx->threads);
-    a->workers = worth < (double)most ? tn__max(1, (int64_t)worth) : most;
+    a->workers = tn__workers(ctx, rows, (double)rows * (double)a->n / TN__GRAIN_ELEMENTS);
     a->sorts = pays_to_sort(a->n, a->count);
     if (a->sorts && a->n > TN__FEW_SORTED) {
         a->bytes = 4 * a->n * (int64_t)tn_dtype_size(a->rows->dtype);

@@ -235,6 +235,23 @@ tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end
     return part;
 }
 
+tn__gemm_args tn__gemm_transposed(const tn__gemm_args *g)
+{
+    return (tn__gemm_args){.dtype = g->dtype,
+                           .trans_a = !g->trans_b,
+                           .trans_b = !g->trans_a,
+                           .m = g->n,
+                           .n = g->m,
+                           .k = g->k,
+                           .adds = g->adds,
+                           .a = g->b,
+                           .lda = g->ldb,
+                           .b = g->a,
+                           .ldb = g->lda,
+                           .c = g->c,
+                           .ldc = g->m};
+}
+
 static bool has_bias(const tn__gemm_args *g)
 {
     return !g->adds && (g->bias || g->row_bias);
@@ -253,49 +270,20 @@ static void begin_with_bias(const tn__gemm_args *g)
     }
 }
 
-/* A matrix of `rows` rows times numbers `step_x` apart, to numbers `step_y` apart. */
-typedef struct vector_product {
-    bool trans;
-    int64_t rows, cols, lda, step_x, step_y;
-    const void *a, *x;
-} vector_product;
-
-/* C of one row or column, as a product of a matrix and a vector: C^T = B^T A^T, or C = A B. */
-static vector_product vector_product_of(const tn__gemm_args *g)
-{
-    if (g->m == 1)
-        return (vector_product){.trans = !g->trans_b,
-                                .rows = g->trans_b ? g->n : g->k,
-                                .cols = g->trans_b ? g->k : g->n,
-                                .lda = g->ldb,
-                                .step_x = g->trans_a ? g->lda : 1,
-                                .step_y = 1,
-                                .a = g->b,
-                                .x = g->a};
-    return (vector_product){.trans = g->trans_a,
-                            .rows = g->trans_a ? g->k : g->m,
-                            .cols = g->trans_a ? g->m : g->k,
-                            .lda = g->lda,
-                            .step_x = g->trans_b ? 1 : g->ldb,
-                            .step_y = g->ldc,
-                            .a = g->a,
-                            .x = g->b};
-}
-
-/* Some libraries leave NaN in a y that begins with 0 times what was there: zeros are written
- * here. */
+/* C of one column. Some libraries leave NaN in a y that begins with 0 times what was there: zeros
+ * are written here. */
 static void call_gemv(const tn__gemm_args *g)
 {
-    vector_product v = vector_product_of(g);
-    unsigned trans = v.trans ? CblasTrans : CblasNoTrans;
-    int rows = (int)v.rows, cols = (int)v.cols, lda = distance(v.lda);
-    int step_x = distance(v.step_x), step_y = distance(v.step_y);
-    for (int64_t i = 0; !g->adds && i < tn__max(g->m, g->n); i++)
+    unsigned trans = g->trans_a ? CblasTrans : CblasNoTrans;
+    int rows = (int)(g->trans_a ? g->k : g->m), cols = (int)(g->trans_a ? g->m : g->k);
+    int lda = distance(g->lda), step_y = distance(g->ldc);
+    int step_x = g->trans_b ? 1 : distance(g->ldb);
+    for (int64_t i = 0; !g->adds && i < g->m; i++)
         memset((char *)g->c + bytes(g, i * step_y), 0, (size_t)bytes(g, 1));
     if (g->dtype == TN_F32)
-        cblas_sgemv(CblasRowMajor, trans, rows, cols, 1, v.a, lda, v.x, step_x, 1, g->c, step_y);
+        cblas_sgemv(CblasRowMajor, trans, rows, cols, 1, g->a, lda, g->b, step_x, 1, g->c, step_y);
     else
-        cblas_dgemv(CblasRowMajor, trans, rows, cols, 1, v.a, lda, v.x, step_x, 1, g->c, step_y);
+        cblas_dgemv(CblasRowMajor, trans, rows, cols, 1, g->a, lda, g->b, step_x, 1, g->c, step_y);
 }
 
 /* With k = 0 this is C = beta C. Constants go as they are: each CBLAS names their type in its own
@@ -340,11 +328,6 @@ static tn__gemm_args part_of(const tn__gemm_args *g, bool rows, int64_t begin, i
     return part;
 }
 
-static bool is_vector(const tn__gemm_args *g)
-{
-    return g->m == 1 || g->n == 1;
-}
-
 #define ADD_VECTOR(type)            \
     for (int64_t i = 0; i < n; i++) \
         ((type *)y)[i * step] += ((const type *)x)[i];
@@ -357,15 +340,16 @@ static void add_vector(tn_dtype dtype, int64_t n, const void *x, void *y, int64_
         ADD_VECTOR(double)
 }
 
-/* Functions for vectors take a half to a seventh of the time, but may add all rows of a matrix to y
- * one after another: each block of rows gets a sum of its own, and that is added. */
+/* C of one column. Functions for vectors take a half to a seventh of the time, but may add all rows
+ * of a matrix to y one after another: each block of rows gets a sum of its own, and that is
+ * added. */
 static void multiply_vector(const tn__gemm_args *g)
 {
     _Alignas(64) char sum[VECTOR_PIECE * sizeof(double)];
-    int64_t n = tn__max(g->m, g->n), blocks = tn__max(1, tn__divide_up(g->k, SMALL_BLOCK));
-    for (int64_t begin = 0; begin < n; begin += VECTOR_PIECE) {
-        int64_t end = tn__min(n, begin + VECTOR_PIECE);
-        tn__gemm_args piece = part_of(g, g->n == 1, begin, end);
+    int64_t blocks = tn__max(1, tn__divide_up(g->k, SMALL_BLOCK));
+    for (int64_t begin = 0; begin < g->m; begin += VECTOR_PIECE) {
+        int64_t end = tn__min(g->m, begin + VECTOR_PIECE);
+        tn__gemm_args piece = part_of(g, true, begin, end);
         for (int64_t i = 0; i < blocks; i++) {
             tn__gemm_args block =
                 tn__gemm_middle(&piece, tn__cut(g->k, blocks, i), tn__cut(g->k, blocks, i + 1));
@@ -376,7 +360,7 @@ static void multiply_vector(const tn__gemm_args *g)
             }
             call_gemv(&block);
             if (i > 0)
-                add_vector(g->dtype, end - begin, sum, piece.c, g->n == 1 ? g->ldc : 1);
+                add_vector(g->dtype, end - begin, sum, piece.c, g->ldc);
         }
     }
 }
@@ -399,8 +383,10 @@ static void gemm(const tn__gemm_args *g)
         begin_with_bias(g);
         begun.adds = true;
     }
+    if (g->m == 1)
+        begun = tn__gemm_transposed(&begun);
     enter();
-    (is_vector(g) ? multiply_vector : multiply)(&begun);
+    (begun.n == 1 ? multiply_vector : multiply)(&begun);
     leave();
 }
 

@@ -24,6 +24,10 @@ typedef struct tn__gemm_args {
 #define TN__GEMM_LONG ((int64_t)8192)
 tn__gemm_args tn__gemm_middle(const tn__gemm_args *g, int64_t begin, int64_t end);
 
+/* C^T = B^T A^T, without biases, for a C of one row, or of one column without gaps: its numbers are
+ * side by side in the other one, too. */
+tn__gemm_args tn__gemm_transposed(const tn__gemm_args *g);
+
 /* Products of more than some thousand columns of A are summed in parts. Records TN_ERR_MEMORY where
  * there is no room for them, or for BLAS to work in. */
 void tn__blas_gemm(tn_ctx *ctx, const tn__gemm_args *g);

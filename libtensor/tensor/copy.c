@@ -21,7 +21,7 @@ static void repeat(tn_ctx *ctx, int64_t n, size_t size, const void *value, void 
     if (size == 1 || is_zero)
         memset(to, *(const unsigned char *)value, (size_t)n * size);
     else
-        tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)->fill(n, value, to);
+        tn__kernels_of_size(ctx, (int64_t)size)->fill(n, value, to);
 }
 
 /* Rows of fewer numbers that have gaps between them are gone through by one call for many. */
@@ -205,7 +205,7 @@ static void turn(tn_ctx *ctx, const tn__iter *it, int across, const void *payloa
 {
     int inner = it->ndim - 1;
     int64_t most = STRIP_BYTES / (int64_t)it->size[1];
-    walk_args args = {.k = tn__kernels_of(ctx, it->size[1] == 8 ? TN_F64 : TN_F32),
+    walk_args args = {.k = tn__kernels_of_size(ctx, (int64_t)it->size[1]),
                       .it = it,
                       .across = across,
                       .strip = most,
@@ -274,7 +274,7 @@ static void fill_short_rows(int64_t begin, int64_t end, void *payload)
 
 static void repeat_each(tn_ctx *ctx, const tn__iter *it)
 {
-    walk_args args = {.k = tn__kernels_of(ctx, it->size[0] == 4 ? TN_F32 : TN_F64), .it = it};
+    walk_args args = {.k = tn__kernels_of_size(ctx, (int64_t)it->size[0]), .it = it};
     tn__parallel(ctx, it->shape[0], tn__grain(TN__GRAIN_ELEMENTS, (double)it->shape[1]),
                  fill_short_rows, &args);
 }
@@ -306,12 +306,13 @@ static void copy_few(int64_t rows, void *const *p, const int64_t *strides, void 
 static void copy_rows(tn_ctx *ctx, const tn__iter *it)
 {
     copy_args args = {.ctx = ctx, .size = it->size[0]};
-    walk_args few = {.it = it};
-    tn__iter rows = has_few(it) ? tn__iter_of_rows(it) : *it;
-    if (has_few(it))
-        tn__iter_run(ctx, &rows, copy_few, &few);
-    else
+    if (!has_few(it)) {
         tn__iter_run(ctx, it, copy_row, &args);
+        return;
+    }
+    tn__iter rows = tn__iter_of_rows(it);
+    walk_args few = {.it = it};
+    tn__iter_run(ctx, &rows, copy_few, &few);
 }
 
 void tn__copy(tn_ctx *ctx, const tn_tensor *dst, const tn_tensor *src)

@@ -98,32 +98,13 @@ static void thin_product(tn_ctx *ctx, const tn__gemm_args *g)
                  thin_rows, &t);
 }
 
-/* C^T = B^T A^T, without biases, for a C of one row or one column: its numbers are side by side in
- * the other one, too. */
-static tn__gemm_args transposed(const tn__gemm_args *g)
-{
-    return (tn__gemm_args){.dtype = g->dtype,
-                           .trans_a = !g->trans_b,
-                           .trans_b = !g->trans_a,
-                           .m = g->n,
-                           .n = g->m,
-                           .k = g->k,
-                           .adds = g->adds,
-                           .a = g->b,
-                           .lda = g->ldb,
-                           .b = g->a,
-                           .ldb = g->lda,
-                           .c = g->c,
-                           .ldc = g->m};
-}
-
 /* A vector times B^T is B times the vector: the rows of C become columns, and its bias, a number
  * for each row then, is left to the caller. Thin products know no number that a row begins with. */
 static bool is_vector(const tn_ctx *ctx, const tn__gemm_args *g, tn__gemm_args *turned)
 {
     if (g->m != 1 || g->row_bias || !g->trans_b || (g->trans_a && g->lda != 1))
         return false;
-    *turned = transposed(g);
+    *turned = tn__gemm_transposed(g);
     return is_thin(ctx, turned);
 }
 
@@ -133,7 +114,7 @@ static bool is_column(const tn__gemm_args *g, tn__gemm_args *turned)
 {
     if (g->n != 1 || g->m == 1 || !g->trans_a || g->ldc != 1 || g->bias || g->row_bias)
         return false;
-    *turned = transposed(g);
+    *turned = tn__gemm_transposed(g);
     return true;
 }
 

@@ -43,6 +43,5 @@ void tn__repeat_rows(tn_ctx *ctx, int64_t rows, int64_t n, int64_t size, tn__row
         for (int64_t i = 0; i < rows; i++)
             memset(to + i * n, from.first[i * from.step], (size_t)n);
     else
-        tn__kernels_of(ctx, size == 4 ? TN_F32 : TN_F64)
-            ->fill_rows(rows, n, from.first, from.step / size, to);
+        tn__kernels_of_size(ctx, size)->fill_rows(rows, n, from.first, from.step / size, to);
 }

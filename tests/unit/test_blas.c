@@ -211,8 +211,7 @@ static tn_tensor *small_integers(tn_dtype dtype, int64_t rows, int64_t cols)
 
 static double number(const tn_tensor *t, bool trans, int64_t i, int64_t j)
 {
-    int64_t at = trans ? j * tn_size(t, 1) + i : i * tn_size(t, 1) + j;
-    return tn_dtype_of(t) == TN_F32 ? tn_data_f32(t)[at] : tn_data_f64(t)[at];
+    return tn_data_f64(t)[trans ? j * tn_size(t, 1) + i : i * tn_size(t, 1) + j];
 }
 
 /* Bits of `how`: A lies transposed, B, C is added to, it begins with a bias of columns, of rows. */
@@ -241,6 +240,9 @@ static void check_vector(tn_dtype dtype, int64_t m, int64_t n, int64_t k, int ho
                        .ldc = n + APART};
     tn__blas_gemm(ctx, &g);
     ck_assert(tn_ok(ctx));
+    tn_tensor **all[] = {&a, &b, &c, &was, &bias};
+    for (int i = 0; i < 5; i++)
+        *all[i] = tn_cast(ctx, *all[i], TN_F64);
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n + APART; j++) {
             double want = number(was, false, i, j);

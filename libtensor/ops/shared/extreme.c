@@ -102,7 +102,7 @@ static tn_tensor *extreme_step(tn_ctx *ctx, const char *what, const tn_tensor *x
     if (!tn_ok(ctx))
         return NULL;
     int64_t size = (int64_t)tn_dtype_size(x->dtype);
-    extreme_args args = {.k = tn__kernels_of(ctx, size == 8 ? TN_F64 : TN_F32),
+    extreme_args args = {.k = tn__kernels_of_size(ctx, size),
                          .size = size,
                          .is_float = tn__is_float(x->dtype),
                          .smallest = smallest,
